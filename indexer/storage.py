@@ -1,0 +1,183 @@
+"""A batch's rows, written in the caller's transaction: files, and their chunks by binary COPY."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+
+from indexer.chunking import Chunk
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# PostgreSQL's binary COPY: signature, flags, header extension; the trailer is a field count of -1.
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+COPY_COLUMNS = (
+    "repository_id",
+    "file_id",
+    "ordinal",
+    "start_line",
+    "end_line",
+    "model_id",
+    "kind",
+    "symbol",
+    "content",
+    "lexemes",
+    "embedding",
+)
+# The field count and the six integers, each with its length: one call packs them all.
+FIXED_FIELDS = struct.Struct(">h iq iq ii ii ii ih")
+LENGTH = struct.Struct(">i")
+NULL = LENGTH.pack(-1)
+COPY_BLOCK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """A file that was read and cut: `lexemes` holds one binary tsvector for each chunk, `embeddings` has shape
+    (len(chunks), dimension)."""
+
+    path: str
+    language: str
+    size: int
+    mtime_ns: int | None
+    content_hash: bytes
+    chunks: Sequence[Chunk]
+    lexemes: Sequence[bytes]
+    embeddings: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that is known but not searchable, and why."""
+
+    path: str
+    size: int | None
+    mtime_ns: int | None
+    content_hash: bytes | None
+    reason: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnchangedFile:
+    """A file whose content is what the index has already."""
+
+    path: str
+    size: int
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What the index knows of a file; no hash for a skipped one, which is looked at anew."""
+
+    file_id: int
+    content_hash: bytes | None
+
+
+def stored_files(connection: Connection, *, repository_id: int, paths: Sequence[str]) -> dict[str, StoredFile]:
+    """The files of `paths` that the index has, searchable or skipped."""
+    rows = connection.execute(
+        "select path, id, case when skip_reason is null then content_hash end"
+        " from pgdex.files where repository_id = %s and path = any(%s)",
+        [repository_id, list(paths)],
+    )
+    return {path: StoredFile(file_id, content_hash) for path, file_id, content_hash in rows}
+
+
+def write_files(
+    connection: Connection,
+    *,
+    repository_id: int,
+    model_id: int,
+    indexed: Sequence[IndexedFile] = (),
+    skipped: Sequence[SkippedFile] = (),
+    unchanged: Sequence[UnchangedFile] = (),
+) -> int:
+    """Write a batch and return the number of chunks. The repository's partition must exist.
+
+    Replaces whatever the index had of these files. Commits nothing: the caller's transaction does.
+    """
+    if unchanged:
+        connection.execute(
+            "select pgdex.touch_files(%s, %s, %s, %s)",
+            [
+                repository_id,
+                [file.path for file in unchanged],
+                [file.size for file in unchanged],
+                [file.mtime_ns for file in unchanged],
+            ],
+        )
+    if not indexed and not skipped:
+        return 0
+    written: list[IndexedFile | SkippedFile] = [*indexed, *skipped]
+    ids: dict[str, int] = dict(
+        connection.execute(
+            "select path, id from pgdex.store_files(%s, %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
+            " %s::bytea[], %s::integer[], %s::text[], %s::text[])",
+            [
+                repository_id,
+                [file.path for file in written],
+                [file.language for file in indexed] + [None] * len(skipped),
+                [file.size for file in written],
+                [file.mtime_ns for file in written],
+                [file.content_hash for file in written],
+                [len(file.chunks) for file in indexed] + [0] * len(skipped),
+                [None] * len(indexed) + [file.reason for file in skipped],
+                [None] * len(indexed) + [file.detail for file in skipped],
+            ],
+        ).fetchall()
+    )
+    total = sum(len(file.chunks) for file in indexed)
+    if total:
+        table = sql.Identifier("pgdex", f"chunks_r{repository_id}")
+        columns = sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
+        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(table, columns)
+        with connection.cursor().copy(statement) as copy:
+            for block in _copy_blocks(repository_id, model_id, indexed, ids):
+                copy.write(block)
+    return total
+
+
+def _copy_blocks(
+    repository_id: int, model_id: int, files: Sequence[IndexedFile], ids: dict[str, int]
+) -> Iterator[bytes]:
+    """The binary COPY stream in blocks of about 256 KiB."""
+    block = bytearray(COPY_HEADER)
+    for file in files:
+        file_id = ids[file.path]
+        vectors = _halfvecs(file.embeddings)
+        for ordinal, (chunk, lexemes, vector) in enumerate(zip(file.chunks, file.lexemes, vectors, strict=True)):
+            block += FIXED_FIELDS.pack(
+                len(COPY_COLUMNS),
+                *(8, repository_id),
+                *(8, file_id),
+                *(4, ordinal),
+                *(4, chunk.start_line),
+                *(4, chunk.end_line),
+                *(2, model_id),
+            )
+            for value in (chunk.kind.encode(), _encoded(chunk.symbol), chunk.content.encode()):
+                block += NULL if value is None else LENGTH.pack(len(value)) + value
+            block += LENGTH.pack(len(lexemes)) + lexemes
+            block += LENGTH.pack(len(vector)) + vector
+            if len(block) >= COPY_BLOCK_BYTES:
+                yield bytes(block)
+                block.clear()
+    yield bytes(block + COPY_TRAILER)
+
+
+def _halfvecs(embeddings: NDArray[np.float32]) -> list[bytes]:
+    """pgvector's binary format of a halfvec: dimension, an unused field, then big-endian half floats."""
+    head = struct.pack(">hh", embeddings.shape[1], 0) if embeddings.ndim == 2 else b""
+    return [head + row.tobytes() for row in embeddings.astype(">f2")]
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()

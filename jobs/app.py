@@ -1,0 +1,52 @@
+"""The procrastinate App: `procrastinate --app=jobs.app.app worker` is a whole pgdex worker.
+
+What a pgdex worker does beside fetching jobs (its session lock, heartbeat, reclaiming, admission) runs in the same
+process, so that procrastinate's own command line gets it too.
+"""
+
+from typing import Any
+
+import procrastinate
+from procrastinate.worker import Worker
+
+from jobs.database import conninfo
+from jobs.settings import settings
+
+HEARTBEAT_SECONDS = 2.0
+# A stopping worker has this long to bring its batches to an end; then they go back to the queue.
+SHUTDOWN_SECONDS = 5.0
+QUEUE = "pgdex"
+
+
+class App(procrastinate.App):
+    """procrastinate's App, whose workers keep themselves alive in the database and watch over each other."""
+
+    async def run_worker_async(self, **kwargs: Any) -> None:
+        """Run a worker, with its liveness beside it, until it is told to stop."""
+        from jobs.recovery import run_worker  # the enqueuing side needs none of this
+
+        super().perform_import_paths()
+        options: dict[str, Any] = {**self.worker_defaults, **kwargs}
+        await run_worker(Worker(app=self, **options), settings())
+
+
+app = App(
+    connector=procrastinate.PsycopgConnector(
+        # Resolved when the pool opens: importing this module neither reads settings nor starts a server.
+        conninfo=lambda: conninfo(settings(), application="pgdex queue"),
+        min_size=1,
+        max_size=4,
+    ),
+    import_paths=["jobs.tasks"],
+    worker_defaults={
+        "queues": [QUEUE],
+        # The history of a job is in job_events; finished tokens would only slow the queue down.
+        "delete_jobs": "always",
+        "update_heartbeat_interval": HEARTBEAT_SECONDS,
+        "shutdown_graceful_timeout": SHUTDOWN_SECONDS,
+        # Its pruning at start must not strike anybody off behind the back of reclaim_batches.
+        "stalled_worker_timeout": 86_400.0,
+        "fetch_job_polling_interval": 2.0,
+        "abort_job_polling_interval": 1.0,
+    },
+)

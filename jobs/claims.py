@@ -1,0 +1,194 @@
+"""Taking a batch in hand, doing it, and saying what happened: the part that scan, index and finish share."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from uuid import UUID
+
+import psycopg
+from procrastinate import JobContext
+from procrastinate.exceptions import JobAborted
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
+from indexer.sources import RootUnavailable, WalkAborted
+from jobs.database import Connection, conninfo
+from jobs.logs import fields
+from jobs.settings import Settings, settings
+
+STALE = "PX003"
+FOLDER_EMPTIED = "PX006"
+MOST_CONNECTIONS = 64
+
+# The tokens whose tasks run in this process now; recovery.py compares them with what the database thinks.
+TOKENS_IN_HAND: set[int] = set()
+
+logger = logging.getLogger("pgdex.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One batch that this worker has in hand, under the attempt number that fences it."""
+
+    job_id: UUID
+    seq: int
+    attempt: int
+    repository_id: int
+    project_id: str
+    repo_path: str
+    embed_all: bool
+    embedder: str | None
+    model_id: int | None
+    paths: list[str] | None
+    file_ids: list[int] | None
+    aborted: Callable[[], bool] = field(repr=False)
+    settings: Settings = field(repr=False)
+    pool: "ConnectionPool[Connection]" = field(repr=False)
+
+    def stop_if_aborted(self) -> None:
+        """Raise JobAborted where the job was cancelled or the worker is stopping."""
+        if self.aborted():
+            raise JobAborted
+
+    def report(self, phase: str, *, found: int = 0, chunked: int = 0, embedded: int = 0) -> None:
+        """Tell how far the batch is. Raises JobAborted where it is no longer ours."""
+        with self.pool.connection() as connection, connection.transaction():
+            # Progress only: a crash of the server may forget the last of it, and no commit waits for the disk.
+            connection.execute("set local synchronous_commit = off")
+            row = connection.execute(
+                "select pgdex.report_batch(%s, %s, %s, %s, %s, %s, %s)",
+                [self.job_id, self.seq, self.attempt, phase, found, chunked, embedded],
+            ).fetchone()
+        if row is None or not row[0]:
+            raise JobAborted
+
+
+@cache
+def connection_pool(worker_id: int) -> "ConnectionPool[Connection]":
+    """The connections of this process's tasks; named after the worker, so that a peer can end them if it dies."""
+    pool: ConnectionPool[Connection] = ConnectionPool(
+        conninfo(settings(), application=f"pgdex worker {worker_id}"),
+        min_size=1,
+        max_size=MOST_CONNECTIONS,
+        kwargs={"autocommit": True},
+        open=False,
+        name=f"worker-{worker_id}",
+    )
+    pool.open()
+    return pool
+
+
+def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], None]) -> None:
+    """Claim the batch, do `work`, and turn what went wrong into the job's state.
+
+    A stale claim changes nothing. A stopping worker puts its batch back. An embedding service that is away blocks
+    the job. Everything else fails it, with the message for users and the traceback.
+    """
+    token = context.job.id
+    assert token is not None, "a fetched job has its id"
+    TOKENS_IN_HAND.add(token)
+    try:
+        _run(context, job_id=job_id, seq=seq, work=work)
+    finally:
+        TOKENS_IN_HAND.discard(token)
+
+
+def _run(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], None]) -> None:
+    worker_id = context.job.worker_id
+    assert worker_id is not None, "procrastinate fetches jobs for a registered worker"
+    pool = connection_pool(worker_id)
+    claim = _claim(context, pool, job_id=job_id, seq=seq, worker_id=worker_id)
+    if claim is None:
+        return
+    try:
+        work(claim)
+        logger.info("batch done", extra=_about(claim, "batch_done"))
+    except (JobAborted, EmbeddingAborted, WalkAborted) as error:
+        _put_back(claim)
+        raise JobAborted from error
+    except EmbedderUnavailable as error:
+        _block(claim, error)
+    except (EmbedderError, RootUnavailable) as error:
+        _fail(claim, str(error), error)
+    except psycopg.OperationalError:
+        raise  # the database is away: heal_batches queues the batch again when it is back
+    except psycopg.Error as error:
+        if error.sqlstate == STALE:
+            logger.warning("the batch was taken over by a peer: nothing written", extra=_about(claim, "batch_stale"))
+        elif error.sqlstate == FOLDER_EMPTIED:
+            _fail(claim, error.diag.message_primary or str(error), error, name="FolderEmptied")
+        else:
+            _fail(claim, f"The database refused: {error}".strip(), error)
+    except Exception as error:
+        _fail(claim, f"Internal error: {type(error).__name__}: {error}", error)
+
+
+def _claim(
+    context: JobContext,
+    pool: "ConnectionPool[Connection]",
+    *,
+    job_id: str,
+    seq: int,
+    worker_id: int,
+) -> Claim | None:
+    with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(
+            "select * from pgdex.claim_batch(%s, %s, %s, %s)",
+            [job_id, seq, context.job.id, worker_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return Claim(
+        job_id=UUID(job_id),
+        seq=seq,
+        aborted=context.should_abort,
+        settings=settings(),
+        pool=pool,
+        **row,
+    )
+
+
+def _put_back(claim: Claim) -> None:
+    with claim.pool.connection() as connection:
+        connection.execute("select pgdex.release_batch(%s, %s, %s)", [claim.job_id, claim.seq, claim.attempt])
+
+
+def _block(claim: Claim, error: EmbedderUnavailable) -> None:
+    logger.warning("waiting for the embedding service", extra=_about(claim, "job_blocked", reason=str(error)))
+    with claim.pool.connection() as connection, connection.transaction():
+        connection.execute(
+            "select pgdex.block_job(%s, %s, %s)",
+            [claim.job_id, str(error), error.retry_after_seconds or 1.0],
+        )
+        connection.execute("select pgdex.release_batch(%s, %s, %s)", [claim.job_id, claim.seq, claim.attempt])
+
+
+def _fail(claim: Claim, message: str, error: BaseException, *, name: str | None = None) -> None:
+    logger.error(message, exc_info=error, extra=_about(claim, "job_failed", error_type=name or type(error).__name__))
+    with claim.pool.connection() as connection:
+        connection.execute(
+            "select pgdex.fail_job(%s, %s, %s, %s)",
+            [
+                claim.job_id,
+                message,
+                name or type(error).__name__,
+                "".join(traceback.format_exception(error)),
+            ],
+        )
+
+
+def _about(claim: Claim, action: str, **more: object) -> dict[str, dict[str, object]]:
+    """What each log line says of the batch that it is about."""
+    return fields(
+        action=action,
+        job_id=claim.job_id,
+        repo_path=claim.repo_path,
+        batch=claim.seq,
+        attempt=claim.attempt,
+        files=len(claim.paths) if claim.paths else None,
+        **more,
+    )

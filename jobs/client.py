@@ -1,0 +1,313 @@
+"""What a door may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from indexer.embedding import EmbedderError
+from jobs.database import Connection, connect
+from jobs.embedders import embedder_for
+from jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
+from jobs.models import (
+    CancelledJob,
+    JobEvent,
+    JobPage,
+    JobStatus,
+    SkippedFile,
+    StartedJob,
+    Status,
+    WorkerStatus,
+)
+from jobs.schema import ensure_current
+from jobs.settings import Settings
+
+JOB_NOT_FOUND = "PX001"
+ILLEGAL_CHANGE = "PX002"
+MODEL_CHANGED = "PX004"
+INVALID_ARGUMENT = "PX005"
+EVENTS_CHANNEL = "pgdex_events"
+
+
+class Client:
+    """One connection to pgdex's database, whose schema was found current when it was opened."""
+
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self.settings = settings
+        self.connection = connection
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Client":
+        """Connect. Raises DatabaseUnavailable, SchemaBehind."""
+        connection = connect(settings)
+        ensure_current(connection, settings)
+        return cls(settings, connection)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def start(
+        self,
+        repo_path: str | Path,
+        *,
+        project: str | None = None,
+        name: str | None = None,
+        force: bool = False,
+    ) -> StartedJob:
+        """Ask for `repo_path` to be indexed; returns at once with the job that does it.
+
+        One embedding is tried first, so that a wrong key or address is an error here and not in the middle.
+        Raises InvalidRequest, ModelChanged, EmbedderError.
+        """
+        root = checked_root(repo_path)
+        embedder = embedder_for(self.settings.embedder)
+        wished = uuid4()
+        try:
+            row = self.connection.execute(
+                "select pgdex.enqueue_job(%s, project => %s, name => %s, force => %s, embedder => %s, job_id => %s)",
+                [str(root), project or self.settings.project, name, force, embedder.name, wished],
+            ).fetchone()
+        except psycopg.Error as error:
+            raise _translated(error) from error
+        assert row is not None
+        status = self.status(row[0])
+        already_running = row[0] != wished
+        return StartedJob(
+            job_id=status.job_id,
+            status=status.status,
+            already_running=already_running,
+            project_id=status.project_id,
+            repo_path=status.repo_path,
+            message=(
+                f"Already being indexed: {status.progress_message}"
+                if already_running
+                else f"Queued: {status.progress_message}"
+            ),
+        )
+
+    def status(self, job_id: UUID | str, *, project: str | None = None) -> JobStatus:
+        """Everything about one job. Raises InvalidRequest for a malformed id, JobNotFound."""
+        with self.connection.cursor(row_factory=class_row(JobStatus)) as cursor:
+            cursor.execute(
+                "select * from pgdex.job_status where job_id = %s and (%s::text is null or project_id = %s)",
+                [parsed_id(job_id), project, project],
+            )
+            status = cursor.fetchone()
+        if status is None:
+            where = f" in project {project}" if project else ""
+            raise JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs that there are")
+        return status
+
+    def resolve_id(self, text: str) -> UUID:
+        """The id that `text` means: a whole id, its first 4 or more characters, or "last" for the newest job.
+
+        Raises InvalidRequest (malformed, or several jobs begin so), JobNotFound.
+        """
+        if text == "last":
+            query, values = "select id from pgdex.indexing_jobs order by created_at desc, id limit 1", []
+        else:
+            query = "select id from pgdex.indexing_jobs where id between %s and %s order by id limit 5"
+            values = list(id_range(text))
+        ids = [row[0] for row in self.connection.execute(query, values).fetchall()]
+        if not ids:
+            missing = "there are no jobs yet" if text == "last" else f"there is no job {text}"
+            raise JobNotFound(f"{missing}. `pgdex list` shows the jobs that there are")
+        if len(ids) > 1:
+            raise InvalidRequest(f"several jobs begin with {text}: {', '.join(map(str, ids))}")
+        return UUID(str(ids[0]))
+
+    def list_jobs(
+        self,
+        *,
+        status: Sequence[Status] = (),
+        repo: str | None = None,
+        project: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        offset: int = 0,
+    ) -> JobPage:
+        """Jobs, newest first. `repo` is the beginning of a path or a part of a repository's name."""
+        if not 1 <= limit <= 1000 or offset < 0:
+            raise InvalidRequest(f"limit must be 1 to 1000 and offset not negative, got {limit} and {offset}")
+        conditions: list[str] = []
+        values: dict[str, Any] = {"limit": limit, "offset": offset}
+        for condition, name, value in (
+            ("j.status = any(%(status)s)", "status", list(status) or None),
+            ("j.project_id = %(project)s", "project", project),
+            ("j.created_at >= %(since)s", "since", since),
+            ("j.created_at < %(until)s", "until", until),
+            (
+                "j.repository_id in (select id from pgdex.repositories"
+                " where starts_with(root, %(repo)s) or strpos(lower(name), lower(%(repo)s)) > 0)",
+                "repo",
+                repo,
+            ),
+        ):
+            if value is not None:
+                conditions.append(condition)
+                values[name] = value
+        where = f"where {' and '.join(conditions)}" if conditions else ""
+        with self.connection.cursor(row_factory=class_row(JobStatus)) as cursor:
+            cursor.execute(
+                "select s.* from (select j.id, j.created_at from pgdex.indexing_jobs j"
+                f" {where} order by j.created_at desc, j.id limit %(limit)s offset %(offset)s) as page"
+                " join pgdex.job_status s on s.job_id = page.id order by page.created_at desc, page.id",
+                values,
+            )
+            jobs = cursor.fetchall()
+        counted = self.connection.execute(f"select count(*) from pgdex.indexing_jobs j {where}", values).fetchone()
+        total = int(counted[0]) if counted else 0
+        return JobPage(jobs=jobs, total_count=total, has_more=offset + len(jobs) < total)
+
+    def cancel(self, job_id: UUID | str, *, project: str | None = None) -> CancelledJob:
+        """Cancel a pending, running or blocked job. Raises JobNotFound, JobIsFinal."""
+        status = self.status(job_id, project=project)
+        try:
+            row = self.connection.execute("select pgdex.cancel_job(%s)", [status.job_id]).fetchone()
+        except psycopg.Error as error:
+            raise _translated(error) from error
+        assert row is not None
+        return CancelledJob(
+            job_id=status.job_id,
+            previous_status=row[0],
+            message=self.status(status.job_id).progress_message,
+        )
+
+    def events(self, job_id: UUID | str, *, after: int = 0) -> list[JobEvent]:
+        """A job's history, oldest first, from the event after `after`."""
+        with self.connection.cursor(row_factory=class_row(JobEvent)) as cursor:
+            cursor.execute(
+                "select id as event_id, job_id, event_type, event_data, created_at from pgdex.job_events"
+                " where job_id = %s and id > %s order by id",
+                [parsed_id(job_id), after],
+            )
+            return cursor.fetchall()
+
+    def wait_for_news(self, *, timeout_seconds: float) -> bool:
+        """Wait until any job has news (a NOTIFY), or for `timeout_seconds`; true where there was some."""
+        self.connection.execute(f"listen {EVENTS_CHANNEL}")
+        return any(True for _ in self.connection.notifies(timeout=timeout_seconds, stop_after=1))
+
+    def follow(self, job_id: UUID | str) -> Iterator[JobEvent]:
+        """A job's history from its start, and then what happens, until the job has ended."""
+        self.connection.execute(f"listen {EVENTS_CHANNEL}")
+        self.status(job_id)  # JobNotFound rather than silence
+        last = 0
+        while True:
+            final = self.status(job_id).is_final
+            for event in self.events(job_id, after=last):
+                last = event.event_id
+                yield event
+            if final:
+                return
+            self.wait_for_news(timeout_seconds=2.0)
+
+    def skipped_files(
+        self, *, repo_path: str | None, project: str | None = None, reason: str | None = None
+    ) -> Iterator[SkippedFile]:
+        """Files that are known but not searchable, by path."""
+        with self.connection.cursor(row_factory=class_row(SkippedFile)) as cursor:
+            cursor.execute(
+                "select path, skip_reason, skip_detail, size, repo_path from pgdex.skipped_files"
+                " where project_id = %(project)s and (%(root)s::text is null or repo_path = %(root)s)"
+                " and (%(reason)s::text is null or skip_reason = %(reason)s) order by repo_path, path",
+                {
+                    "project": project or self.settings.project,
+                    "root": repo_path,
+                    "reason": reason,
+                },
+            )
+            yield from cursor
+
+    def workers(self) -> list[WorkerStatus]:
+        """The worker processes that the database knows, living ones first."""
+        with self.connection.cursor(row_factory=class_row(WorkerStatus)) as cursor:
+            cursor.execute(
+                "select id, hostname, pid, started_at, alive, batches from pgdex.worker_status order by alive desc, id"
+            )
+            return cursor.fetchall()
+
+    def live_jobs(self) -> int:
+        """How many jobs are pending, running or blocked."""
+        row = self.connection.execute(
+            "select count(*) from pgdex.indexing_jobs where status in ('pending', 'running', 'blocked')"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def repositories(self, *, project: str | None = None) -> list[dict[str, Any]]:
+        """What is indexed: one row for each repository of the project."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                "select id, name, root, embedding_model, embedding_dimension, last_indexed_at"
+                " from pgdex.repositories where project_id = %s order by root",
+                [project or self.settings.project],
+            )
+            return cursor.fetchall()
+
+
+def checked_root(repo_path: str | Path) -> Path:
+    """The absolute, resolved folder of `repo_path`. Raises InvalidRequest with what is wrong with it."""
+    path = Path(repo_path).expanduser()
+    if not path.is_absolute():
+        raise InvalidRequest(f"the repository's path must be absolute, got {str(repo_path)!r}")
+    try:
+        resolved = path.resolve(strict=True)
+    except OSError:
+        raise InvalidRequest(f"there is no folder {path}") from None
+    if not resolved.is_dir():
+        raise InvalidRequest(f"{path} is not a folder")
+    if not os.access(resolved, os.R_OK | os.X_OK):
+        raise InvalidRequest(f"the folder {path} can't be read by this user")
+    return resolved
+
+
+def parsed_id(job_id: UUID | str) -> UUID:
+    """A job id from what a user typed. Raises InvalidRequest."""
+    if isinstance(job_id, UUID):
+        return job_id
+    try:
+        return UUID(job_id)
+    except ValueError:
+        raise InvalidRequest(f"a job id looks like 123e4567-e89b-12d3-a456-426614174000, got {job_id!r}") from None
+
+
+def id_range(prefix: str) -> tuple[UUID, UUID]:
+    """The first and the last id that begin with `prefix`, dashes or not. Raises InvalidRequest."""
+    digits = prefix.replace("-", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{4,32}", digits):
+        raise InvalidRequest(
+            "a job id looks like 123e4567-e89b-12d3-a456-426614174000 (its first 4 characters are enough), "
+            f"got {prefix!r}"
+        )
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+
+
+def _translated(error: psycopg.Error) -> Exception:
+    """The error of a function in `sql/` as the class that doors know."""
+    kinds = {
+        JOB_NOT_FOUND: JobNotFound,
+        ILLEGAL_CHANGE: JobIsFinal,
+        MODEL_CHANGED: ModelChanged,
+        INVALID_ARGUMENT: InvalidRequest,
+    }
+    kind = kinds.get(error.sqlstate or "")
+    if kind is None:
+        return error
+    return kind(". ".join(filter(None, (error.diag.message_primary, error.diag.message_hint))))
+
+
+__all__ = ["Client", "EmbedderError", "checked_root", "parsed_id"]

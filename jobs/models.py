@@ -1,0 +1,116 @@
+"""What the client returns: the answers of every door, with the keys of `--json`."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+Status = Literal["pending", "running", "completed", "failed", "cancelled", "blocked"]
+LIVE: tuple[Status, ...] = ("pending", "running", "blocked")
+STATUSES: tuple[Status, ...] = (*LIVE, "completed", "failed", "cancelled")
+
+
+class Answer(BaseModel):
+    """An immutable answer; its fields are the JSON keys."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class StartedJob(Answer):
+    """The answer to a request for indexing; `already_running` where a live job of the repository was found."""
+
+    job_id: UUID
+    status: Status
+    already_running: bool
+    project_id: str
+    repo_path: str
+    message: str
+
+
+class JobStatus(Answer):
+    """One row of the view pgdex.job_status."""
+
+    job_id: UUID
+    status: Status
+    project_id: str
+    repository: str
+    repo_path: str
+    progress_percentage: float
+    progress_message: str
+    phase: str | None
+    files_scanned: int
+    files_to_index: int
+    files_indexed: int
+    files_skipped: int
+    files_unchanged: int
+    files_deleted: int
+    chunks_created: int
+    files_per_second: float | None
+    elapsed_seconds: float
+    estimated_time_remaining_seconds: int | None
+    force_reindex: bool
+    embedder: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    cancelled_at: datetime | None
+    blocked_since: datetime | None
+    blocked_reason: str | None
+    next_probe_at: datetime | None
+    error_type: str | None
+    error_message: str | None
+    error_traceback: str | None
+    summary: dict[str, Any] | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self.status not in LIVE
+
+
+class JobPage(Answer):
+    """Jobs, newest first, with the number of all that match."""
+
+    jobs: list[JobStatus]
+    total_count: int
+    has_more: bool
+
+
+class JobEvent(Answer):
+    """One entry of a job's history."""
+
+    event_id: int
+    job_id: UUID
+    event_type: str
+    event_data: dict[str, Any]
+    created_at: datetime
+
+
+class SkippedFile(Answer):
+    """A file that is known but not searchable, and why."""
+
+    path: str
+    skip_reason: str
+    skip_detail: str | None
+    size: int | None
+    repo_path: str
+
+
+class CancelledJob(Answer):
+    """The answer to a cancellation."""
+
+    job_id: UUID
+    previous_status: Status
+    message: str
+
+
+class WorkerStatus(Answer):
+    """One worker process as its peers see it."""
+
+    id: int
+    hostname: str | None
+    pid: int | None
+    started_at: datetime | None
+    alive: bool
+    batches: int

@@ -1,0 +1,78 @@
+"""The scan of a job: the walk goes into a temporary table, and one SQL function plans the work from it."""
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from indexer.sources import FoundFile, walk
+from jobs.claims import Claim
+from jobs.database import Connection
+from jobs.embedders import embedder_for
+
+WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
+BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
+
+FOUND_FILES = """
+    create temporary table found_files (
+        path text not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
+    )
+"""
+
+
+def scan_repository(claim: Claim) -> None:
+    """Walk the tree and plan the job. Memory stays flat: blocks of files go to the database as they are found."""
+    started = time.perf_counter()
+    embedder = embedder_for(claim.embedder or claim.settings.embedder)
+    with claim.pool.connection() as connection:
+        connection.execute("drop table if exists pg_temp.found_files")
+        connection.execute(FOUND_FILES)
+        found = iter(
+            walk(
+                Path(claim.repo_path),
+                max_file_bytes=claim.settings.max_file_bytes,
+                aborted=claim.aborted,
+            )
+        )
+        total = 0
+        for block in _blocks(found):
+            claim.stop_if_aborted()
+            _store(connection, block)
+            total += len(block)
+            claim.report("scanning", found=total)
+        claim.stop_if_aborted()
+        connection.execute("analyze pg_temp.found_files")
+        with connection.transaction():
+            connection.execute("select pgdex.ensure_chunk_partition(%s)", [claim.repository_id])
+            connection.execute(
+                "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    claim.job_id,
+                    claim.attempt,
+                    embedder.name,
+                    embedder.dimension,
+                    claim.settings.batch_files,
+                    BATCH_BYTES,
+                    time.perf_counter() - started,
+                ],
+            )
+        connection.execute("drop table pg_temp.found_files")
+
+
+def _blocks(found: Iterator[FoundFile]) -> Iterator[list[FoundFile]]:
+    while block := list(islice(found, WALK_BLOCK)):
+        yield block
+
+
+def _store(connection: Connection, block: list[FoundFile]) -> None:
+    with connection.cursor().copy("copy pg_temp.found_files from stdin") as copy:
+        for file in block:
+            copy.write_row(
+                (
+                    file.path,
+                    file.size,
+                    file.mtime_ns,
+                    file.skip_reason and file.skip_reason.value,
+                    file.detail,
+                )
+            )

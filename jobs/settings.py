@@ -1,0 +1,85 @@
+"""Every setting, once. Each field is read from the environment variable PGDEX_<FIELD> (see `.env.example`)."""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobs.errors import InvalidSetting
+
+ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+
+
+def default_home() -> Path:
+    """The user's data folder; as root a folder that the server's own OS user can reach (see embedded_server)."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        return Path("/var/lib/pgdex")
+    return platformdirs.user_data_path("pgdex", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Raises InvalidSetting (through `settings()`) with the variable's name."""
+
+    model_config = SettingsConfigDict(env_prefix="PGDEX_", env_ignore_empty=True, frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL with pgvector 0.7 or newer; unset: the embedded server."
+    )
+    home: Path = Field(default_factory=default_home, description="Folder of the embedded server and of logs.")
+    project: ProjectId = Field("default", description="Project that commands use unless told.")
+    max_concurrent_jobs: int | None = Field(
+        None, ge=1, le=999_999, description="Jobs that run at once in the whole cluster (3)."
+    )
+    processes: int | None = Field(
+        None, ge=1, le=1024, description="Worker processes that `pgdex worker` runs (one per core)."
+    )
+    embedder: str = Field("hashing", description="hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
+    embedder_url: str | None = Field(None, description="Address of the embedding service.")
+    embedder_api_key: SecretStr | None = Field(None, description="Key of the embedding service.")
+    embedder_dimension: int | None = Field(
+        None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
+    )
+    embedder_timeout: float = Field(60, gt=0, description="Seconds that one embedding call may take.")
+    max_file_bytes: int = Field(1 << 20, ge=1, description="Larger files are skipped with the reason `oversized`.")
+    batch_files: int = Field(32, ge=1, le=1000, description="Files of one batch.")
+    exact_search_chunks: int = Field(
+        500_000,
+        ge=0,
+        description="From this many chunks on a repository gets a vector index (HNSW).",
+    )
+    blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def api_key(self) -> SecretStr | None:
+        """The embedding service's key; OPENAI_API_KEY serves where PGDEX_EMBEDDER_API_KEY is not set."""
+        if self.embedder_api_key is not None:
+            return self.embedder_api_key
+        key = os.environ.get("OPENAI_API_KEY")
+        return SecretStr(key) if key else None
+
+    @property
+    def worker_processes(self) -> int:
+        """How many worker processes to run on this machine."""
+        return self.processes or os.cpu_count() or 1
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "PGDEX_" + str(first["loc"][0]).upper()
+        # Never the value itself: it may be a key or a URL with a password.
+        raise InvalidSetting(f"{name} is not usable: {first['msg']}") from None

@@ -1,0 +1,50 @@
+"""Alembic's entry: runs the revisions on the connection that pgdex hands over, or on PGDEX_DATABASE_URL."""
+
+import os
+
+from alembic import context
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.sql.schema import SchemaItem
+
+from migrations.objects import driver_connection, install_objects
+from migrations.tables import SCHEMA, metadata
+
+
+def is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _other: SchemaItem | None) -> bool:
+    """Leave out procrastinate's tables, what refers to them, and the partitions of chunks (made at run time)."""
+    table = name if kind == "table" else getattr(getattr(item, "table", None), "name", None)
+    foreign = (table or "").startswith(("procrastinate_", "chunks_r", "alembic_version"))
+    return not foreign and not (kind == "foreign_key_constraint" and name == "workers_id_fkey")
+
+
+def run(connection: Connection) -> None:
+    connection.execute(text(f"create schema if not exists {SCHEMA}"))
+    connection.execute(text(f"set search_path = {SCHEMA}, public, extensions"))
+    # Reflection shows tables of the schema that comes first in the search path without their schema's name.
+    connection.dialect.default_schema_name = "public"
+    applied: list[str] = []
+    context.configure(
+        on_version_apply=lambda **step: applied.append(str(step["step"])),
+        connection=connection,
+        target_metadata=metadata,
+        version_table_schema=SCHEMA,
+        include_schemas=True,
+        include_name=lambda name, kind, _parents: kind != "schema" or name == SCHEMA,
+        include_object=is_ours,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+        at_head = set(context.get_context().get_current_heads()) == set(context.script.get_heads())
+        if applied and at_head:
+            install_objects(driver_connection(connection))
+
+
+handed_over: Connection | None = context.config.attributes.get("connection")
+if handed_over is not None:
+    run(handed_over)
+else:
+    url = context.config.get_main_option("sqlalchemy.url") or os.environ["PGDEX_DATABASE_URL"]
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as own:
+        run(own)

@@ -1,0 +1,329 @@
+"""The tables of pgdex as SQLAlchemy metadata: what `alembic check` holds the database against.
+
+The statements that make them are in `versions/`; functions, views and triggers are in the folder `sql`.
+"""
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+
+SCHEMA = "pgdex"
+LIVE = "status IN ('pending', 'running', 'blocked')"
+COUNTERS = (
+    "files_scanned",
+    "files_to_index",
+    "files_done",
+    "files_indexed",
+    "files_skipped",
+    "files_unchanged",
+    "files_deleted",
+)
+
+metadata = MetaData(schema=SCHEMA)
+
+
+def _moment(name: str, *, default: bool = False) -> Column[object]:
+    """A point in time; with `default`, the moment of the insert."""
+    kind = DateTime(timezone=True)
+    if default:
+        return Column(name, kind, nullable=False, server_default=func.clock_timestamp())
+    return Column(name, kind)
+
+
+def _count(name: str, *, wide: bool = False) -> Column[int]:
+    kind = BigInteger() if wide else Integer()
+    return Column(name, kind, nullable=False, server_default=text("0"))
+
+
+def _amount(name: str, default: str = "0") -> Column[float]:
+    return Column(name, Float(53), nullable=False, server_default=text(default))
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
+
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _moment("created_at", default=True),
+)
+
+embedding_models = Table(
+    "embedding_models",
+    metadata,
+    Column("id", SmallInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    UniqueConstraint("name", "dimension"),
+    CheckConstraint("dimension > 0", name="dimension_positive"),
+)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("project_id", Text, ForeignKey("pgdex.projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id")),
+    Column("embedding_model", Text),
+    Column("embedding_dimension", Integer),
+    Column("last_job_id", Uuid),
+    _moment("last_indexed_at"),
+    _moment("created_at", default=True),
+    UniqueConstraint("project_id", "root"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column(
+        "repository_id",
+        BigInteger,
+        ForeignKey("pgdex.repositories.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("path", Text, nullable=False),
+    Column("language", Text),
+    Column("size", BigInteger),
+    Column("mtime_ns", BigInteger),
+    Column("content_hash", LargeBinary),
+    _count("chunks"),
+    Column("skip_reason", Text),
+    Column("skip_detail", Text),
+    _moment("indexed_at", default=True),
+    UniqueConstraint("repository_id", "path"),
+    CheckConstraint("skip_reason IS NULL OR chunks = 0", name="skipped_files_have_no_chunks"),
+)
+Index(
+    "files_skipped_idx",
+    files.c.repository_id,
+    files.c.skip_reason,
+    postgresql_where=text("skip_reason IS NOT NULL"),
+)
+
+# No foreign key to files: checking it for each of 220,000 rows costs about as much as writing them. Chunks are
+# written and removed only together with their file, in one transaction.
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True),
+    Column("file_id", BigInteger, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("start_line", Integer, nullable=False),
+    Column("end_line", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("symbol", Text),
+    Column("content", Text, nullable=False),
+    Column("lexemes", TSVECTOR, nullable=False),
+    Column("embedding", HALFVEC),
+    Column("model_id", SmallInteger),
+    CheckConstraint("start_line >= 1 AND end_line >= start_line", name="lines_in_order"),
+    postgresql_partition_by="LIST (repository_id)",
+)
+
+indexing_jobs = Table(
+    "indexing_jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
+    Column(
+        "repository_id",
+        BigInteger,
+        ForeignKey("pgdex.repositories.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("project_id", Text, nullable=False),
+    Column("repo_path", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default=text("'pending'")),
+    _flag("force_reindex"),
+    _flag("embed_all"),
+    Column("embedder", Text),
+    Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id")),
+    *(_count(name) for name in COUNTERS),
+    _count("chunks_created", wide=True),
+    _count("bytes_total", wide=True),
+    _count("bytes_done", wide=True),
+    _count("batches_left"),
+    _amount("progress_floor"),
+    _amount("recent_bytes"),
+    _amount("recent_files"),
+    _moment("last_commit_at"),
+    _moment("last_event_at"),
+    _count("last_event_files"),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    Column("error_traceback", Text),
+    Column("blocked_reason", Text),
+    _amount("probe_delay", "1"),
+    _moment("next_probe_at"),
+    _moment("blocked_since"),
+    _moment("created_at", default=True),
+    _moment("admitted_at"),
+    _moment("started_at"),
+    _moment("scanned_at"),
+    _moment("completed_at"),
+    _moment("cancelled_at"),
+    Column("summary", JSONB),
+    CheckConstraint(
+        "status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')",
+        name="status_known",
+    ),
+    CheckConstraint("files_indexed <= files_scanned", name="indexed_within_scanned"),
+    CheckConstraint("files_done <= files_to_index", name="done_within_planned"),
+    CheckConstraint(
+        "files_indexed + files_skipped + files_unchanged <= files_scanned",
+        name="files_counted_once",
+    ),
+    CheckConstraint("progress_floor BETWEEN 0 AND 100", name="progress_is_a_percentage"),
+    CheckConstraint(
+        "status <> 'failed' OR (error_message <> '' AND error_type <> '') IS TRUE",
+        name="failed_says_why",
+    ),
+    CheckConstraint(
+        "status <> 'blocked' OR (blocked_reason <> '' AND next_probe_at IS NOT NULL) IS TRUE",
+        name="blocked_says_for_what",
+    ),
+    CheckConstraint(
+        "status <> 'completed' OR (summary ?& ARRAY['files_found', 'files_indexed', 'files_unchanged',"
+        " 'files_skipped', 'skipped_by_reason', 'files_deleted', 'chunks_created', 'duration_seconds',"
+        " 'seconds'] AND files_indexed + files_skipped + files_unchanged = files_scanned) IS TRUE",
+        name="completed_has_a_summary",
+    ),
+)
+Index(
+    "indexing_jobs_one_live_per_repository",
+    indexing_jobs.c.repository_id,
+    unique=True,
+    postgresql_where=text(LIVE),
+)
+Index(
+    "indexing_jobs_live_idx",
+    indexing_jobs.c.status,
+    indexing_jobs.c.created_at,
+    postgresql_where=text(LIVE),
+)
+Index("indexing_jobs_newest_idx", indexing_jobs.c.created_at.desc(), indexing_jobs.c.id)
+Index(
+    "indexing_jobs_project_idx",
+    indexing_jobs.c.project_id,
+    indexing_jobs.c.created_at.desc(),
+    indexing_jobs.c.id,
+)
+Index(
+    "indexing_jobs_status_idx",
+    indexing_jobs.c.status,
+    indexing_jobs.c.created_at.desc(),
+    indexing_jobs.c.id,
+)
+Index(
+    "indexing_jobs_repository_idx",
+    indexing_jobs.c.repository_id,
+    indexing_jobs.c.created_at.desc(),
+)
+
+job_batches = Table(
+    "job_batches",
+    metadata,
+    Column(
+        "job_id",
+        Uuid,
+        ForeignKey("pgdex.indexing_jobs.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    _count("attempt"),
+    _count("reclaimed"),
+    Column("token_id", BigInteger),
+    Column("worker_id", BigInteger),
+    Column("phase", Text),
+    Column("paths", ARRAY(Text)),
+    Column("file_ids", ARRAY(BigInteger)),
+    _count("files_total"),
+    _count("bytes_total", wide=True),
+    _count("files_found"),
+    _count("files_chunked"),
+    _count("files_embedded"),
+    Column("seconds", JSONB),
+    _moment("started_at"),
+    _moment("completed_at"),
+    CheckConstraint("kind IN ('scan', 'index', 'finish')", name="kind_known"),
+    CheckConstraint("state IN ('waiting', 'running', 'completed', 'cancelled')", name="state_known"),
+    CheckConstraint("(kind = 'scan') = (seq = 0)", name="the_scan_is_number_zero"),
+)
+Index(
+    "job_batches_open_idx",
+    job_batches.c.job_id,
+    job_batches.c.seq,
+    postgresql_where=text("state IN ('waiting', 'running')"),
+)
+Index(
+    "job_batches_running_idx",
+    job_batches.c.job_id,
+    job_batches.c.worker_id,
+    postgresql_where=text("state = 'running'"),
+)
+Index(
+    "job_batches_token_idx",
+    job_batches.c.token_id,
+    postgresql_where=text("state IN ('waiting', 'running')"),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column(
+        "job_id",
+        Uuid,
+        ForeignKey("pgdex.indexing_jobs.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("event_type", Text, nullable=False),
+    Column("event_data", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    _moment("created_at", default=True),
+)
+Index("job_events_job_idx", job_events.c.job_id, job_events.c.id)
+
+# procrastinate_workers has the heartbeat; this is what procrastinate does not keep of a worker. No foreign key
+# in the metadata, because procrastinate's tables are not part of it.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hostname", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    _flag("session_lock"),
+    _moment("started_at", default=True),
+)

@@ -1,0 +1,38 @@
+-- Builds what a repository's search needs and does not have yet: the GIN index over lexemes after the first load
+-- (filling it row by row costs more), and HNSW once there are p_exact_chunks vectors of the present model. Below
+-- that an exact scan is as fast as anybody needs, and perfect. An index of an older model is dropped.
+create or replace function pgdex.build_indexes(p_repository_id bigint, p_exact_chunks bigint) returns void
+language plpgsql
+set search_path = pgdex, public, extensions, pg_temp
+as $$
+declare
+    v_table text := pgdex.ensure_chunk_partition(p_repository_id);
+    v_repository repositories;
+    v_index record;
+    v_wanted text;
+    v_vectors bigint;
+begin
+    select * into v_repository from repositories where id = p_repository_id;
+    execute format('create index if not exists %I on pgdex.%I using gin (lexemes)', v_table || '_lexemes', v_table);
+
+    v_wanted := v_table || '_hnsw_m' || v_repository.model_id;
+    for v_index in
+        select indexname from pg_indexes
+        where schemaname = 'pgdex' and tablename = v_table and indexname like v_table || '\_hnsw\_m%'
+            and indexname is distinct from v_wanted
+    loop
+        execute format('drop index pgdex.%I', v_index.indexname);
+    end loop;
+    if to_regclass(format('pgdex.%I', v_wanted)) is null and v_repository.embedding_dimension <= 4000 then
+        execute format('select count(*) from (select from pgdex.%I where model_id = %s limit %s) as c',
+                       v_table, v_repository.model_id, p_exact_chunks + 1) into v_vectors;
+        if v_vectors > p_exact_chunks then
+            execute format(
+                'create index %I on pgdex.%I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops) where model_id = %s',
+                v_wanted, v_table, v_repository.embedding_dimension, v_repository.model_id
+            );
+        end if;
+    end if;
+    execute format('analyze pgdex.%I', v_table);
+end
+$$;

@@ -1,0 +1,51 @@
+-- The last statement of a batch's transaction: fences it and adds its figures to the job.
+--
+-- The counts must add up to the batch's files. The batch that completes the last one queues the finish.
+-- A progress event is written where 100 files or one second have gone by since the last.
+-- p_seconds: {"reading", "chunking", "embedding", "writing"} in seconds. Errors: PX003 (stale), PX002 (counts).
+create or replace function pgdex.complete_batch(
+    p_job_id uuid, p_seq integer, p_attempt integer,
+    p_indexed integer, p_skipped integer, p_unchanged integer, p_chunks integer, p_seconds jsonb
+) returns void
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+declare
+    v_job indexing_jobs;
+    v_batch job_batches;
+    v_now timestamptz;
+    v_decay double precision;
+begin
+    v_job := pgdex.lock_live_job(p_job_id);
+    v_batch := pgdex.close_own_batch(p_job_id, p_seq, p_attempt, p_seconds);
+    if p_indexed + p_skipped + p_unchanged <> v_batch.files_total then
+        raise exception 'batch % of job % has % files, but % were accounted for',
+            p_seq, p_job_id, v_batch.files_total, p_indexed + p_skipped + p_unchanged using errcode = 'PX002';
+    end if;
+    v_now := clock_timestamp();
+    -- Capped as in job_rate: exp() raises an underflow where the job was blocked for hours.
+    v_decay := exp(-least(extract(epoch from v_now - coalesce(v_job.last_commit_at, v_now))::float8, 1500) / 15);
+    update indexing_jobs set
+        files_indexed = files_indexed + p_indexed,
+        files_skipped = files_skipped + p_skipped,
+        files_unchanged = files_unchanged + p_unchanged,
+        files_done = files_done + v_batch.files_total,
+        chunks_created = chunks_created + p_chunks,
+        bytes_done = bytes_done + v_batch.bytes_total,
+        recent_bytes = greatest(recent_bytes, 1) * v_decay + v_batch.bytes_total,
+        recent_files = recent_files * v_decay + v_batch.files_total,
+        last_commit_at = v_now,
+        batches_left = batches_left - 1
+    where id = p_job_id
+    returning * into v_job;
+    if v_job.batches_left = 0 and v_job.status = 'running' then
+        perform pgdex.queue_batches(p_job_id, array(
+            select seq from job_batches where job_id = p_job_id and kind = 'finish' and state = 'waiting'
+        ));
+    end if;
+    if v_job.files_done - v_job.last_event_files >= 100
+        or v_job.last_event_at is null or v_job.last_event_at < v_now - interval '1 second' then
+        perform pgdex.record_progress(p_job_id);
+    end if;
+end
+$$;

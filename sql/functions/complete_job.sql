@@ -1,0 +1,56 @@
+-- The end of a finish, in its transaction: removes the files that are gone from the tree, writes the summary and
+-- completes the job. p_seconds: {"finishing": seconds spent before this call}. Errors: PX003 (stale).
+create or replace function pgdex.complete_job(p_job_id uuid, p_seq integer, p_attempt integer, p_seconds jsonb)
+returns void
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+declare
+    v_job indexing_jobs;
+    v_gone bigint[];
+    v_deleted bigint;
+    v_by_reason jsonb;
+    v_seconds jsonb;
+    v_duration double precision;
+begin
+    v_job := pgdex.lock_live_job(p_job_id);
+    if v_job.batches_left <> 0 then
+        raise exception 'job % has % batches left', p_job_id, v_job.batches_left using errcode = 'PX002';
+    end if;
+    select file_ids into v_gone from job_batches where job_id = p_job_id and seq = p_seq;
+    perform pgdex.close_own_batch(p_job_id, p_seq, p_attempt, p_seconds);
+
+    delete from chunks where repository_id = v_job.repository_id and file_id = any (v_gone);
+    delete from files where repository_id = v_job.repository_id and id = any (v_gone);
+    get diagnostics v_deleted = row_count;
+
+    select coalesce(jsonb_object_agg(skip_reason, n), '{}') into v_by_reason
+    from (
+        select skip_reason, count(*) as n from files
+        where repository_id = v_job.repository_id and skip_reason is not null group by skip_reason
+    ) as reasons;
+    select jsonb_object_agg(phase, round(total::numeric, 3)) into v_seconds
+    from (
+        select p.phase, sum(coalesce((b.seconds ->> p.phase)::double precision, 0)) as total
+        from unnest(array['scanning', 'reading', 'chunking', 'embedding', 'writing', 'finishing']) as p (phase)
+        left join job_batches b on b.job_id = p_job_id
+        group by p.phase
+    ) as phases;
+    v_duration := extract(epoch from clock_timestamp() - v_job.started_at);
+
+    update repositories
+    set last_indexed_at = clock_timestamp(), last_job_id = p_job_id
+    where id = v_job.repository_id;
+    update indexing_jobs set
+        status = 'completed', files_deleted = v_deleted,
+        summary = jsonb_build_object(
+            'files_found', files_scanned, 'files_indexed', files_indexed, 'files_unchanged', files_unchanged,
+            'files_skipped', files_skipped, 'skipped_by_reason', v_by_reason, 'files_deleted', v_deleted,
+            'chunks_created', chunks_created, 'bytes_indexed', bytes_done,
+            'duration_seconds', round(v_duration::numeric, 3),
+            'files_per_second', round((files_done / nullif(v_duration, 0))::numeric, 1),
+            'seconds', v_seconds, 'embedder', embedder
+        )
+    where id = p_job_id;
+end
+$$;

@@ -1,0 +1,14 @@
+-- Ends a running or blocked job as failed, with what a person needs to know about it. Returns false (and changes
+-- nothing) where the job had already ended.
+create or replace function pgdex.fail_job(p_job_id uuid, p_message text, p_type text, p_traceback text default null)
+returns boolean
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+begin
+    update indexing_jobs
+    set status = 'failed', error_message = p_message, error_type = p_type, error_traceback = p_traceback
+    where id = p_job_id and status in ('running', 'blocked');
+    return found;
+end
+$$;

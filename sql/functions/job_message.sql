@@ -1,0 +1,79 @@
+-- One line that tells a person what a job is doing: "Generating embeddings: 9,120/15,000 files · 310 files/s ·
+-- 19 s left". Every door shows this line, so that all of them say the same.
+create or replace function pgdex.job_message(job pgdex.indexing_jobs) returns text
+language plpgsql stable
+set search_path = pgdex, pg_temp
+as $$
+declare
+    v_phase text;
+    v_rate double precision;
+    v_eta integer;
+    v_found bigint;
+    v_before bigint;
+begin
+    case job.status
+        when 'completed' then
+            return format(
+                'Completed: %s indexed, %s unchanged, %s skipped, %s deleted in %s',
+                pgdex.thousands(job.files_indexed), pgdex.thousands(job.files_unchanged),
+                pgdex.thousands(job.files_skipped), pgdex.thousands(job.files_deleted),
+                pgdex.duration_text((job.summary ->> 'duration_seconds')::double precision)
+            );
+        when 'failed' then
+            return 'Failed: ' || left(job.error_message, 300);
+        when 'cancelled' then
+            return format(
+                'Cancelled after %s of %s files; what was indexed stays searchable',
+                pgdex.thousands(job.files_done), pgdex.thousands(job.files_to_index)
+            );
+        when 'blocked' then
+            return format(
+                'Waiting: %s · next try %s', left(job.blocked_reason, 300),
+                case when job.next_probe_at > clock_timestamp()
+                    then 'in ' || pgdex.duration_text(extract(epoch from job.next_probe_at - clock_timestamp())::float8)
+                    else 'now' end
+            );
+        when 'pending' then
+            if job.admitted_at is null then
+                select count(*) into v_before from indexing_jobs
+                where status in ('pending', 'running', 'blocked') and created_at < job.created_at;
+                return format('Waiting for its turn: %s %s before it', v_before,
+                              case v_before when 1 then 'job is' else 'jobs are' end);
+            end if;
+            if not exists (select from worker_status where alive) then
+                return 'Waiting for a worker: none is running (start one with: pgdex worker)';
+            end if;
+            return 'Waiting for a worker to be free';
+        else null;
+    end case;
+
+    v_phase := pgdex.job_phase(job);
+    if job.scanned_at is null then
+        select sum(files_found) into v_found from job_batches where job_id = job.id and state = 'running';
+        return format('Scanning: %s files found', pgdex.thousands(coalesce(v_found, 0)));
+    end if;
+    if job.files_done >= job.files_to_index then
+        return case when v_phase = 'finishing'
+            then 'Finishing: removing deleted files and building indexes' else 'Finishing: waiting for a worker' end;
+    end if;
+    if v_phase is null and not exists (select from worker_status where alive) then
+        return format(
+            'Waiting for a worker at %s/%s files: none is running (start one with: pgdex worker)',
+            pgdex.thousands(job.files_done), pgdex.thousands(job.files_to_index)
+        );
+    end if;
+    select files_per_second into v_rate from pgdex.job_rate(job);
+    v_eta := pgdex.job_eta_seconds(job);
+    return concat_ws(
+        ' · ',
+        format(
+            '%s: %s/%s files',
+            case v_phase when 'embedding' then 'Generating embeddings' when 'writing' then 'Writing'
+                         when 'chunking' then 'Chunking' else 'Waiting for a worker' end,
+            pgdex.thousands(job.files_done), pgdex.thousands(job.files_to_index)
+        ),
+        case when v_rate >= 9.5 then pgdex.thousands(v_rate::bigint) else round(v_rate::numeric, 1)::text end || ' files/s',
+        pgdex.duration_text(v_eta) || ' left'
+    );
+end
+$$;

@@ -1,0 +1,23 @@
+-- What a job gets through now: bytes and files per second, null where nothing is known yet.
+--
+-- An exponentially weighted mean with a time constant of 15 s over the committed batches: complete_batch decays
+-- the two sums and adds to them, and this divides them by the weight of the time since the first batch could
+-- start. So the rate is right from the first commit on, and sinks by itself when commits stop coming. Ages are
+-- capped at 1500 s: after three hours exp() would raise an underflow.
+create or replace function pgdex.job_rate(
+    job pgdex.indexing_jobs, out bytes_per_second double precision, out files_per_second double precision
+)
+language sql stable
+set search_path = pgdex, pg_temp
+as $$
+    select
+        job.recent_bytes * decay / weight,
+        job.recent_files * decay / weight
+    from (
+        select
+            exp(-least(greatest(extract(epoch from clock_timestamp() - job.last_commit_at)::float8, 0), 1500) / 15) as decay,
+            nullif(15 * (1 - exp(-least(extract(epoch from clock_timestamp() - job.scanned_at)::float8, 1500) / 15)), 0)
+                as weight
+    ) as w
+    where job.status = 'running' and job.last_commit_at is not null and job.files_done < job.files_to_index
+$$;

@@ -1,0 +1,37 @@
+-- Puts batches of a job into the queue: one procrastinate job (the token) for each, remembered in token_id.
+--
+-- A token only wakes a worker up; the truth about a batch is its row. A token that is lost or doubled does no
+-- harm: claim_batch accepts the remembered one alone, and heal_batches queues a batch again that has none.
+-- Priorities: scan and finish first, then batches by their number, so that running jobs take turns and a small
+-- job is not stuck behind a large one.
+create or replace function pgdex.queue_batches(p_job_id uuid, p_seqs integer[]) returns void
+language plpgsql
+set search_path = pgdex, public, pg_temp
+as $$
+declare
+    v_seqs integer[];
+    v_tokens bigint[];
+begin
+    select
+        array_agg(seq order by seq),
+        procrastinate_defer_jobs_v1(array_agg(
+            row(
+                'pgdex',
+                case kind when 'scan' then 'scan' when 'finish' then 'finish' else 'index_batch' end,
+                case kind when 'index' then -seq else 1000000 end,
+                null, null,
+                jsonb_build_object('job_id', job_id, 'seq', seq),
+                null
+            )::procrastinate_job_to_defer_v1
+            order by seq
+        ))
+    into v_seqs, v_tokens
+    from job_batches
+    where job_id = p_job_id and seq = any (p_seqs) and state = 'waiting';
+
+    update job_batches b
+    set token_id = t.token_id
+    from unnest(v_seqs, v_tokens) as t (seq, token_id)
+    where b.job_id = p_job_id and b.seq = t.seq;
+end
+$$;

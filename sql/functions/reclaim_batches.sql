@@ -1,0 +1,75 @@
+-- Takes what dead workers had in hand and puts it back, for peers to start at once. Returns how many batches.
+--
+-- Dead: the session lock is free, or the heartbeat is older than p_heartbeat_timeout (stopped processes, and
+-- poolers that carry no session locks). A dead worker's open transactions are ended, so that they hold no rows,
+-- and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone, and it has to register
+-- anew. Jobs go back in the order in which they started. One caller at a time; the others return at once.
+create or replace function pgdex.reclaim_batches(p_heartbeat_timeout interval default interval '5 seconds')
+returns integer
+language plpgsql
+set search_path = pgdex, public, pg_temp
+as $$
+declare
+    v_dead bigint[];
+    v_tokens bigint[];
+    v_job record;
+    v_seqs integer[];
+    v_files bigint;
+    v_reclaimed integer := 0;
+begin
+    if not pg_try_advisory_xact_lock(hashtext('pgdex.reclaim_batches')) then
+        return 0;
+    end if;
+    select array_agg(id) into v_dead from worker_status w
+    where not w.lock_held or w.heartbeat_age > p_heartbeat_timeout;
+    select array_agg(id) into v_tokens from procrastinate_jobs
+    where status = 'doing' and (worker_id is null or worker_id = any (v_dead));
+    if v_dead is null and v_tokens is null then
+        return 0;
+    end if;
+
+    begin
+        perform pg_terminate_backend(a.pid)
+        from pg_stat_activity a, unnest(v_dead) as dead (id)
+        where a.datname = current_database() and a.application_name = 'pgdex worker ' || dead.id;
+    exception when insufficient_privilege then
+        null;  -- another role's sessions: they end by their own idle_in_transaction_session_timeout
+    end;
+
+    for v_job in
+        select j.* from indexing_jobs j
+        where j.id in (
+            select job_id from job_batches
+            where token_id = any (v_tokens) and state in ('waiting', 'running')
+        )
+        order by j.started_at nulls last, j.created_at
+        for no key update
+    loop
+        if v_job.status in ('running', 'blocked') then
+            update indexing_jobs j set progress_floor = pgdex.job_percentage(j) where j.id = v_job.id;
+        end if;
+        with put_back as (
+            update job_batches
+            set state = 'waiting', worker_id = null, token_id = null, phase = null, reclaimed = reclaimed + 1,
+                files_found = 0, files_chunked = 0, files_embedded = 0
+            where job_id = v_job.id and token_id = any (v_tokens) and state in ('waiting', 'running')
+            returning seq, files_total
+        )
+        select array_agg(seq), sum(files_total) into v_seqs, v_files from put_back;
+        if v_seqs is not null then
+            v_reclaimed := v_reclaimed + cardinality(v_seqs);
+            insert into job_events (job_id, event_type, event_data)
+            values (v_job.id, 'reclaimed', jsonb_build_object(
+                'batches', cardinality(v_seqs), 'files', v_files, 'dead_workers', to_jsonb(coalesce(v_dead, '{}'))
+            ));
+            if v_job.status in ('running', 'pending') then
+                perform pgdex.queue_batches(v_job.id, v_seqs);
+            end if;
+        end if;
+    end loop;
+
+    delete from procrastinate_jobs where id = any (v_tokens);
+    delete from procrastinate_workers where id = any (v_dead);
+    return v_reclaimed;
+end
+$$;

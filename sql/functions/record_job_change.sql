@@ -1,0 +1,44 @@
+-- What follows from a change of a job's status, in the same transaction and for every client.
+--
+-- Promises: one event row for each transition (notify_event sends it on pgdex_events); when a job ends, its open
+-- batches are closed, waiting work is taken out of the queue, running work is asked to abort, and the next
+-- pending job is admitted.
+create or replace function pgdex.record_job_change() returns trigger
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into job_events (job_id, event_type, event_data)
+        values (new.id, 'created', jsonb_build_object(
+            'status', new.status, 'repo_path', new.repo_path, 'project_id', new.project_id,
+            'force_reindex', new.force_reindex
+        ));
+        return null;
+    end if;
+    if new.status = old.status then
+        return null;
+    end if;
+
+    insert into job_events (job_id, event_type, event_data)
+    values (
+        new.id,
+        case when new.status = 'running' then case old.status when 'blocked' then 'resumed' else 'started' end
+             else new.status end,
+        jsonb_strip_nulls(jsonb_build_object(
+            'status', new.status, 'previous_status', old.status, 'repo_path', new.repo_path,
+            'progress_percentage', round(new.progress_floor::numeric, 1),
+            'files_scanned', new.files_scanned, 'files_indexed', new.files_indexed,
+            'chunks_created', new.chunks_created,
+            'error_type', new.error_type, 'error_message', left(new.error_message, 2000),
+            'blocked_reason', left(new.blocked_reason, 2000), 'next_probe_at', new.next_probe_at,
+            'duration_seconds', new.summary -> 'duration_seconds'
+        ))
+    );
+    if new.status in ('completed', 'failed', 'cancelled') then
+        perform pgdex.close_batches(new.id);
+        perform pgdex.admit_jobs();
+    end if;
+    return null;
+end
+$$;

@@ -1,0 +1,18 @@
+-- Lets a blocked job go on: what it waited for answers again. Returns false where it is not blocked any more.
+create or replace function pgdex.resume_job(p_job_id uuid) returns boolean
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+begin
+    update indexing_jobs set status = 'running' where id = p_job_id and status = 'blocked';
+    if not found then
+        return false;
+    end if;
+    perform pgdex.queue_batches(p_job_id, array(
+        select b.seq from job_batches b join indexing_jobs j on j.id = b.job_id
+        where b.job_id = p_job_id and b.state = 'waiting' and b.token_id is null
+            and (b.kind <> 'finish' or (j.scanned_at is not null and j.batches_left = 0))
+    ));
+    return true;
+end
+$$;

@@ -1,0 +1,20 @@
+-- Sets a setting of the whole cluster. Known: max_concurrent_jobs (a positive integer; 3 unless set).
+-- Errors: PX005 (unknown setting or bad value).
+create or replace function pgdex.set_setting(p_name text, p_value text) returns void
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+begin
+    if p_name not in ('max_concurrent_jobs') then
+        raise exception 'unknown setting %: the settings are max_concurrent_jobs', quote_literal(p_name)
+            using errcode = 'PX005';
+    end if;
+    if p_value !~ '^[1-9][0-9]{0,5}$' then
+        raise exception '% must be a positive whole number, got %', p_name, quote_literal(p_value)
+            using errcode = 'PX005';
+    end if;
+    insert into settings (name, value) values (p_name, p_value)
+    on conflict (name) do update set value = excluded.value where settings.value <> excluded.value;
+    perform pgdex.admit_jobs();
+end
+$$;

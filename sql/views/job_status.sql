@@ -1,0 +1,40 @@
+-- One row per job with everything that a door shows; the names are the keys of --json and of the MCP answers.
+--
+--   select job_id, status, progress_percentage, progress_message from pgdex.job_status order by created_at desc;
+create or replace view pgdex.job_status as
+select
+    j.id as job_id,
+    j.status,
+    j.project_id,
+    r.name as repository,
+    j.repo_path,
+    round(pgdex.job_percentage(j)::numeric, 1) as progress_percentage,
+    pgdex.job_message(j) as progress_message,
+    case when j.status = 'running' then pgdex.job_phase(j) end as phase,
+    j.files_scanned,
+    j.files_to_index,
+    j.files_indexed,
+    j.files_skipped,
+    j.files_unchanged,
+    j.files_deleted,
+    j.chunks_created,
+    round((select rate.files_per_second from pgdex.job_rate(j) as rate)::numeric, 1) as files_per_second,
+    round(extract(epoch from
+        coalesce(j.completed_at, j.cancelled_at, clock_timestamp()) - coalesce(j.started_at, j.created_at)
+    ), 3) as elapsed_seconds,
+    pgdex.job_eta_seconds(j) as estimated_time_remaining_seconds,
+    j.force_reindex,
+    j.embedder,
+    j.created_at,
+    j.started_at,
+    j.completed_at,
+    j.cancelled_at,
+    j.blocked_since,
+    j.blocked_reason,
+    j.next_probe_at,
+    j.error_type,
+    j.error_message,
+    j.error_traceback,
+    j.summary
+from pgdex.indexing_jobs j
+join pgdex.repositories r on r.id = j.repository_id;
