@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 
@@ -11,6 +11,8 @@ from indexer.globs import glob_regex
 from indexer.lexemes import query_words
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Leg = Literal["words", "vectors"]
+BOTH_LEGS: tuple[Leg, ...] = ("words", "vectors")
 ChunkKey = tuple[int, int, int]  # repository, file, ordinal
 
 LEG_LIMIT = 100  # candidates of each leg: deeper ones never reached the first ten in the development set
@@ -73,12 +75,13 @@ def search(
     path_glob: str | None = None,
     language: str | None = None,
     limit: int = 10,
+    legs: Sequence[Leg] = BOTH_LEGS,
 ) -> SearchResult:
     """The chunks of a project that answer `query`, best first.
 
-    `repo` is the beginning of a repository's path or a part of its name. Where the embedding model of a repository
-    can't be used now, its words are still searched, and a note says so. Raises ValueError for an empty query, a
-    limit below 1 or an empty glob.
+    `repo` is the beginning of a repository's path or a part of its name; `legs` says what is compared. Where the
+    embedding model of a repository can't be used now, its words are still searched, and a note says so. Raises
+    ValueError for an empty query, a limit below 1 or an empty glob.
     """
     if not query.strip():
         raise ValueError("the query is empty: give words, an identifier or a question")
@@ -88,11 +91,13 @@ def search(
     repositories = _repositories(connection, project_id=project_id, repo=repo)
     notes = _coverage_notes(repositories, project_id=project_id, repo=repo)
 
-    words = query_words(query)
+    words = query_words(query) if "words" in legs else []
     lexical: list[tuple[ChunkKey, float]] = []
     nearest: list[tuple[ChunkKey, float]] = []
     for repository in repositories:
         lexical += _lexical_leg(connection, repository, words, filters)
+        if "vectors" not in legs:
+            continue
         try:
             nearest += _vector_leg(connection, repository, query, filters, open_embedder)
         except EmbedderError as error:

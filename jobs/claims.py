@@ -105,7 +105,8 @@ def _run(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], 
         return
     try:
         work(claim)
-        logger.info("batch done", extra=_about(claim, "batch_done"))
+        # A large job has thousands of batches; its scan and its finish tell the story.
+        logger.log(logging.DEBUG if claim.paths else logging.INFO, "batch done", extra=_about(claim, "batch_done"))
     except (JobAborted, EmbeddingAborted, WalkAborted) as error:
         _put_back(claim)
         raise JobAborted from error

@@ -73,7 +73,7 @@ class Client:
         Raises InvalidRequest, ModelChanged, EmbedderError.
         """
         root = checked_root(repo_path)
-        embedder = embedder_for(self.settings.embedder)
+        embedder = embedder_for(self.settings.embedder, self.settings)
         wished = uuid4()
         try:
             row = self.connection.execute(

@@ -3,16 +3,19 @@
 from functools import cache
 
 from indexer.embedding import Embedder, open_embedder
-from jobs.settings import settings
+from jobs.settings import Settings, settings
 
 
-@cache
-def embedder_for(spec: str) -> Embedder:
-    """The embedder of `spec`, with its address and key from the settings, tried once.
+def embedder_for(spec: str, configured: Settings | None = None) -> Embedder:
+    """The embedder of `spec`, tried once; its address and key come from `configured` (default: this process's).
 
     Raises EmbedderError where it can't be used.
     """
-    configured = settings()
+    return _opened(spec, configured or settings())
+
+
+@cache
+def _opened(spec: str, configured: Settings) -> Embedder:
     embedder = open_embedder(
         spec,
         url=configured.embedder_url,

@@ -27,6 +27,8 @@ declare
     v_gone bigint[];
 begin
     v_job := pgdex.lock_live_job(p_job_id);
+    -- The fence comes first: what a stale scan found must not even be judged.
+    perform pgdex.close_own_batch(p_job_id, 0, p_attempt, jsonb_build_object('scanning', p_scan_seconds));
     select * into v_repository from repositories where id = v_job.repository_id for no key update;
     v_all := v_job.force_reindex or v_repository.model_id is distinct from v_model;
 
@@ -86,7 +88,6 @@ begin
     insert into job_batches (job_id, seq, kind, file_ids) values (p_job_id, v_batches + 1, 'finish', v_gone);
     drop table pg_temp.planned_files;
 
-    perform pgdex.close_own_batch(p_job_id, 0, p_attempt, jsonb_build_object('scanning', p_scan_seconds));
     update repositories
     set model_id = v_model, embedding_model = p_embedder, embedding_dimension = p_dimension
     where id = v_repository.id and model_id is distinct from v_model;

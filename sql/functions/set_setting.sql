@@ -5,12 +5,12 @@ language plpgsql
 set search_path = pgdex, pg_temp
 as $$
 begin
-    if p_name not in ('max_concurrent_jobs') then
-        raise exception 'unknown setting %: the settings are max_concurrent_jobs', quote_literal(p_name)
+    if p_name is distinct from 'max_concurrent_jobs' then
+        raise exception 'unknown setting %: the settings are max_concurrent_jobs', quote_nullable(p_name)
             using errcode = 'PX005';
     end if;
-    if p_value !~ '^[1-9][0-9]{0,5}$' then
-        raise exception '% must be a positive whole number, got %', p_name, quote_literal(p_value)
+    if coalesce(p_value, '') !~ '^[1-9][0-9]{0,5}$' then
+        raise exception '% must be a positive whole number, got %', p_name, quote_nullable(p_value)
             using errcode = 'PX005';
     end if;
     insert into settings (name, value) values (p_name, p_value)

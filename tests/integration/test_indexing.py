@@ -1,0 +1,280 @@
+"""Real repositories through real worker processes: what is indexed, skipped, unchanged and removed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.search import search
+from jobs.client import Client
+from jobs.embedders import embedder_for
+from jobs.errors import InvalidRequest, ModelChanged
+from jobs.models import JobStatus
+from tests.databases import settings_for
+from tests.index_digest import assert_index_is_sound, index_digest
+from tests.trees import module, python_tree, write_tree
+from tests.workers import WorkerProcesses, wait_for_end, worker_processes
+
+
+@pytest.fixture
+def client(database_url: str) -> Iterator[Client]:
+    with Client.open(settings_for(database_url)) as client:
+        yield client
+
+
+@pytest.fixture
+def workers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcesses]:
+    with worker_processes(database_url, tmp_path_factory.mktemp("workers")) as workers:
+        workers.start(2)
+        yield workers
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return python_tree(tmp_path / "repository", 120)
+
+
+def run(client: Client, workers: WorkerProcesses, tree: Path, *, force: bool = False) -> JobStatus:
+    """One job to its end, which must be a good one."""
+    status = wait_for_end(client, client.start(tree, force=force).job_id, workers=workers)
+    assert status.status == "completed", status.error_traceback or status.error_message
+    assert_index_is_sound(client.connection)
+    return status
+
+
+def found_paths(client: Client, query: str, **filters: str) -> list[str]:
+    """The paths of a search's hits, best first."""
+    result = search(client.connection, query, project_id="default", open_embedder=embedder_for, **filters)
+    return [hit.path for hit in result.hits]
+
+
+def test_a_repository_is_indexed_and_found(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+    status = run(client, workers, tree)
+
+    assert (status.files_scanned, status.files_indexed, status.files_skipped) == (120, 120, 0)
+    assert status.progress_percentage == 100
+    assert found_paths(client, "run_42")[0] == "package_0/module_42.py"
+    assert all(path.startswith("package_1/") for path in found_paths(client, "load_117", path_glob="package_1/*"))
+    assert found_paths(client, "load_117", path_glob="package_2/*")[0] == "package_2/module_117.py"
+    assert found_paths(client, "load_117", language="go") == []
+
+
+def test_the_summary_accounts_for_every_file_and_for_the_time(
+    client: Client, workers: WorkerProcesses, tree: Path
+) -> None:
+    write_tree(
+        tree,
+        {
+            "empty.py": "",
+            "picture.png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(100),
+            "large.txt": "x y z\n" * 300_000,
+            ".gitignore": "ignored/\n",
+            "ignored/secret.py": "secret = 1\n",
+            "node_modules/left_pad/index.js": "module.exports = 1\n",
+            "notes.txt": "half\0text\n" * 2000,
+        },
+    )
+    os.symlink("/etc/hostname", tree / "outside.txt")
+
+    status = run(client, workers, tree)
+
+    assert status.summary is not None
+    summary = status.summary
+    assert summary["files_found"] == summary["files_indexed"] + summary["files_skipped"] + summary["files_unchanged"]
+    assert summary["skipped_by_reason"] == {"binary": 2, "empty": 1, "oversized": 1, "symlink": 1}
+    assert summary["chunks_created"] == status.chunks_created > 0
+    assert set(summary["seconds"]) == {"scanning", "reading", "chunking", "embedding", "writing", "finishing"}
+    assert all(seconds > 0 for seconds in summary["seconds"].values())
+    skipped = {file.path: file.skip_reason for file in client.skipped_files(repo_path=str(tree))}
+    assert skipped == {
+        "empty.py": "empty",
+        "picture.png": "binary",
+        "large.txt": "oversized",
+        "outside.txt": "symlink",
+        "notes.txt": "binary",
+    }
+    assert found_paths(client, "secret", path_glob="ignored/*") == []
+
+
+def test_a_second_run_finds_nothing_to_do_and_changes_no_row(
+    client: Client, workers: WorkerProcesses, tree: Path
+) -> None:
+    run(client, workers, tree)
+    # Files this young are read again (their next change might leave the same time); make them old.
+    for path in tree.rglob("*.py"):
+        os.utime(path, ns=(10**18, 10**18))
+    run(client, workers, tree)
+    rows = client.connection.execute("select xmin::text, ctid::text from pgdex.files order by id").fetchall()
+
+    status = run(client, workers, tree)
+
+    assert (status.files_to_index, status.files_indexed, status.files_unchanged) == (0, 0, 120)
+    assert client.connection.execute("select xmin::text, ctid::text from pgdex.files order by id").fetchall() == rows
+
+
+def test_a_new_time_with_the_same_content_keeps_the_chunks(
+    client: Client, workers: WorkerProcesses, tree: Path
+) -> None:
+    run(client, workers, tree)
+    chunks = client.connection.execute("select xmin::text, ctid::text from pgdex.chunks order by 1, 2").fetchall()
+    for path in tree.rglob("*.py"):
+        os.utime(path, ns=(10**18, 10**18))
+
+    status = run(client, workers, tree)
+
+    assert (status.files_to_index, status.files_indexed, status.files_unchanged) == (120, 0, 120)
+    assert (
+        client.connection.execute("select xmin::text, ctid::text from pgdex.chunks order by 1, 2").fetchall() == chunks
+    )
+
+
+def test_only_what_changed_is_touched(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+    for path in tree.rglob("*.py"):
+        os.utime(path, ns=(10**18, 10**18))
+    run(client, workers, tree)
+    for number in range(10):
+        (tree / f"package_0/module_{number}.py").write_text(module(1000 + number))
+    for number in range(50, 55):
+        (tree / f"package_1/module_{number}.py").unlink()
+    write_tree(tree, {f"added/module_{number}.py": module(number) for number in range(2000, 2003)})
+
+    status = run(client, workers, tree)
+
+    assert (status.files_indexed, status.files_deleted, status.files_unchanged) == (13, 5, 105)
+    assert found_paths(client, "run_1003")[0] == "package_0/module_3.py"
+    assert "package_1/module_52.py" not in found_paths(client, "run_52")
+    assert found_paths(client, "run_2001")[0] == "added/module_2001.py"
+
+
+def test_the_index_after_many_changes_is_the_one_of_a_fresh_run(
+    client: Client, workers: WorkerProcesses, tree: Path
+) -> None:
+    run(client, workers, tree)
+    shutil.rmtree(tree / "package_1")
+    (tree / "package_0/module_7.py").write_text("")
+    (tree / "package_0/module_8.py").write_bytes(bytes(5000))
+    write_tree(tree, {"readme.md": "# Title\n\ntext\n\n## Part\n\nmore\n"})
+    run(client, workers, tree)
+    after_changes = index_digest(client.connection)
+
+    run(client, workers, tree, force=True)
+
+    assert index_digest(client.connection) == after_changes
+
+
+def test_a_skipped_file_that_becomes_readable_is_indexed(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+    (tree / "late.py").write_text("")
+    assert run(client, workers, tree).files_skipped == 1
+    (tree / "late.py").write_text("def arrived_late():\n    return 1\n")
+
+    assert run(client, workers, tree).files_skipped == 0
+    assert found_paths(client, "arrived_late")[0] == "late.py"
+
+
+def test_force_reads_everything_again(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+    run(client, workers, tree)
+
+    assert run(client, workers, tree, force=True).files_indexed == 120
+
+
+def test_names_that_are_not_utf8_are_skipped_with_their_reason(
+    client: Client, workers: WorkerProcesses, tree: Path
+) -> None:
+    with open(os.fsencode(tree) + b"/caf\xe9.py", "w") as file:
+        file.write("x = 1\n")
+
+    status = run(client, workers, tree)
+
+    assert status.files_skipped == 1
+    assert [file.skip_reason for file in client.skipped_files(repo_path=str(tree))] == ["name_not_utf8"]
+
+
+def test_an_emptied_folder_fails_the_job_instead_of_emptying_the_index(
+    client: Client, workers: WorkerProcesses, tree: Path
+) -> None:
+    run(client, workers, tree)
+    for entry in tree.iterdir():
+        shutil.rmtree(entry)
+
+    status = wait_for_end(client, client.start(tree).job_id, workers=workers)
+
+    assert (status.status, status.error_type) == ("failed", "FolderEmptied")
+    assert "is a disk not mounted?" in (status.error_message or "")
+    assert found_paths(client, "run_42")[0] == "package_0/module_42.py"
+
+
+def test_a_folder_that_a_worker_cannot_see_fails_the_job_with_its_name(
+    client: Client, workers: WorkerProcesses
+) -> None:
+    row = client.connection.execute("select pgdex.enqueue_job('/nowhere/at/all')").fetchone()
+    assert row is not None
+
+    status = wait_for_end(client, row[0], workers=workers)
+
+    assert (status.status, status.error_type) == ("failed", "RootUnavailable")
+    assert "/nowhere/at/all" in (status.error_message or "")
+    assert status.error_traceback
+
+
+@pytest.mark.parametrize("path", ["relative/path", "/nowhere/at/all", __file__])
+def test_a_path_that_is_no_folder_is_refused_before_anything_is_written(client: Client, path: str) -> None:
+    with pytest.raises(InvalidRequest):
+        client.start(path)
+
+    assert client.list_jobs().total_count == 0
+
+
+def test_another_embedding_model_needs_force_and_then_embeds_everything_again(
+    client: Client, workers: WorkerProcesses, tree: Path, database_url: str
+) -> None:
+    run(client, workers, tree)
+    with Client.open(settings_for(database_url, embedder="hashing:64")) as other:
+        with pytest.raises(ModelChanged, match="hashing:64"):
+            other.start(tree)
+        status = run(other, workers, tree, force=True)
+
+    assert status.files_indexed == 120
+    dimensions = client.connection.execute("select distinct vector_dims(embedding) from pgdex.chunks").fetchall()
+    assert dimensions == [(64,)]
+    assert found_paths(client, "run_42")[0] == "package_0/module_42.py"
+
+
+def test_two_projects_have_the_same_folder_without_seeing_each_other(
+    client: Client, workers: WorkerProcesses, tree: Path
+) -> None:
+    first = client.start(tree, project="one")
+    second = client.start(tree, project="two")
+    assert first.job_id != second.job_id
+    for job in (first, second):
+        assert wait_for_end(client, job.job_id, workers=workers).status == "completed"
+
+    assert found_paths(client, "run_42") == []
+    hits = search(client.connection, "run_42", project_id="one", open_embedder=embedder_for).hits
+    assert hits[0].path == "package_0/module_42.py"
+    assert len({(hit.path, hit.start_line) for hit in hits}) == len(hits)
+
+
+def test_a_large_repository_gets_a_vector_index_and_filters_lose_no_rows(
+    client: Client, tree: Path, database_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    with worker_processes(database_url, folder, PGDEX_EXACT_SEARCH_CHUNKS="50") as workers:
+        workers.start()
+        run(client, workers, tree)
+
+    names = [
+        name for (name,) in client.connection.execute("select indexname from pg_indexes where tablename ~ 'chunks_r'")
+    ]
+    assert any("hnsw" in name for name in names)
+    vectors_only = search(
+        client.connection,
+        "def load_117",
+        project_id="default",
+        open_embedder=embedder_for,
+        path_glob="package_2/module_117.py",
+        legs=("vectors",),
+    )
+    assert {hit.path for hit in vectors_only.hits} == {"package_2/module_117.py"}
