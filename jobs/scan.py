@@ -15,7 +15,7 @@ BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
 
 FOUND_FILES = """
     create temporary table found_files (
-        path text not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
+        path text collate "C" not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
     )
 """
 

@@ -113,7 +113,7 @@ files = Table(
         ForeignKey("pgdex.repositories.id", ondelete="CASCADE"),
         nullable=False,
     ),
-    Column("path", Text, nullable=False),
+    Column("path", Text(collation="C"), nullable=False),
     Column("language", Text),
     Column("size", BigInteger),
     Column("mtime_ns", BigInteger),

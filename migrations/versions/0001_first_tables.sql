@@ -69,7 +69,7 @@ CREATE TABLE pgdex.repositories (
 CREATE TABLE pgdex.files (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
     repository_id BIGINT NOT NULL,
-    path TEXT NOT NULL,
+    path TEXT COLLATE "C" NOT NULL,
     language TEXT,
     size BIGINT,
     mtime_ns BIGINT,

@@ -2,7 +2,8 @@
 --
 -- A job that is let in gets its scan queued; it stays pending until a worker really starts it. The advisory lock
 -- makes the count exact whoever calls and how often: at enqueue, when a job ends, and from every worker's tick,
--- so that a lost call heals. Pending rows that somebody else holds (a cancel) are left for the next call.
+-- so that a lost call heals. Nobody waits for it: a transaction that somebody leaves open after an enqueue would stop
+-- every worker's tick, and with it the heartbeats. Pending rows that somebody else holds are left for the next call.
 create or replace function pgdex.admit_jobs() returns integer
 language plpgsql
 set search_path = pgdex, pg_temp
@@ -15,7 +16,9 @@ begin
     if not exists (select from indexing_jobs where status = 'pending' and admitted_at is null) then
         return 0;
     end if;
-    perform pg_advisory_xact_lock(hashtext('pgdex.admit_jobs'));
+    if not pg_try_advisory_xact_lock(hashtext('pgdex.admit_jobs')) then
+        return 0;
+    end if;
     for v_job in
         select id from indexing_jobs
         where status = 'pending' and admitted_at is null

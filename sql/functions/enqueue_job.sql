@@ -35,11 +35,12 @@ begin
     end if;
 
     insert into projects (id) values (enqueue_job.project) on conflict do nothing;
+    -- A known repository's row is not touched: plan_job holds it for seconds, and nobody waits for a job's id.
     insert into repositories (project_id, root, name)
-    values (enqueue_job.project, v_path, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path))
-    on conflict (project_id, root) do update
-        set name = coalesce(enqueue_job.name, repositories.name)
-    returning * into v_repository;
+    select enqueue_job.project, v_path, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path)
+    where not exists (select from repositories r where r.project_id = enqueue_job.project and r.root = v_path)
+    on conflict (project_id, root) do nothing;
+    select * into v_repository from repositories r where r.project_id = enqueue_job.project and r.root = v_path;
 
     -- The loop is for a live job that ends between the insert and the look: then there is room for ours.
     loop
@@ -63,6 +64,8 @@ begin
         returning id into v_id;
         if found then
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');
+            update repositories set name = enqueue_job.name
+            where id = v_repository.id and name <> enqueue_job.name;
             perform pgdex.admit_jobs();
             return v_id;
         end if;

@@ -35,7 +35,12 @@ begin
     select array_agg(f.id) into v_gone
     from files f
     where f.repository_id = v_repository.id
-        and not exists (select from pg_temp.found_files w where w.path = f.path);
+        and not exists (select from pg_temp.found_files w where w.path = f.path)
+        -- What lies in a folder that can't be read now is not known to be gone.
+        and not exists (
+            select from pg_temp.found_files w
+            where w.skip_reason in ('unreadable', 'io_error') and starts_with(f.path, w.path || '/')
+        );
     select count(*), count(*) filter (where skip_reason is not null) into v_found, v_skipped
     from pg_temp.found_files;
     if v_found = 0 and v_gone is not null and not v_job.force_reindex then

@@ -3,7 +3,8 @@
 -- Dead: the session lock is free, or the heartbeat is older than p_heartbeat_timeout (stopped processes, and
 -- poolers that carry no session locks). A dead worker's open transactions are ended, so that they hold no rows,
 -- and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone, and it has to register
--- anew. Jobs go back in the order in which they started. One caller at a time; the others return at once.
+-- anew. Jobs go back in the order in which they started. One caller at a time; the others return at once. A job that
+-- somebody has locked (a cancel in an open transaction) is left for the next call, with its workers and tokens.
 create or replace function pgdex.reclaim_batches(p_heartbeat_timeout interval default interval '5 seconds')
 returns integer
 language plpgsql
@@ -43,7 +44,7 @@ begin
             where token_id = any (v_tokens) and state in ('waiting', 'running')
         )
         order by j.started_at nulls last, j.created_at
-        for no key update
+        for no key update skip locked
     loop
         if v_job.status in ('running', 'blocked') then
             update indexing_jobs j set progress_floor = pgdex.job_percentage(j) where j.id = v_job.id;
@@ -68,8 +69,12 @@ begin
         end if;
     end loop;
 
-    delete from procrastinate_jobs where id = any (v_tokens);
-    delete from procrastinate_workers where id = any (v_dead);
+    delete from procrastinate_jobs t
+    where t.id = any (v_tokens)
+        and not exists (select from job_batches b where b.token_id = t.id and b.state in ('waiting', 'running'));
+    delete from procrastinate_workers w
+    where w.id = any (v_dead)
+        and not exists (select from procrastinate_jobs t where t.worker_id = w.id and t.status = 'doing');
     return v_reclaimed;
 end
 $$;

@@ -1,0 +1,24 @@
+"""What there is to index below a folder, and why a file is left out.
+
+`walk` lists a tree and reads no file's content; `read_source` reads one file of it.
+"""
+
+from indexer.sources.content import Skipped, SourceText, Unchanged, read_source
+from indexer.sources.paths import MAX_PATH_BYTES
+from indexer.sources.roots import RootUnavailable
+from indexer.sources.skips import SkipReason
+from indexer.sources.walking import DEFAULT_MAX_FILE_BYTES, FoundFile, WalkAborted, walk
+
+__all__ = [
+    "DEFAULT_MAX_FILE_BYTES",
+    "MAX_PATH_BYTES",
+    "FoundFile",
+    "RootUnavailable",
+    "SkipReason",
+    "Skipped",
+    "SourceText",
+    "Unchanged",
+    "WalkAborted",
+    "read_source",
+    "walk",
+]

@@ -1,0 +1,198 @@
+"""Reading one file of a tree, and deciding whether it is text worth indexing."""
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.sources.classify import decode, worthless
+from indexer.sources.roots import root_identity
+from indexer.sources.skips import SkipReason, reason_for, system_message
+
+# A file written this shortly before it is read can be written again without its timestamp
+# changing (git calls such an entry racy). Linux stamps files with its 1 to 10 ms clock tick; a
+# timestamp in whole seconds comes from a file system that counts by one second or by two (FAT).
+RACY_NS = 100_000_000
+RACY_WHOLE_SECONDS_NS = 2_000_000_000
+
+_FILE_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+# O_PATH (Linux) needs no read permission on the folders, as opening a path in one go does not.
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A file worth indexing. `text` has its line ends and no byte order mark, and never a NUL.
+
+    `mtime_ns` is None where the file was so new that a later change may not show in it: the next
+    scan must read the file again. `content_hash` is the SHA-256 of the file's bytes, 32 bytes
+    (PostgreSQL has the same as `sha256(bytea)`).
+    """
+
+    text: str
+    size: int
+    mtime_ns: int | None
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is not indexed. `mtime_ns` is None where the next scan must try again."""
+
+    reason: SkipReason
+    detail: str | None
+    size: int | None
+    mtime_ns: int | None
+    content_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A file whose content has the hash that the caller knows. `mtime_ns` as for SourceText."""
+
+    size: int
+    mtime_ns: int | None
+    content_hash: bytes
+
+
+class _Unread(Exception):
+    """Ends the reading of a file with the reason."""
+
+    def __init__(
+        self,
+        reason: SkipReason,
+        detail: str | None,
+        size: int | None = None,
+        mtime_ns: int | None = None,
+    ) -> None:
+        super().__init__(reason, detail)
+        self.skipped = Skipped(reason, detail, size, mtime_ns, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    data: bytes
+    mtime_ns: int | None
+
+
+def read_source(
+    root: Path, path: str, *, max_file_bytes: int, known_hash: bytes | None = None
+) -> SourceText | Skipped | Unchanged:
+    """Read the file at `path` (as `walk` gives it) below `root`.
+
+    No component below the root is followed if it is a symbolic link, also not one that was put
+    there since the walk; what the root's own path holds is the caller's. A file that changes
+    while it is read is read once more, then skipped.
+
+    Whatever is wrong with the file is a `Skipped`. Raises ValueError for a path that is no
+    relative path without '.', '..' and NUL, or for a limit below 1, and RootUnavailable when the
+    file can't be had because the root can't.
+    """
+    if max_file_bytes < 1:
+        raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
+    components = path.split("/")
+    if "\0" in path or not {"", ".", ".."}.isdisjoint(components):
+        raise ValueError(f"path must be relative, without '.', '..' and NUL, got {path!r}")
+    try:
+        descriptor = _open(root, components)
+        try:
+            content = _read(descriptor, max_file_bytes)
+        finally:
+            os.close(descriptor)
+    except _Unread as unread:
+        return unread.skipped
+    except OSError as error:
+        reason = reason_for(error)
+        if reason in (SkipReason.VANISHED, SkipReason.UNREADABLE):
+            root_identity(root)  # raises where not the file but the whole tree is gone
+        return Skipped(reason, system_message(error), None, None, None)
+    return _classified(components[-1], content, known_hash)
+
+
+def oversized(size: int, max_file_bytes: int) -> str:
+    """Return the detail for a file that is too large."""
+    return f"{size:,} bytes; the limit is {max_file_bytes:,}"
+
+
+def _open(root: Path, components: list[str]) -> int:
+    """Open a file one component at a time, so that no symbolic link is followed.
+
+    2 µs a component. A plain open of the whole path follows links in all but the last.
+    """
+    descriptor = os.open(root, _FOLDER_FLAGS)
+    try:
+        for component in components[:-1]:
+            below = _open_folder(component, descriptor)
+            os.close(descriptor)
+            descriptor = below
+        return os.open(components[-1].encode(), _FILE_FLAGS, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_folder(component: str, descriptor: int) -> int:
+    name = component.encode()
+    try:
+        return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
+    except OSError as error:
+        # For a link in the place of a folder the systems differ: ENOTDIR or ELOOP.
+        if error.errno == errno.ENOTDIR and stat.S_ISLNK(
+            os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
+        ):
+            raise _Unread(SkipReason.SYMLINK, f"the folder {component} on its path is a link") from error
+        raise
+
+
+def _read(descriptor: int, max_file_bytes: int) -> _Content:
+    for _ in range(2):
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            if stat.S_ISDIR(before.st_mode):
+                raise _Unread(SkipReason.VANISHED, "a folder has taken its place")
+            raise _Unread(SkipReason.SPECIAL, None)
+        mtime_ns = _trusted_mtime(before)
+        if before.st_size > max_file_bytes:
+            detail = oversized(before.st_size, max_file_bytes)
+            raise _Unread(SkipReason.OVERSIZED, detail, before.st_size, mtime_ns)
+        data = _read_up_to(descriptor, before.st_size + 1)
+        after = os.fstat(descriptor)
+        if (len(data), after.st_size, after.st_mtime_ns) == (
+            before.st_size,
+            before.st_size,
+            before.st_mtime_ns,
+        ):
+            return _Content(data, mtime_ns)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    raise _Unread(SkipReason.IO_ERROR, "it was written to while it was read, twice")
+
+
+def _read_up_to(descriptor: int, limit: int) -> bytes:
+    data = os.read(descriptor, limit)
+    while len(data) < limit - 1 and (more := os.read(descriptor, limit - len(data))):
+        data += more  # a network file system may return less than there is
+    return data
+
+
+def _trusted_mtime(status: os.stat_result) -> int | None:
+    mtime_ns = status.st_mtime_ns
+    racy = RACY_WHOLE_SECONDS_NS if mtime_ns % 1_000_000_000 == 0 else RACY_NS
+    return mtime_ns if time.time_ns() - mtime_ns >= racy else None
+
+
+def _classified(name: str, content: _Content, known_hash: bytes | None) -> SourceText | Skipped | Unchanged:
+    data = content.data
+    content_hash = hashlib.sha256(data).digest()
+    if content_hash == known_hash:
+        return Unchanged(len(data), content.mtime_ns, content_hash)
+    text = decode(data)
+    if isinstance(text, str):
+        verdict = worthless(name, text)
+        if verdict is None:
+            return SourceText(text, len(data), content.mtime_ns, content_hash)
+    else:
+        verdict = text
+    reason, detail = verdict
+    return Skipped(reason, detail, len(data), content.mtime_ns, content_hash)

@@ -1,0 +1,270 @@
+"""Which paths the ignore files of a tree leave out: `.gitignore` as git reads it, `.pgdexignore`.
+
+Git's own answer is the measure (`git check-ignore`), for untracked files: the index of git is
+not looked at, so a file that is tracked although a rule names it counts as ignored, as ripgrep
+has it. The user's global excludes (`core.excludesFile`) are not read, because they would give
+every worker machine another list, and `core.ignoreCase` is taken as false.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from indexer.sources.wildmatch import GLOB_SPECIAL, translate
+
+GIT_IGNORE = b".gitignore"
+OWN_IGNORE = b".pgdexignore"
+GIT_DIRECTORY = b".git"
+
+# Far above any hand-written file; bounds the time that compiling a hostile one can take. What
+# comes after is not applied.
+MAX_IGNORE_FILE_BYTES = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of an ignore file."""
+
+    glob: bytes
+    negated: bool
+    folders_only: bool
+    anchored: bool  # matched against the path below the file's folder, not the name alone
+
+
+def parse(content: bytes) -> list[Rule]:
+    """Return the rules of an ignore file, in its order."""
+    rules = []
+    for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+        if line.startswith(b"#"):
+            continue
+        # Git handles lines as C strings, hence the NUL.
+        pattern = _without_trailing_spaces(line.removesuffix(b"\r").partition(b"\0")[0])
+        negated = pattern.startswith(b"!")
+        pattern = pattern[negated:]
+        folders_only = pattern.endswith(b"/")
+        pattern = pattern[: len(pattern) - folders_only]
+        anchored = b"/" in pattern
+        if pattern := pattern.removeprefix(b"/"):
+            rules.append(Rule(pattern, negated, folders_only, anchored))
+    return rules
+
+
+def _without_trailing_spaces(pattern: bytes) -> bytes:
+    stripped = pattern.rstrip(b" ")
+    backslashes = len(stripped) - len(stripped.rstrip(b"\\"))
+    escaped_space = backslashes % 2 == 1 and stripped != pattern
+    return stripped + b" " if escaped_space else stripped
+
+
+class _Globs:
+    """Numbered patterns as one expression that finds the highest number that matches."""
+
+    __slots__ = ("_expression", "_numbers")
+
+    def __init__(self, numbered: Sequence[tuple[int, bytes]]) -> None:
+        # The regex engine takes the first alternative that fits, so the last rule goes first.
+        ordered = sorted(numbered, reverse=True)
+        self._numbers = [number for number, _ in ordered]
+        alternatives = b"|".join(b"(%s)" % expression for _, expression in ordered)
+        self._expression = re.compile(rb"(?s:(?:%s)\Z)" % alternatives) if ordered else None
+
+    def last_match(self, path: bytes) -> int:
+        """Return the number of the last pattern that matches, or -1."""
+        if self._expression is None or (found := self._expression.match(path)) is None:
+            return -1
+        return self._numbers[(found.lastindex or 0) - 1]
+
+
+class _Table:
+    """Rules, arranged so that a path that matches none costs a few lookups."""
+
+    __slots__ = ("_name_globs", "_names", "_path_globs", "_paths", "_suffix_rules", "_suffixes")
+
+    def __init__(self, numbered: Sequence[tuple[int, Rule]]) -> None:
+        self._names: dict[bytes, int] = {}
+        self._paths: dict[bytes, int] = {}
+        self._suffix_rules: list[tuple[bytes, int]] = []
+        name_globs: list[tuple[int, bytes]] = []
+        path_globs: list[tuple[int, bytes]] = []
+        for number, rule in numbered:
+            if not GLOB_SPECIAL.search(rule.glob):
+                (self._paths if rule.anchored else self._names)[rule.glob] = number
+            elif not rule.anchored and _is_suffix_glob(rule.glob):
+                self._suffix_rules.append((rule.glob[1:], number))
+            elif (expression := translate(rule.glob)) is not None:
+                (path_globs if rule.anchored else name_globs).append((number, expression))
+        self._suffix_rules.reverse()
+        self._suffixes = tuple(suffix for suffix, _ in self._suffix_rules)
+        self._name_globs = _Globs(name_globs)
+        self._path_globs = _Globs(path_globs)
+
+    def last_match(self, name: bytes, path: bytes) -> int:
+        """Return the number of the last rule that matches, or -1."""
+        last = max(
+            self._names.get(name, -1),
+            self._paths.get(path, -1),
+            self._name_globs.last_match(name),
+            self._path_globs.last_match(path),
+        )
+        if name.endswith(self._suffixes):
+            found = next(number for suffix, number in self._suffix_rules if name.endswith(suffix))
+            last = max(last, found)
+        return last
+
+
+def _is_suffix_glob(glob: bytes) -> bool:
+    return glob[:1] == b"*" and not GLOB_SPECIAL.search(glob, 1)
+
+
+class RuleSet:
+    """The rules of one ignore file."""
+
+    __slots__ = ("_files", "_folders", "_negated", "hides_everything")
+
+    def __init__(self, content: bytes) -> None:
+        """Parse `content`; no line is an error, as in git a malformed one matches nothing."""
+        rules = parse(content)
+        numbered = list(enumerate(rules))
+        self._negated = [rule.negated for rule in rules]
+        self._folders = _Table(numbered)
+        self._files = _Table([entry for entry in numbered if not entry[1].folders_only])
+        self.hides_everything = rules == [Rule(b"*", negated=False, folders_only=False, anchored=False)]
+
+    def verdict(self, name: bytes, path: bytes, *, is_folder: bool) -> bool | None:
+        """Return whether the path (below this file's folder) is ignored; None: no rule says."""
+        table = self._folders if is_folder else self._files
+        last = table.last_match(name, path)
+        return None if last < 0 else not self._negated[last]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    cut: int  # bytes of a full path that lead to the ignore file's folder
+    rules: RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Ignores:
+    """The rules that hold in one folder, those of the folders above it included.
+
+    Paths are bytes, '/'-separated, and count from the top of the git repository around the tree
+    where there is one, else from the root of the walk.
+    """
+
+    own: tuple[_Layer, ...] = ()  # .pgdexignore, the deepest first
+    git: tuple[_Layer, ...] = ()  # .gitignore, the deepest first, then .git/info/exclude
+
+    def own_verdict(self, name: bytes, path: bytes, *, is_folder: bool) -> bool | None:
+        """Return what the .pgdexignore files say of a path; None: nothing."""
+        return _verdict(self.own, name, path, is_folder) if self.own else None
+
+    def git_verdict(self, name: bytes, path: bytes, *, is_folder: bool) -> bool | None:
+        """Return what git's ignore files say of a path; None: nothing."""
+        return _verdict(self.git, name, path, is_folder) if self.git else None
+
+    def entering(self, folder: bytes, *, cut: int, names: Container[bytes], is_root: bool = False) -> Self:
+        """Return the rules that hold inside `folder` (a path to open) with the files `names`.
+
+        `cut` is the length of the full path of the folder, with its slash. A folder with a `.git`
+        of its own is a repository of its own: the git rules above it end there. `is_root` says
+        that somebody asked for this very folder: then a lone `*`, with which virtual environments
+        and caches hide themselves from the repository around them, does not count.
+        """
+        own, git = self.own, self.git
+        if GIT_DIRECTORY in names and (directory := _git_directory(folder)) is not None:
+            git = _layers(os.path.join(directory, b"info", b"exclude"), cut, follow=True)
+        if GIT_IGNORE in names:
+            found = _layers(os.path.join(folder, GIT_IGNORE), cut)
+            if not (is_root and found and found[0].rules.hides_everything):
+                git = found + git
+        if OWN_IGNORE in names:
+            own = _layers(os.path.join(folder, OWN_IGNORE), cut) + own
+        return self if own is self.own and git is self.git else type(self)(own, git)
+
+
+def around(root: bytes) -> tuple[bytes, Ignores]:
+    """Return the path from the top of the git repository to `root`, and the rules that hold there.
+
+    `root` is an absolute path without symbolic links. The path has a slash at its end, or is
+    empty where the root is in no repository or is one itself. When a rule ignores the root or a
+    folder above it, no rule from outside holds: who names a folder wants to see what is in it.
+    """
+    ignores = Ignores()
+    top = root
+    while _git_directory(top) is None:
+        parent = os.path.dirname(top)
+        if parent == top:
+            return b"", ignores
+        top = parent
+    if top == root:
+        return b"", ignores
+    prefix = os.path.relpath(root, top) + b"/"
+    every_file = (GIT_DIRECTORY, GIT_IGNORE, OWN_IGNORE)
+    folder, path = top, b""
+    for name in prefix.split(b"/")[:-1]:
+        cut = len(path) and len(path) + 1
+        ignores = ignores.entering(folder, cut=cut, names=every_file)
+        folder = os.path.join(folder, name)
+        path = os.path.join(path, name)
+        verdict = ignores.own_verdict(name, path, is_folder=True)
+        if verdict is None:
+            verdict = ignores.git_verdict(name, path, is_folder=True)
+        if verdict:
+            return prefix, Ignores()
+    return prefix, ignores
+
+
+def _verdict(layers: tuple[_Layer, ...], name: bytes, path: bytes, is_folder: bool) -> bool | None:
+    for layer in layers:
+        verdict = layer.rules.verdict(name, path[layer.cut :], is_folder=is_folder)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _layers(path: bytes, cut: int, *, follow: bool = False) -> tuple[_Layer, ...]:
+    content = _content(path, follow=follow)
+    return (_Layer(cut, RuleSet(content)),) if content else ()
+
+
+def _content(path: bytes, *, follow: bool = False) -> bytes:
+    """Return the content of a small regular file; nothing where it can't be had, as in git.
+
+    Like git, an ignore file that is a symbolic link is not read.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError:
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        return os.read(descriptor, MAX_IGNORE_FILE_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _git_directory(folder: bytes) -> bytes | None:
+    """Return the git directory of a repository whose top is `folder`, or None.
+
+    The one that its worktrees share, because `info/exclude` lies there. What is only named
+    `.git` is no repository, for git either.
+    """
+    directory = os.path.join(folder, GIT_DIRECTORY)
+    if not os.path.isdir(directory):
+        content = _content(directory)
+        if not content.startswith(b"gitdir: "):
+            return None
+        target = content.removeprefix(b"gitdir: ").rstrip(b"\r\n")
+        directory = os.path.join(folder, target.partition(b"\0")[0])
+    if not os.path.lexists(os.path.join(directory, b"HEAD")):
+        return None
+    shared = _content(os.path.join(directory, b"commondir")).rstrip(b"\r\n").partition(b"\0")[0]
+    directory = os.path.join(directory, shared)
+    return directory if os.path.isdir(os.path.join(directory, b"objects")) else None

@@ -1,0 +1,54 @@
+"""Paths of a tree as text that a database can hold, and where symbolic links lead."""
+
+import hashlib
+import os
+
+from indexer.sources.skips import SkipReason
+
+# Keeps a path well inside what PostgreSQL can put into a B-tree (2,704 bytes) and what the system
+# can open (4,096 bytes, the root's own path included), and a walk's depth within 500 folders.
+MAX_PATH_BYTES = 1_000
+
+# How much of a path that is too long stays readable in front of its hash.
+_SHORTENED_HEAD_BYTES = 200
+
+
+def display_path(path: bytes) -> tuple[str, SkipReason | None, str | None]:
+    """Return the text for a path of the tree, and why a file of this path can't be indexed.
+
+    Different paths have different texts. One that can't be shown as it is starts with './', as
+    no path of a walk does, and doubles its backslashes; one that is cut holds '//' as well.
+    """
+    reason, detail = None, None
+    try:
+        shown = path.decode()
+    except UnicodeDecodeError:
+        shown = f"./{escaped(path)}"
+        reason = SkipReason.NAME_NOT_UTF8
+    if len(path) > MAX_PATH_BYTES:
+        reason = SkipReason.NAME_TOO_LONG
+        detail = f"{len(path):,} bytes; the limit is {MAX_PATH_BYTES:,}"
+    if reason is not None and len(shown.encode()) > MAX_PATH_BYTES:
+        digest = hashlib.blake2b(path, digest_size=16).hexdigest()
+        shown = f"./{escaped(path[:_SHORTENED_HEAD_BYTES])}…//{digest}"
+    return shown, reason, detail
+
+
+def escaped(raw: bytes) -> str:
+    r"""Return text for any bytes: what is not UTF-8 as \xNN, a backslash doubled."""
+    return raw.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
+
+
+def link_detail(root: bytes, path: bytes) -> str:
+    """Return in words where the symbolic link at `path` below `root` (a real path) leads."""
+    location = os.path.join(root, path)
+    try:
+        target = escaped(os.readlink(location))
+    except OSError:
+        return "a link that could not be read"
+    destination = os.path.realpath(location)
+    if not os.path.exists(destination):
+        return f"a link to {target}, which leads nowhere"
+    if destination == root or destination.startswith(os.path.join(root, b"")):
+        return f"a link to {target}, inside the tree: what is there has its own path"
+    return f"a link to {target}, outside the tree"

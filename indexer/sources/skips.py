@@ -1,0 +1,74 @@
+"""Why a file of the tree is not in the index."""
+
+import errno
+import os
+from enum import StrEnum
+
+
+class SkipReason(StrEnum):
+    """A reason as it is stored and shown; `explanation` says it in a sentence for users."""
+
+    OVERSIZED = "oversized"
+    EMPTY = "empty"
+    BINARY = "binary"
+    UNDECODABLE = "undecodable"
+    MINIFIED = "minified"
+    GENERATED = "generated"
+    VENDORED = "vendored"
+    SYMLINK = "symlink"
+    SPECIAL = "special"
+    UNREADABLE = "unreadable"
+    VANISHED = "vanished"
+    IO_ERROR = "io_error"
+    NAME_NOT_UTF8 = "name_not_utf8"
+    NAME_TOO_LONG = "name_too_long"
+    PARSE_TIMEOUT = "parse_timeout"
+
+    @property
+    def explanation(self) -> str:
+        """What the reason means, in a sentence for users."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS = {
+    SkipReason.OVERSIZED: "The file is larger than the size limit.",
+    SkipReason.EMPTY: "The file has no content.",
+    SkipReason.BINARY: "The content is not text: it holds NUL bytes or other control characters.",
+    SkipReason.UNDECODABLE: "The content is not UTF-8, not UTF-16 or UTF-32 with a byte order mark, and does not look "
+    "like text in a western single-byte encoding.",
+    SkipReason.MINIFIED: "Most of the content is on very long lines, as minifiers and data exports write it.",
+    SkipReason.GENERATED: "A program wrote the file and will overwrite it: it says so, or its name does.",
+    SkipReason.VENDORED: "The folder holds dependencies that a package manager copied there. A line with '!' and its "
+    "path in .pgdexignore brings it into the index.",
+    SkipReason.SYMLINK: "It is a symbolic link; links are never followed.",
+    SkipReason.SPECIAL: "It is no regular file but a pipe, a socket or a device.",
+    SkipReason.UNREADABLE: "The indexing process has no permission to read it.",
+    SkipReason.VANISHED: "The file was removed between the listing of the tree and its reading.",
+    SkipReason.IO_ERROR: "The file could not be read; the detail tells what happened.",
+    SkipReason.NAME_NOT_UTF8: "The path is not valid UTF-8, so the database cannot hold it; it is shown escaped.",
+    SkipReason.NAME_TOO_LONG: "The path is longer than the index allows; it is shown shortened.",
+    SkipReason.PARSE_TIMEOUT: "Parsing the file took longer than the time limit.",
+}
+
+
+_REASONS = {
+    errno.ENOENT: SkipReason.VANISHED,
+    errno.ENOTDIR: SkipReason.VANISHED,
+    errno.ESTALE: SkipReason.VANISHED,  # a network file system's word for a file that is gone
+    errno.EACCES: SkipReason.UNREADABLE,
+    errno.EPERM: SkipReason.UNREADABLE,
+    errno.ELOOP: SkipReason.SYMLINK,  # what O_NOFOLLOW says
+    errno.ENXIO: SkipReason.SPECIAL,  # what opening a socket says
+    errno.ENODEV: SkipReason.SPECIAL,
+    errno.ENAMETOOLONG: SkipReason.NAME_TOO_LONG,
+}
+
+
+def reason_for(error: OSError) -> SkipReason:
+    """Return the reason that a failed system call on one file stands for."""
+    return _REASONS.get(error.errno or 0, SkipReason.IO_ERROR)
+
+
+def system_message(error: OSError) -> str:
+    """Return what the system said, without the path, which may hold any bytes."""
+    return os.strerror(error.errno) if error.errno else type(error).__name__

@@ -1,0 +1,5 @@
+"""The command line: `pgdex`. Commands are in `commands`, what they print in `render`."""
+
+from jobs.cli.entry import main
+
+__all__ = ["main"]

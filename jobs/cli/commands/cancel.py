@@ -1,0 +1,37 @@
+"""`pgdex cancel`: end a job, after a question."""
+
+import sys
+
+import click
+
+from jobs.cli.arguments import JOB_ID_HELP, json_option
+from jobs.cli.render.console import note, print_json
+from jobs.cli.session import open_client
+
+
+@click.command(epilog=JOB_ID_HELP)
+@click.argument("job_id")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+def cancel(job_id: str, yes: bool, as_json: bool) -> None:
+    """Cancel the job JOB_ID, which is pending, running or blocked.
+
+    What the job has indexed stays searchable, and the next `pgdex index` goes on from there. A job that has ended
+    can't be cancelled (exit code 5).
+    """
+    with open_client() as client:
+        job = client.status(client.resolve_id(job_id))
+        if not (yes or job.is_final):
+            if not sys.stdin.isatty():
+                raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
+            from jobs.cli.render.job import cancel_question
+
+            note(cancel_question(job))
+            if not click.confirm("Cancel it?", default=False, err=True):
+                note("Not cancelled.")
+                return
+        cancelled = client.cancel(job.job_id)
+    if as_json:
+        print_json(cancelled.model_dump_json(indent=2))
+    else:
+        click.echo(cancelled.message)

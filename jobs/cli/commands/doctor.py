@@ -1,0 +1,36 @@
+"""`pgdex doctor`: is everything in order, and if not, what to do."""
+
+from dataclasses import asdict
+
+import click
+
+from jobs.cli.arguments import json_option
+from jobs.cli.exit_codes import ExitCode
+from jobs.cli.render.console import print_json, show
+
+
+@click.command()
+@json_option
+def doctor(*, as_json: bool) -> ExitCode:
+    """Check settings, database, schema, workers, jobs, embedding model and grammars.
+
+    A line for each check: ✓ in order, ! works but look at it, ✗ does not work, with what to do about it. Exits with
+    1 where anything does not work. Nothing is changed, and nothing secret is printed.
+    """
+    from jobs.cli.diagnosis import Check, diagnosis
+    from jobs.cli.render.diagnosis import check_line, verdict
+
+    checks: list[Check] = []
+    for check in diagnosis():
+        checks.append(check)
+        if not as_json:
+            show(check_line(check))
+    passed = all(check.outcome != "failed" for check in checks)
+    if as_json:
+        import json
+
+        document = {"ok": passed, "checks": [asdict(check) for check in checks]}
+        print_json(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        show(verdict(checks))
+    return ExitCode.DONE if passed else ExitCode.FAILED

@@ -1,0 +1,31 @@
+"""`pgdex events`: the history of a job."""
+
+import click
+
+from jobs.cli.arguments import JOB_ID_HELP
+from jobs.cli.exit_codes import ExitCode
+from jobs.cli.render.console import note, print_json
+from jobs.cli.session import open_client
+
+
+@click.command(epilog=JOB_ID_HELP)
+@click.argument("job_id", default="last")
+@click.option("--follow", is_flag=True, help="Go on with what happens, until the job has ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, for programs.")
+def events(job_id: str, follow: bool, as_json: bool) -> ExitCode:
+    """Show the history of the job JOB_ID, oldest event first: the newest job's unless told otherwise."""
+    from jobs.cli.render.events import event_line
+    from jobs.cli.watching import events as events_to_the_end
+
+    with open_client() as client:
+        wanted = client.resolve_id(job_id)
+        history = events_to_the_end(client, wanted, tell=note) if follow else iter(client.events(wanted))
+        try:
+            for event in history:
+                if as_json:
+                    print_json(event.model_dump_json())
+                else:
+                    click.echo(event_line(event))
+        except KeyboardInterrupt:
+            return ExitCode.INTERRUPTED
+    return ExitCode.DONE

@@ -1,0 +1,108 @@
+"""`pgdex index`: enqueue, and follow the job to its end."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from jobs.cli.arguments import absolute_folder, json_option, project_option
+from jobs.cli.exit_codes import OUTCOMES, ExitCode
+from jobs.cli.render.console import note, print_json
+from jobs.cli.session import open_client
+
+if TYPE_CHECKING:
+    from jobs.client import Client
+    from jobs.models import JobStatus, StartedJob
+
+
+@click.command()
+@click.argument("path", type=click.Path(file_okay=True))
+@project_option
+@click.option("--name", help="What to call the repository (default: the folder's name).")
+@click.option(
+    "--force", is_flag=True, help="Index every file again, also unchanged ones; needed after a change of model."
+)
+@click.option("--detach", is_flag=True, help="Print the job's id and return; the job runs in the background.")
+@json_option
+def index(*, path: str, project: str | None, name: str | None, force: bool, detach: bool, as_json: bool) -> ExitCode:
+    """Index the folder PATH, so that `pgdex search` finds what is in it.
+
+    The work is done by background processes, which are started if none run. This command shows their progress;
+    Ctrl-C leaves the job running. Files that did not change since the last time cost nothing. If the folder is
+    being indexed already, the command follows that job instead of starting a second one.
+
+    \b
+    Examples:
+      pgdex index .
+      pgdex index ~/src/django --project web
+      pgdex index . --detach          prints the job's id at once
+    """
+    from jobs.worker import ensure_workers
+
+    with open_client() as client:
+        started = client.start(absolute_folder(path), project=project, name=name, force=force)
+        if detach:
+            _print_started(started, as_json=as_json, force=force)
+            ensure_workers(client)
+            return ExitCode.DONE
+        if started.already_running:
+            note(_joined(started, force=force))
+        try:
+            ensure_workers(client)
+            job = _watched(client, started)
+        except KeyboardInterrupt:
+            _say_goodbye(started)
+            return ExitCode.INTERRUPTED
+        _print_outcome(job, as_json=as_json, default_project=client.settings.project)
+        return OUTCOMES[job.status]
+
+
+def _watched(client: "Client", started: "StartedJob") -> "JobStatus":
+    from jobs.cli.watching import watch
+
+    return watch(client, started.job_id, start_workers=True)
+
+
+def _print_started(started: "StartedJob", *, as_json: bool, force: bool) -> None:
+    from jobs.cli.render.job import follow_up
+
+    if as_json:
+        print_json(started.model_dump_json(indent=2))
+        return
+    if started.already_running:
+        note(_joined(started, force=force))
+    click.echo(str(started.job_id))
+    for line in follow_up(started.job_id):
+        note(line)
+
+
+def _joined(started: "StartedJob", *, force: bool) -> str:
+    from jobs.cli.render.text import SHORT_ID, printable
+
+    forced = " --force has no effect on it." if force else ""
+    return (
+        f"{printable(started.repo_path)} is being indexed already: this is job "
+        f"{str(started.job_id)[:SHORT_ID]}.{forced}"
+    )
+
+
+def _say_goodbye(started: "StartedJob") -> None:
+    from jobs.cli.render.job import follow_up
+
+    note(f"\nJob {started.job_id} goes on in the background.")
+    for line in follow_up(started.job_id):
+        note(line)
+
+
+def _print_outcome(job: "JobStatus", *, as_json: bool, default_project: str) -> None:
+    from jobs.cli.render.job import next_steps, outcome_lines, summary_lines
+
+    if as_json:
+        print_json(job.model_dump_json(indent=2))
+    if job.status != "completed":
+        for line in outcome_lines(job):
+            note(line)
+    elif not as_json:
+        for line in summary_lines(job):
+            click.echo(line)
+        for line in next_steps(job, default_project=default_project):
+            note(line)

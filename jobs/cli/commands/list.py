@@ -1,0 +1,66 @@
+"""`pgdex list`: the jobs, newest first."""
+
+from datetime import UTC, datetime
+
+import click
+
+from jobs.cli.arguments import Moment, json_option, repository_filter
+from jobs.cli.render.console import note, output, print_json, show
+from jobs.cli.session import open_client
+from jobs.models import STATUSES, Status
+
+
+@click.command("list")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only these; may be repeated.")
+@click.option("--repo", metavar="TEXT", help="Part of a repository's name, or a path (of it or above it).")
+@click.option("--project", metavar="ID", help="Only jobs of this project (default: of all).")
+@click.option(
+    "--since",
+    type=Moment(),
+    metavar="TIME",
+    help="Created since then: an age such as 2h or 3d, or a date and time such as 2026-11-21T14:30.",
+)
+@click.option("--limit", metavar="N", type=click.IntRange(1, 1000), default=20, show_default=True, help="Jobs to show.")
+@click.option("--offset", metavar="N", type=click.IntRange(min=0), default=0, help="Jobs to leave out in front.")
+@json_option
+def list_jobs(
+    *,
+    statuses: tuple[Status, ...],
+    repo: str | None,
+    project: str | None,
+    since: datetime | None,
+    limit: int,
+    offset: int,
+    as_json: bool,
+) -> None:
+    """List indexing jobs of all projects, newest first.
+
+    The short ids of the first column serve wherever a JOB_ID is asked for.
+
+    \b
+    Examples:
+      pgdex list --status running --status blocked
+      pgdex list --repo . --since 7d
+    """
+    with open_client() as client:
+        page = client.list_jobs(
+            status=statuses,
+            repo=repository_filter(repo) if repo else None,
+            project=project,
+            since=since,
+            limit=limit,
+            offset=offset,
+        )
+    if as_json:
+        print_json(page.model_dump_json(indent=2))
+        return
+    from jobs.cli.render.job_list import job_list_table, page_note
+
+    if page.jobs:
+        show(job_list_table(page, now=datetime.now(UTC), full_ids=not output().is_terminal))
+    elif page.total_count == 0:
+        narrowed = bool(statuses or repo or project or since)
+        note("No job matches." if narrowed else "There are no jobs yet. Start one with: pgdex index PATH")
+    remark = page_note(page, offset=offset)
+    if remark:
+        note(remark)

@@ -1,0 +1,45 @@
+"""`pgdex status`: one job, once or until it has ended."""
+
+from datetime import UTC, datetime
+
+import click
+
+from jobs.cli.arguments import JOB_ID_HELP, json_option
+from jobs.cli.exit_codes import OUTCOMES, ExitCode
+from jobs.cli.render.console import note, print_json, show
+from jobs.cli.root import Invocation
+from jobs.cli.session import open_client
+
+
+@click.command(epilog=JOB_ID_HELP)
+@click.argument("job_id", default="last")
+@click.option("--watch", is_flag=True, help="Show the progress until the job has ended.")
+@json_option
+@click.pass_obj
+def status(invocation: Invocation, job_id: str, watch: bool, as_json: bool) -> ExitCode:
+    """Show how far the job JOB_ID is: the newest one unless told otherwise.
+
+    With --watch the exit code tells how the job ended (see `pgdex --help`); Ctrl-C stops watching, not the job.
+    For a failed job `pgdex --debug status` also shows the traceback.
+    """
+    with open_client() as client:
+        wanted = client.resolve_id(job_id)
+        outcome = ExitCode.DONE
+        if watch:
+            from jobs.cli.watching import watch as watch_job
+
+            try:
+                job = watch_job(client, wanted, start_workers=False)
+            except KeyboardInterrupt:
+                note("\nStopped watching; the job goes on.")
+                return ExitCode.INTERRUPTED
+            outcome = OUTCOMES[job.status]
+        else:
+            job = client.status(wanted)
+    if as_json:
+        print_json(job.model_dump_json(indent=2))
+        return outcome
+    from jobs.cli.render.job import job_table
+
+    show(job_table(job, now=datetime.now(UTC), traceback=invocation.debug))
+    return outcome

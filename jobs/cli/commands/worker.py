@@ -1,0 +1,63 @@
+"""`pgdex worker` runs workers on this machine; `pgdex workers` lists those of all machines."""
+
+from datetime import UTC, datetime
+
+import click
+
+from jobs.cli.arguments import json_option
+from jobs.cli.render.console import note, print_json, show
+from jobs.cli.session import open_client
+
+
+@click.command()
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="How many worker processes (default: PGDEX_PROCESSES, or one per core).",
+)
+@click.option(
+    "--exit-when-idle",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="End when there was no job for so long (default: never).",
+)
+@click.option("--only-one", is_flag=True, hidden=True, help="End at once where such a supervisor runs here.")
+def worker(*, processes: int | None, exit_when_idle: float | None, only_one: bool) -> None:
+    """Run worker processes on this machine until Ctrl-C or SIGTERM, and restart any that ends.
+
+    Workers do the jobs. `pgdex index` starts some by itself where none run; run your own as a service, on every
+    machine that can reach the database and sees the repositories under the same paths. What they log is JSON, one
+    object per line, on stderr.
+    """
+    from jobs.logs import log_as_json
+    from jobs.settings import settings
+    from jobs.worker import supervise
+
+    log_as_json()
+    configured = settings()
+    supervise(
+        configured,
+        processes=processes or configured.worker_processes,
+        exit_when_idle=exit_when_idle,
+        only_one=only_one,
+    )
+
+
+@click.command()
+@json_option
+def workers(*, as_json: bool) -> None:
+    """List the worker processes of all machines, living ones first."""
+    with open_client() as client:
+        known = client.workers()
+    if as_json:
+        import json
+
+        print_json(json.dumps([one.model_dump(mode="json") for one in known], ensure_ascii=False, indent=2))
+        return
+    if not known:
+        note("No worker is running. `pgdex index` starts some by itself; `pgdex worker` runs them as a service.")
+        return
+    from jobs.cli.render.workers import workers_table
+
+    show(workers_table(known, now=datetime.now(UTC)))

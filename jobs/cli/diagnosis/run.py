@@ -1,0 +1,57 @@
+"""All checks in their order; what an earlier failure makes impossible is left out."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from jobs.cli.diagnosis.checks import Check, failed, ok
+from jobs.cli.diagnosis.machine import embedder_check, grammars_check, home_check
+from jobs.errors import InvalidSetting, PgdexError
+
+
+def diagnosis() -> Iterator[Check]:
+    """Each check as it is done: some take a second."""
+    from jobs.database import describe
+    from jobs.settings import settings
+
+    try:
+        configured = settings()
+    except InvalidSetting as error:
+        yield failed("settings", str(error), "Correct the variable, or unset it to get the default.")
+        return
+    set_ones = sorted(configured.model_fields_set)
+    changed = ", ".join(f"PGDEX_{name.upper()}" for name in set_ones) if set_ones else "all are at their defaults"
+    yield ok("settings", changed)
+    yield from done("folder", lambda: [home_check(configured)])
+
+    from jobs.cli.diagnosis.database import schema_check, server_check, vector_check
+    from jobs.cli.diagnosis.work import jobs_checks, workers_check
+    from jobs.database import connect
+
+    try:
+        connection = connect(configured)
+    except PgdexError as error:
+        advice = (
+            "Is it running, and is PGDEX_DATABASE_URL right? `psql` with the same address tells more."
+            if configured.database_url is not None
+            else f"The server's log: {configured.home / 'data' / 'log'}"
+        )
+        yield failed("database", str(error), advice)
+    else:
+        with connection:
+            yield from done("database", lambda: [server_check(connection, describe(configured))])
+            yield from done("pgvector", lambda: [vector_check(connection)])
+            schema = done("schema", lambda: [schema_check(connection, configured)])
+            yield from schema
+            if schema[0].outcome == "ok":
+                yield from done("workers", lambda: [workers_check(connection, configured)])
+                yield from done("jobs", lambda: jobs_checks(connection))
+    yield from done("embedder", lambda: [embedder_check(configured)])
+    yield from done("grammars", lambda: [grammars_check()])
+
+
+def done(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
+    """The results of `checks`; an error that they did not reckon with is a result too, and others still run."""
+    try:
+        return list(checks())
+    except Exception as error:
+        finding = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+        return [failed(name, finding, "If the message does not tell, report it with what `pgdex --debug` shows.")]

@@ -1,0 +1,75 @@
+"""Checks of the work: are there workers, and do the live jobs get on?"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from psycopg.rows import dict_row
+
+from jobs.cli.diagnosis.checks import Check, failed, ok, warning
+from jobs.cli.render.text import SHORT_ID, count, duration, printable
+
+if TYPE_CHECKING:
+    from jobs.database import Connection
+    from jobs.settings import Settings
+
+QUIET_SECONDS = 300  # progress is reported every 2 s; building a large vector index may take minutes in silence
+OLD_DAYS = 7
+LIVE_JOBS = """
+    select j.id as job_id, j.status, r.name as repository, j.blocked_reason,
+        extract(epoch from clock_timestamp() - j.created_at)::float8 as age,
+        extract(epoch from clock_timestamp() - coalesce(
+            (select e.created_at from pgdex.job_events e where e.job_id = j.id order by e.id desc limit 1), j.created_at
+        ))::float8 as quiet
+    from pgdex.indexing_jobs j join pgdex.repositories r on r.id = j.repository_id
+    where j.status in ('pending', 'running', 'blocked') order by j.created_at
+"""
+
+
+def workers_check(connection: "Connection", settings: "Settings") -> Check:
+    """How many workers live, and whether anything waits for them."""
+    row = connection.execute(
+        "select count(*) filter (where alive), count(*) filter (where not alive),"
+        " (select count(*) from pgdex.indexing_jobs where status in ('pending', 'running'))"
+        " from pgdex.worker_status"
+    ).fetchone()
+    alive, dead, waiting = row if row is not None else (0, 0, 0)
+    if alive:
+        gone = f", {dead} not answering (their peers take over)" if dead else ""
+        return ok("workers", f"{alive} alive{gone}")
+    if waiting:
+        log = settings.home / "worker.log"
+        return failed(
+            "workers",
+            f"none is alive, and {count(waiting, 'job waits', 'jobs wait')}",
+            f"Run: pgdex worker. Those that `pgdex index` starts write to {log}",
+        )
+    return ok("workers", "none needed now; `pgdex index` starts some")
+
+
+def jobs_checks(connection: "Connection") -> Iterator[Check]:
+    """Live jobs that are blocked, silent or very old; one line that says so where there are none of those."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        live = cursor.execute(LIVE_JOBS).fetchall()
+    trouble = [check for job in live for check in _trouble(**job)]
+    if trouble:
+        yield from trouble
+    else:
+        yield ok("jobs", f"{count(len(live), 'live job')}, none stuck" if live else "none is live")
+
+
+def _trouble(
+    *, job_id: object, status: str, repository: str, blocked_reason: str | None, age: float, quiet: float
+) -> Iterator[Check]:
+    short = str(job_id)[:SHORT_ID]
+    name = f"{short} ({printable(repository)})"
+    if status == "blocked":
+        reason = printable(blocked_reason or "")
+        yield warning(
+            "jobs", f"{name} waits: {reason}", f"It goes on by itself when that answers: pgdex status {short}"
+        )
+    elif status == "running" and quiet > QUIET_SECONDS:
+        advice = f"Look at the workers (`pgdex workers`) and their logs, or give it up: pgdex cancel {short}"
+        yield warning("jobs", f"{name} made no progress for {duration(quiet)}", advice)
+    if age > OLD_DAYS * 86400:
+        advice = f"Is it still wanted? If not: pgdex cancel {short}"
+        yield warning("jobs", f"{name} is {status} since {duration(age)}", advice)

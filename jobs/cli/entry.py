@@ -1,0 +1,73 @@
+"""The way in and out of the command line: runs the command, and turns every error into a message and a code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+import click
+
+from jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
+from jobs.cli.lazy import ReaderHasLeft
+from jobs.cli.root import Invocation, pgdex
+from jobs.errors import PgdexError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `pgdex` with the process's arguments, or the given ones; returns the exit code."""
+    given = None if arguments is None else list(arguments)
+    invocation = Invocation()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale without Unicode: rather \u65e5 than no answer
+    try:
+        code = pgdex.main(given, prog_name="pgdex", standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
+    except (ReaderHasLeft, BrokenPipeError):
+        return _reader_has_left()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        if invocation.debug:
+            traceback.print_exc()
+        message, exit_code = explained(error)
+        click.echo(f"Error: {message}", err=True)
+        return exit_code
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """The message for an error in one or two lines, and the exit code."""
+    if isinstance(error, PgdexError):
+        return str(error).strip(), error.exit_code
+    from indexer.embedding import EmbedderError
+
+    if isinstance(error, EmbedderError):
+        return str(error).strip(), ExitCode.EMBEDDER
+    import psycopg
+
+    if isinstance(error, psycopg.OperationalError):
+        return f"the connection to the database broke: {_one_line(error)}", ExitCode.DATABASE
+    if isinstance(error, psycopg.Error):
+        return f"the database refused: {_one_line(error)}", ExitCode.DATABASE
+    return (
+        f"unexpected {type(error).__name__}: {_one_line(error)}\nThe traceback shows with: pgdex --debug COMMAND …",
+        ExitCode.FAILED,
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or "(no message)"
+
+
+def _reader_has_left() -> int:
+    """Nobody reads our output any more (`| head`): what is still buffered must not complain at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, sys.stderr.fileno())
+    return BROKEN_PIPE

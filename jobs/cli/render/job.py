@@ -1,0 +1,165 @@
+"""A job in full, and its summary at the end."""
+
+import shlex
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from jobs.cli.render.text import SHORT_ID, age, count, duration, local_time, printable
+from jobs.models import JobStatus
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+STYLES = {
+    "pending": "cyan",
+    "running": "bold blue",
+    "blocked": "bold yellow",
+    "completed": "green",
+    "failed": "bold red",
+    "cancelled": "magenta",
+}
+PHASES = ("scanning", "reading", "chunking", "embedding", "writing", "finishing")
+
+
+def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Table":
+    """Everything that a person wants to know about one job, as names and values."""
+    from rich.text import Text
+
+    rows: list[tuple[str, str | Text]] = [
+        ("Job", str(job.job_id)),
+        ("Status", Text(job.status, STYLES[job.status])),
+        ("Repository", printable(job.repository)),
+        ("Path", printable(job.repo_path)),
+        ("Project", job.project_id),
+        ("Progress", f"{job.progress_percentage:.1f} % · {printable(job.progress_message)}"),
+    ]
+    if job.files_scanned:
+        rows.append(("Files", file_counts(job)))
+        rows.append(("Chunks", f"{job.chunks_created:,}"))
+    if job.embedder:
+        rows.append(("Embedder", job.embedder))
+    rows.append(("Created", f"{local_time(job.created_at)} ({age(job.created_at, now=now)})"))
+    if job.started_at is not None:
+        running = "Took" if job.is_final else "Running for"
+        rows.append((running, duration(job.elapsed_seconds)))
+    if job.blocked_since is not None and job.status == "blocked":
+        rows.append(("Blocked", f"since {local_time(job.blocked_since)}"))
+    if job.summary:
+        rows += [("Skipped", skipped_counts(job.summary)), ("Time", time_shares(job.summary))]
+    if job.error_message:
+        rows.append(("Error", f"{job.error_type}: {printable(job.error_message, lines=True)}"))
+    if traceback and job.error_traceback:
+        rows.append(("Traceback", printable(job.error_traceback, lines=True)))
+    return _names_and_values([row for row in rows if row[1]])
+
+
+def summary_lines(job: JobStatus) -> list[str]:
+    """What a completed job did, for the end of `pgdex index`."""
+    summary = job.summary or {}
+    took = duration(float(summary.get("duration_seconds", job.elapsed_seconds)))
+    if job.files_to_index == 0 and not job.files_deleted:
+        lines = [f"Nothing to do in {printable(job.repository)}: the index is up to date ({took})."]
+    else:
+        lines = [f"Indexed {printable(job.repository)} in {took}."]
+    lines.append(f"  files    {file_counts(job)}")
+    skipped = skipped_counts(summary)
+    if skipped:
+        lines.append(f"  skipped  {skipped}")
+    if job.files_to_index:
+        rate = summary.get("files_per_second")
+        pace = f" · {rate:,.0f} files/s" if rate else ""
+        lines.append(f"  chunks   {job.chunks_created:,}{pace}")
+        lines.append(f"  time     {time_shares(summary)}")
+    return lines
+
+
+def outcome_lines(job: JobStatus) -> list[str]:
+    """How a job that did not complete ended, and what to do."""
+    if job.status == "failed":
+        short = str(job.job_id)[:SHORT_ID]
+        return [
+            f"Error: the job failed: {printable(job.error_message or '')}",
+            f"  what happened   pgdex --debug status {short}",
+            "  try again       pgdex index goes on from what was indexed before",
+        ]
+    return [f"{printable(job.progress_message)}."]
+
+
+def next_steps(job: JobStatus, *, default_project: str) -> list[str]:
+    """The commands to try after a completed job."""
+    project = "" if job.project_id == default_project else f" --project {shlex.quote(job.project_id)}"
+    if job.files_indexed + job.files_unchanged == 0:
+        return [
+            "No file of this folder could be indexed. Why:",
+            f"  pgdex skipped {shlex.quote(job.repo_path)}{project}",
+        ]
+    steps = [f'  pgdex search "what you look for"{project}']
+    if job.files_skipped:
+        steps.append(f"  pgdex skipped {shlex.quote(printable(job.repo_path))}{project}")
+    return ["Next:", *steps]
+
+
+def follow_up(job_id: object) -> list[str]:
+    """How to get back to a job that goes on without this command."""
+    short = str(job_id)[:SHORT_ID]
+    return [
+        f"  look at it  pgdex status {short} --watch",
+        f"  cancel it   pgdex cancel {short}",
+    ]
+
+
+def file_counts(job: JobStatus) -> str:
+    """ "63 found: 60 indexed, 3 skipped"."""
+    parts = [f"{job.files_indexed:,} indexed"]
+    for number, word in (
+        (job.files_unchanged, "unchanged"),
+        (job.files_skipped, "skipped"),
+        (job.files_deleted, "deleted"),
+    ):
+        if number:
+            parts.append(f"{number:,} {word}")
+    return f"{job.files_scanned:,} found: {', '.join(parts)}"
+
+
+def skipped_counts(summary: dict[str, Any]) -> str:
+    """ "7 binary, 5 empty", the most frequent reason first."""
+    reasons = summary.get("skipped_by_reason") or {}
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{number:,} {reason}" for reason, number in ordered)
+
+
+def time_shares(summary: dict[str, Any]) -> str:
+    """ "chunking 45 % · embedding 30 %": each phase's share of the time that all workers spent."""
+    seconds = summary.get("seconds") or {}
+    total = sum(seconds.values())
+    if not total:
+        return ""
+    shares = [(phase, 100 * seconds.get(phase, 0) / total) for phase in PHASES]
+    return " · ".join(f"{phase} {share:.0f} %" for phase, share in shares if share >= 0.5)
+
+
+def cancel_question(job: JobStatus) -> str:
+    """What a cancellation loses and keeps, as the text in front of the question."""
+    name = f"job {str(job.job_id)[:SHORT_ID]} ({printable(job.repository)}, {job.status}"
+    done = job.files_indexed + job.files_skipped + job.files_unchanged
+    if job.status == "pending":
+        return f"Cancel {name})? It has not started yet; nothing is lost."
+    left = max(0, job.files_scanned - done)
+    return (
+        f"Cancel {name}, {job.progress_percentage:.1f} %)?\n"
+        f"  kept: {count(job.files_indexed, 'file')} that this job indexed stay searchable, and the next "
+        "`pgdex index` goes on from there\n"
+        f"  lost: the work on the few files in hand now; {count(left, 'file')} stay as they were before"
+    )
+
+
+def _names_and_values(rows: "list[tuple[str, str | Text]]") -> "Table":
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table

@@ -1,0 +1,50 @@
+"""Jobs as a table that fits into 80 columns."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from jobs.cli.render.job import STYLES
+from jobs.cli.render.text import age, duration, printable, short_ids
+from jobs.models import JobPage, JobStatus
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def job_list_table(page: JobPage, *, now: datetime, full_ids: bool) -> "Table":
+    """One line for each job; `full_ids` for other programs, the shortest telling ones for people."""
+    from rich.table import Table
+    from rich.text import Text
+
+    several_projects = len({job.project_id for job in page.jobs}) > 1
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("JOB", "STATUS", "DONE"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "DONE" else "left")
+    if several_projects:
+        table.add_column("PROJECT", overflow="ellipsis", no_wrap=True, max_width=12)
+    table.add_column("REPOSITORY", overflow="ellipsis", no_wrap=True, ratio=None, min_width=10)
+    table.add_column("FILES", justify="right", no_wrap=True)
+    table.add_column("CREATED", no_wrap=True)
+    table.add_column("TOOK", no_wrap=True)
+    ids = [str(job.job_id) for job in page.jobs] if full_ids else short_ids([job.job_id for job in page.jobs])
+    for job, shown in zip(page.jobs, ids, strict=True):
+        cells: list[str | Text] = [shown, Text(job.status, STYLES[job.status])]
+        cells.append(f"{int(job.progress_percentage)} %")
+        if several_projects:
+            cells.append(job.project_id)
+        cells += [printable(job.repository), f"{job.files_scanned:,}", age(job.created_at, now=now), _took(job)]
+        table.add_row(*cells)
+    return table
+
+
+def page_note(page: JobPage, *, offset: int) -> str | None:
+    """Where the page is within all jobs; nothing where it is all of them."""
+    if not page.has_more and offset == 0:
+        return None
+    last = offset + len(page.jobs)
+    where = f"Jobs {offset + 1} to {last} of {page.total_count:,}." if page.jobs else "No jobs on this page."
+    return f"{where} The next: --offset {last}" if page.has_more else where
+
+
+def _took(job: JobStatus) -> str:
+    return duration(job.elapsed_seconds) if job.started_at is not None else "-"

@@ -1,0 +1,62 @@
+"""Search hits: where, what, and the lines that show it."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.cli.render.snippets import LONGEST_LINE, best_snippet
+from jobs.cli.render.text import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from indexer.search import SearchHit
+
+MARK = "bold black on yellow"
+THEME = "ansi_dark"
+# Names that pygments has for our languages where they differ.
+LEXERS = {"commonlisp": "common-lisp", "elisp": "emacs-lisp", "hcl": "terraform", "cuda": "cuda", "latex": "tex"}
+
+
+def hit_lines(hit: "SearchHit", pattern: re.Pattern[str] | None, *, folder: Path, colour: bool) -> "Iterator[Text]":
+    """The lines of one hit. `folder` is where the user stands: what lies below it is shown relative to it."""
+    from rich.text import Text
+
+    head = Text(overflow="fold")
+    head.append(f"{shown_path(hit, folder)}:{hit.start_line}-{hit.end_line}", "bold cyan")
+    if hit.symbol:
+        head.append(f"  {printable(hit.symbol)}", "bold")
+    head.append(f"  {hit.kind}  {hit.score:.3f}", "dim")
+    yield head
+
+    content = printable(hit.content.expandtabs(4).rstrip("\n"), lines=True)
+    lines = content.split("\n")
+    snippet = best_snippet(lines, pattern)
+    shown = _coloured(content, hit.language) if colour else [Text(line) for line in lines]
+    for number in range(snippet.first, snippet.first + len(snippet.lines)):
+        line = shown[number]
+        if len(line) > LONGEST_LINE:
+            line = line[:LONGEST_LINE]
+            line.append("…")
+        if pattern is not None and colour:
+            line.highlight_regex(pattern, MARK)
+        yield Text.assemble((f"{hit.start_line + number:>6} ", "dim"), line, overflow="ellipsis", no_wrap=True)
+
+
+def shown_path(hit: "SearchHit", folder: Path) -> str:
+    """The file's path from where the user stands, or from the root."""
+    path = os.path.join(hit.repo_path, hit.path)
+    if folder != Path("/") and path.startswith(f"{folder}{os.sep}"):
+        path = os.path.relpath(path, folder)
+    return printable(path)
+
+
+def _coloured(content: str, language: str) -> "list[Text]":
+    from rich.syntax import Syntax  # with pygments, 0.1 s; only a terminal pays for it
+
+    text = Syntax("", LEXERS.get(language, language), theme=THEME).highlight(content)
+    lines = list(text.split("\n", allow_blank=True))
+    missing = content.count("\n") + 1 - len(lines)
+    return lines + [text.blank_copy() for _ in range(missing)]

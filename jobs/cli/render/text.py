@@ -1,0 +1,69 @@
+"""Small pieces of text: counts, times, and names from other people's file systems made safe to print."""
+
+import re
+from datetime import datetime, timedelta
+from uuid import UUID
+
+# Everything that moves a terminal's cursor or turns the writing around: a file may be called anything.
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+SHORT_ID = 8
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """`text` with control characters written out as escapes; tabs and line ends stay where `lines` is true."""
+    shown = text if lines else text.replace("\n", "\\n").replace("\t", "\\t")
+    return UNSAFE.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), shown)
+
+
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """ "1 file", "15,259 files"."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them, like pgdex.duration_text: 0.4 s, 19 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def age(moment: datetime, *, now: datetime) -> str:
+    """How long ago, roughly: "just now", "4 min ago", "3 d ago"."""
+    seconds = max(0, (now - moment) // timedelta(seconds=1))
+    if seconds < 5:
+        return "just now"
+    for limit, size, unit in ((60, 1, "s"), (3600, 60, "min"), (48 * 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds // 86400} d ago"
+
+
+def local_time(moment: datetime) -> str:
+    """The moment on the user's clock: 2026-11-21 14:03:07."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def size(number: int) -> str:
+    """Bytes as people read them: 812 B, 4.1 KB, 12 MB."""
+    amount = float(number)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def short_ids(ids: list[UUID]) -> list[str]:
+    """The first 8 or more characters of each, as many as it takes to tell them apart."""
+    for length in range(SHORT_ID, 37):
+        short = [str(one)[:length] for one in ids]
+        if len(set(short)) == len(set(ids)):
+            return short
+    return [str(one) for one in ids]

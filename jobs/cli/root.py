@@ -1,0 +1,87 @@
+"""The command `pgdex` itself: its options, its commands by name, and the table of exit codes."""
+
+from dataclasses import dataclass
+
+import click
+
+from jobs.cli.exit_codes import ExitCode
+from jobs.cli.lazy import LazyCommand, LazyGroup
+
+SECTIONS = {
+    "Index": {
+        "index": LazyCommand("jobs.cli.commands.index:index", "Index a folder of source code."),
+        "status": LazyCommand("jobs.cli.commands.status:status", "Show how far a job is."),
+        "list": LazyCommand("jobs.cli.commands.list:list_jobs", "List jobs, newest first."),
+        "cancel": LazyCommand("jobs.cli.commands.cancel:cancel", "Cancel a job."),
+        "events": LazyCommand("jobs.cli.commands.events:events", "Show the history of a job."),
+    },
+    "Search": {
+        "search": LazyCommand("jobs.cli.commands.search:search", "Search the indexed code."),
+        "skipped": LazyCommand(
+            "jobs.cli.commands.skipped:skipped", "List the files that are not in the index, and why."
+        ),
+    },
+    "Run and look after": {
+        "worker": LazyCommand("jobs.cli.commands.worker:worker", "Run worker processes."),
+        "workers": LazyCommand("jobs.cli.commands.worker:workers", "List the worker processes."),
+        "db": LazyCommand("jobs.cli.commands.db:db", "Look after the database."),
+        "doctor": LazyCommand("jobs.cli.commands.doctor:doctor", "Check that everything is in order."),
+        "completion": LazyCommand("jobs.cli.commands.completion:completion", "Print the shell's completion script."),
+    },
+}
+
+EXIT_CODES = "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
+EPILOG = f"""\b
+Exit codes:
+{EXIT_CODES}
+
+Settings are environment variables (PGDEX_DATABASE_URL, PGDEX_HOME, PGDEX_EMBEDDER, …). Without
+PGDEX_DATABASE_URL, pgdex brings its own PostgreSQL and keeps it in PGDEX_HOME.
+"""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What the options in front of the command said."""
+
+    debug: bool = False
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"pgdex {version('pgdex')}")
+    except PackageNotFoundError:
+        click.echo("pgdex (not installed: it runs from a checkout)")
+    ctx.exit()
+
+
+@click.command(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@click.pass_obj
+def pgdex(invocation: Invocation, debug: bool) -> None:
+    """Index code repositories in the background, and search them.
+
+    \b
+    Start with:
+      pgdex index .
+      pgdex search "parse command line options"
+    """
+    invocation.debug = debug

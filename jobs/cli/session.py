@@ -1,0 +1,93 @@
+"""The client for one command, and going on when the database goes away meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from jobs.client import Client
+    from jobs.settings import Settings
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+FIRST_DELAY_SECONDS = 0.2
+LONGEST_DELAY_SECONDS = 5.0
+
+
+@contextmanager
+def open_client() -> "Iterator[Client]":
+    """A client for the settings of this process. Raises PgdexError."""
+    from jobs.client import Client  # with psycopg and pydantic: 0.2 s that --help does without
+    from jobs.settings import settings
+
+    configured = settings()
+    if is_first_start(configured):
+        click.echo(f"Setting up PostgreSQL under {configured.home} (only this once, it takes some seconds) …", err=True)
+    with Client.open(configured) as client:
+        yield client
+
+
+def is_first_start(settings: "Settings") -> bool:
+    """Whether the embedded server is the one to use and was never started."""
+    return settings.database_url is None and not (settings.home / "data" / "PG_VERSION").exists()
+
+
+class Reconnecting:
+    """Calls a client, and where its connection breaks, waits for the database and calls again.
+
+    `lost` is called once for each outage, with the reason, and `found` when it is over.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        *,
+        lost: Callable[[str], None],
+        found: Callable[[], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._lost = lost
+        self._found = found
+        self._sleep = sleep
+        self._delay = FIRST_DELAY_SECONDS
+
+    def call(
+        self,
+        action: "Callable[Concatenate[Client, Arguments], Result]",
+        *args: "Arguments.args",
+        **kwargs: "Arguments.kwargs",
+    ) -> Result:
+        """`action(client, …)`, again after each outage. Raises what it raises else."""
+        import psycopg
+
+        while True:
+            try:
+                result = action(self._client, *args, **kwargs)
+            except psycopg.OperationalError as error:
+                self._lost((str(error).splitlines() or ["no reason given"])[0])
+                self._reconnect()
+                self._found()
+            else:
+                self._delay = FIRST_DELAY_SECONDS
+                return result
+
+    def _reconnect(self) -> None:
+        from jobs.client import Client
+        from jobs.database import embedded_url
+        from jobs.errors import DatabaseUnavailable
+
+        self._client.close()
+        while True:
+            self._sleep(self._delay)
+            self._delay = min(self._delay * 2, LONGEST_DELAY_SECONDS)
+            embedded_url.cache_clear()  # an embedded server that crashed is started again by whoever asks for it
+            try:
+                self._client.connection = Client.open(self._client.settings).connection
+            except DatabaseUnavailable:
+                continue
+            return

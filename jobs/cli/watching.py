@@ -1,0 +1,87 @@
+"""Watching a job to its end: on news of it, and at least once a second; through outages of the database."""
+
+import time
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from jobs.cli.render.displays import Display, display
+from jobs.cli.session import Reconnecting
+from jobs.client import Client
+from jobs.models import JobEvent, JobStatus
+
+REFRESH_SECONDS = 1.0
+SHORTEST_REFRESH_SECONDS = 0.1  # with four workers there is news of a job 20 times a second
+CARE_SECONDS = 5.0  # between two looks at whether anybody works on the job
+
+
+class WorkerCare:
+    """Sees to it that a job which is watched does not wait for workers that nobody starts."""
+
+    def __init__(self, *, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._looked_at = time.monotonic()
+        self._pause = CARE_SECONDS
+        self._told = False
+
+    def look(self, client: Client, job: JobStatus) -> None:
+        """Start workers where none is alive; say where their log is when that does not help."""
+        from jobs.worker import ensure_workers
+
+        now = time.monotonic()
+        if job.phase is not None or job.status == "blocked" or now - self._looked_at < self._pause:
+            return
+        self._looked_at = now
+        if ensure_workers(client):
+            self._pause *= 2
+            if not self._told:
+                self._told = True
+                self._tell(f"No worker has started yet. Their log: {client.settings.home / 'worker.log'}")
+
+
+def watch(client: Client, job_id: UUID, *, start_workers: bool) -> JobStatus:
+    """Show the job on stderr until it has ended; returns its final status. Ctrl-C raises KeyboardInterrupt."""
+    with display() as shown:
+        care = WorkerCare(tell=shown.tell) if start_workers else None
+        return _watch(client, job_id, shown, care)
+
+
+def _watch(client: Client, job_id: UUID, shown: Display, care: WorkerCare | None) -> JobStatus:
+    connection = Reconnecting(client, lost=lost(shown.tell), found=found(shown.tell))
+    while True:
+        job = connection.call(Client.status, job_id)
+        shown.show(job)
+        if job.is_final:
+            return job
+        if care is not None:
+            connection.call(care.look, job)
+        _wait(connection)
+
+
+def events(client: Client, job_id: UUID, *, tell: Callable[[str], None]) -> Iterator[JobEvent]:
+    """A job's history, and then what happens, until the job has ended; each event once, in order."""
+    connection = Reconnecting(client, lost=lost(tell), found=found(tell))
+    last = 0
+    while True:
+        job = connection.call(Client.status, job_id)
+        for event in connection.call(Client.events, job_id, after=last):
+            last = event.event_id
+            yield event
+        if job.is_final:
+            return
+        _wait(connection)
+
+
+def _wait(connection: Reconnecting) -> None:
+    time.sleep(SHORTEST_REFRESH_SECONDS)
+    rest = REFRESH_SECONDS - SHORTEST_REFRESH_SECONDS
+    connection.call(Client.wait_for_news, timeout_seconds=rest)
+
+
+def lost(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """What is said when the database goes away."""
+    return lambda reason: tell(f"The database does not answer ({reason}). Waiting for it; the job is not lost …")
+
+
+def found(tell: Callable[[str], None]) -> Callable[[], None]:
+    """What is said when it is back."""
+    return lambda: tell("The database is back.")
