@@ -15,7 +15,8 @@ from jobs.models import JobStatus
 from tests.databases import settings_for
 from tests.index_digest import assert_index_is_sound, index_digest
 from tests.trees import module, python_tree, write_tree
-from tests.workers import WorkerProcesses, wait_for_end, worker_processes
+from tests.waiting import wait_for_end
+from tests.workers import Workers, workers_on
 
 
 @pytest.fixture
@@ -25,9 +26,8 @@ def client(database_url: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def workers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcesses]:
-    with worker_processes(database_url, tmp_path_factory.mktemp("workers")) as workers:
-        workers.start(2)
+def workers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    with workers_on(database_url, tmp_path_factory.mktemp("workers"), count=2) as workers:
         yield workers
 
 
@@ -36,7 +36,7 @@ def tree(tmp_path: Path) -> Path:
     return python_tree(tmp_path / "repository", 120)
 
 
-def run(client: Client, workers: WorkerProcesses, tree: Path, *, force: bool = False) -> JobStatus:
+def run(client: Client, workers: Workers, tree: Path, *, force: bool = False) -> JobStatus:
     """One job to its end, which must be a good one."""
     status = wait_for_end(client, client.start(tree, force=force).job_id, workers=workers)
     assert status.status == "completed", status.error_traceback or status.error_message
@@ -44,13 +44,20 @@ def run(client: Client, workers: WorkerProcesses, tree: Path, *, force: bool = F
     return status
 
 
-def found_paths(client: Client, query: str, **filters: str) -> list[str]:
+def found_paths(client: Client, query: str, *, path_glob: str | None = None, language: str | None = None) -> list[str]:
     """The paths of a search's hits, best first."""
-    result = search(client.connection, query, project_id="default", open_embedder=embedder_for, **filters)
+    result = search(
+        client.connection,
+        query,
+        project_id="default",
+        open_embedder=embedder_for,
+        path_glob=path_glob,
+        language=language,
+    )
     return [hit.path for hit in result.hits]
 
 
-def test_a_repository_is_indexed_and_found(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+def test_a_repository_is_indexed_and_found(client: Client, workers: Workers, tree: Path) -> None:
     status = run(client, workers, tree)
 
     assert (status.files_scanned, status.files_indexed, status.files_skipped) == (120, 120, 0)
@@ -61,9 +68,7 @@ def test_a_repository_is_indexed_and_found(client: Client, workers: WorkerProces
     assert found_paths(client, "load_117", language="go") == []
 
 
-def test_the_summary_accounts_for_every_file_and_for_the_time(
-    client: Client, workers: WorkerProcesses, tree: Path
-) -> None:
+def test_the_summary_accounts_for_every_file_and_for_the_time(client: Client, workers: Workers, tree: Path) -> None:
     write_tree(
         tree,
         {
@@ -98,9 +103,7 @@ def test_the_summary_accounts_for_every_file_and_for_the_time(
     assert found_paths(client, "secret", path_glob="ignored/*") == []
 
 
-def test_a_second_run_finds_nothing_to_do_and_changes_no_row(
-    client: Client, workers: WorkerProcesses, tree: Path
-) -> None:
+def test_a_second_run_finds_nothing_to_do_and_changes_no_row(client: Client, workers: Workers, tree: Path) -> None:
     run(client, workers, tree)
     # Files this young are read again (their next change might leave the same time); make them old.
     for path in tree.rglob("*.py"):
@@ -114,9 +117,7 @@ def test_a_second_run_finds_nothing_to_do_and_changes_no_row(
     assert client.connection.execute("select xmin::text, ctid::text from pgdex.files order by id").fetchall() == rows
 
 
-def test_a_new_time_with_the_same_content_keeps_the_chunks(
-    client: Client, workers: WorkerProcesses, tree: Path
-) -> None:
+def test_a_new_time_with_the_same_content_keeps_the_chunks(client: Client, workers: Workers, tree: Path) -> None:
     run(client, workers, tree)
     chunks = client.connection.execute("select xmin::text, ctid::text from pgdex.chunks order by 1, 2").fetchall()
     for path in tree.rglob("*.py"):
@@ -130,7 +131,7 @@ def test_a_new_time_with_the_same_content_keeps_the_chunks(
     )
 
 
-def test_only_what_changed_is_touched(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+def test_only_what_changed_is_touched(client: Client, workers: Workers, tree: Path) -> None:
     for path in tree.rglob("*.py"):
         os.utime(path, ns=(10**18, 10**18))
     run(client, workers, tree)
@@ -148,9 +149,7 @@ def test_only_what_changed_is_touched(client: Client, workers: WorkerProcesses, 
     assert found_paths(client, "run_2001")[0] == "added/module_2001.py"
 
 
-def test_the_index_after_many_changes_is_the_one_of_a_fresh_run(
-    client: Client, workers: WorkerProcesses, tree: Path
-) -> None:
+def test_the_index_after_many_changes_is_the_one_of_a_fresh_run(client: Client, workers: Workers, tree: Path) -> None:
     run(client, workers, tree)
     shutil.rmtree(tree / "package_1")
     (tree / "package_0/module_7.py").write_text("")
@@ -164,7 +163,7 @@ def test_the_index_after_many_changes_is_the_one_of_a_fresh_run(
     assert index_digest(client.connection) == after_changes
 
 
-def test_a_skipped_file_that_becomes_readable_is_indexed(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+def test_a_skipped_file_that_becomes_readable_is_indexed(client: Client, workers: Workers, tree: Path) -> None:
     (tree / "late.py").write_text("")
     assert run(client, workers, tree).files_skipped == 1
     (tree / "late.py").write_text("def arrived_late():\n    return 1\n")
@@ -173,15 +172,13 @@ def test_a_skipped_file_that_becomes_readable_is_indexed(client: Client, workers
     assert found_paths(client, "arrived_late")[0] == "late.py"
 
 
-def test_force_reads_everything_again(client: Client, workers: WorkerProcesses, tree: Path) -> None:
+def test_force_reads_everything_again(client: Client, workers: Workers, tree: Path) -> None:
     run(client, workers, tree)
 
     assert run(client, workers, tree, force=True).files_indexed == 120
 
 
-def test_names_that_are_not_utf8_are_skipped_with_their_reason(
-    client: Client, workers: WorkerProcesses, tree: Path
-) -> None:
+def test_names_that_are_not_utf8_are_skipped_with_their_reason(client: Client, workers: Workers, tree: Path) -> None:
     with open(os.fsencode(tree) + b"/caf\xe9.py", "w") as file:
         file.write("x = 1\n")
 
@@ -192,7 +189,7 @@ def test_names_that_are_not_utf8_are_skipped_with_their_reason(
 
 
 def test_an_emptied_folder_fails_the_job_instead_of_emptying_the_index(
-    client: Client, workers: WorkerProcesses, tree: Path
+    client: Client, workers: Workers, tree: Path
 ) -> None:
     run(client, workers, tree)
     for entry in tree.iterdir():
@@ -205,9 +202,7 @@ def test_an_emptied_folder_fails_the_job_instead_of_emptying_the_index(
     assert found_paths(client, "run_42")[0] == "package_0/module_42.py"
 
 
-def test_a_folder_that_a_worker_cannot_see_fails_the_job_with_its_name(
-    client: Client, workers: WorkerProcesses
-) -> None:
+def test_a_folder_that_a_worker_cannot_see_fails_the_job_with_its_name(client: Client, workers: Workers) -> None:
     row = client.connection.execute("select pgdex.enqueue_job('/nowhere/at/all')").fetchone()
     assert row is not None
 
@@ -227,7 +222,7 @@ def test_a_path_that_is_no_folder_is_refused_before_anything_is_written(client: 
 
 
 def test_another_embedding_model_needs_force_and_then_embeds_everything_again(
-    client: Client, workers: WorkerProcesses, tree: Path, database_url: str
+    client: Client, workers: Workers, tree: Path, database_url: str
 ) -> None:
     run(client, workers, tree)
     with Client.open(settings_for(database_url, embedder="hashing:64")) as other:
@@ -242,7 +237,7 @@ def test_another_embedding_model_needs_force_and_then_embeds_everything_again(
 
 
 def test_two_projects_have_the_same_folder_without_seeing_each_other(
-    client: Client, workers: WorkerProcesses, tree: Path
+    client: Client, workers: Workers, tree: Path
 ) -> None:
     first = client.start(tree, project="one")
     second = client.start(tree, project="two")
@@ -261,8 +256,7 @@ def test_a_large_repository_gets_a_vector_index_and_filters_lose_no_rows(
 ) -> None:
     folder = tmp_path / "processes"
     folder.mkdir()
-    with worker_processes(database_url, folder, PGDEX_EXACT_SEARCH_CHUNKS="50") as workers:
-        workers.start()
+    with workers_on(database_url, folder, PGDEX_EXACT_SEARCH_CHUNKS="50") as workers:
         run(client, workers, tree)
 
     names = [
