@@ -1,0 +1,25 @@
+"""Texts to vectors: one protocol, four providers.
+
+`open_embedder(spec)` opens one. Importing this package loads neither numpy nor an HTTP library nor
+a model: the command line imports it for every command, and most of them embed nothing.
+"""
+
+from indexer.embedding.errors import (
+    EmbedderError,
+    EmbedderMisconfigured,
+    EmbedderNonsense,
+    EmbedderUnavailable,
+    EmbeddingAborted,
+)
+from indexer.embedding.protocol import Embedder
+from indexer.embedding.providers import open_embedder
+
+__all__ = [
+    "Embedder",
+    "EmbedderError",
+    "EmbedderMisconfigured",
+    "EmbedderNonsense",
+    "EmbedderUnavailable",
+    "EmbeddingAborted",
+    "open_embedder",
+]

@@ -1,0 +1,70 @@
+"""Ollama's own API: POST /api/embed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from indexer.embedding.errors import EmbedderNonsense
+from indexer.embedding.remote import RemoteEmbedder, RequestLimits
+from indexer.embedding.service import open_service
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import SecretStr
+
+DEFAULT_URL: Final = "http://127.0.0.1:11434"
+
+# Ollama cuts a text at the model's context ("truncate"), so 32,000 bytes only bound the request;
+# versions from 0.13.5 on may refuse it instead, which RemoteEmbedder deals with. It works through a
+# request's texts one by one or few at a time: more than 32 gain nothing and delay an abort's effect
+# on the server.
+_LIMITS: Final = RequestLimits(texts=32, text_bytes=32_000, total_bytes=1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaApi:
+    """Ollama's requests and answers. `service` names the service in messages."""
+
+    service: str
+    model: str
+    dimension: int | None
+    path: str = "/api/embed"
+
+    def request(self, texts: Sequence[str]) -> dict[str, object]:
+        """The body that asks for vectors of these texts."""
+        body: dict[str, object] = {"model": self.model, "input": list(texts), "truncate": True}
+        if self.dimension is not None:
+            body["dimensions"] = self.dimension
+        return body
+
+    def vectors(self, answer: object) -> object:
+        """The vectors in the answer, not yet checked. Raises EmbedderNonsense."""
+        if not isinstance(answer, dict) or "embeddings" not in answer:
+            raise EmbedderNonsense(f'{self.service} answered without "embeddings": is it an Ollama server?')
+        return answer["embeddings"]
+
+
+def open_ollama(
+    model: str,
+    *,
+    url: str | None,
+    api_key: SecretStr | None,
+    dimension: int | None,
+    timeout_seconds: float,
+) -> RemoteEmbedder:
+    """Open a model of an Ollama server. No connection is made yet.
+
+    `dimension` is sent as "dimensions", which Ollama knows since 0.11.11; an older one answers with
+    the model's own dimension, and that is an EmbedderNonsense. A key is sent as a bearer token, for
+    a proxy in front of the server. Raises EmbedderMisconfigured.
+    """
+    service = open_service(name=f"ollama:{model}", model=model, url=url or DEFAULT_URL, api_key=api_key)
+    return RemoteEmbedder(
+        service,
+        OllamaApi(service=str(service), model=model, dimension=dimension),
+        limits=_LIMITS,
+        dimension=dimension,
+        timeout_seconds=timeout_seconds,
+    )

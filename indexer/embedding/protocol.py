@@ -1,0 +1,59 @@
+"""What the rest of pgdex knows of an embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+AbortFlag = Callable[[], bool]
+"""Says whether to stop. It is called often and from the calling thread, so it must be cheap."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors. May be used from several threads at once.
+
+    The same text gives the same vector whatever else is in the call. Vectors are float32, finite
+    and of length 1, so that their dot product is their cosine similarity. A text with nothing in it
+    to embed gets a fixed vector of length 1: the cosine distance of a zero vector is NaN, and one
+    such row would spoil a sort.
+    """
+
+    @property
+    def name(self) -> str:
+        """The full spec, as recorded with the repository: "hashing", "ollama:nomic-embed-text"."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of the vectors.
+
+        A remote provider knows it after `probe()` or the first `embed()` and raises RuntimeError
+        before, unless it was opened with a dimension.
+        """
+
+    @property
+    def batch_size(self) -> int:
+        """How many texts a call should carry. More are allowed, and split by the embedder."""
+
+    def embed(self, texts: Sequence[str], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
+        """Embed texts that are to be found: shape (len(texts), dimension).
+
+        Raises EmbedderError, or EmbeddingAborted within 0.1 s of `aborted` becoming true, even
+        while the service does not answer. Never retries: what to do about a failure is up to the
+        caller.
+        """
+
+    def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
+        """Embed what somebody searches for: shape (dimension,). Raises as `embed` does.
+
+        Some models want another prefix for it than for the texts that are to be found.
+        """
+
+    def probe(self, *, aborted: AbortFlag | None = None) -> None:
+        """Embed one short text, to prove that it works. Raises as `embed` does."""
+
+    def close(self) -> None:
+        """Let go of connections and threads. A call that is under way ends as aborted."""

@@ -1,0 +1,176 @@
+"""An embedder behind an HTTP service: what all services have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted, RequestTooLarge
+from indexer.embedding.http import EmbeddingSession
+from indexer.embedding.prefixes import prefixes_for
+from indexer.embedding.texts import byte_length, within_bytes
+from indexer.embedding.validation import unit_vectors, wordless_vector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from indexer.embedding.protocol import AbortFlag
+    from indexer.embedding.service import Service
+
+_PROBE_TEXT: Final = "def add(a, b): return a + b"
+
+# A service that refuses even this has another reason than the length.
+_SHORTEST_TEXT_BYTES: Final = 64
+
+
+class Api(Protocol):
+    """How one kind of service is asked, and where its answer holds the vectors."""
+
+    @property
+    def path(self) -> str:
+        """What follows the service's URL."""
+
+    def request(self, texts: Sequence[str]) -> dict[str, object]:
+        """The body that asks for vectors of these texts."""
+
+    def vectors(self, answer: object) -> object:
+        """The vectors in the answer, in the order of the texts, not yet checked.
+
+        Raises EmbedderNonsense.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """What one request may carry."""
+
+    texts: int
+    text_bytes: int
+    total_bytes: int
+
+
+class RemoteEmbedder:
+    """Splits texts into requests, and checks what comes back.
+
+    A text that is longer than `limits.text_bytes` is cut there before it is sent. If the service
+    refuses a request as too large all the same, it is asked again with half of the texts, and a
+    single text with its first half, so that one dense text costs neither its neighbours nor the
+    job. A text's vector never depends on what else was in the request.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        api: Api,
+        *,
+        limits: RequestLimits,
+        dimension: int | None,
+        timeout_seconds: float,
+    ) -> None:
+        self._service = service
+        self._api = api
+        self._limits = limits
+        self._batch_size = limits.texts
+        self._dimension = dimension
+        self._prefixes = prefixes_for(service.model)
+        self._session = EmbeddingSession(service, timeout_seconds=timeout_seconds)
+
+    def __repr__(self) -> str:
+        return f"<embedder {self.name} at {self._service.shown_url}>"
+
+    @property
+    def name(self) -> str:
+        """The full spec, "ollama:nomic-embed-text". The URL is no part of it."""
+        return self._service.name
+
+    @property
+    def dimension(self) -> int:
+        """The length of the vectors. Raises RuntimeError before it is known."""
+        if self._dimension is None:
+            raise RuntimeError(f"the dimension of {self.name} is not known before probe()")
+        return self._dimension
+
+    @property
+    def batch_size(self) -> int:
+        """How many texts a request carries. Less after a service has refused so many."""
+        return self._batch_size
+
+    def embed(self, texts: Sequence[str], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
+        """Embed texts that are to be found: shape (len(texts), dimension).
+
+        Raises EmbedderError or EmbeddingAborted. Blank texts are not sent.
+        """
+        return self._embed(texts, prefix=self._prefixes.document, aborted=aborted)
+
+    def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
+        """Embed what somebody searches for: shape (dimension,). Raises as `embed` does."""
+        vectors = self._embed([text], prefix=self._prefixes.query, aborted=aborted)
+        vector: NDArray[np.float32] = vectors[0]
+        return vector
+
+    def probe(self, *, aborted: AbortFlag | None = None) -> None:
+        """Embed one short text, and learn the dimension. Raises as `embed` does."""
+        self.embed([_PROBE_TEXT], aborted=aborted)
+
+    def close(self) -> None:
+        """Close the connections. Calls under way in other threads raise EmbeddingAborted."""
+        self._session.close()
+
+    def _embed(self, texts: Sequence[str], *, prefix: str, aborted: AbortFlag | None) -> NDArray[np.float32]:
+        rows = [row for row, text in enumerate(texts) if text.strip()]
+        sent = [within_bytes(prefix + texts[row], self._limits.text_bytes) for row in rows]
+        parts = [self._ask(part, aborted) for part in self._requests(sent)]
+        if self._dimension is None:
+            self.probe(aborted=aborted)
+        vectors = np.tile(wordless_vector(self.dimension), (len(texts), 1))
+        if parts:
+            vectors[rows] = np.concatenate(parts)
+        return vectors
+
+    def _requests(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        request: list[str] = []
+        total = 0
+        for text in texts:
+            size = byte_length(text)
+            full = len(request) >= self._batch_size or total + size > self._limits.total_bytes
+            if request and full:
+                yield request
+                request, total = [], 0
+            request.append(text)
+            total += size
+        if request:
+            yield request
+
+    def _ask(self, texts: list[str], aborted: AbortFlag | None) -> NDArray[np.float32]:
+        if aborted is not None and aborted():
+            raise EmbeddingAborted(f"{self.name} was asked to stop")
+        try:
+            answer = self._session.post(self._api.path, self._api.request(texts), aborted=aborted)
+        except RequestTooLarge as refusal:
+            return self._ask_for_less(texts, refusal, aborted)
+        vectors = unit_vectors(
+            self._api.vectors(answer),
+            count=len(texts),
+            dimension=self._dimension,
+            source=str(self._service),
+        )
+        self._dimension = vectors.shape[1]
+        return vectors
+
+    def _ask_for_less(
+        self, texts: list[str], refusal: RequestTooLarge, aborted: AbortFlag | None
+    ) -> NDArray[np.float32]:
+        half = len(texts) // 2
+        if half:
+            if refusal.too_many_texts:
+                self._batch_size = min(self._batch_size, half)
+            parts = [self._ask(texts[:half], aborted), self._ask(texts[half:], aborted)]
+            return np.concatenate(parts)
+        length = byte_length(texts[0]) // 2
+        if length < _SHORTEST_TEXT_BYTES:
+            raise EmbedderMisconfigured(str(refusal))
+        return self._ask([within_bytes(texts[0], length)], aborted)
