@@ -25,7 +25,7 @@ class App(procrastinate.App):
         """Run a worker, with its liveness beside it, until it is told to stop."""
         from jobs.recovery import run_worker  # the enqueuing side needs none of this
 
-        super().perform_import_paths()
+        procrastinate.App.perform_import_paths(self)
         options: dict[str, Any] = {**self.worker_defaults, **kwargs}
         await run_worker(Worker(app=self, **options), settings())
 

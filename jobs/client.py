@@ -123,8 +123,9 @@ class Client:
             values = list(id_range(text))
         ids = [row[0] for row in self.connection.execute(query, values).fetchall()]
         if not ids:
-            missing = "there are no jobs yet" if text == "last" else f"there is no job {text}"
-            raise JobNotFound(f"{missing}. `pgdex list` shows the jobs that there are")
+            if text == "last":
+                raise JobNotFound("there are no jobs yet: `pgdex index PATH` starts one")
+            raise JobNotFound(f"there is no job {text}. `pgdex list` shows the jobs that there are")
         if len(ids) > 1:
             raise InvalidRequest(f"several jobs begin with {text}: {', '.join(map(str, ids))}")
         return UUID(str(ids[0]))

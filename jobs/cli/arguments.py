@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from jobs.cli.moments import parsed_moment
+from jobs.errors import InvalidRequest
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -34,8 +35,16 @@ class Moment(click.ParamType[datetime]):
 
 
 def absolute_folder(path: str) -> Path:
-    """`path` as an absolute one, from the folder that the user stands in; links and `..` are resolved."""
-    return Path(os.path.realpath(Path(path).expanduser()))
+    """`path` as an absolute one, from the folder that the user stands in; links and `..` are resolved.
+
+    Raises InvalidRequest for a name that no database text can hold.
+    """
+    folder = os.path.realpath(Path(path).expanduser())
+    try:
+        folder.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"the name of the folder {os.fsencode(folder)!r} is not UTF-8: rename it") from None
+    return Path(folder)
 
 
 def repository_filter(text: str) -> str:

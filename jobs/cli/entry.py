@@ -13,6 +13,8 @@ from jobs.cli.lazy import ReaderHasLeft
 from jobs.cli.root import Invocation, pgdex
 from jobs.errors import PgdexError
 
+LONGEST_MESSAGE = 400  # characters of an error that nobody wrote for users; --debug shows the rest
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `pgdex` with the process's arguments, or the given ones; returns the exit code."""
@@ -49,6 +51,8 @@ def explained(error: Exception) -> tuple[str, int]:
 
     if isinstance(error, EmbedderError):
         return str(error).strip(), ExitCode.EMBEDDER
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return f"not valid UTF-8, which is what the database holds: {error.object!a}", ExitCode.USAGE
     import psycopg
 
     if isinstance(error, psycopg.OperationalError):
@@ -62,7 +66,8 @@ def explained(error: Exception) -> tuple[str, int]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or "(no message)"
+    message = " ".join(str(error).split()) or "(no message)"
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
 
 
 def _reader_has_left() -> int:

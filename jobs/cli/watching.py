@@ -19,27 +19,39 @@ class WorkerCare:
 
     def __init__(self, *, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._looked_at = time.monotonic()
+        self._look_at = time.monotonic()
         self._pause = CARE_SECONDS
-        self._told = False
+        self._started_at: float | None = None
 
-    def look(self, client: Client, job: JobStatus) -> None:
+    def look(self, client: Client) -> None:
         """Start workers where none is alive; say where their log is when that does not help."""
         from jobs.worker import ensure_workers
 
         now = time.monotonic()
-        if job.phase is not None or job.status == "blocked" or now - self._looked_at < self._pause:
+        if now < self._look_at:
             return
-        self._looked_at = now
-        if ensure_workers(client):
-            self._pause *= 2
-            if not self._told:
-                self._told = True
+        self._look_at = now + self._pause
+        if not ensure_workers(client):
+            return
+        if self._started_at is not None:
+            if self._pause == CARE_SECONDS:
                 self._tell(f"No worker has started yet. Their log: {client.settings.home / 'worker.log'}")
+            self._pause *= 2
+        self._started_at = now
+
+    def explained(self, job: JobStatus) -> JobStatus:
+        """`job`; while the workers that were started come up, with a message that says so."""
+        starting = self._started_at is not None and time.monotonic() - self._started_at < CARE_SECONDS
+        if starting and job.status == "pending":
+            return job.model_copy(update={"progress_message": "Starting workers"})
+        return job
 
 
-def watch(client: Client, job_id: UUID, *, start_workers: bool) -> JobStatus:
-    """Show the job on stderr until it has ended; returns its final status. Ctrl-C raises KeyboardInterrupt."""
+def watch(client: Client, job_id: UUID, *, start_workers: bool = False) -> JobStatus:
+    """Show the job on stderr until it has ended; returns its final status. Ctrl-C raises KeyboardInterrupt.
+
+    With `start_workers`, workers are started where none is alive, now and later.
+    """
     with display() as shown:
         care = WorkerCare(tell=shown.tell) if start_workers else None
         return _watch(client, job_id, shown, care)
@@ -48,12 +60,12 @@ def watch(client: Client, job_id: UUID, *, start_workers: bool) -> JobStatus:
 def _watch(client: Client, job_id: UUID, shown: Display, care: WorkerCare | None) -> JobStatus:
     connection = Reconnecting(client, lost=lost(shown.tell), found=found(shown.tell))
     while True:
+        if care is not None:
+            connection.call(care.look)
         job = connection.call(Client.status, job_id)
-        shown.show(job)
+        shown.show(job if care is None else care.explained(job))
         if job.is_final:
             return job
-        if care is not None:
-            connection.call(care.look, job)
         _wait(connection)
 
 

@@ -23,7 +23,9 @@ begin
     loop
         execute format('drop index pgdex.%I', v_index.indexname);
     end loop;
-    if to_regclass(format('pgdex.%I', v_wanted)) is null and v_repository.embedding_dimension <= 4000 then
+    -- HNSW takes halfvecs of up to 4,000 dimensions; larger ones are searched exactly.
+    if v_wanted is not null and v_repository.embedding_dimension <= 4000
+        and to_regclass('pgdex.' || v_wanted) is null then
         execute format('select count(*) from (select from pgdex.%I where model_id = %s limit %s) as c',
                        v_table, v_repository.model_id, p_exact_chunks + 1) into v_vectors;
         if v_vectors > p_exact_chunks then

@@ -1,6 +1,7 @@
 -- One row per job with everything that a door shows; the names are the keys of --json and of the MCP answers.
 --
 --   select job_id, status, progress_percentage, progress_message from pgdex.job_status order by created_at desc;
+-- Nothing volatile in it (clock_timestamp() is): PostgreSQL would make the whole view before it picks a page's rows.
 create or replace view pgdex.job_status as
 select
     j.id as job_id,
@@ -20,7 +21,7 @@ select
     j.chunks_created,
     round((select rate.files_per_second from pgdex.job_rate(j) as rate)::numeric, 1) as files_per_second,
     round(extract(epoch from
-        coalesce(j.completed_at, j.cancelled_at, clock_timestamp()) - coalesce(j.started_at, j.created_at)
+        coalesce(j.completed_at, j.cancelled_at, statement_timestamp()) - coalesce(j.started_at, j.created_at)
     ), 3) as elapsed_seconds,
     pgdex.job_eta_seconds(j) as estimated_time_remaining_seconds,
     j.force_reindex,

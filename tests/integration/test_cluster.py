@@ -39,8 +39,14 @@ def client(database_url: str, service: EmbeddingServer) -> Iterator[Client]:
 def workers(database_url: str, service: EmbeddingServer, tmp_path: Path) -> Iterator[Workers]:
     folder = tmp_path / "processes"
     folder.mkdir()
-    environment = {"PGDEX_EMBEDDER": MODEL, "PGDEX_EMBEDDER_URL": service.url, "PGDEX_BATCH_FILES": "8"}
-    with workers_on(database_url, folder, count=0, **environment) as workers:
+    with workers_on(
+        database_url,
+        folder,
+        count=0,
+        PGDEX_EMBEDDER=MODEL,
+        PGDEX_EMBEDDER_URL=service.url,
+        PGDEX_BATCH_FILES="8",
+    ) as workers:
         yield workers
 
 

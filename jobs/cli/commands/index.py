@@ -1,5 +1,6 @@
 """`pgdex index`: enqueue, and follow the job to its end."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -8,10 +9,15 @@ from jobs.cli.arguments import absolute_folder, json_option, project_option
 from jobs.cli.exit_codes import OUTCOMES, ExitCode
 from jobs.cli.render.console import note, print_json
 from jobs.cli.session import open_client
+from jobs.errors import ModelChanged
 
 if TYPE_CHECKING:
     from jobs.client import Client
     from jobs.models import JobStatus, StartedJob
+
+
+# What the database says to do, in its own words: the command line says it in others.
+MODEL_HINT = "Enqueue with force to do that, or set the embedder back."
 
 
 @click.command()
@@ -36,18 +42,21 @@ def index(*, path: str, project: str | None, name: str | None, force: bool, deta
       pgdex index ~/src/django --project web
       pgdex index . --detach          prints the job's id at once
     """
-    from jobs.worker import ensure_workers
-
     with open_client() as client:
-        started = client.start(absolute_folder(path), project=project, name=name, force=force)
+        try:
+            started = client.start(absolute_folder(path), project=project, name=name, force=force)
+        except ModelChanged as error:
+            how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
+            raise ModelChanged(f"{str(error).removesuffix(MODEL_HINT).rstrip()}\n{how}") from error
         if detach:
             _print_started(started, as_json=as_json, force=force)
+            from jobs.worker import ensure_workers
+
             ensure_workers(client)
             return ExitCode.DONE
         if started.already_running:
             note(_joined(started, force=force))
         try:
-            ensure_workers(client)
             job = _watched(client, started)
         except KeyboardInterrupt:
             _say_goodbye(started)

@@ -70,16 +70,17 @@ def search(
 
 
 def _show(result: "SearchResult", query: str) -> None:
-    from jobs.cli.render.search import hit_lines
-    from jobs.cli.render.snippets import query_pattern
+    from rich.console import Group
 
-    console = output()
-    pattern = query_pattern(query)
+    from jobs.cli.render.search import hit_lines
+    from jobs.cli.render.snippets import query_terms
+
+    colour = output().color_system is not None
+    terms = query_terms(query)
     for number, hit in enumerate(result.hits):
         if number:
             show("")
-        for line in hit_lines(hit, pattern, folder=Path.cwd(), colour=console.color_system is not None):
-            show(line)
+        show(Group(*hit_lines(hit, terms, folder=Path.cwd(), colour=colour)))
     if not result.hits:
         note("Nothing found.")
     for remark in result.notes:

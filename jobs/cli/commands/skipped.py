@@ -56,7 +56,7 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
     if not files:
         note("No file was skipped." if reason is None else f"No file was skipped as {reason}.")
         return
-    _show(files, limit=limit)
+    _show(files, folder=str(absolute_folder(path)) if path else None, limit=limit)
 
 
 def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
@@ -82,15 +82,18 @@ def _print_json(files: "Sequence[SkippedFile]", *, limit: int | None) -> None:
     print_json(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def _show(files: "Sequence[SkippedFile]", *, limit: int | None) -> None:
+def _show(files: "Sequence[SkippedFile]", *, folder: str | None, limit: int | None) -> None:
     from rich.text import Text
 
     from jobs.cli.render.skipped import by_reason, files_table, reasons_table
     from jobs.cli.render.text import count, printable
 
     repositories = len({file.repo_path for file in files})
-    where = f" in {printable(files[0].repo_path)}" if repositories == 1 else f" in {repositories} repositories"
-    show(Text(f"{count(len(files), 'skipped file')}{where}", style="bold"), reasons_table(by_reason(files)))
+    where = folder or (files[0].repo_path if repositories == 1 else f"{repositories} repositories")
+    show(
+        Text(f"{count(len(files), 'skipped file')} in {printable(where)}", style="bold"),
+        reasons_table(by_reason(files)),
+    )
     shown = files[: limit or (TERMINAL_LIMIT if output().is_terminal else None)]
     for root, group in groupby(shown, key=lambda file: file.repo_path):
         show("")

@@ -29,7 +29,7 @@ def status(invocation: Invocation, job_id: str, watch: bool, as_json: bool) -> E
             from jobs.cli.watching import watch as watch_job
 
             try:
-                job = watch_job(client, wanted, start_workers=False)
+                job = watch_job(client, wanted)
             except KeyboardInterrupt:
                 note("\nStopped watching; the job goes on.")
                 return ExitCode.INTERRUPTED

@@ -1,5 +1,6 @@
 """`pgdex worker` runs workers on this machine; `pgdex workers` lists those of all machines."""
 
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -36,9 +37,14 @@ def worker(*, processes: int | None, exit_when_idle: float | None, only_one: boo
 
     log_as_json()
     configured = settings()
+    number = processes or configured.worker_processes
+    if sys.stderr.isatty():  # a log collector gets JSON only
+        from jobs.cli.render.text import count
+
+        note(f"{count(number, 'worker process', 'worker processes')} on this machine; Ctrl-C stops them.")
     supervise(
         configured,
-        processes=processes or configured.worker_processes,
+        processes=number,
         exit_when_idle=exit_when_idle,
         only_one=only_one,
     )

@@ -61,15 +61,15 @@ def summary_lines(job: JobStatus) -> list[str]:
     if job.files_to_index == 0 and not job.files_deleted:
         lines = [f"Nothing to do in {printable(job.repository)}: the index is up to date ({took})."]
     else:
-        lines = [f"Indexed {printable(job.repository)} in {took}."]
+        rate = summary.get("files_per_second")
+        pace = f" ({rate:,.0f} files/s)" if rate else ""
+        lines = [f"Indexed {printable(job.repository)} in {took}{pace}."]
     lines.append(f"  files    {file_counts(job)}")
     skipped = skipped_counts(summary)
     if skipped:
         lines.append(f"  skipped  {skipped}")
     if job.files_to_index:
-        rate = summary.get("files_per_second")
-        pace = f" · {rate:,.0f} files/s" if rate else ""
-        lines.append(f"  chunks   {job.chunks_created:,}{pace}")
+        lines.append(f"  chunks   {job.chunks_created:,}")
         lines.append(f"  time     {time_shares(summary)}")
     return lines
 

@@ -9,6 +9,7 @@ from jobs.models import JobPage, JobStatus
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 
 def job_list_table(page: JobPage, *, now: datetime, full_ids: bool) -> "Table":
@@ -20,9 +21,10 @@ def job_list_table(page: JobPage, *, now: datetime, full_ids: bool) -> "Table":
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("JOB", "STATUS", "DONE"):
         table.add_column(heading, no_wrap=True, justify="right" if heading == "DONE" else "left")
+    # Columns that may wrap are the ones that are narrowed; their cells don't wrap, so they are cut.
     if several_projects:
-        table.add_column("PROJECT", overflow="ellipsis", no_wrap=True, max_width=12)
-    table.add_column("REPOSITORY", overflow="ellipsis", no_wrap=True, ratio=None, min_width=10)
+        table.add_column("PROJECT", max_width=12)
+    table.add_column("REPOSITORY")
     table.add_column("FILES", justify="right", no_wrap=True)
     table.add_column("CREATED", no_wrap=True)
     table.add_column("TOOK", no_wrap=True)
@@ -31,8 +33,8 @@ def job_list_table(page: JobPage, *, now: datetime, full_ids: bool) -> "Table":
         cells: list[str | Text] = [shown, Text(job.status, STYLES[job.status])]
         cells.append(f"{int(job.progress_percentage)} %")
         if several_projects:
-            cells.append(job.project_id)
-        cells += [printable(job.repository), f"{job.files_scanned:,}", age(job.created_at, now=now), _took(job)]
+            cells.append(_cut(job.project_id))
+        cells += [_cut(printable(job.repository)), f"{job.files_scanned:,}", age(job.created_at, now=now), _took(job)]
         table.add_row(*cells)
     return table
 
@@ -44,6 +46,12 @@ def page_note(page: JobPage, *, offset: int) -> str | None:
     last = offset + len(page.jobs)
     where = f"Jobs {offset + 1} to {last} of {page.total_count:,}." if page.jobs else "No jobs on this page."
     return f"{where} The next: --offset {last}" if page.has_more else where
+
+
+def _cut(name: str) -> "Text":
+    from rich.text import Text
+
+    return Text(name, no_wrap=True, overflow="ellipsis")
 
 
 def _took(job: JobStatus) -> str:

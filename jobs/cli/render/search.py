@@ -1,12 +1,11 @@
 """Search hits: where, what, and the lines that show it."""
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.cli.render.snippets import LONGEST_LINE, best_snippet
+from jobs.cli.render.snippets import LONGEST_LINE, best_snippet, marks
 from jobs.cli.render.text import printable
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ THEME = "ansi_dark"
 LEXERS = {"commonlisp": "common-lisp", "elisp": "emacs-lisp", "hcl": "terraform", "cuda": "cuda", "latex": "tex"}
 
 
-def hit_lines(hit: "SearchHit", pattern: re.Pattern[str] | None, *, folder: Path, colour: bool) -> "Iterator[Text]":
+def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: bool) -> "Iterator[Text]":
     """The lines of one hit. `folder` is where the user stands: what lies below it is shown relative to it."""
     from rich.text import Text
 
@@ -33,15 +32,16 @@ def hit_lines(hit: "SearchHit", pattern: re.Pattern[str] | None, *, folder: Path
 
     content = printable(hit.content.expandtabs(4).rstrip("\n"), lines=True)
     lines = content.split("\n")
-    snippet = best_snippet(lines, pattern)
+    snippet = best_snippet(lines, terms)
     shown = _coloured(content, hit.language) if colour else [Text(line) for line in lines]
     for number in range(snippet.first, snippet.first + len(snippet.lines)):
         line = shown[number]
         if len(line) > LONGEST_LINE:
             line = line[:LONGEST_LINE]
             line.append("…")
-        if pattern is not None and colour:
-            line.highlight_regex(pattern, MARK)
+        if colour:
+            for start, end in marks(line.plain, terms):
+                line.stylize(MARK, start, end)
         yield Text.assemble((f"{hit.start_line + number:>6} ", "dim"), line, overflow="ellipsis", no_wrap=True)
 
 

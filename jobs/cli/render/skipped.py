@@ -36,12 +36,12 @@ def reasons_table(reasons: dict[str, int]) -> "Table":
 def files_table(files: Sequence[SkippedFile]) -> "Table":
     """A line for each file: the reason, the path, and what more is known."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="yellow")
     table.add_column(overflow="fold")
-    table.add_column(style="dim", overflow="fold")
     for file in files:
         known = file.skip_detail or (size(file.size) if file.size else "")
-        table.add_row(file.skip_reason, printable(file.path), printable(known))
+        table.add_row(file.skip_reason, Text.assemble(printable(file.path), (f"  {printable(known)}", "dim")))
     return table

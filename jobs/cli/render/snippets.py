@@ -1,13 +1,23 @@
-"""Which lines of a chunk show best why it answers a query."""
+"""Which lines of a chunk show best why it answers a query, and which words of them to mark."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from indexer.lexemes import query_words
 
 SNIPPET_LINES = 6
 LONGEST_LINE = 400  # of a line in a pipe; a terminal cuts at its width
-WORD = re.compile(r"\w+")
-PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+TOKEN = re.compile(r"\w+")
+PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# Words of a question that say nothing about the code; searched for, but not worth marking.
+ASKING = frozenset(
+    (
+        *("a", "an", "and", "are", "be", "by", "can", "do", "does", "for", "from", "how", "i", "if", "in", "is", "it"),
+        *("its", "not", "of", "on", "or", "the", "this", "that", "to", "was", "what", "when", "where", "which", "who"),
+        *("why", "with"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,26 +28,42 @@ class Snippet:
     lines: list[str]
 
 
-def query_pattern(query: str) -> re.Pattern[str] | None:
-    """What to mark in a snippet: the query's words, and the parts of its identifiers; None where it has none."""
-    words = WORD.findall(query)
-    parts = [part for word in words for part in PARTS.findall(word) if len(part) > 2]
-    wanted = {word.lower() for word in words if len(word) > 1} | {part.lower() for part in parts}
-    if not wanted:
-        return None
-    # The longest first: parse_args is marked as one, not as parse and args.
-    return re.compile("|".join(re.escape(word) for word in sorted(wanted, key=lambda w: (-len(w), w))), re.IGNORECASE)
+def query_terms(query: str) -> frozenset[str]:
+    """The words to mark: those that the search looks for, without the ones that only make a question."""
+    words = query_words(query)
+    telling = [word for word in words if word not in ASKING and len(word) > 1]
+    return frozenset(_stem(word) for word in telling or words)
 
 
-def best_snippet(lines: Sequence[str], pattern: re.Pattern[str] | None, *, size: int = SNIPPET_LINES) -> Snippet:
-    """The `size` lines with the most different words of the query; the first ones where no line has any."""
-    found = [{match.lower() for match in pattern.findall(line)} if pattern else set[str]() for line in lines]
+def marks(line: str, terms: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Where `line` has one of the terms: as a whole word, or as a part of an identifier."""
+    for token in TOKEN.finditer(line):
+        if _stem(token[0].lower()) in terms:
+            yield token.span()
+            continue
+        for part in PART.finditer(token[0]):
+            if _stem(part[0].lower()) in terms:
+                yield token.start() + part.start(), token.start() + part.end()
+        if not token[0].isascii():  # scripts that put no spaces between words
+            for term in terms:
+                if not term.isascii() and (at := token[0].lower().find(term)) >= 0:
+                    yield token.start() + at, token.start() + at + len(term)
+
+
+def best_snippet(lines: Sequence[str], terms: frozenset[str], *, size: int = SNIPPET_LINES) -> Snippet:
+    """The `size` lines with the most different terms of the query; the first ones where no line has any."""
+    found = [{_stem(line[start:end].lower()) for start, end in marks(line, terms)} for line in lines]
 
     def worth(first: int) -> tuple[int, int, int]:
         window = found[first : first + size]
         # Of equal windows, the one with a single line above its first mark: what follows explains more.
-        above = next((number for number, marks in enumerate(window) if marks), 1)
+        above = next((number for number, words in enumerate(window) if words), 1)
         return len(set[str]().union(*window)), sum(map(len, window)), -abs(above - 1)
 
     first = max(range(max(1, len(lines) - size + 1)), key=lambda start: (*worth(start), -start))
     return Snippet(first, list(lines[first : first + size]))
+
+
+def _stem(word: str) -> str:
+    """A parameter is also looked at where the question was about parameters."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

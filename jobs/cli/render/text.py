@@ -21,10 +21,10 @@ def count(number: int, singular: str, plural: str | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them, like pgdex.duration_text: 0.4 s, 19 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """Seconds as people read them, like pgdex.duration_text: 0.4 s, 19 s, 3 min 20 s, 2 h 5 min, and 3 d 4 h."""
     if seconds < 9.95:
         return f"{max(seconds, 0):.1f} s"
-    whole = round(seconds)
+    whole = max(10, int(seconds))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
