@@ -1,43 +1,43 @@
-"""Real worker processes on a test's database, and waiting for what they do."""
+"""Real worker processes for tests: `procrastinate --app=jobs.app.app worker`, as a user starts them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 from jobs.client import Client
 from jobs.models import JobStatus
+from tests.databases import settings_for
 
-WORKER_COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=jobs.app.app", "worker")
-LONGEST_WAIT_SECONDS = 60.0
+COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=jobs.app.app", "worker")
+DEADLINE_SECONDS = 60.0
+STOP_SECONDS = 15.0  # a worker that is told to stop needs up to 5 to put its batches back
 
 
-class WorkerProcesses:
-    """Worker processes of one test; every one still alive is killed at its end."""
+@dataclass(slots=True)
+class Workers:
+    """Worker processes on one database; each writes its log to a file of its own in `folder`."""
 
-    def __init__(self, database_url: str, *, folder: Path, environment: dict[str, str] | None = None) -> None:
-        self._folder = folder
-        self._environment = os.environ | {"PGDEX_DATABASE_URL": database_url} | (environment or {})
-        self.processes: list[subprocess.Popen[bytes]] = []
+    database_url: str
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    @property
-    def log(self) -> str:
-        """What all of them wrote so far."""
-        return "".join(file.read_text() for file in sorted(self._folder.glob("worker-*.log")))
-
-    def start(self, count: int = 1, **environment: str) -> list[subprocess.Popen[bytes]]:
-        """Start `count` more; returns them."""
+    def start(self, count: int = 1, *, concurrency: int = 1) -> list[subprocess.Popen[bytes]]:
+        """Start `count` processes with `concurrency` slots each and return them; they take a second to be at work."""
         started = []
         for _ in range(count):
-            with (self._folder / f"worker-{len(self.processes)}.log").open("wb") as log:
+            with self._log_of(len(self.processes)).open("wb") as log:
                 process = subprocess.Popen(
-                    WORKER_COMMAND,
-                    cwd=self._folder,
-                    env=self._environment | environment,
+                    [*COMMAND, "--concurrency", str(concurrency)],
+                    cwd=self.folder,
+                    env=_clean_environment() | {"PGDEX_DATABASE_URL": self.database_url} | self.environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -46,40 +46,79 @@ class WorkerProcesses:
             started.append(process)
         return started
 
-    def kill_all(self) -> None:
-        """kill -9 each, and wait for its end."""
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+    def wait_until_alive(self, count: int, *, deadline: float = DEADLINE_SECONDS) -> None:
+        """Wait until so many workers are at work in the database's eyes."""
+        end = time.monotonic() + deadline
+        with Client.open(settings_for(self.database_url)) as client:
+            while sum(worker.alive for worker in client.workers()) < count:
+                assert time.monotonic() < end, f"no {count} workers within {deadline} s{self.logs()}"
+                time.sleep(0.05)
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9, as a crash does it."""
+        process.kill()
+        process.wait()
+
+    def pause(self, process: subprocess.Popen[bytes]) -> None:
+        """Stop it where it stands: it keeps its connections and its locks, but its heart does not beat."""
+        process.send_signal(signal.SIGSTOP)
+
+    def wake(self, process: subprocess.Popen[bytes]) -> None:
+        """Let a paused process go on."""
+        process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End all, in good order where they can; none is left afterwards."""
+        running = [process for process in self.processes if process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        end = time.monotonic() + STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self.kill(process)
+
+    def logs(self) -> str:
+        """What the processes have said, for a test's message."""
+        texts = [
+            f"\n--- worker {number} ({process.poll()}):\n{self._log_of(number).read_text(errors='replace')[-4000:]}"
+            for number, process in enumerate(self.processes)
+        ]
+        return "".join(texts)
+
+    def wait_for_end(self, job_id: UUID, *, deadline: float = DEADLINE_SECONDS) -> JobStatus:
+        """Wait for a job's end, woken up by its notifications, and return what it came to."""
+        end = time.monotonic() + deadline
+        with Client.open(settings_for(self.database_url)) as client:
+            client.connection.execute("listen pgdex_events")
+            while True:
+                status = client.status(job_id)
+                if status.is_final:
+                    return status
+                assert time.monotonic() < end, f"{status.progress_message} after {deadline} s{self.logs()}"
+                client.wait_for_news(timeout_seconds=1.0)
+
+    def _log_of(self, number: int) -> Path:
+        return self.folder / f"worker-{number}.log"
 
 
 @contextmanager
-def worker_processes(database_url: str, folder: Path, **environment: str) -> Iterator[WorkerProcesses]:
-    """No process yet: call `start`."""
-    workers = WorkerProcesses(database_url, folder=folder, environment=environment)
+def workers_on(
+    database_url: str, folder: Path, *, count: int = 1, concurrency: int = 1, **environment: str
+) -> Iterator[Workers]:
+    """`count` worker processes; `environment` are PGDEX_ variables. All have ended when the block does."""
+    workers = Workers(database_url, folder, environment)
     try:
+        workers.start(count, concurrency=concurrency)
         yield workers
     finally:
-        workers.kill_all()
+        workers.stop()
 
 
-def wait_for(
-    condition: Callable[[], object], *, what: str, seconds: float = LONGEST_WAIT_SECONDS, every: float = 0.05
-) -> None:
-    """Poll until `condition()` is true. AssertionError with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s in vain for {what}")
-        time.sleep(every)
-
-
-def wait_for_end(client: Client, job_id: UUID, *, workers: WorkerProcesses | None = None) -> JobStatus:
-    """The job's status once it is final; with the workers' log where it does not end."""
-    try:
-        wait_for(lambda: client.status(job_id).is_final, what=f"the end of job {job_id}")
-    except AssertionError as error:
-        log = workers.log[-4000:] if workers else ""
-        raise AssertionError(f"{error}; it is {client.status(job_id)!r}\n{log}") from None
-    return client.status(job_id)
+def _clean_environment() -> dict[str, str]:
+    """Without the variables that a person's own pgdex is configured with."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PGDEX_")}
+    # The working tree is what is tested, from whatever folder a process starts.
+    return kept | {"PYTHONPATH": str(Path(__file__).parents[1])}

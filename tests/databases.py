@@ -1,0 +1,83 @@
+"""Databases for tests: one server for a session, one template with pgdex's schema, a copy of it for each test."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from time import sleep
+
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from jobs.embedded_server import start_server
+from jobs.schema import upgrade
+from jobs.settings import Settings
+
+SERVER_VARIABLE = "PGDEX_TEST_DATABASE_URL"
+"""Another server for the tests: its role must be allowed to create databases and the extension vector."""
+
+_number = count(1)
+
+
+def settings_for(database_url: str, **values: object) -> Settings:
+    """The settings of a process that uses `database_url`; PGDEX_ variables of whoever runs the tests do not count."""
+    return Settings.model_validate({"database_url": SecretStr(database_url), **values})
+
+
+def embedded_server() -> str:
+    """Start an embedded server in a folder of its own and return its URL; both are gone when this process ends."""
+    # Not pytest's tmp_path: as root the server runs as the OS user `pgserver`, who can't enter that one.
+    home = Path(tempfile.mkdtemp(prefix="pgdex-tests-", dir="/tmp"))
+    # Registered before the server registers its own stop, so it runs after that.
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    url = start_server(home)
+    with psycopg.connect(url, autocommit=True) as connection:
+        # What a crash of the machine would lose is of no use to anybody; a test's database is made in half the time.
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
+    return url
+
+
+def url_of(server_url: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    return make_url(server_url).set(database=database).render_as_string(hide_password=False)
+
+
+@contextmanager
+def new_database(server_url: str, *, template: str | None = None, label: str = "test") -> Iterator[str]:
+    """A database under a name that no other process of this run uses; yields the name and drops it afterwards."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"pgdex_{label}_{worker}_{os.getpid()}_{next(_number)}"
+    # A server's own default may be SQL_ASCII, as initdb chooses it where no locale is set.
+    source = sql.SQL(" template {}").format(sql.Identifier(template or "template0"))
+    encoding = sql.SQL("" if template else " encoding 'UTF8'")
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}{}{}").format(sql.Identifier(name), source, encoding))
+    try:
+        yield name
+    finally:
+        with suppress(psycopg.OperationalError), psycopg.connect(server_url, autocommit=True) as connection:
+            _wait_until_left(connection, name)
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def _wait_until_left(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
+    """A closed connection's process is there for some milliseconds, and DROP DATABASE waits for it 100 ms a time."""
+    for _ in range(100):
+        if not connection.execute("select from pg_stat_activity where datname = %s", [database]).fetchone():
+            return
+        sleep(0.002)
+
+
+@contextmanager
+def upgraded_template(server_url: str) -> Iterator[str]:
+    """A database that pgdex's schema was put into once, for `new_database(template=…)`."""
+    with new_database(server_url, label="template") as name:
+        upgrade(settings_for(url_of(server_url, name)))
+        yield name
