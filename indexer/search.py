@@ -79,7 +79,7 @@ def search(
 ) -> SearchResult:
     """The chunks of a project that answer `query`, best first.
 
-    `repo` is the beginning of a repository's path or a part of its name; `legs` says what is compared. Where the
+    `repo` is a repository's path, a folder above it, or a part of its name; `legs` says what is compared. Where the
     embedding model of a repository can't be used now, its words are still searched, and a note says so. Raises
     ValueError for an empty query, a limit below 1 or an empty glob.
     """
@@ -113,7 +113,8 @@ def _repositories(connection: Connection, *, project_id: str, repo: str | None) 
         " (select j.status from pgdex.indexing_jobs j"
         "  where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked'))"
         " from pgdex.repositories r where r.project_id = %(project)s and (%(repo)s::text is null"
-        " or starts_with(r.root, %(repo)s) or strpos(lower(r.name), lower(%(repo)s)) > 0) order by r.id",
+        " or r.root = %(repo)s or starts_with(r.root, rtrim(%(repo)s, '/') || '/')"
+        " or strpos(lower(r.name), lower(%(repo)s)) > 0) order by r.id",
         {"project": project_id, "repo": repo},
     )
     return [SearchedRepository(*row) for row in rows]

@@ -70,7 +70,8 @@ class Claim:
 def connection_pool(worker_id: int) -> "ConnectionPool[Connection]":
     """The connections of this process's tasks; named after the worker, so that a peer can end them if it dies."""
     pool: ConnectionPool[Connection] = ConnectionPool(
-        conninfo(settings(), application=f"pgdex worker {worker_id}"),
+        # Asked for each new connection: an embedded server that crashed is started again.
+        lambda: conninfo(settings(), application=f"pgdex worker {worker_id}"),
         min_size=1,
         max_size=MOST_CONNECTIONS,
         kwargs={"autocommit": True},

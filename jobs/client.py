@@ -141,7 +141,7 @@ class Client:
         limit: int = 20,
         offset: int = 0,
     ) -> JobPage:
-        """Jobs, newest first. `repo` is the beginning of a path or a part of a repository's name."""
+        """Jobs, newest first. `repo` is a repository's path, a folder above it, or a part of its name."""
         if not 1 <= limit <= 1000 or offset < 0:
             raise InvalidRequest(f"limit must be 1 to 1000 and offset not negative, got {limit} and {offset}")
         conditions: list[str] = []
@@ -153,7 +153,8 @@ class Client:
             ("j.created_at < %(until)s", "until", until),
             (
                 "j.repository_id in (select id from pgdex.repositories"
-                " where starts_with(root, %(repo)s) or strpos(lower(name), lower(%(repo)s)) > 0)",
+                " where root = %(repo)s or starts_with(root, rtrim(%(repo)s, '/') || '/')"
+                " or strpos(lower(name), lower(%(repo)s)) > 0)",
                 "repo",
                 repo,
             ),

@@ -1,7 +1,6 @@
 """Which database: the URL of the settings, or the embedded server; and connections to it."""
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,17 @@ from jobs.settings import Settings
 
 # pgvector lies in public unless the database's owner put it elsewhere (Supabase: extensions).
 SEARCH_PATH = "-c search_path=pgdex,public,extensions"
+EMBEDDED_URLS: dict[Path, str] = {}  # of the servers that this process uses
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-@cache
 def embedded_url(home: Path) -> str:
-    """Start the embedded server under `home` (once per process) and return its URL."""
-    from jobs.embedded_server import (
-        start_server,  # psutil and the server's wheel: not needed for a URL
-    )
+    """The URL of the embedded server under `home`, which is started where it does not run (any more)."""
+    from jobs.embedded_server import is_running, start_server  # psutil and the server's wheel: not for a URL
 
-    return start_server(home)
+    if home not in EMBEDDED_URLS or not is_running(home):
+        EMBEDDED_URLS[home] = start_server(home)
+    return EMBEDDED_URLS[home]
 
 
 def database_url(settings: Settings) -> str:

@@ -66,6 +66,15 @@ def start_server(home: Path) -> str:
         ) from error
 
 
+def is_running(home: Path) -> bool:
+    """Whether the server's process is there; cheap enough for every new connection."""
+    try:
+        pid = int((home / "data" / "postmaster.pid").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    return psutil.pid_exists(pid)
+
+
 def _start(data: Path) -> str:
     new = not (data / "PG_VERSION").exists()
     server = postgres_server.get_server(data, start=False)

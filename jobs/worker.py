@@ -1,129 +1,64 @@
-"""The supervisor of local worker processes, and starting one where no worker runs."""
+"""The workers of this machine: running them until there is nothing to do, and starting some where none run."""
 
 import logging
-import os
+import platform
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
 
 import psycopg
 
 from jobs.client import Client
-from jobs.database import Connection
 from jobs.errors import PgdexError
+from jobs.logs import fields
 from jobs.settings import Settings
+from jobs.supervisor import STOP_SECONDS, Supervisor
 
 # -P: the folder that a user stands in may hold a package `jobs` of its own.
-WORKER_COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=jobs.app.app", "worker")
 SUPERVISOR_COMMAND = (sys.executable, "-P", "-m", "jobs.cli", "worker")
-FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 10.0
-HEALTHY_SECONDS = 30.0  # a process that ran this long starts with a short delay again
-STOP_SECONDS = 10.0  # after SIGTERM; a worker needs 5 to put its batches back
-POLL_SECONDS = 0.1
-IDLE_POLL_SECONDS = 1.0
 IDLE_SECONDS = 60.0  # of workers that were started for somebody and not by somebody
+OUTAGE_SECONDS = 600.0  # a database that is away for so long is not coming back to those
+ONLY_ONE = "select pg_try_advisory_lock(hashtext('pgdex.supervisor'), hashtext(%s))"
 
 logger = logging.getLogger("pgdex.supervisor")
-
-
-@dataclass(slots=True)
-class Slot:
-    """One place for a worker process."""
-
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    delay: float = FIRST_DELAY_SECONDS
-    start_at: float = field(default_factory=time.monotonic)
-
-
-class Supervisor:
-    """Keeps `processes` worker processes running until it is told to stop."""
-
-    def __init__(self, *, processes: int, folder: Path) -> None:
-        if processes < 1:
-            raise ValueError(f"processes must be at least 1, got {processes}")
-        self._slots = [Slot() for _ in range(processes)]
-        self._folder = folder
-        self._stopping = False
-
-    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """End the workers and return from `run`; safe in a signal handler."""
-        self._stopping = True
-
-    def run(self, *, is_idle: Callable[[], bool] = lambda: False) -> None:
-        """Start the workers and restart each that ends, whatever its exit code, until `stop` or `is_idle()`."""
-        looked_at = time.monotonic()
-        try:
-            while not self._stopping:
-                for slot in self._slots:
-                    self._tend(slot)
-                if time.monotonic() - looked_at >= IDLE_POLL_SECONDS:
-                    looked_at = time.monotonic()
-                    if is_idle():
-                        return
-                time.sleep(POLL_SECONDS)
-        finally:
-            self._end_all()
-
-    def _tend(self, slot: Slot) -> None:
-        now = time.monotonic()
-        if slot.process is not None and slot.process.poll() is not None:
-            code = slot.process.returncode
-            slot.process = None
-            if now - slot.started_at >= HEALTHY_SECONDS:
-                slot.delay = FIRST_DELAY_SECONDS
-            slot.start_at = now + slot.delay
-            logger.warning("a worker ended with code %s; the next starts in %.1f s", code, slot.delay)
-            slot.delay = min(slot.delay * 2, LONGEST_DELAY_SECONDS)
-        if slot.process is None and now >= slot.start_at:
-            environment = os.environ | {"PGDEX_SUPERVISOR_PID": str(os.getpid())}
-            slot.process = subprocess.Popen(WORKER_COMMAND, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL)
-            slot.started_at = now
-
-    def _end_all(self) -> None:
-        running = [slot.process for slot in self._slots if slot.process is not None]
-        for process in running:
-            process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
-        for process in running:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def supervise(settings: Settings, *, processes: int, exit_when_idle: float | None, only_one: bool = False) -> None:
     """Run workers on this machine until SIGTERM or SIGINT, or until there was no live job for `exit_when_idle` s.
 
-    With `only_one`, returns at once where another supervisor started like that runs on this machine.
+    With `only_one`, returns where another supervisor started like that runs on this machine and goes on running.
+    Raises DatabaseUnavailable, SchemaBehind.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(processes=processes, folder=settings.home)
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
     with Client.open(settings) as client:
-        if only_one and not _alone_on_this_machine(client.connection):
+        if only_one and not _take_turn(client, stopped=lambda: supervisor.was_stopped):
             return
-        supervisor.run(is_idle=_idle_for(client, exit_when_idle))
+        if exit_when_idle is None:
+            supervisor.run()
+            return
+        while not supervisor.was_stopped:
+            idle = IdleWatch(client, seconds=exit_when_idle)
+            supervisor.run(is_idle=idle.is_over)
+            # Ending the workers took a moment, in which they still looked alive to whoever asked for work.
+            if idle.database_is_gone or not client.live_jobs():
+                return
 
 
-def ensure_workers(client: Client) -> bool:
+def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> bool:
     """Start workers in the background where none is alive; true where it did. They outlive this process and end
-    by themselves when there was nothing to do for a minute."""
+    by themselves when there was nothing to do for `idle_seconds`."""
     if any(worker.alive for worker in client.workers()):
         return False
     settings = client.settings
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "worker.log").open("ab") as log:
         subprocess.Popen(
-            [*SUPERVISOR_COMMAND, "--only-one", "--exit-when-idle", str(IDLE_SECONDS)],
+            [*SUPERVISOR_COMMAND, "--only-one", "--exit-when-idle", str(idle_seconds)],
             cwd=settings.home,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -133,31 +68,54 @@ def ensure_workers(client: Client) -> bool:
     return True
 
 
-def _idle_for(client: Client, seconds: float | None) -> Callable[[], bool]:
-    busy_at = time.monotonic()
+class IdleWatch:
+    """Tells when there was no live job for `seconds`, or no database for ten minutes."""
 
-    def is_idle() -> bool:
-        nonlocal busy_at
-        if seconds is None:
-            return False
+    def __init__(self, client: Client, *, seconds: float) -> None:
+        self._client = client
+        self._seconds = seconds
+        self._busy_at = self._answered_at = time.monotonic()
+
+    @property
+    def database_is_gone(self) -> bool:
+        """Whether nobody answered for ten minutes."""
+        return time.monotonic() - self._answered_at >= OUTAGE_SECONDS
+
+    def is_over(self) -> bool:
+        """Look, and say whether to end. Never raises for an outage: the next look tries to connect again."""
         try:
-            if client.live_jobs():
-                busy_at = time.monotonic()
+            if self._client.live_jobs():
+                self._busy_at = time.monotonic()
+            self._answered_at = time.monotonic()
         except psycopg.OperationalError as error:
-            busy_at = time.monotonic()
-            logger.warning("the database does not answer: %s", error)
-            try:
-                client.connection = Client.open(client.settings).connection
-            except PgdexError:
-                return False
-        return time.monotonic() - busy_at >= seconds
+            logger.warning("the database does not answer: %s", error, extra=fields(action="database_away"))
+            self._busy_at = time.monotonic()
+            self._reconnect()
+            return self.database_is_gone
+        return time.monotonic() - self._busy_at >= self._seconds
 
-    return is_idle
+    def _reconnect(self) -> None:
+        self._client.close()
+        try:
+            self._client.connection = Client.open(self._client.settings).connection
+        except PgdexError:
+            return
+        _is_only_one(self._client)  # the lock went with the old connection; nobody else is likely to have it
 
 
-def _alone_on_this_machine(connection: Connection) -> bool:
-    row = connection.execute(
-        "select pg_try_advisory_lock(hashtext('pgdex.supervisor'), hashtext(%s))",
-        [os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")],
-    ).fetchone()
+def _take_turn(client: Client, *, stopped: Callable[[], bool]) -> bool:
+    """Become the one supervisor that was started for somebody on this machine.
+
+    Another one may be about to end, having seen no job: it is given the time for that.
+    """
+    deadline = time.monotonic() + STOP_SECONDS + 5
+    while not _is_only_one(client):
+        if stopped() or time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def _is_only_one(client: Client) -> bool:
+    row = client.connection.execute(ONLY_ONE, [platform.node()]).fetchone()
     return bool(row and row[0])

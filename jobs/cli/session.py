@@ -78,14 +78,12 @@ class Reconnecting:
 
     def _reconnect(self) -> None:
         from jobs.client import Client
-        from jobs.database import embedded_url
         from jobs.errors import DatabaseUnavailable
 
         self._client.close()
         while True:
             self._sleep(self._delay)
             self._delay = min(self._delay * 2, LONGEST_DELAY_SECONDS)
-            embedded_url.cache_clear()  # an embedded server that crashed is started again by whoever asks for it
             try:
                 self._client.connection = Client.open(self._client.settings).connection
             except DatabaseUnavailable:

@@ -50,6 +50,9 @@ begin
     v_phase := pgdex.job_phase(job);
     if job.scanned_at is null then
         select sum(files_found) into v_found from job_batches where job_id = job.id and state = 'running';
+        if v_phase is null and not exists (select from worker_status where alive) then
+            return 'Waiting for a worker to scan: none is running (start one with: pgdex worker)';
+        end if;
         return format('Scanning: %s files found', pgdex.thousands(coalesce(v_found, 0)));
     end if;
     if job.files_done >= job.files_to_index then

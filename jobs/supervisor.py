@@ -1,0 +1,94 @@
+"""Keeping a number of worker processes running on this machine."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+# -P: the folder that a user stands in may hold a package `jobs` of its own.
+WORKER_COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=jobs.app.app", "worker")
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 10.0
+HEALTHY_SECONDS = 30.0  # a process that ran this long starts with a short delay again
+STOP_SECONDS = 10.0  # after SIGTERM; a worker needs 5 to put its batches back
+POLL_SECONDS = 0.1
+IDLE_POLL_SECONDS = 1.0
+
+logger = logging.getLogger("pgdex.supervisor")
+
+
+@dataclass(slots=True)
+class Slot:
+    """One place for a worker process."""
+
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    delay: float = FIRST_DELAY_SECONDS
+    start_at: float = field(default_factory=time.monotonic)
+
+
+class Supervisor:
+    """Keeps `processes` worker processes running until it is told to stop."""
+
+    def __init__(self, *, processes: int, folder: Path) -> None:
+        if processes < 1:
+            raise ValueError(f"processes must be at least 1, got {processes}")
+        self._slots = [Slot() for _ in range(processes)]
+        self._folder = folder
+        self._stopping = False
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether somebody called `stop`."""
+        return self._stopping
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """End the workers and return from `run`; safe in a signal handler."""
+        self._stopping = True
+
+    def run(self, *, is_idle: Callable[[], bool] = lambda: False) -> None:
+        """Start the workers and restart each that ends, whatever its exit code, until `stop` or `is_idle()`."""
+        looked_at = time.monotonic()
+        try:
+            while not self._stopping:
+                for slot in self._slots:
+                    self._tend(slot)
+                if time.monotonic() - looked_at >= IDLE_POLL_SECONDS:
+                    looked_at = time.monotonic()
+                    if is_idle():
+                        return
+                time.sleep(POLL_SECONDS)
+        finally:
+            self._end_all()
+
+    def _tend(self, slot: Slot) -> None:
+        now = time.monotonic()
+        if slot.process is not None and slot.process.poll() is not None:
+            code = slot.process.returncode
+            slot.process = None
+            if now - slot.started_at >= HEALTHY_SECONDS:
+                slot.delay = FIRST_DELAY_SECONDS
+            slot.start_at = now + slot.delay
+            logger.warning("a worker ended with code %s; the next starts in %.1f s", code, slot.delay)
+            slot.delay = min(slot.delay * 2, LONGEST_DELAY_SECONDS)
+        if slot.process is None and now >= slot.start_at:
+            environment = os.environ | {"PGDEX_SUPERVISOR_PID": str(os.getpid())}
+            slot.process = subprocess.Popen(WORKER_COMMAND, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL)
+            slot.started_at = now
+
+    def _end_all(self) -> None:
+        running = [slot.process for slot in self._slots if slot.process is not None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

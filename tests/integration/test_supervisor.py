@@ -1,0 +1,104 @@
+"""`pgdex worker`: processes that are kept running, and end when they should."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jobs.client import Client
+from jobs.worker import ensure_workers
+from tests.databases import settings_for
+from tests.trees import python_tree
+from tests.waiting import wait_for
+
+SUPERVISOR = [sys.executable, "-P", "-m", "jobs.cli", "worker"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def client(database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    # What `ensure_workers` starts inherits this process's environment.
+    monkeypatch.setenv("PGDEX_DATABASE_URL", database_url)
+    monkeypatch.setenv("PGDEX_HOME", str(home))
+    monkeypatch.setenv("PGDEX_PROCESSES", "1")
+    with Client.open(settings_for(database_url, home=home)) as client:
+        yield client
+        for worker in client.workers():
+            if worker.alive and worker.pid:
+                os.kill(worker.pid, signal.SIGTERM)
+
+
+@pytest.fixture
+def supervisor(client: Client) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([*SUPERVISOR, "--processes", "2"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    wait_for(lambda: len(living(client)) == 2, what="two workers")
+    yield process
+    process.kill()
+    process.wait()
+
+
+def living(client: Client) -> list[int]:
+    return [worker.pid for worker in client.workers() if worker.alive and worker.pid]
+
+
+def test_a_worker_that_is_killed_is_started_again(client: Client, supervisor: subprocess.Popen[bytes]) -> None:
+    first, second = living(client)
+    os.kill(first, signal.SIGKILL)
+
+    wait_for(lambda: len(living(client)) == 2 and first not in living(client), what="a new worker")
+
+    assert second in living(client)
+
+
+def test_sigterm_ends_the_supervisor_and_its_workers_with_exit_code_0(
+    client: Client, supervisor: subprocess.Popen[bytes]
+) -> None:
+    pids = living(client)
+    supervisor.terminate()
+
+    assert supervisor.wait(20) == 0
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert living(client) == []
+
+
+def test_workers_end_when_their_supervisor_is_killed(client: Client, supervisor: subprocess.Popen[bytes]) -> None:
+    pids = living(client)
+    supervisor.kill()
+
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), what="the end of orphaned workers", seconds=20)
+
+
+def test_workers_started_for_somebody_end_when_idle_and_leave_no_job_behind(
+    client: Client, home: Path, tmp_path: Path
+) -> None:
+    jobs = []
+    for number in range(4):
+        jobs.append(client.start(python_tree(tmp_path / f"repository_{number}", 5)).job_id)
+        ensure_workers(client, idle_seconds=0.5)
+        wait_for(lambda: client.status(jobs[-1]).is_final, what=f"job {number}", seconds=60)
+        time.sleep(0.4 * number)  # meets the supervisor before, while and after it ends its workers
+
+    assert {client.status(job).status for job in jobs} == {"completed"}
+    wait_for(lambda: not living(client), what="the end of idle workers", seconds=30)
+
+
+def test_only_one_supervisor_is_started_for_many_callers(client: Client, tmp_path: Path) -> None:
+    for _ in range(3):
+        ensure_workers(client, idle_seconds=30)
+    wait_for(lambda: living(client), what="a worker")
+    client.start(python_tree(tmp_path / "repository", 5))
+    time.sleep(3)
+
+    assert len(living(client)) == 1
