@@ -75,6 +75,8 @@ def connection_pool(worker_id: int) -> "ConnectionPool[Connection]":
         min_size=1,
         max_size=MOST_CONNECTIONS,
         kwargs={"autocommit": True},
+        # After a restart of the database every pooled connection is dead: a batch must not fail on each of them.
+        check=ConnectionPool.check_connection,
         open=False,
         name=f"worker-{worker_id}",
     )

