@@ -50,7 +50,7 @@ def conninfo(settings: Settings, *, application: str = "pgdex") -> str:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
     }
-    merged = defaults | given | {"options": options, "application_name": application}
+    merged = defaults | given | {"options": options, "application_name": application, "client_encoding": "utf8"}
     return make_conninfo("", **merged)
 
 

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 from procrastinate.worker import Worker
 
-from indexer.embedding import EmbedderError, open_embedder
 from jobs.claims import TOKENS_IN_HAND
 from jobs.database import connect, conninfo
 from jobs.logs import fields, log_as_json
+from jobs.probing import probe_one
 from jobs.schema import ensure_current
 from jobs.settings import Settings
 
@@ -35,7 +35,7 @@ async def run_worker(worker: Worker, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     # Tasks are synchronous and run in threads; asyncio's default would stop at a handful on a small machine.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=worker.concurrency + 4))
-    beside = asyncio.create_task(_stay_alive(worker, settings), name="liveness")
+    beside = asyncio.create_task(Liveness(worker, settings).run(), name="liveness")
     try:
         await worker.run()
     finally:
@@ -48,112 +48,98 @@ def _require_schema(settings: Settings) -> None:
         ensure_current(connection, settings)
 
 
-async def _stay_alive(worker: Worker, settings: Settings) -> None:
-    """Hold a session while the worker runs; when it breaks, wait with a growing delay and start a new one."""
-    delay = 0.1
-    while True:
-        try:
-            if worker.worker_id is None:  # registered by worker.run() within milliseconds
-                await asyncio.sleep(0.01)
-                continue
-            where = conninfo(settings, application=f"pgdex worker {worker.worker_id}")
-            async with await psycopg.AsyncConnection.connect(where, autocommit=True) as session:
-                await _introduce(session, worker.worker_id, settings)
-                delay = 0.1
-                await _watch(session, worker, settings)
-        except psycopg.Error as error:
-            logger.warning(
-                "the session that shows the worker's life broke: %s",
-                error,
-                extra=fields(action="liveness_broken", worker_id=worker.worker_id),
-            )
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_WAIT_SECONDS)
+class Liveness:
+    """One worker's sign of life in the database, and its watch over the others."""
 
+    def __init__(self, worker: Worker, settings: Settings) -> None:
+        self._worker = worker
+        self._settings = settings
+        self._forgotten: set[int] = set()
+        self._probe: asyncio.Task[None] | None = None
 
-async def _introduce(session: psycopg.AsyncConnection, worker_id: int, settings: Settings) -> None:
-    """Take the session lock, and tell the peers that it can be relied on."""
-    cursor = await session.execute(TAKE_LOCK, {"id": worker_id})
-    row = await cursor.fetchone()
-    await session.execute(
-        "select pgdex.register_worker(%s, %s, %s, %s)",
-        [worker_id, socket.gethostname(), os.getpid(), bool(row and row[0])],
-    )
-    if settings.max_concurrent_jobs is not None:
-        await session.execute(
-            "select pgdex.set_setting('max_concurrent_jobs', %s)",
-            [str(settings.max_concurrent_jobs)],
+    async def run(self) -> None:
+        """Hold a session while the worker runs; when it breaks, wait with a growing delay and start a new one."""
+        while self._worker.worker_id is None:  # worker.run() registers it within milliseconds
+            await asyncio.sleep(0.01)
+        delay = 0.1
+        while True:
+            try:
+                name = f"pgdex worker {self._worker.worker_id}"
+                where = await asyncio.to_thread(conninfo, self._settings, application=name)
+                async with await psycopg.AsyncConnection.connect(where, autocommit=True) as session:
+                    if await self._introduce(session):
+                        delay = 0.1
+                        await self._watch(session)
+                    await self._register_anew()
+            except Exception as error:  # whatever it was: a worker without liveness would be taken for dead
+                logger.warning(
+                    "the session that shows the worker's life broke: %s",
+                    error,
+                    extra=fields(action="liveness_broken", worker_id=self._worker.worker_id),
+                )
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, LONGEST_WAIT_SECONDS)
+
+    async def _introduce(self, session: psycopg.AsyncConnection) -> bool:
+        """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""
+        worker_id = self._worker.worker_id
+        locked = await _value(session, TAKE_LOCK, {"id": worker_id})
+        known = await _value(
+            session,
+            "select pgdex.register_worker(%(id)s, %(host)s, %(pid)s, %(locked)s)",
+            {"id": worker_id, "host": socket.gethostname(), "pid": os.getpid(), "locked": locked},
+        )
+        if self._settings.max_concurrent_jobs is not None:
+            most = {"most": str(self._settings.max_concurrent_jobs)}
+            await session.execute("select pgdex.set_setting('max_concurrent_jobs', %(most)s)", most)
+        return bool(known)
+
+    async def _watch(self, session: psycopg.AsyncConnection) -> None:
+        """Tick until the worker was struck off. Raises where the session breaks."""
+        healed_at = 0.0
+        while await _value(session, "select pgdex.tick(%(id)s)", {"id": self._worker.worker_id}):
+            if _is_orphaned():
+                self._worker.stop()  # says so once; the ticks go on until the batches in hand are done
+            if time.monotonic() - healed_at >= HEAL_SECONDS:
+                healed_at = time.monotonic()
+                await self._drop_forgotten(session)
+                await session.execute("select pgdex.heal_batches()")
+                if self._probe is None or self._probe.done():  # it may take seconds, and the ticks must go on
+                    self._probe = asyncio.create_task(probe_one(session, self._settings), name="probe")
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _register_anew(self) -> None:
+        """Get a new number: what is in hand under the old one is stale, and belongs to a peer by now."""
+        struck_off = self._worker.worker_id
+        self._worker.worker_id = await self._worker.app.job_manager.register_worker()
+        logger.warning(
+            "taken for dead by a peer: registered anew",
+            extra=fields(action="struck_off", worker_id=struck_off, new_worker_id=self._worker.worker_id),
         )
 
+    async def _drop_forgotten(self, session: psycopg.AsyncConnection) -> None:
+        """Give up tokens that the database notes as ours and no task of ours works on.
 
-async def _watch(session: psycopg.AsyncConnection, worker: Worker, settings: Settings) -> None:
-    """Tick until the session breaks or the worker was struck off; then give it a new number and return."""
-    worker_id = worker.worker_id
-    healed_at = 0.0
-    forgotten: set[int] = set()
-    while True:
-        if _is_orphaned():
-            worker.stop()  # says so once; the ticks go on until the batches in hand are done
-        cursor = await session.execute("select pgdex.tick(%s)", [worker_id])
-        row = await cursor.fetchone()
-        if row is None or not row[0]:
-            logger.warning("taken for dead: registering anew", extra=fields(action="struck_off", worker_id=worker_id))
-            worker.worker_id = await worker.app.job_manager.register_worker()
-            return
-        if time.monotonic() - healed_at >= HEAL_SECONDS:
-            forgotten = await _drop_forgotten(session, worker_id, suspects=forgotten)
-            await session.execute("select pgdex.heal_batches()")
-            healed_at = time.monotonic()
-            await _probe(session, settings)
-        await asyncio.sleep(TICK_SECONDS)
+        A token is suspect at first: it may have been fetched a moment ago. Suspect twice, it is forgotten.
+        """
+        mine = {"id": self._worker.worker_id}
+        cursor = await session.execute(
+            "select id from pgdex.procrastinate_jobs where worker_id = %(id)s and status = 'doing'", mine
+        )
+        idle = {row[0] for row in await cursor.fetchall()} - TOKENS_IN_HAND
+        if lost := idle & self._forgotten:
+            await session.execute("select pgdex.drop_tokens(%(id)s, %(lost)s)", mine | {"lost": list(lost)})
+        self._forgotten = idle - lost
 
 
-async def _drop_forgotten(session: psycopg.AsyncConnection, worker_id: int | None, *, suspects: set[int]) -> set[int]:
-    """Give up tokens that the database notes as ours and no task of ours works on; returns the next suspects.
-
-    A token is suspect at first: it may have been fetched a moment ago. Suspect twice, it is forgotten.
-    """
-    cursor = await session.execute(
-        "select id from pgdex.procrastinate_jobs where worker_id = %s and status = 'doing'", [worker_id]
-    )
-    idle = {row[0] for row in await cursor.fetchall()} - TOKENS_IN_HAND
-    if lost := idle & suspects:
-        await session.execute("select pgdex.drop_tokens(%s, %s)", [worker_id, list(lost)])
-    return idle - lost
+async def _value(session: psycopg.AsyncConnection, query: str, values: dict[str, object]) -> object:
+    """The first column of the first row."""
+    cursor = await session.execute(query.encode(), values)
+    row = await cursor.fetchone()
+    return row[0] if row else None
 
 
 def _is_orphaned() -> bool:
     """Whether the supervisor that started this process is gone; nobody would stop the worker then."""
     supervisor = os.environ.get("PGDEX_SUPERVISOR_PID")
     return supervisor is not None and str(os.getppid()) != supervisor
-
-
-async def _probe(session: psycopg.AsyncConnection, settings: Settings) -> None:
-    """Ask the embedding service of one blocked job whether it answers again."""
-    cursor = await session.execute("select * from pgdex.claim_probe()")
-    row = await cursor.fetchone()
-    if row is None:
-        return
-    job_id, embedder, blocked_seconds = row
-    try:
-        await asyncio.to_thread(_probe_embedder, embedder, settings)
-    except EmbedderError as error:
-        if blocked_seconds >= settings.blocked_timeout:
-            message = f"gave up after {blocked_seconds:.0f} s of waiting: {error}"
-            await session.execute("select pgdex.fail_job(%s, %s, %s)", [job_id, message, type(error).__name__])
-        return
-    await session.execute("select pgdex.resume_job(%s)", [job_id])
-
-
-def _probe_embedder(spec: str, settings: Settings) -> None:
-    embedder = open_embedder(
-        spec,
-        url=settings.embedder_url,
-        api_key=settings.api_key,
-        dimension=settings.embedder_dimension,
-        timeout_seconds=min(settings.embedder_timeout, 10),
-    )
-    try:
-        embedder.probe()
-    finally:
-        embedder.close()

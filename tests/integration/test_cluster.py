@@ -264,9 +264,11 @@ def test_a_stopped_worker_that_wakes_up_changes_nothing(
 ) -> None:
     tree = python_tree(tmp_path / "repository", 100)
     workers.start(2)
-    slow(service)
+    workers.wait_until_alive(2)
+    slow(service, 1000)
     job = client.start(tree)
-    wait_for(lambda: files_done(client, job.job_id) >= 16, what="a first part of the job")
+    stopped = workers.processes[0].pid
+    wait_for(lambda: any(w.pid == stopped and w.batches for w in client.workers()), what="a batch in its hand")
     workers.pause(workers.processes[0])
     try:
         wait_for(
@@ -322,3 +324,21 @@ def test_lost_tokens_are_queued_again(
     client.connection.execute("delete from pgdex.procrastinate_jobs where status = 'todo'")
 
     assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 60
+
+
+def test_a_worker_that_was_struck_off_while_its_session_was_broken_works_again(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    workers.start()
+    workers.wait_until_alive(1)
+    (before,) = [worker.id for worker in client.workers()]
+    client.connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s", [f"pgdex worker {before}"]
+    )
+    client.connection.execute("delete from pgdex.procrastinate_workers where id = %s", [before])
+    wait_for(lambda: [w.id for w in client.workers() if w.alive] not in ([], [before]), what="a new number")
+
+    job = client.start(python_tree(tmp_path / "repository", 10))
+
+    assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 10
+    assert workers.processes[0].poll() is None
