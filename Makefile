@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 REPO   ?= .
-QUERY  ?= claim a batch of files
+QUERY  ?= cancel a running job
 BIN    := $(VENV)/bin
 
 .PHONY: help try install develop test check lock wheel

@@ -14,15 +14,22 @@ if TYPE_CHECKING:  # every command takes the fingerprint: SQLAlchemy would cost 
 
 KINDS = ("functions", "views", "triggers")  # in the order in which they need each other
 
-# Everything of ours in the schema that is not in a table: procrastinate's functions keep their names apart.
+# Everything of ours in the schema that is not in a table: procrastinate's functions keep their names apart. `fresh`
+# says that this transaction made or replaced it (its savepoints have higher numbers than the transaction itself).
 OURS = """
-    select 'function' as kind, p.oid::regprocedure::text as name, p.proname as file
+    select 'function' as kind, p.oid::regprocedure::text as name, p.proname as file,
+        age(p.xmin) <= age(pg_current_xact_id()::xid) as fresh
     from pg_proc p
     where p.pronamespace = to_regnamespace('pgdex') and p.proname not like 'procrastinate%'
         and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
     union all
-    select 'view', c.oid::regclass::text, c.relname
+    select 'view', c.oid::regclass::text, c.relname, true
     from pg_class c where c.relnamespace = to_regnamespace('pgdex') and c.relkind = 'v'
+    union all
+    select 'trigger', format('%I on %s', t.tgname, t.tgrelid::regclass), t.tgname, true
+    from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    where c.relnamespace = to_regnamespace('pgdex') and not t.tgisinternal and t.tgname not like 'procrastinate%'
+        and t.tgparentid = 0
 """
 
 
@@ -77,17 +84,18 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
         except (errors.InvalidFunctionDefinition, errors.InvalidTableDefinition):
             drop_objects(connection, only=item.name)
             connection.execute(statement)
-    for kind, name, file in connection.execute(OURS).fetchall():
-        if (f"{kind}s", file) not in wanted:
-            _drop(connection, str(kind), str(name))
+    for kind, name, file, fresh in connection.execute(OURS).fetchall():
+        # Not fresh: a function with the arguments of an older version, which stands beside its successor.
+        if (f"{kind}s", file) not in wanted or not fresh:
+            _drop(connection, kind, name)
 
 
 def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:
     """Drop all of pgdex's views and functions (and with them its triggers), or only the one of that name."""
     rows = connection.execute(OURS).fetchall()
-    for kind, name, file in sorted(rows, reverse=True):  # views before the functions that they call
+    for kind, name, file, _ in sorted(rows, reverse=True):  # views and triggers before the functions that they call
         if only in (None, file):
-            _drop(connection, str(kind), str(name))
+            _drop(connection, kind, name)
 
 
 def _drop(connection: psycopg.Connection[Any], kind: str, name: str) -> None:

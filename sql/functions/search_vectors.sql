@@ -9,7 +9,6 @@ create or replace function pgdex.search_vectors(
 ) returns table (file_id bigint, ordinal integer, score double precision)
 language plpgsql
 set search_path = pgdex, public, extensions, pg_temp
-set hnsw.iterative_scan = 'relaxed_order'
 as $$
 declare
     v_table text := 'chunks_r' || p_repository_id;
@@ -17,6 +16,8 @@ begin
     if to_regclass('pgdex.' || v_table) is null then
         return;
     end if;
+    -- Here and not as a SET of the function: only a superuser may name another module's setting in a definition.
+    perform set_config('hnsw.iterative_scan', 'relaxed_order', true);
     return query execute format($query$
         select near.file_id, near.ordinal, 1 - near.distance
         from (

@@ -40,7 +40,7 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
     """List the files that are known but not in the index, each with its reason; a summary comes first.
 
     PATH is an indexed repository or a folder in it; without it, all repositories of the project are listed. What
-    .gitignore, .pgdexignore and hidden folders leave out is not listed.
+    .gitignore, .pgdexignore and built-in rules (such as .git) leave out is not listed.
     """
     with open_client() as client:
         project = project or client.settings.project
