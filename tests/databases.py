@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from time import sleep
 import psycopg
 from psycopg import sql
 from pydantic import SecretStr
-from sqlalchemy import make_url
 
 from jobs.embedded_server import start_server
 from jobs.schema import upgrade
@@ -46,7 +46,7 @@ def embedded_server() -> str:
 
 def url_of(server_url: str, database: str) -> str:
     """The URL of another database on the same server."""
-    return make_url(server_url).set(database=database).render_as_string(hide_password=False)
+    return re.sub(r"^(postgres(?:ql)?://[^/?]*)(?:/[^?]*)?", rf"\1/{database}", server_url)
 
 
 @contextmanager

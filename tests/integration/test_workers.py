@@ -1,317 +1,58 @@
-"""Several worker processes on one queue: sharing, stopping, dying, waiting."""
+"""A job through real worker processes: nothing but the command line and the database."""
 
-import os
-import signal
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from indexer.search import search
 from jobs.client import Client
-from jobs.embedders import embedder_for
-from jobs.errors import JobIsFinal
+from jobs.database import Connection
 from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound, index_digest
-from tests.trees import python_tree
-from tests.workers import WorkerProcesses, wait_for, wait_for_end, worker_processes
+from tests.job_checks import events_of, value
+from tests.workers import workers_on
 
-MODEL = "ollama:test-model"
-
-
-@pytest.fixture
-def service() -> Iterator[EmbeddingServer]:
-    """An embedding service, whose latency makes a job last as long as a test needs."""
-    with EmbeddingServer() as server:
-        yield server
+FILES = {
+    "app/main.py": "def start_server(port):\n    return port\n",
+    "app/text.py": "class Tokenizer:\n    def split(self, text):\n        return text.split()\n",
+    "README.md": "# Example\n\nA small repository.\n",
+    "data.bin": "\0\1\2",
+}
 
 
 @pytest.fixture
-def client(database_url: str, service: EmbeddingServer) -> Iterator[Client]:
-    with Client.open(settings_for(database_url, embedder=MODEL, embedder_url=service.url)) as client:
-        yield client
+def repository(tmp_path: Path) -> Path:
+    """A small source tree."""
+    root = tmp_path / "repository"
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
 
 
-@pytest.fixture
-def workers(database_url: str, service: EmbeddingServer, tmp_path: Path) -> Iterator[WorkerProcesses]:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    environment = {"PGDEX_EMBEDDER": MODEL, "PGDEX_EMBEDDER_URL": service.url, "PGDEX_BATCH_FILES": "8"}
-    with worker_processes(database_url, folder, **environment) as workers:
-        yield workers
-
-
-def slow(service: EmbeddingServer, milliseconds: int = 150) -> None:
-    service.fail("slow", latency_ms=milliseconds)
-
-
-def files_done(client: Client, job_id: object) -> int:
-    return client.status(str(job_id)).files_indexed
-
-
-def test_the_batches_of_one_job_spread_over_all_workers(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
+def test_a_job_goes_through_a_real_worker(
+    connection: Connection, database_url: str, repository: Path, tmp_path: Path
 ) -> None:
-    workers.start(3)
-    wait_for(lambda: sum(worker.alive for worker in client.workers()) == 3, what="three workers")
-    slow(service)
-    job = client.start(python_tree(tmp_path / "repository", 120))
-    wait_for_end(client, job.job_id, workers=workers)
+    with workers_on(database_url, tmp_path) as workers, Client.open(settings_for(database_url)) as client:
+        first = client.start(repository)
+        done = workers.wait_for_end(first.job_id)
+        assert (done.status, done.error_message) == ("completed", None)
+        assert (done.files_scanned, done.files_indexed, done.files_skipped) == (4, 3, 1)
+        assert events_of(connection, first.job_id)[:3] == ["created", "started", "scanned"]
+        assert value(connection, "select sum(chunks) from pgdex.files") == done.chunks_created > 0
 
-    busy = client.connection.execute(
-        "select count(distinct worker_id) from pgdex.job_batches where kind = 'index'"
-    ).fetchone()
-    assert busy == (3,)
+        (repository / "README.md").unlink()
+        (repository / "new.py").write_text("answer = 42\n")
+        second = workers.wait_for_end(client.start(repository).job_id)
+        assert (second.files_indexed, second.files_unchanged, second.files_deleted) == (1, 2, 1)
+    # Finished tokens are deleted; the worker left in good order.
+    assert value(connection, "select count(*) from procrastinate_jobs") == 0
+    assert value(connection, "select count(*) from procrastinate_workers") == 0
 
 
-def test_a_killed_workers_batches_are_done_by_a_peer_and_nothing_twice(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
+def test_a_job_that_waits_for_a_worker_starts_when_one_comes(
+    connection: Connection, database_url: str, repository: Path, tmp_path: Path
 ) -> None:
-    tree = python_tree(tmp_path / "repository", 160)
-    workers.start(2)
-    slow(service)
-    job = client.start(tree)
-    wait_for(lambda: files_done(client, job.job_id) >= 24, what="a first part of the job")
-    workers.processes[0].kill()
-
-    status = wait_for_end(client, job.job_id, workers=workers)
-
-    assert status.status == "completed"
-    assert status.files_indexed == 160
-    assert_index_is_sound(client.connection)
-    repeated = service.counts().repeated_texts
-    largest_batch = max(8 * row[0] for row in client.connection.execute("select max(chunks) from pgdex.files"))
-    assert repeated <= 2 * largest_batch + 10, "more than the dead worker's batch was embedded twice"
-    interrupted = index_digest(client.connection)
-    service.recover()
-    wait_for_end(client, client.start(tree, force=True).job_id, workers=workers)
-    assert index_digest(client.connection) == interrupted
-
-
-def test_when_all_workers_die_the_job_goes_on_with_the_next_one(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    workers.start(2)
-    slow(service)
-    job = client.start(python_tree(tmp_path / "repository", 100))
-    wait_for(lambda: files_done(client, job.job_id) >= 16, what="a first part of the job")
-    workers.kill_all()
-    before = client.status(job.job_id)
-    assert before.status == "running"
-    service.recover()
-    workers.start()
-
-    status = wait_for_end(client, job.job_id, workers=workers)
-
-    assert (status.status, status.files_indexed) == ("completed", 100)
-
-
-def test_progress_never_goes_back_even_when_workers_die(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    workers.start(2)
-    slow(service)
-    job = client.start(python_tree(tmp_path / "repository", 120))
-    seen = [0.0]
-    killed = False
-    while not (status := client.status(job.job_id)).is_final:
-        seen.append(status.progress_percentage)
-        if status.files_indexed >= 40 and not killed:
-            workers.processes[0].kill()
-            killed = True
-        time.sleep(0.01)
-
-    assert killed
-    assert seen == sorted(seen)
-    shown = [
-        event.event_data["progress_percentage"]
-        for event in client.events(job.job_id)
-        if "progress_percentage" in event.event_data
-    ]
-    assert shown == sorted(shown)
-    assert len(shown) > 3
-
-
-def test_cancelling_stops_the_work_and_keeps_what_was_done(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    tree = python_tree(tmp_path / "repository", 160)
-    workers.start(2)
-    slow(service, 300)
-    job = client.start(tree)
-    wait_for(lambda: files_done(client, job.job_id) >= 16, what="a first part of the job")
-
-    cancelled = client.cancel(job.job_id)
-
-    assert cancelled.previous_status == "running"
-    tokens = "select count(*) from pgdex.procrastinate_jobs"
-    wait_for(lambda: client.connection.execute(tokens).fetchone() == (0,), what="idle workers", seconds=5)
-    status = client.status(job.job_id)
-    assert status.status == "cancelled"
-    assert_index_is_sound(client.connection)
-    done = status.files_indexed
-    stored = client.connection.execute("select count(*) from pgdex.files where chunks > 0").fetchone()
-    assert stored == (done,)
-    with pytest.raises(JobIsFinal, match="already cancelled"):
-        client.cancel(job.job_id)
-    service.recover()
-    again = wait_for_end(client, client.start(tree).job_id, workers=workers)
-    assert again.files_indexed + again.files_unchanged == 160
-    assert again.files_unchanged >= done
-
-
-def test_a_small_job_is_not_stuck_behind_a_large_one(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    workers.start(2)
-    slow(service, 100)
-    large = client.start(python_tree(tmp_path / "large", 400))
-    wait_for(lambda: files_done(client, large.job_id) >= 16, what="a first part of the large job")
-    small = client.start(python_tree(tmp_path / "small", 24))
-
-    ended = wait_for_end(client, small.job_id, workers=workers)
-
-    assert ended.status == "completed"
-    assert files_done(client, large.job_id) < 300
-    client.cancel(large.job_id)
-
-
-def test_the_fourth_job_waits_and_starts_by_itself(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    workers.start(2)
-    slow(service, 200)
-    jobs = [client.start(python_tree(tmp_path / f"repository_{n}", 40)).job_id for n in range(4)]
-    wait_for(
-        lambda: [client.status(job).status for job in jobs] == ["running"] * 3 + ["pending"], what="three running jobs"
-    )
-    assert "its turn" in client.status(jobs[3]).progress_message
-
-    ended = [wait_for_end(client, job, workers=workers) for job in jobs]
-
-    assert [status.status for status in ended] == ["completed"] * 4
-    first_end = min(status.completed_at or datetime.max.replace(tzinfo=UTC) for status in ended[:3])
-    assert ended[3].started_at is not None
-    assert ended[3].started_at >= first_end
-
-
-def test_an_outage_of_the_embedding_service_blocks_the_job_until_it_is_over(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    workers.start(2)
-    slow(service, 100)
-    job = client.start(python_tree(tmp_path / "repository", 80))
-    wait_for(lambda: files_done(client, job.job_id) >= 8, what="a first part of the job")
-    service.fail("down")
-    wait_for(lambda: client.status(job.job_id).status == "blocked", what="a blocked job")
-    blocked = client.status(job.job_id)
-    assert blocked.blocked_reason
-    assert blocked.next_probe_at is not None
-    service.recover()
-
-    status = wait_for_end(client, job.job_id, workers=workers)
-
-    assert (status.status, status.files_indexed) == ("completed", 80)
-    types = [event.event_type for event in client.events(job.job_id)]
-    assert types.index("blocked") < types.index("resumed") < types.index("completed")
-
-
-@pytest.mark.parametrize("fault", ["wrong_dimension", "nan", "too_few", "not_json", "unauthorized"])
-def test_nonsense_from_the_embedding_service_fails_the_job_clearly(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path, fault: str
-) -> None:
-    slow(service, 100)
-    job = client.start(python_tree(tmp_path / "repository", 80))
-    workers.start()
-    wait_for(lambda: files_done(client, job.job_id) >= 8, what="a first part of the job")
-    service.fail(fault)
-
-    status = wait_for_end(client, job.job_id, workers=workers)
-
-    assert status.status == "failed"
-    assert status.error_type in {"EmbedderNonsense", "EmbedderMisconfigured"}
-    assert status.error_message
-    assert "Traceback" in (status.error_traceback or "")
-
-
-def test_sigterm_ends_a_worker_with_exit_code_0_and_its_batch_goes_on_elsewhere(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    slow(service, 200)
-    job = client.start(python_tree(tmp_path / "repository", 60))
-    (first,) = workers.start()
-    wait_for(lambda: files_done(client, job.job_id) >= 8, what="a first part of the job")
-    first.send_signal(signal.SIGTERM)
-    assert first.wait(15) == 0
-    service.recover()
-    workers.start()
-
-    assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 60
-
-
-def test_a_stopped_worker_that_wakes_up_changes_nothing(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    tree = python_tree(tmp_path / "repository", 100)
-    workers.start(2)
-    slow(service)
-    job = client.start(tree)
-    wait_for(lambda: files_done(client, job.job_id) >= 16, what="a first part of the job")
-    os.kill(workers.processes[0].pid, signal.SIGSTOP)
-    try:
-        wait_for(
-            lambda: "reclaimed" in [event.event_type for event in client.events(job.job_id)],
-            what="a peer that takes over",
-            seconds=20,
-        )
-        service.recover()
-        status = wait_for_end(client, job.job_id, workers=workers)
-    finally:
-        os.kill(workers.processes[0].pid, signal.SIGCONT)
-    assert (status.status, status.files_indexed) == ("completed", 100)
-    digest = index_digest(client.connection)
-    time.sleep(2)
-    assert_index_is_sound(client.connection)
-    assert index_digest(client.connection) == digest
-    again = wait_for_end(client, client.start(tree, force=True).job_id, workers=workers)
-    assert again.status == "completed"
-
-
-def test_plain_sql_starts_and_cancels_a_job(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    tree = python_tree(tmp_path / "repository", 40)
-    workers.start()
-    row = client.connection.execute("select pgdex.enqueue_job(%s)", [str(tree)]).fetchone()
-    assert row is not None
-    assert wait_for_end(client, row[0], workers=workers).status == "completed"
-    slow(service, 500)
-    row = client.connection.execute("select pgdex.enqueue_job(%s, force => true)", [str(tree)]).fetchone()
-    assert row is not None
-    wait_for(lambda: client.status(row[0]).status == "running", what="a running job")
-
-    assert client.connection.execute("select pgdex.cancel_job(%s)", [row[0]]).fetchone() == ("running",)
-
-    assert client.status(row[0]).status == "cancelled"
-    hits = search(
-        client.connection,
-        "run_7",
-        project_id="default",
-        open_embedder=lambda spec: embedder_for(spec, client.settings),
-    ).hits
-    assert hits[0].path == "package_0/module_7.py"
-
-
-def test_lost_tokens_are_queued_again(
-    client: Client, workers: WorkerProcesses, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    slow(service)
-    job = client.start(python_tree(tmp_path / "repository", 60))
-    workers.start()
-    wait_for(lambda: files_done(client, job.job_id) >= 8, what="a first part of the job")
-    client.connection.execute("delete from pgdex.procrastinate_jobs where status = 'todo'")
-
-    assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 60
+    job_id = connection.execute("select pgdex.enqueue_job(%s)", [str(repository)]).fetchone()
+    assert job_id is not None
+    with workers_on(database_url, tmp_path, count=2) as workers:
+        assert workers.wait_for_end(job_id[0]).status == "completed"

@@ -1,0 +1,30 @@
+# pgdex as an image: `docker build --tag pgdex .`, or through docker-compose.yml.
+#
+# Any image with Python >= 3.11 and its venv module will do as PYTHON_IMAGE.
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /build
+RUN python3 -m venv /opt/pgdex
+# The dependencies in a layer of their own: it is built again only when the lock file changes.
+COPY requirements.lock ./
+RUN /opt/pgdex/bin/python -m pip install --no-cache-dir --require-hashes --requirement requirements.lock
+COPY . ./
+RUN /opt/pgdex/bin/python -m pip wheel --no-cache-dir --no-deps --wheel-dir /build/dist . \
+    && /opt/pgdex/bin/python -m pip install --no-cache-dir --no-deps /build/dist/pgdex-*.whl
+
+FROM ${PYTHON_IMAGE}
+RUN groupadd --gid 10001 pgdex \
+    && useradd --uid 10001 --gid pgdex --home-dir /var/lib/pgdex --create-home --shell /usr/sbin/nologin pgdex \
+    # With `user:` the container may run under any id, and that one needs the folder too.
+    && chmod 1777 /var/lib/pgdex
+COPY --from=build /opt/pgdex /opt/pgdex
+COPY docker/healthcheck.py /opt/pgdex/
+ENV PATH=/opt/pgdex/bin:$PATH \
+    HOME=/var/lib/pgdex \
+    PGDEX_HOME=/var/lib/pgdex \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+WORKDIR /var/lib/pgdex
+ENTRYPOINT ["pgdex"]
+CMD ["worker"]

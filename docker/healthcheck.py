@@ -1,0 +1,27 @@
+"""Health of a worker's container: exit code 0 where the database sees a living worker process of this host."""
+
+import socket
+import sys
+
+import click
+
+from jobs.client import Client
+from jobs.errors import PgdexError
+from jobs.settings import settings
+
+
+def main() -> int:
+    """Look once, and say what was seen."""
+    try:
+        with Client.open(settings()) as client:
+            ours = [worker for worker in client.workers() if worker.hostname == socket.gethostname()]
+    except PgdexError as error:
+        click.echo(error)
+        return 1
+    alive = sum(worker.alive for worker in ours)
+    click.echo(f"{alive} of {len(ours)} worker processes alive")
+    return 0 if alive else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Cuts a source file into chunks: definitions where a grammar knows them, else sections or lines.
+
+    chunks = chunk_file(text, language_of(path))
+
+Every line of the text is in exactly one chunk: the chunks are in order and contiguous, and their
+contents joined are the text. A chunk is a definition where that fits, with the comments, attributes
+and decorators above it; small neighbours share a chunk; a class that is too large becomes its head
+and its methods, a function that is too large is cut between statements. `Limits` has the sizes.
+"""
+
+from collections.abc import Callable
+
+from indexer.chunking.headings import OUTLINES, heading_pieces
+from indexer.chunking.lines import Lines, line_pieces
+from indexer.chunking.model import (
+    KINDS,
+    Chunk,
+    ChunkingAborted,
+    ChunkingError,
+    Kind,
+    Limits,
+    ParseTimeout,
+)
+from indexer.chunking.packing import pack
+from indexer.chunking.parsing import Watch
+from indexer.chunking.syntax import syntax_pieces
+from indexer.languages import Language
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "KINDS",
+    "Chunk",
+    "ChunkingAborted",
+    "ChunkingError",
+    "Kind",
+    "Limits",
+    "ParseTimeout",
+    "chunk_file",
+]
+
+DEFAULT_LIMITS = Limits()
+
+
+def chunk_file(
+    text: str,
+    language: Language,
+    *,
+    time_limit_seconds: float = 5.0,
+    aborted: Callable[[], bool] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> list[Chunk]:
+    """The chunks of a text, which must not contain NUL; none for an empty text.
+
+    Lines end with \\n only. Never fails on a text with errors in it. Raises ParseTimeout when
+    `time_limit_seconds` is over, and ChunkingAborted when `aborted`, which is asked every 20 ms or
+    less often, has answered true.
+    """
+    if not text:
+        return []
+    watch = Watch(time_limit_seconds, aborted)
+    lines = Lines(text)
+    if language.grammar is not None:
+        pieces = syntax_pieces(lines, text.encode(), language.grammar, limits, watch)
+        return pack(lines, pieces, limits, "module")
+    outline = OUTLINES.get(language.name)
+    if outline is not None:
+        return pack(lines, heading_pieces(lines, outline, limits), limits, outline.plain)
+    return pack(lines, line_pieces(lines, limits), limits, "block")

@@ -1,0 +1,253 @@
+"""What a table says about a grammar: which nodes are definitions, of which kind, named how."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tree_sitter import Node
+
+from indexer.chunking.model import Kind
+from indexer.chunking.node_paths import Path, follow, path
+
+_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+
+# Nodes that hold the statements or members of their parent, in nearly all grammars.
+_BODY = re.compile(
+    r"(?:[Bb]ody|[Bb]lock|_list|suite|statements|declarations|members|structure|signature)$"
+    r"|^(?:compound_statement|body_statement|imports|do_block|enum_body_declarations)$"
+)
+_SPACES = re.compile(r"\s+")
+_SEPARATORS = re.compile(r"::|\\|->")
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """What a node type means for finding definitions."""
+
+    rule: "Rule | None"
+    # Around one definition and part of it: decorators, `export`, `template <…>`.
+    wraps: bool
+    # Holds the statements or members of its parent.
+    opens: bool
+    # Belongs to what follows it: comments, attributes.
+    leads: bool
+    # Belongs to what precedes it.
+    follows: bool
+    # Holds code in another language.
+    injects: bool
+    # May be a definition, may have definitions inside.
+    names: bool
+    looks_inside: bool
+    # Is a definition only outside of functions.
+    only_variable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a node of one type is a definition; made by `rule`."""
+
+    # The kind, unless `heads` or `refine` know better; None: it is a definition only if they do.
+    kind: Kind | None
+    # Ways to the node whose text is the name; the first that leads somewhere counts.
+    names: tuple[Path, ...]
+    # The name where no way leads to one: "constructor".
+    default: str | None = None
+    # The way to a receiver, whose name is put before the definition's.
+    receiver: Path = ()
+    # By the type of the node at `at` and of its children: the kind.
+    refine: Mapping[str, Kind] = field(default_factory=dict)
+    at: Path = ()
+    # By the text of the node at `head`: the kind, and a definition only if it is listed.
+    heads: Mapping[str, Kind] = field(default_factory=dict)
+    head: Path = ()
+    # A field that must be there: what has no body is only a mention.
+    needs: str | None = None
+    # Whether the names inside begin with this one; long namespaces say little and cost much.
+    qualifies: bool = True
+    # Where the attributes id and name are, for elements.
+    attributes: Path | None = None
+    # The name is an Objective-C selector: all its words, each with its colon.
+    selector: bool = False
+
+
+def rule(
+    kind: Kind | None,
+    *names: str,
+    default: str | None = None,
+    receiver: str = "",
+    refine: Mapping[str, Kind] = _NO_KINDS,
+    at: str = "",
+    heads: Mapping[str, Kind] = _NO_KINDS,
+    head: str = "",
+    needs: str | None = None,
+    qualifies: bool = True,
+    attributes: str | None = None,
+    selector: bool = False,
+) -> Rule:
+    """A `Rule` with its ways written as text (see `path`); by default the field "name" names it."""
+    return Rule(
+        kind=kind,
+        names=tuple(path(name) for name in names or ("name",)),
+        default=default,
+        receiver=path(receiver),
+        refine=refine,
+        at=path(at),
+        heads=heads,
+        head=path(head),
+        needs=needs,
+        qualifies=qualifies,
+        attributes=None if attributes is None else path(attributes),
+        selector=selector,
+    )
+
+
+class _Traits(dict[str, Trait]):
+    """The traits of a grammar's node types; a lookup of a known one costs no Python call."""
+
+    def __init__(self, grammar: "Grammar") -> None:
+        super().__init__()
+        self._grammar = grammar
+
+    def __missing__(self, node_type: str) -> Trait:
+        trait = self[node_type] = self._grammar.trait(node_type)
+        return trait
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """All that is known about one grammar. Every set holds node types."""
+
+    rules: Mapping[str, Rule]
+    wraps: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    bodies: frozenset[str] = frozenset()
+    leads: frozenset[str] = frozenset()
+    follows: frozenset[str] = frozenset()
+    # Element type → by its `lang` attribute ("" without one): the grammar of what it holds.
+    injections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # One function is written as several definitions of the same name, one after the other.
+    clauses: bool = False
+    # Whether a nested definition's symbol begins with the names around it.
+    qualify: bool = True
+    # What is left out of a name, as `exports.` in JavaScript.
+    trim: re.Pattern[str] | None = None
+    # The part of the text at a name's place that is the name.
+    pattern: re.Pattern[str] | None = None
+    # What a name cannot contain; where it does, the grammar has misread the text.
+    refuse: re.Pattern[str] | None = None
+    # What stands between the parts of a qualified name; each becomes a dot.
+    separators: re.Pattern[str] = _SEPARATORS
+    # Filled as node types are met.
+    traits: Mapping[str, Trait] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "traits", _Traits(self))
+
+    def trait(self, node_type: str) -> Trait:
+        found = self.rules.get(node_type)
+        wraps = node_type in self.wraps
+        opens = node_type in self.bodies or (_BODY.search(node_type) is not None and found is None and not wraps)
+        return Trait(
+            rule=found,
+            wraps=wraps,
+            opens=opens,
+            leads=node_type in self.leads or "comment" in node_type,
+            follows=node_type in self.follows,
+            injects=node_type in self.injections,
+            names=found is not None or wraps,
+            looks_inside=wraps or opens or node_type in self.groups or node_type == "ERROR",
+            only_variable=found is not None and found.kind == "variable" and not (found.refine or found.heads or wraps),
+        )
+
+    def read(self, found: Rule, node: Node, source: bytes) -> tuple[Kind, str] | None:
+        """The kind and the name that a rule gives a node; None: it is not a definition after all."""
+        if found.needs is not None and node.child_by_field_name(found.needs) is None:
+            return None
+        kind = found.kind
+        if found.heads:
+            head = follow(node, found.head)
+            kind = None if head is None else found.heads.get(_text(head, source))
+        if found.refine and (kind is not None or not found.heads):
+            kind = _refine(found, node) or kind
+        if kind is None:
+            return None
+        name = self._name(found, node, source)
+        if not name:
+            return None
+        if found.receiver:
+            target = follow(node, found.receiver)
+            if target is not None and (receiver := self._clean(_text(target, source))):
+                return ("method" if kind == "function" else kind), f"{receiver}.{name}"
+        return kind, name
+
+    def _name(self, found: Rule, node: Node, source: bytes) -> str | None:
+        name = ""
+        for way in found.names:
+            target = follow(node, way)
+            if target is not None:
+                name = self._clean(_text(target, source))
+                break
+        if found.selector:
+            name = _selector(node, source) or name
+        name = name or found.default or ""
+        if found.attributes is not None:
+            mark = _mark(node, found.attributes, source)
+            if mark is None and not found.default:
+                return None
+            name = f"{name}#{mark}" if mark else name
+        return name
+
+    def _clean(self, text: str) -> str:
+        name = text.strip()
+        if self.refuse is not None and self.refuse.search(name):
+            return ""
+        if self.pattern is not None:
+            match = self.pattern.search(name)
+            name = name if match is None else match[0].strip()
+        if self.trim is not None:
+            name = self.trim.sub("", name)
+        name = self.separators.sub(".", _SPACES.sub(" ", name.strip("\"'`")))
+        return name[:_LONGEST_NAME].strip()
+
+
+def _text(node: Node, source: bytes) -> str:
+    # Names are short; a node that is not would be cut to the longest name anyway.
+    end = min(node.end_byte, node.start_byte + 8 * _LONGEST_NAME)
+    return source[node.start_byte : end].decode("utf-8", "ignore")
+
+
+def _refine(found: Rule, node: Node) -> Kind | None:
+    target = follow(node, found.at)
+    if target is None:
+        return None
+    kind = found.refine.get(target.type) if found.at else None
+    if kind is not None:
+        return kind
+    for child in target.children:
+        kind = found.refine.get(child.type)
+        if kind is not None:
+            return kind
+    return None
+
+
+def _selector(node: Node, source: bytes) -> str:
+    parts = [c for c in node.named_children if c.type in ("identifier", "method_parameter")]
+    return "".join(":" if part.type == "method_parameter" else _text(part, source) for part in parts)[:_LONGEST_NAME]
+
+
+def _mark(node: Node, way: Path, source: bytes) -> str | None:
+    tag = follow(node, way)
+    for attribute in tag.named_children if tag is not None else ():
+        if attribute.type.lower() != "attribute" or attribute.named_child_count < 2:
+            continue
+        if _text(attribute.named_child(0), source).lower() in ("id", "name"):
+            value = _text(attribute.named_child(1), source).strip("\"'")
+            return _SPACES.sub(" ", value)[:_LONGEST_NAME].strip() or None
+    return None
+
+
+def types(*groups: str | Iterable[str]) -> frozenset[str]:
+    """Node types from strings of several names each."""
+    return frozenset(name for group in groups for name in (group.split() if isinstance(group, str) else group))

@@ -1,0 +1,64 @@
+"""Ways from a node of a syntax tree to one below it, written as text."""
+
+from enum import Enum, auto
+from functools import cache
+from typing import cast
+
+from tree_sitter import Node
+
+
+class _Step(Enum):
+    FIELD = auto()
+    DEEP_FIELD = auto()
+    TYPE = auto()
+    INDEX = auto()
+
+
+Path = tuple[tuple[_Step, str | int | frozenset[str], frozenset[str]], ...]
+
+
+@cache
+def path(text: str) -> Path:
+    """A way from a node to one below it, written as steps between slashes.
+
+    `name` is the child in the field "name"; `declarator*` follows that field as far as it goes;
+    `:identifier,word` is the first named child of one of these types; `#0` is the first named
+    child. `left:identifier` is the child in the field, if it is of the type.
+    """
+    steps: list[tuple[_Step, str | int | frozenset[str], frozenset[str]]] = []
+    for part in text.split("/") if text else ():
+        where, _, types = part.partition(":")
+        allowed = frozenset(types.split(",")) if types else frozenset[str]()
+        if not where:
+            steps.append((_Step.TYPE, allowed, frozenset()))
+        elif where.startswith("#"):
+            steps.append((_Step.INDEX, int(where[1:]), allowed))
+        elif where.endswith("*"):
+            steps.append((_Step.DEEP_FIELD, where[:-1], allowed))
+        else:
+            steps.append((_Step.FIELD, where, allowed))
+    return tuple(steps)
+
+
+def follow(node: Node, way: Path) -> Node | None:
+    """The node at the end of the path, None where a step leads nowhere."""
+    for step, where, allowed in way:
+        found: Node | None
+        if step is _Step.FIELD:
+            found = node.child_by_field_name(cast(str, where))
+        elif step is _Step.TYPE:
+            types = cast(frozenset[str], where)
+            found = next((c for c in node.named_children if c.type in types), None)
+        elif step is _Step.INDEX:
+            index = cast(int, where)
+            found = node.named_child(index) if index < node.named_child_count else None
+        else:
+            found = node
+            deeper = node.child_by_field_name(cast(str, where))
+            while deeper is not None:
+                found = deeper
+                deeper = deeper.child_by_field_name(cast(str, where))
+        if found is None or (allowed and found.type not in allowed):
+            return None
+        node = found
+    return node

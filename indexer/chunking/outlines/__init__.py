@@ -1,0 +1,1 @@
+"""Where the sections of a text begin, found in its lines alone."""

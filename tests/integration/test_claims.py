@@ -1,0 +1,137 @@
+"""What a worker makes of a batch that goes wrong, and that it says nothing about a batch it has lost."""
+
+import logging
+from collections.abc import Callable, Iterator
+from time import time
+
+import pytest
+from procrastinate import JobContext
+from procrastinate.exceptions import JobAborted
+from procrastinate.jobs import Job
+
+from indexer.embedding import EmbedderUnavailable
+from jobs.app import app
+from jobs.claims import Claim, connection_pool, run_claimed
+from jobs.database import Connection
+from jobs.settings import settings
+from tests.job_checks import status_of, value
+from tests.sql_worker import SqlWorker, enqueue, tree
+
+RunTask = Callable[[SqlWorker, Callable[[Claim], None]], None]
+
+
+@pytest.fixture
+def run_task(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunTask]:
+    """Fetches the next token for a worker and runs `run_claimed` with it, as the task would."""
+    monkeypatch.setenv("PGDEX_DATABASE_URL", database_url)
+    settings.cache_clear()
+    connection_pool.cache_clear()
+    workers: set[int] = set()
+
+    def run(worker: SqlWorker, work: Callable[[Claim], None]) -> None:
+        token = worker.fetch()
+        assert token is not None
+        workers.add(worker.id)
+        job = Job(
+            id=token.id, queue="pgdex", lock=None, queueing_lock=None, task_name="index_batch", worker_id=worker.id
+        )
+        context = JobContext(app=app, job=job, start_timestamp=time(), abort_reason=lambda: None)
+        try:
+            run_claimed(context, job_id=str(token.job_id), seq=token.seq, work=work)
+        finally:
+            worker.drop(token)
+
+    yield run
+    for worker_id in workers:
+        connection_pool(worker_id).close()
+    settings.cache_clear()
+    connection_pool.cache_clear()
+
+
+def failing(error: BaseException) -> Callable[[Claim], None]:
+    """Work that goes wrong."""
+
+    def work(_claim: Claim) -> None:
+        raise error
+
+    return work
+
+
+def test_an_error_fails_the_job_with_its_type_and_traceback(connection: Connection, run_task: RunTask) -> None:
+    job_id = enqueue(connection)
+    run_task(SqlWorker(connection), failing(ZeroDivisionError("oops")))
+    row = connection.execute(
+        "select status, error_type, error_message, error_traceback from pgdex.job_status where job_id = %s", [job_id]
+    ).fetchone()
+    assert row is not None
+    assert row[:2] == ("failed", "ZeroDivisionError")
+    assert "oops" in row[2]
+    assert "Traceback (most recent call last)" in row[3]
+
+
+@pytest.mark.parametrize("text", ["a\0b", "name \udce9 on disk", "😀" * 10_000], ids=["NUL", "surrogate", "long"])
+def test_an_error_with_any_text_in_it_fails_the_job(
+    connection: Connection, run_task: RunTask, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A captured log line with a surrogate in it could not be sent to pytest-xdist's main process; nor an exception.
+    monkeypatch.setattr(logging.getLogger("pgdex.worker"), "disabled", True)
+    job_id = enqueue(connection)
+    raised = None
+    try:
+        run_task(SqlWorker(connection), failing(ValueError(text)))
+    except Exception as error:
+        raised = ascii(error)
+    assert raised is None
+    assert status_of(connection, job_id) == "failed"
+
+
+def test_a_service_that_is_away_blocks_the_job_and_puts_the_batch_back(
+    connection: Connection, run_task: RunTask
+) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(4))
+    run_task(worker, failing(EmbedderUnavailable("nobody answers at http://ollama")))
+    assert status_of(connection, job_id) == "blocked"
+    assert value(connection, "select count(*) from procrastinate_jobs") == 0
+    assert value(connection, "select pgdex.resume_job(%s)", job_id) is True
+    worker.work_all(tree(4))
+    assert status_of(connection, job_id) == "completed"
+
+
+def test_an_aborted_batch_goes_back_to_the_queue(connection: Connection, run_task: RunTask) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    with pytest.raises(JobAborted):
+        run_task(worker, failing(JobAborted()))
+    worker.work_all(tree(4))
+    assert status_of(connection, job_id) == "completed"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EmbedderUnavailable("nobody answers"), ValueError("oops"), JobAborted()],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_worker_that_lost_its_batch_neither_fails_nor_blocks_the_job(
+    connection: Connection, run_task: RunTask, error: Exception
+) -> None:
+    """It was stopped, taken for dead, and wakes up with an error after a peer has done the work."""
+    worker, peer = SqlWorker(connection), SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(2))
+
+    def lose_it(claim: Claim) -> None:
+        worker.die()
+        connection.execute("select pgdex.tick(%s)", [peer.id])
+        peer.complete(peer.take())
+        claim.pool.check()  # its connections were ended; another slot has found that out already
+        raise error
+
+    try:
+        run_task(worker, lose_it)
+    except JobAborted:
+        assert isinstance(error, JobAborted)
+    assert status_of(connection, job_id) == "running"
+    peer.work_all(tree(2))
+    assert status_of(connection, job_id) == "completed"

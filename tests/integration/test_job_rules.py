@@ -1,0 +1,224 @@
+"""What the database promises of a job, whoever writes to it: the transitions, the constraints, the figures."""
+
+import json
+
+import pytest
+
+from jobs.database import Connection
+from tests.job_checks import (
+    FINAL,
+    ILLEGAL_CHANGE,
+    STATUSES,
+    SUMMARY,
+    TO_STATUS,
+    events_of,
+    job_in,
+    refused,
+    set_status,
+    value,
+)
+from tests.sql_worker import Found, SqlWorker, enqueue, tree
+
+LEGAL = {
+    ("pending", "running"),
+    ("pending", "cancelled"),
+    ("running", "completed"),
+    ("running", "failed"),
+    ("running", "cancelled"),
+    ("running", "blocked"),
+    ("blocked", "running"),
+    ("blocked", "failed"),
+    ("blocked", "cancelled"),
+}
+
+
+@pytest.mark.parametrize("after", STATUSES)
+@pytest.mark.parametrize("before", STATUSES)
+def test_psql_can_make_the_legal_transitions_and_no_other(connection: Connection, before: str, after: str) -> None:
+    job_id = job_in(connection, before)
+    events = events_of(connection, job_id)
+    if (before, after) in LEGAL:
+        set_status(connection, job_id, after)
+        assert len(events_of(connection, job_id)) == len(events) + 1
+        return
+    if before == after and before not in FINAL:
+        set_status(connection, job_id, after)  # changes nothing, so it is no transition
+    else:
+        with refused(ILLEGAL_CHANGE):
+            set_status(connection, job_id, after)
+    assert value(connection, "select status from pgdex.indexing_jobs where id = %s", job_id) == before
+    assert events_of(connection, job_id) == events
+
+
+@pytest.mark.parametrize("status", FINAL)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "error_message = 'other'",
+        "files_scanned = files_scanned + 1",
+        "summary = '{}'",
+        "force_reindex = true",
+        "completed_at = now()",
+    ],
+)
+def test_nothing_of_a_final_job_can_be_changed(connection: Connection, status: str, change: str) -> None:
+    job_id = job_in(connection, status)
+    with refused(ILLEGAL_CHANGE, saying="final"):
+        connection.execute(f"update pgdex.indexing_jobs set {change} where id = %s", [job_id])
+
+
+def test_a_new_job_is_pending_whoever_inserts_it(connection: Connection) -> None:
+    repository = value(
+        connection, "select repository_id from pgdex.indexing_jobs where id = %s", job_in(connection, "cancelled")
+    )
+    insert = (
+        "insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, {}) values (%s, 'default', '/repo', {})"
+    )
+    with refused(ILLEGAL_CHANGE, saying="must be pending, got running"):
+        connection.execute(insert.format("status", "'running'"), [repository])
+    with refused(ILLEGAL_CHANGE, saying="nothing counted"):
+        connection.execute(insert.format("files_scanned", "7"), [repository])
+
+
+@pytest.mark.parametrize("column", ["error_message", "error_type"])
+def test_a_failed_job_says_why_and_of_what_kind(connection: Connection, column: str) -> None:
+    job_id = job_in(connection, "running")
+    for missing in ("''", "null"):
+        values = {"error_message": "'no good'", "error_type": "'SomeError'"} | {column: missing}
+        with refused("23514", saying="failed_says_why"):
+            connection.execute(
+                f"update pgdex.indexing_jobs set status = 'failed', error_message = {values['error_message']},"
+                f" error_type = {values['error_type']} where id = %s",
+                [job_id],
+            )
+
+
+def test_the_traceback_of_a_failure_is_kept(connection: Connection) -> None:
+    job_id = job_in(connection, "failed")
+    assert connection.execute(
+        "select error_message, error_type, error_traceback from pgdex.job_status where job_id = %s", [job_id]
+    ).fetchone() == ("no good", "SomeError", "Traceback: …")
+
+
+@pytest.mark.parametrize("missing", sorted(SUMMARY))
+def test_a_completed_job_has_a_whole_summary(connection: Connection, missing: str) -> None:
+    job_id = job_in(connection, "running")
+    summary = {key: content for key, content in SUMMARY.items() if key != missing}
+    with refused("23514", saying="completed_has_a_summary"):
+        connection.execute(TO_STATUS, {"id": job_id, "status": "completed", "summary": json.dumps(summary)})
+
+
+def test_a_job_cannot_complete_with_files_unaccounted_for(connection: Connection) -> None:
+    job_id = job_in(connection, "running")
+    connection.execute("update pgdex.indexing_jobs set files_scanned = 3, files_skipped = 2 where id = %s", [job_id])
+    with refused("23514", saying="completed_has_a_summary"):
+        set_status(connection, job_id, "completed")
+
+
+def test_a_blocked_job_says_what_it_waits_for(connection: Connection) -> None:
+    job_id = job_in(connection, "running")
+    with refused("23514", saying="blocked_says_for_what"):
+        connection.execute("update pgdex.indexing_jobs set status = 'blocked' where id = %s", [job_id])
+
+
+def test_the_summary_counts_files_by_what_became_of_them(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    enqueue(connection)
+    worker.work_all(tree(4))
+    job_id = enqueue(connection)
+    files = [
+        Found("file00000.py"),
+        Found("file00001.py", mtime_ns=2),
+        Found("new.py", size=30),
+        Found("large.bin", 9_999_999, 1, "oversized", "9.5 MiB"),
+    ]
+    worker.work_all(files)
+    summary = value(connection, "select summary from pgdex.job_status where job_id = %s", job_id)
+    seconds = summary.pop("seconds")
+    assert summary.pop("duration_seconds") >= 0
+    summary.pop("files_per_second")
+    assert summary == {
+        "files_found": 4,
+        "files_indexed": 2,
+        "files_unchanged": 1,
+        "files_skipped": 1,
+        "skipped_by_reason": {"oversized": 1},
+        "files_deleted": 2,
+        "chunks_created": 2,
+        "bytes_indexed": 40,
+        "embedder": "test-model",
+    }
+    assert seconds == {
+        "scanning": 0.25,
+        "reading": 0.1,
+        "chunking": 0.2,
+        "embedding": 0.3,
+        "writing": 0.4,
+        "finishing": 0.5,
+    }
+    stored = connection.execute("select path, skip_reason from pgdex.files order by path").fetchall()
+    assert stored == [("file00000.py", None), ("file00001.py", None), ("large.bin", "oversized"), ("new.py", None)]
+
+
+@pytest.mark.parametrize(
+    "counter",
+    [
+        "files_scanned",
+        "files_indexed",
+        "files_skipped",
+        "files_unchanged",
+        "files_done",
+        "chunks_created",
+        "bytes_done",
+        "progress_floor",
+    ],
+)
+def test_no_counter_goes_back(connection: Connection, counter: str) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(6))
+    worker.complete(worker.take(), unchanged=1)
+    worker.complete(worker.take(), skipped=1)
+    with refused(ILLEGAL_CHANGE, saying="cannot go back"):
+        connection.execute(f"update pgdex.indexing_jobs set {counter} = {counter} - 1 where id = %s", [job_id])
+
+
+def test_files_indexed_never_exceed_files_scanned(connection: Connection) -> None:
+    job_id = job_in(connection, "running")
+    with refused("23514", saying="files"):
+        connection.execute(
+            "update pgdex.indexing_jobs set files_scanned = 5, files_indexed = 6 where id = %s", [job_id]
+        )
+
+
+@pytest.mark.parametrize(
+    "change", ["id = gen_random_uuid()", "repo_path = '/other'", "project_id = 'other'", "created_at = now()"]
+)
+def test_a_job_stays_the_one_it_is(connection: Connection, change: str) -> None:
+    job_id = job_in(connection, "running")
+    with refused(ILLEGAL_CHANGE, saying="cannot change"):
+        connection.execute(f"update pgdex.indexing_jobs set {change} where id = %s", [job_id])
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_only_jobs_that_have_ended_can_be_deleted(connection: Connection, status: str) -> None:
+    job_id = job_in(connection, status)
+    delete = "delete from pgdex.indexing_jobs where id = %s"
+    if status in FINAL:
+        connection.execute(delete, [job_id])
+        assert value(connection, "select count(*) from pgdex.job_events") == 0
+        return
+    with refused(ILLEGAL_CHANGE, saying="pgdex.cancel_job"):
+        connection.execute(delete, [job_id])
+    with refused(ILLEGAL_CHANGE):
+        connection.execute("delete from pgdex.repositories")
+
+
+def test_a_second_live_job_of_a_repository_is_impossible_even_by_insert(connection: Connection) -> None:
+    job_id = job_in(connection, "running")
+    with refused("23505", saying="indexing_jobs_one_live_per_repository"):
+        connection.execute(
+            "insert into pgdex.indexing_jobs (repository_id, project_id, repo_path)"
+            " select repository_id, project_id, repo_path from pgdex.indexing_jobs where id = %s",
+            [job_id],
+        )

@@ -1,0 +1,287 @@
+"""With a long history and a very large job, no call reads more rows than it needs.
+
+Functions are called for real, in a transaction that is rolled back, and PostgreSQL's own counters say how many rows
+they read; so nothing here repeats a statement of `sql/`. Each is tried with the plans for the present values and with
+generic ones, which PL/pgSQL takes from the sixth call on.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from jobs.client import Client
+from jobs.database import Connection, connect
+from tests.databases import new_database, settings_for, url_of
+from tests.job_checks import value
+from tests.sql_worker import Claim, SqlWorker, Token, enqueue
+
+FINISHED_JOBS = 100_000
+BATCHES = 30_000
+REPOSITORIES = 2_000
+BIG = ("indexing_jobs", "job_batches", "job_events", "procrastinate_jobs", "procrastinate_events", "workers")
+FEW = 250  # rows that a call may read of a big table: a page of jobs, the live jobs, the batches in hand
+HISTORY = f"""
+    insert into pgdex.projects select 'p' || n from generate_series(1, 20) n;
+    insert into pgdex.repositories (project_id, name, root)
+    select 'p' || n % 20 + 1, 'repo' || n, '/src/repo' || n from generate_series(1, {REPOSITORIES}) n;
+    alter table pgdex.indexing_jobs disable trigger user;
+    alter table pgdex.job_events disable trigger user;
+    insert into pgdex.indexing_jobs (
+        repository_id, project_id, repo_path, status, created_at, started_at, completed_at, progress_floor,
+        error_message, error_type, summary
+    )
+    select r.id, r.project_id, r.root, (array['completed', 'completed', 'completed', 'failed', 'cancelled'])[n % 5 + 1],
+        now() - n * interval '1 minute', now() - n * interval '1 minute', now() - n * interval '1 minute', 100,
+        'no good', 'SomeError',
+        '{{"files_found": 0, "files_indexed": 0, "files_unchanged": 0, "files_skipped": 0, "skipped_by_reason": {{}},
+          "files_deleted": 0, "chunks_created": 0, "duration_seconds": 1, "seconds": {{}}}}'
+    from generate_series(1, {FINISHED_JOBS}) n join pgdex.repositories r on r.id = n % {REPOSITORIES} + 1;
+    insert into pgdex.job_batches (job_id, seq, kind, state) select id, 0, 'scan', 'completed' from pgdex.indexing_jobs;
+    insert into pgdex.job_events (job_id, event_type) select id, 'created' from pgdex.indexing_jobs;
+    alter table pgdex.indexing_jobs enable trigger user;
+    alter table pgdex.job_events enable trigger user;
+"""
+FOUND = """
+    create temporary table found_files as
+    select 'f' || lpad(n::text, 7, '0') collate "C" as path, 10::bigint as size, 1::bigint as mtime_ns,
+        null::text as skip_reason, null::text as skip_detail
+    from generate_series(1, {}) n
+"""
+
+
+class Scene:
+    """The database of this module: its URL, and what is going on in it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.large: UUID
+        self.old: UUID
+        self.worker: SqlWorker
+        self.token: Token
+        self.claim: Claim
+
+
+@pytest.fixture(scope="module")
+def scene(server_url: str, template: str) -> Iterator[Scene]:
+    """100,000 jobs that have ended, three that run, one of them with 30,000 batches, and five that wait."""
+    with new_database(server_url, template=template) as name:
+        scene = Scene(url_of(server_url, name))
+        with connect(settings_for(scene.url)) as connection:
+            connection.execute(HISTORY)
+            scene.old = value(connection, "select id from pgdex.indexing_jobs where status = 'completed' limit 1")
+            scene.worker = worker = SqlWorker(connection)
+            scene.large = enqueue(connection, "/large")
+            scan = worker.take()
+            connection.execute(FOUND.format(BATCHES))
+            with connection.transaction():
+                connection.execute("select pgdex.ensure_chunk_partition(%s)", [scan.repository_id])
+                connection.execute(
+                    "select pgdex.plan_job(%s, %s, 'm', 4, 1, 1000000, 0.2)", [scene.large, scan.attempt]
+                )
+            worker.drop(scan.token)
+            scene.claim = worker.take()
+            token = worker.fetch()
+            assert token is not None
+            scene.token = token
+            for number in range(7):
+                enqueue(connection, f"/small{number}")
+            connection.execute("analyze")
+            yield scene
+
+
+@pytest.fixture(params=["auto", "force_generic_plan"])
+def rolled_back(scene: Scene, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """A connection whose transaction is rolled back."""
+    with connect(settings_for(scene.url)) as connection, connection.transaction(force_rollback=True):
+        connection.execute(f"set local plan_cache_mode = {request.param}")
+        yield connection
+
+
+def rows_read(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Of each big table: the rows that this transaction has read in whole scans, and through indexes."""
+    rows = connection.execute(
+        "select relname, seq_tup_read, idx_tup_fetch from pg_stat_xact_user_tables"
+        " where schemaname = 'pgdex' and relname = any(%s)",
+        [list(BIG)],
+    )
+    return {name: (whole, indexed or 0) for name, whole, indexed in rows}
+
+
+def assert_few(connection: Connection, **allowed: int) -> None:
+    """No table was read as a whole, and of none more rows than allowed."""
+    for table, (whole, indexed) in rows_read(connection).items():
+        assert whole <= 10, f"{table} was scanned: {whole} rows"
+        assert indexed <= allowed.get(table, FEW), f"{indexed} rows of {table} were read"
+
+
+def call(connection: Connection, function: str, *arguments: object) -> Any:
+    """The result of one of pgdex's functions."""
+    return value(connection, f"select pgdex.{function}({', '.join(['%s'] * len(arguments))})", *arguments)
+
+
+def test_the_counters_would_notice_a_scan(rolled_back: Connection) -> None:
+    rolled_back.execute("select count(*) from pgdex.job_batches where attempt = 17")
+    with pytest.raises(AssertionError, match="job_batches was scanned"):
+        assert_few(rolled_back)
+
+
+def test_the_counters_would_notice_a_long_way_through_an_index(rolled_back: Connection, scene: Scene) -> None:
+    rolled_back.execute("set local enable_seqscan = off")
+    rolled_back.execute("select count(phase) from pgdex.job_batches where job_id = %s", [scene.large])
+    with pytest.raises(AssertionError, match="rows of job_batches were read"):
+        assert_few(rolled_back)
+
+
+# What clients call
+
+
+def test_the_status_of_one_job(rolled_back: Connection, scene: Scene) -> None:
+    client = Client(settings_for(scene.url), rolled_back)
+    assert client.status(scene.large).status == "running"
+    assert client.status(scene.old).status == "completed"
+    assert_few(rolled_back)
+
+
+def test_the_newest_jobs_in_psql(rolled_back: Connection) -> None:
+    query = "select * from pgdex.job_status order by created_at desc limit 20"
+    assert len(rolled_back.execute(query).fetchall()) == 20
+    assert_few(rolled_back)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"offset": 100},
+        {"status": ["running"]},
+        {"status": ["failed", "blocked"]},
+        {"project": "p3"},
+        {"project": "p5", "status": ["failed"]},
+        {"repo": "/src/repo77"},
+        {"repo": "repo1234"},
+        {"since": timedelta(hours=1)},
+        {"until": timedelta(days=60)},
+    ],
+    ids=str,
+)
+def test_a_page_of_jobs(rolled_back: Connection, scene: Scene, filters: dict[str, Any]) -> None:
+    filters = {k: datetime.now(UTC) - v if isinstance(v, timedelta) else v for k, v in filters.items()}
+    statements: list[tuple[Any, Any]] = []
+
+    class Recording(psycopg.Cursor[Any]):
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            statements.append((query, params))
+            return super().execute(query, params, **options)
+
+    rolled_back.cursor_factory = Recording
+    page = Client(settings_for(scene.url), rolled_back).list_jobs(**filters)
+    rolled_back.cursor_factory = psycopg.Cursor
+    assert page.jobs
+    # Counting all that match reads them all; the page itself must not.
+    for query, params in [pair for pair in statements if "count(*)" not in str(pair[0])]:
+        with connect(settings_for(scene.url)) as connection, connection.transaction():
+            connection.execute(query, params)
+            # A repository's name may be a part of many; its jobs are found through an index all the same.
+            assert_few(connection, indexing_jobs=50_000 if "repo" in filters else FEW + filters.get("offset", 0))
+            plan = connection.execute(f"explain (format json) {query}", params).fetchone()
+            assert plan is not None
+            scanned = [node for node in nodes(plan[0][0]["Plan"]) if node["Node Type"] == "Seq Scan"]
+            assert not {node["Relation Name"] for node in scanned} & set(BIG)
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A plan's nodes."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def test_the_events_of_one_job(rolled_back: Connection, scene: Scene) -> None:
+    assert Client(settings_for(scene.url), rolled_back).events(scene.large)
+    assert_few(rolled_back)
+
+
+@pytest.mark.parametrize("path", ["/large", "/new", "/src/repo5"])
+def test_enqueuing(rolled_back: Connection, path: str) -> None:
+    enqueue(rolled_back, path)
+    assert_few(rolled_back)
+
+
+def test_counting_live_jobs_and_workers(rolled_back: Connection, scene: Scene) -> None:
+    client = Client(settings_for(scene.url), rolled_back)
+    assert client.live_jobs() == 8
+    assert [worker.batches for worker in client.workers()] == [1]
+    assert_few(rolled_back)
+
+
+def test_cancelling_a_small_job(rolled_back: Connection) -> None:
+    job_id = enqueue(rolled_back, "/small0")
+    assert call(rolled_back, "cancel_job", job_id) == "pending"
+    assert_few(rolled_back)
+
+
+def test_deleting_a_job_that_has_ended(rolled_back: Connection, scene: Scene) -> None:
+    rolled_back.execute("delete from pgdex.indexing_jobs where id = %s", [scene.old])
+    assert_few(rolled_back)
+
+
+# What workers call
+
+
+def test_fetching_a_token(rolled_back: Connection, scene: Scene) -> None:
+    assert value(rolled_back, "select id from procrastinate_fetch_job_v2(array['pgdex'], %s)", scene.worker.id)
+    assert_few(rolled_back)
+
+
+def test_claiming_a_batch(rolled_back: Connection, scene: Scene) -> None:
+    token = scene.token
+    assert call(rolled_back, "claim_batch", token.job_id, token.seq, token.id, token.worker_id)
+    assert_few(rolled_back)
+
+
+def test_reporting_a_batch_with_an_event(rolled_back: Connection, scene: Scene) -> None:
+    rolled_back.execute("update pgdex.indexing_jobs set last_event_at = null where id = %s", [scene.large])
+    rolled_back.execute(
+        "update pgdex.indexing_jobs set last_event_at = now() - interval '1 minute' where id = %s", [scene.large]
+    )
+    assert call(rolled_back, "report_batch", *scene.claim.key, "embedding", 0, 1, 1) is True
+    assert_few(rolled_back)
+
+
+def test_completing_a_batch(rolled_back: Connection, scene: Scene) -> None:
+    call(rolled_back, "complete_batch", *scene.claim.key, 0, 0, 1, 0, "{}")
+    assert_few(rolled_back)
+
+
+def test_releasing_a_batch(rolled_back: Connection, scene: Scene) -> None:
+    assert call(rolled_back, "release_batch", *scene.claim.key) is True
+    assert_few(rolled_back)
+
+
+def test_a_tick_that_finds_nothing_to_do(rolled_back: Connection, scene: Scene) -> None:
+    rolled_back.execute("update procrastinate_workers set last_heartbeat = clock_timestamp()")
+    assert call(rolled_back, "tick", scene.worker.id) is True
+    assert call(rolled_back, "admit_jobs") == 0
+    assert rolled_back.execute("select * from pgdex.claim_probe()").fetchall() == []
+    assert_few(rolled_back)
+
+
+def test_reclaiming_one_batch_of_a_large_job(rolled_back: Connection) -> None:
+    rolled_back.execute("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
+    assert call(rolled_back, "reclaim_batches") == 2
+    # Rare: the waiting tokens and batches may be looked through, the history must not.
+    for table, (whole, indexed) in rows_read(rolled_back).items():
+        assert whole <= (BATCHES + 100 if table == "procrastinate_jobs" else 10)
+        assert indexed <= (3 * BATCHES if table == "job_batches" else FEW), table
+
+
+def test_healing_looks_at_the_open_batches_of_running_jobs_only(rolled_back: Connection) -> None:
+    assert call(rolled_back, "heal_batches") == 0
+    for table, (whole, indexed) in rows_read(rolled_back).items():
+        assert whole <= (BATCHES + 100 if table == "procrastinate_jobs" else 10), f"{table} was scanned: {whole} rows"
+        open_ones = BATCHES + 100 if table in ("job_batches", "procrastinate_jobs") else FEW
+        assert indexed <= open_ones, f"{indexed} rows of {table} were read"

@@ -1,0 +1,133 @@
+"""The documents keep up with the code: names, defaults, codes and links in them are checked against the real ones."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from jobs.cli.exit_codes import ExitCode
+from jobs.cli.root import SECTIONS
+from jobs.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+VARIABLES = {f"PGDEX_{name.upper()}" for name in Settings.model_fields}
+# In the compose file these two are not the user's choice.
+FIXED_IN_CONTAINERS = {"PGDEX_DATABASE_URL", "PGDEX_HOME"}
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text("utf-8")
+
+
+def commands_in(page: Path, program: str) -> set[str]:
+    """The word after `program` wherever the page has it as code: in a block at the start of a line, or inline."""
+    content = page.read_text("utf-8")
+    blocks = "".join(re.findall(r"```.*?```", content, flags=re.DOTALL))
+    of_blocks = re.findall(rf"^(?:\$ )?{program} ([a-z-]+)", blocks, flags=re.MULTILINE)
+    return {*of_blocks, *re.findall(rf"`{program} ([a-z-]+)[^`\n]*`", content)}
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
+    content = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", content):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), flags=re.MULTILINE)
+            assert anchor in {slug(heading) for heading in headings}, f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("variable", sorted(VARIABLES))
+def test_every_setting_is_explained(variable: str) -> None:
+    assert re.search(rf"^# {variable}=", text(".env.example"), flags=re.MULTILINE)
+    assert f"| `{variable}` |" in text("docs/configuration.md")
+
+
+@pytest.mark.parametrize("variable", sorted(VARIABLES - FIXED_IN_CONTAINERS))
+def test_every_setting_reaches_the_workers_in_containers(variable: str) -> None:
+    assert f"{variable}: ${{{variable}:-" in text("docker-compose.yml")
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_the_defaults_in_the_example_are_the_real_ones(name: str) -> None:
+    default = Settings.model_fields[name].default
+    written = re.search(rf"^# PGDEX_{name.upper()}=(.*)$", text(".env.example"), flags=re.MULTILINE)
+    assert written is not None
+    if name in ("database_url", "max_concurrent_jobs") or default is PydanticUndefined:
+        return  # an example instead of a default; a default of the database (3); one that depends on the user
+    assert written[1] == ("" if default is None else f"{default:g}" if isinstance(default, float) else str(default))
+
+
+def test_no_variable_is_written_about_that_does_not_exist() -> None:
+    ours = VARIABLES | {"PGDEX_REPOSITORIES", "PGDEX_WORKER_USER", "PGDEX_TEST_DATABASE_URL"}
+    for page in [*PAGES, ROOT / ".env.example", ROOT / "docker-compose.yml"]:
+        mentioned = set(re.findall(r"\bPGDEX_[A-Z][A-Z_]*[A-Z]\b", page.read_text("utf-8")))
+        assert mentioned <= ours, page.name
+
+
+def test_the_table_of_exit_codes_is_the_code_s_own() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+?) \|$", text("README.md"), flags=re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == {code.value: code.meaning for code in ExitCode}
+
+
+def test_every_command_in_the_documents_exists() -> None:
+    commands = {name for section in SECTIONS.values() for name in section}
+    for page in PAGES:
+        assert commands_in(page, "pgdex") <= commands, page.name
+
+
+def test_every_make_target_in_the_documents_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), flags=re.MULTILINE))
+    for page in PAGES:
+        assert commands_in(page, "make") <= targets, page.name
+
+
+def test_the_table_of_sqlstates_is_complete() -> None:
+    files = "".join(file.read_text("utf-8") for file in (ROOT / "sql").rglob("*.sql"))
+    raised = set(re.findall(r"errcode = '(PX\d+)'", files))
+    assert set(re.findall(r"^\| `(PX\d+)` \|", text("docs/sql.md"), flags=re.MULTILINE)) == raised
+
+
+@pytest.mark.parametrize("package", ["jobs", "indexer"])
+def test_the_map_of_modules_names_every_module(package: str) -> None:
+    page = text("docs/architecture.md")
+    for entry in (ROOT / package).iterdir():
+        if entry.suffix == ".py" and entry.stem != "__init__":
+            assert f"`{entry.name}`" in page, entry.name
+        elif (entry / "__init__.py").exists():
+            assert f"`{entry.name}/`" in page, entry.name
+
+
+def imported_by(file: Path) -> set[str]:
+    """The modules that a file imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+    return {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module} | {
+        name.name for node in nodes if isinstance(node, ast.Import) for name in node.names
+    }
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [("indexer", ("jobs", "migrations")), ("migrations", ("jobs", "indexer"))],
+)
+def test_libraries_know_nothing_of_what_uses_them(package: str, forbidden: tuple[str, ...]) -> None:
+    for file in (ROOT / package).rglob("*.py"):
+        for module in imported_by(file):
+            assert module.split(".")[0] not in forbidden, f"{file.name} imports {module}"
+
+
+def test_only_doors_import_the_command_line() -> None:
+    for file in (ROOT / "jobs").glob("*.py"):
+        assert not any(module.split(".")[:2] == ["jobs", "cli"] for module in imported_by(file)), file.name
