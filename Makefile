@@ -21,7 +21,7 @@ install: $(VENV)/.installed  ## Install pgdex into VENV (.venv)
 develop: $(VENV)/.developed  ## Install pgdex with what its tests and checks need
 
 test: $(VENV)/.developed  ## Run all tests but those that need a container engine (ARGS="..." goes to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 check: $(VENV)/.developed  ## Linter, formatter and type checker
 	$(BIN)/ruff check .

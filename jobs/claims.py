@@ -164,25 +164,36 @@ def _put_back(claim: Claim) -> None:
 def _block(claim: Claim, error: EmbedderUnavailable) -> None:
     logger.warning("waiting for the embedding service", extra=_about(claim, "job_blocked", reason=str(error)))
     with claim.pool.connection() as connection, connection.transaction():
-        connection.execute(
-            "select pgdex.block_job(%s, %s, %s)",
-            [claim.job_id, str(error), error.retry_after_seconds or 1.0],
-        )
-        connection.execute("select pgdex.release_batch(%s, %s, %s)", [claim.job_id, claim.seq, claim.attempt])
+        # The batch first: a worker that lost it to a peer has no say about the job any more.
+        ours = connection.execute(
+            "select pgdex.release_batch(%s, %s, %s)", [claim.job_id, claim.seq, claim.attempt]
+        ).fetchone()
+        if ours and ours[0]:
+            connection.execute(
+                "select pgdex.block_job(%s, %s, %s)",
+                [claim.job_id, storable(str(error)), error.retry_after_seconds or 1.0],
+            )
 
 
 def _fail(claim: Claim, message: str, error: BaseException, *, name: str | None = None) -> None:
     logger.error(message, exc_info=error, extra=_about(claim, "job_failed", error_type=name or type(error).__name__))
     with claim.pool.connection() as connection:
         connection.execute(
-            "select pgdex.fail_job(%s, %s, %s, %s)",
+            "select pgdex.fail_batch(%s, %s, %s, %s, %s, %s)",
             [
                 claim.job_id,
-                message,
+                claim.seq,
+                claim.attempt,
+                storable(message),
                 name or type(error).__name__,
-                "".join(traceback.format_exception(error)),
+                storable("".join(traceback.format_exception(error))),
             ],
         )
+
+
+def storable(text: str) -> str:
+    """Text that PostgreSQL takes: errors quote file names and contents, and those may hold anything."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _about(claim: Claim, action: str, **more: object) -> dict[str, dict[str, object]]:

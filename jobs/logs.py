@@ -23,7 +23,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return json.dumps(line, default=str)  # ASCII only: a file name may hold what no encoding takes
 
 
 def fields(**values: Any) -> dict[str, dict[str, Any]]:
