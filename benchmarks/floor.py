@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import psycopg
-from indexer.lexemes import tsvector_binary, words
 
 from indexer.chunking import chunk_file
 from indexer.embedding import Embedder, open_embedder
 from indexer.languages import language_of
+from indexer.lexemes import tsvector_binary, words
 from indexer.sources import SourceText, read_source, walk
 from indexer.storage import IndexedFile, write_files
 from jobs.index import embedding_text
@@ -86,7 +86,7 @@ def _index(paths: list[str]) -> None:
         language = language_of(path, source.text[:200].partition("\n")[0])
         chunks = chunk_file(source.text, language)
         path_words = words(path)
-        lexemes = [tsvector_binary(words(c.symbol or ""), path_words, words(c.content)) for c in chunks]
+        lexemes = [tsvector_binary(words(" ".join(c.symbols)), path_words, words(c.content)) for c in chunks]
         files.append((path, language.name, source, chunks, lexemes))
     texts = [embedding_text(path, chunk) for path, _, _, chunks, _ in files for chunk in chunks]
     vectors = Bench.embedder.embed(texts) if texts else np.empty((0, Bench.embedder.dimension), dtype=np.float32)

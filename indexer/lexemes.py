@@ -117,7 +117,6 @@ _LONGEST_LEXEME_BYTES = (1 << 11) - 2
 _LARGEST_VECTOR_BYTES = (1 << 20) - 1
 _COUNT = Struct(">i")
 _POSITIONS = [Struct(f">{count + 1}H") for count in range(_MOST_POSITIONS + 1)]
-_ONCE = _POSITIONS[1]
 
 
 class _Texts(dict[str, bytes]):
@@ -134,7 +133,16 @@ class _Texts(dict[str, bytes]):
         return encoded
 
 
+class _Once(dict[int, bytes]):
+    """A single position with its weight as PostgreSQL reads it; there are at most 65,536."""
+
+    def __missing__(self, place: int) -> bytes:
+        packed = self[place] = _POSITIONS[1].pack(1, place)
+        return packed
+
+
 _TEXTS = _Texts()
+_ONCE = _Once()
 
 
 def tsvector_binary(symbol_words: Sequence[str], path_words: Sequence[str], content_words: Sequence[str]) -> bytes:
@@ -185,7 +193,7 @@ def _encode(places: dict[str, int | list[int]]) -> bytes:
             add(text)
             known = places[word]
             if isinstance(known, int):
-                add(_ONCE.pack(1, known))
+                add(_ONCE[known])
             else:
                 add(_POSITIONS[len(known)].pack(len(known), *known))
     fields[0] = _COUNT.pack(len(fields) // 2)

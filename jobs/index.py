@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
-from indexer.lexemes import tsvector_binary, words
 
+from indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
 from indexer.embedding import Embedder
-from indexer.languages import language_of
-from indexer.sources import Skipped, SkipReason, SourceText, Unchanged, read_source
+from indexer.languages import Language, language_of
+from indexer.lexemes import tsvector_binary, words
+from indexer.sources import Skipped, SourceText, Unchanged, read_source
 from indexer.storage import (
     IndexedFile,
     SkippedFile,
@@ -168,24 +168,16 @@ def _read_and_cut(claim: Claim, watch: Stopwatch, reporter: Reporter) -> BatchCo
 def _cut(path: str, source: SourceText, claim: Claim, content: BatchContent) -> None:
     language = language_of(path, source.text[:200].partition("\n")[0])
     try:
-        chunks = chunk_file(source.text, language, aborted=claim.aborted)
+        try:
+            chunks = chunk_file(source.text, language, aborted=claim.aborted)
+        except ParseTimeout:
+            # By lines it can still be found; a grammar that loops on rubbish is no reason to lose the file.
+            chunks = chunk_file(source.text, Language(language.name, None), aborted=claim.aborted)
     except ChunkingAborted:
         claim.stop_if_aborted()
         raise
-    except ParseTimeout as error:
-        content.skipped.append(
-            SkippedFile(
-                path=path,
-                size=source.size,
-                mtime_ns=source.mtime_ns,
-                content_hash=source.content_hash,
-                reason=SkipReason.PARSE_TIMEOUT.value,
-                detail=str(error),
-            )
-        )
-        return
     path_words = words(path)
-    lexemes = [tsvector_binary(words(chunk.symbol or ""), path_words, words(chunk.content)) for chunk in chunks]
+    lexemes = [tsvector_binary(words(" ".join(chunk.symbols)), path_words, words(chunk.content)) for chunk in chunks]
     content.cut.append(CutFile(path, language.name, source, chunks, lexemes))
 
 

@@ -1,7 +1,7 @@
 """Parsing with tree-sitter: one parser per thread and grammar, a time limit, and an abort.
 
-tree-sitter 0.26 holds the GIL while it parses (two threads took 2.5 s for what one did in 1.1 s),
-so more parsing needs more processes. Its progress callback runs every hundred steps (some 10 µs),
+tree-sitter 0.26 holds the GIL while it parses (two threads with the work of one each took 2.5 s, one
+alone 1.1 s), so more parsing needs more processes. Its progress callback runs every hundred steps (some 10 µs),
 though, and there the interpreter lets other threads run: a heartbeat in another thread is not
 starved by a slow parse.
 """

@@ -22,7 +22,6 @@ class SkipReason(StrEnum):
     IO_ERROR = "io_error"
     NAME_NOT_UTF8 = "name_not_utf8"
     NAME_TOO_LONG = "name_too_long"
-    PARSE_TIMEOUT = "parse_timeout"
 
     @property
     def explanation(self) -> str:
@@ -47,7 +46,6 @@ _EXPLANATIONS = {
     SkipReason.IO_ERROR: "The file could not be read; the detail tells what happened.",
     SkipReason.NAME_NOT_UTF8: "The path is not valid UTF-8, so the database cannot hold it; it is shown escaped.",
     SkipReason.NAME_TOO_LONG: "The path is longer than the index allows; it is shown shortened.",
-    SkipReason.PARSE_TIMEOUT: "Parsing the file took longer than the time limit.",
 }
 
 

@@ -8,9 +8,10 @@ as $$
         when job.status <> 'running' or job.scanned_at is null then null
         when job.files_done >= job.files_to_index then 0
         else (
-            select ceil(least((job.bytes_total - job.bytes_done) / r.bytes_per_second, 30 * 86400))::integer
+            select ceil((job.bytes_total - job.bytes_done) / r.bytes_per_second)::integer
             from pgdex.job_rate(job) as r
-            where r.bytes_per_second > 0
+            -- A rate that would take months is silence, not a rate.
+            where r.bytes_per_second > (job.bytes_total - job.bytes_done) / (30 * 86400.0)
         )
     end
 $$;

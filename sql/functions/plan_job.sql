@@ -62,7 +62,7 @@ begin
         is distinct from (excluded.size, excluded.mtime_ns, excluded.skip_reason, excluded.skip_detail);
 
     create temporary table planned_files on commit drop as
-    select path, size, ((n - 1) / p_batch_files)::integer as by_count, ((total - size) / p_batch_bytes)::integer as by_bytes
+    select path, size, ((n - 1) / p_batch_files)::integer as by_count, div(total - size, p_batch_bytes)::integer as by_bytes
     from (
         select w.path, w.size, row_number() over by_path as n, sum(w.size) over (by_path rows unbounded preceding) as total
         from pg_temp.found_files w

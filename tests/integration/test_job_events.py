@@ -11,12 +11,12 @@ from tests.job_checks import FINAL, ILLEGAL_CHANGE, STATUSES, events_of, job_in,
 from tests.sql_worker import SqlWorker, enqueue, tree
 
 
-@pytest.mark.parametrize("change", ["update pgdex.job_events set event_type = 'x'", "delete from pgdex.job_events"])
 @pytest.mark.parametrize("status", ["running", "completed"])
-def test_history_cannot_be_rewritten(connection: Connection, change: str, status: str) -> None:
+def test_history_cannot_be_rewritten(connection: Connection, status: str) -> None:
     job_in(connection, status)
-    with refused(ILLEGAL_CHANGE, saying="history"):
-        connection.execute(change)
+    for change in ("update pgdex.job_events set event_type = 'x'", "delete from pgdex.job_events"):
+        with refused(ILLEGAL_CHANGE, saying="history"):
+            connection.execute(change)
 
 
 def test_an_event_goes_out_when_its_transaction_commits(connection: Connection, database_url: str) -> None:

@@ -181,9 +181,8 @@ def test_a_failed_and_a_cancelled_job_say_how_they_ended(connection: Connection)
     assert message(connection, job_id) == "Cancelled after 2 of 6 files; what was indexed stays searchable"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
+def test_durations_read_well(connection: Connection) -> None:
+    for seconds, text in (
         (-1, "0.0 s"),
         (0.44, "0.4 s"),
         (9.9, "9.9 s"),
@@ -193,10 +192,8 @@ def test_a_failed_and_a_cancelled_job_say_how_they_ended(connection: Connection)
         (200, "3 min 20 s"),
         (3599.9, "59 min 59 s"),
         (7500, "2 h 5 min"),
-    ],
-)
-def test_durations_read_well(connection: Connection, seconds: float, text: str) -> None:
-    assert value(connection, "select pgdex.duration_text(%s::float8)", seconds) == text
+    ):
+        assert value(connection, "select pgdex.duration_text(%s::float8)", seconds) == text
 
 
 # Rate and the time that is left
