@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from indexer.embedding import EmbedderError
 from jobs.database import Connection, connect
 from jobs.embedders import embedder_for
 from jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
@@ -310,6 +309,3 @@ def _translated(error: psycopg.Error) -> Exception:
     if kind is None:
         return error
     return kind(". ".join(filter(None, (error.diag.message_primary, error.diag.message_hint))))
-
-
-__all__ = ["Client", "EmbedderError", "checked_root", "parsed_id"]

@@ -3,7 +3,7 @@
 from procrastinate import JobContext
 
 from jobs.app import QUEUE, app
-from jobs.claims import Claim, run_claimed
+from jobs.claims import run_claimed
 from jobs.finish import finish_job
 from jobs.index import index_files
 from jobs.scan import scan_repository
@@ -25,6 +25,3 @@ def index_batch(context: JobContext, *, job_id: str, seq: int) -> None:
 def finish(context: JobContext, *, job_id: str, seq: int) -> None:
     """Remove what is gone, build indexes, write the summary."""
     run_claimed(context, job_id=job_id, seq=seq, work=finish_job)
-
-
-__all__ = ["Claim", "finish", "index_batch", "scan"]
