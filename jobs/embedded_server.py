@@ -38,12 +38,13 @@ max_connections = 300
 # One machine, no replicas: a table's load and its indexes need no second copy in the log.
 wal_level = minimal
 max_wal_senders = 0
-max_wal_size = 4GB
+max_wal_size = 1GB
 checkpoint_timeout = 15min
 # Queries are short or scan one partition: compiling them costs more than it gains.
 jit = off
 random_page_cost = 1.1
 """
+LEAST_FREE_BYTES = 40_000_000  # two files of its log: with less the server does not come up
 OTHERS_MAY_ENTER = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
 
 
@@ -58,11 +59,17 @@ def start_server(home: Path) -> str:
         with _one_at_a_time(home):
             if _is_root():
                 _require_open_path(home)
+                _make_user()
                 utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] = _server_for_its_user(home)
             return _start(data)
     except DatabaseUnavailable:
         raise
     except Exception as error:
+        if shutil.disk_usage(home).free < LEAST_FREE_BYTES:
+            raise DatabaseUnavailable(
+                f"the embedded PostgreSQL under {home} can't start, because the disk is full. Make room; what was "
+                "indexed is still there, and jobs go on by themselves"
+            ) from error
         raise DatabaseUnavailable(
             f"the embedded PostgreSQL under {home} does not start: {error}. Its log is {data / 'log'}; "
             "PGDEX_HOME chooses another folder, PGDEX_DATABASE_URL another server"
@@ -114,6 +121,13 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
 
 def _is_root() -> bool:
     return sys.platform != "win32" and os.geteuid() == 0
+
+
+def _make_user() -> None:
+    """The OS user that the server runs as; one process of the machine at a time, whatever its home: of two that find
+    no user, the second would go on with the number of an account that is half made."""
+    with FileLock("/var/run/pgdex-user.lock"):
+        utils.ensure_user_exists("pgserver")
 
 
 def _require_open_path(home: Path) -> None:

@@ -1,0 +1,33 @@
+"""Which folders may be indexed: asked by every door before a job is made, and again by the worker that does it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.errors import InvalidRequest
+
+
+def checked_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -> Path:
+    """The absolute folder of `repo_path`, without symbolic links and '..'.
+
+    With `allowed_roots` it must be one of them or lie below one. Raises InvalidRequest with what is wrong with it.
+    """
+    path = Path(repo_path).expanduser()
+    if not path.is_absolute():
+        raise InvalidRequest(f"the repository's path must be absolute, got {str(repo_path)!r}")
+    try:
+        resolved = path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):  # missing; a loop of links; a NUL
+        raise InvalidRequest(f"there is no folder {path}") from None
+    # First of all: what lies outside is not described, not even as "not a folder".
+    if allowed_roots and not any(resolved.is_relative_to(root.resolve()) for root in allowed_roots):
+        allowed = ", ".join(str(root) for root in allowed_roots)
+        leads = "" if resolved == path else f" leads to {resolved}, which"
+        raise InvalidRequest(
+            f"{path}{leads} lies outside of the folders that may be indexed ({allowed}): PGDEX_ALLOWED_ROOTS"
+        )
+    if not resolved.is_dir():
+        raise InvalidRequest(f"{path} is not a folder")
+    if not os.access(resolved, os.R_OK | os.X_OK):
+        raise InvalidRequest(f"the folder {path} can't be read by this user")
+    return resolved
