@@ -29,7 +29,11 @@ begin
         ))
         for no key update skip locked
     loop
-        update indexing_jobs set admitted_at = clock_timestamp() where id = v_job.id;
+        begin
+            update indexing_jobs set admitted_at = clock_timestamp() where id = v_job.id;
+        exception when sqlstate 'PX002' then
+            exit;  -- guard_job found less room: the limit was lowered a moment ago
+        end;
         perform pgdex.queue_batches(v_job.id, array[0]);
         v_admitted := v_admitted + 1;
     end loop;

@@ -5,13 +5,17 @@
 --   * pending -> running | cancelled; running -> completed | failed | cancelled | blocked;
 --     blocked -> running | failed | cancelled; nothing leaves completed, failed, cancelled;
 --   * a final row never changes again, and a live row is never deleted;
---   * counters and the progress floor never go back, the identity of a job never changes;
+--   * no more than max_concurrent_jobs are let in, only those start, and none loses its place once it has started;
+--   * counters and the progress floor never go back, batches_left never goes up once the work is planned, the identity
+--     of a job never changes;
 --   * started_at, completed_at, cancelled_at and blocked_since are filled here, by the database's clock.
 -- Errors: PX002 (illegal change of a job).
 create or replace function pgdex.guard_job() returns trigger
 language plpgsql
 set search_path = pgdex, pg_temp
 as $$
+declare
+    v_limit integer;
 begin
     if tg_op = 'DELETE' then
         if old.status in ('pending', 'running', 'blocked') then
@@ -25,7 +29,13 @@ begin
         if new.status <> 'pending' then
             raise exception 'a new job must be pending, got %', new.status using errcode = 'PX002';
         end if;
-        if new.files_scanned + new.files_indexed + new.chunks_created > 0 or new.summary is not null then
+        if new.admitted_at is not null then
+            raise exception 'a new job cannot be admitted yet: its turn comes by itself' using errcode = 'PX002';
+        end if;
+        if (new.files_scanned, new.files_to_index, new.files_done, new.files_indexed, new.files_skipped,
+            new.files_unchanged, new.files_deleted, new.chunks_created, new.bytes_done, new.batches_left,
+            new.progress_floor) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+            or new.scanned_at is not null or new.summary is not null then
             raise exception 'a new job must have nothing counted yet' using errcode = 'PX002';
         end if;
         new.created_at := clock_timestamp();
@@ -47,11 +57,38 @@ begin
         raise exception 'the id, repository, project, path and creation time of job % cannot change', old.id
             using errcode = 'PX002';
     end if;
+    if new.admitted_at is distinct from old.admitted_at then
+        if old.admitted_at is not null and old.status <> 'pending' then
+            raise exception 'job % has started: when it was admitted cannot change', old.id using errcode = 'PX002';
+        end if;
+        if old.admitted_at is null then
+            -- The lock that admit_jobs holds: without it two who count at the same time would both find room.
+            perform pg_advisory_xact_lock(hashtext('pgdex.admit_jobs'));
+            v_limit := pgdex.setting('max_concurrent_jobs', '3')::integer;
+            if v_limit <= (
+                select count(*) from indexing_jobs
+                where status in ('pending', 'running', 'blocked') and admitted_at is not null
+            ) then
+                raise exception 'job % cannot be admitted: no more than max_concurrent_jobs (%) run at once',
+                    old.id, v_limit using errcode = 'PX002';
+            end if;
+        end if;
+    end if;
+    if old.status = 'pending' and new.status = 'running' and new.admitted_at is null then
+        raise exception 'job % cannot start: its turn to be admitted has not come', old.id using errcode = 'PX002';
+    end if;
     if new.files_scanned < old.files_scanned or new.files_indexed < old.files_indexed
         or new.files_skipped < old.files_skipped or new.files_unchanged < old.files_unchanged
+        or new.files_deleted < old.files_deleted or new.files_to_index < old.files_to_index
         or new.files_done < old.files_done or new.chunks_created < old.chunks_created
         or new.bytes_done < old.bytes_done or new.progress_floor < old.progress_floor then
         raise exception 'progress of job % cannot go back', old.id using errcode = 'PX002';
+    end if;
+    if new.batches_left < 0 or old.scanned_at is not null and (
+        new.batches_left > old.batches_left or new.scanned_at is null
+    ) then
+        raise exception 'the work of job % is planned: its batches_left can go down to 0 and not up, got %',
+            old.id, new.batches_left using errcode = 'PX002';
     end if;
 
     if new.status <> old.status then

@@ -1,10 +1,13 @@
 """What the database promises of a job, whoever writes to it: the transitions, the constraints, the figures."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
-from jobs.database import Connection
+from jobs.database import Connection, connect
+from tests.databases import settings_for
 from tests.job_checks import (
     FINAL,
     ILLEGAL_CHANGE,
@@ -15,9 +18,11 @@ from tests.job_checks import (
     job_in,
     refused,
     set_status,
+    status_of,
     value,
 )
 from tests.sql_worker import Found, SqlWorker, enqueue, tree
+from tests.waiting import wait_for
 
 LEGAL = {
     ("pending", "running"),
@@ -215,3 +220,133 @@ def test_a_second_live_job_of_a_repository_is_impossible_even_by_insert(connecti
             " select repository_id, project_id, repo_path from pgdex.indexing_jobs where id = %s",
             [job_id],
         )
+
+
+# Admission by hand
+
+WAITING_FOR_ADMISSION = """
+    select count(*) from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())
+"""
+
+
+def test_a_new_job_cannot_bring_its_own_admission(connection: Connection) -> None:
+    job_id = job_in(connection, "cancelled")
+    for column, content in (("admitted_at", "now()"), ("files_to_index", "7"), ("batches_left", "-1")):
+        with refused(ILLEGAL_CHANGE, saying="a new job"):
+            connection.execute(
+                f"insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, {column})"
+                f" select repository_id, project_id, repo_path, {content} from pgdex.indexing_jobs where id = %s",
+                [job_id],
+            )
+
+
+def test_nobody_is_admitted_by_hand_beyond_the_limit(connection: Connection) -> None:
+    jobs = [enqueue(connection, f"/repo{number}") for number in range(4)]
+    admit = "update pgdex.indexing_jobs set admitted_at = now() where id = %s"
+    with refused(ILLEGAL_CHANGE, saying="no more than max_concurrent_jobs (3) run at once"):
+        connection.execute(admit, [jobs[3]])
+    connection.execute("update pgdex.indexing_jobs set admitted_at = null where id = %s", [jobs[0]])
+    connection.execute(admit, [jobs[3]])
+    with refused(ILLEGAL_CHANGE, saying="max_concurrent_jobs (3)"):
+        connection.execute(admit, [jobs[0]])
+
+
+def test_two_who_admit_by_hand_at_the_same_time_do_not_pass_the_limit(
+    connection: Connection, database_url: str
+) -> None:
+    connection.execute("select pgdex.set_setting('max_concurrent_jobs', '2')")
+    for number in range(3):
+        enqueue(connection, f"/repo{number}")
+    connection.execute("update pgdex.indexing_jobs set admitted_at = null where repo_path = '/repo1'")
+    admit = "update pgdex.indexing_jobs set admitted_at = now() where repo_path = %s"
+
+    def admit_elsewhere() -> str | None:
+        with connect(settings_for(database_url)) as other:
+            try:
+                other.execute(admit, ["/repo2"])
+            except psycopg.Error as error:
+                return error.sqlstate
+        return None
+
+    with ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            connection.execute(admit, ["/repo1"])
+            second = pool.submit(admit_elsewhere)
+            wait_for(lambda: value(connection, WAITING_FOR_ADMISSION), what="the other session")
+        assert second.result() == ILLEGAL_CHANGE
+    assert value(connection, "select count(*) from pgdex.indexing_jobs where admitted_at is not null") == 2
+
+
+def test_a_job_that_was_not_admitted_cannot_start(connection: Connection) -> None:
+    jobs = [enqueue(connection, f"/repo{number}") for number in range(4)]
+    with refused(ILLEGAL_CHANGE, saying="its turn to be admitted has not come"):
+        set_status(connection, jobs[3], "running")
+    set_status(connection, jobs[0], "running")
+
+
+@pytest.mark.parametrize("status", ["running", "blocked"])
+def test_a_job_that_has_started_keeps_its_place(connection: Connection, status: str) -> None:
+    job_id = job_in(connection, status)
+    for moment in ("null", "now() - interval '1 day'"):
+        with refused(ILLEGAL_CHANGE, saying="when it was admitted cannot change"):
+            connection.execute(f"update pgdex.indexing_jobs set admitted_at = {moment} where id = %s", [job_id])
+
+
+def test_a_limit_that_is_lowered_at_that_moment_lets_nobody_in_and_fails_nobody(connection: Connection) -> None:
+    """admit_jobs has read the limit, and guard_job reads a lower one: the caller is not the one to be told."""
+    connection.execute(
+        "create or replace function pgdex.setting(p_name text, p_default text) returns text language plpgsql volatile"
+        " set search_path = pgdex, pg_temp as $$"
+        " begin return case when pg_trigger_depth() > 0 then '1' else '3' end; end $$"
+    )
+    for number in range(3):
+        enqueue(connection, f"/repo{number}")
+    assert value(connection, "select count(*) from pgdex.indexing_jobs where admitted_at is not null") == 1
+    connection.execute("update pgdex.indexing_jobs set admitted_at = null")
+    assert value(connection, "select pgdex.admit_jobs()") == 1
+
+
+# What else may not go back
+
+
+def test_what_a_job_has_to_do_does_not_shrink(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(6))
+    with refused(ILLEGAL_CHANGE, saying="cannot go back"):
+        connection.execute("update pgdex.indexing_jobs set files_to_index = files_to_index - 1 where id = %s", [job_id])
+    connection.execute("update pgdex.indexing_jobs set files_deleted = 2 where id = %s", [job_id])
+    with refused(ILLEGAL_CHANGE, saying="cannot go back"):
+        connection.execute("update pgdex.indexing_jobs set files_deleted = 1 where id = %s", [job_id])
+
+
+@pytest.mark.parametrize("change", ["batches_left = 4", "batches_left = -1", "scanned_at = null, batches_left = 9"])
+def test_the_batches_of_a_planned_job_only_get_fewer(connection: Connection, change: str) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    with refused(ILLEGAL_CHANGE, saying="batches_left"):
+        connection.execute("update pgdex.indexing_jobs set batches_left = -1 where id = %s", [job_id])
+    worker.work(tree(6))
+    assert value(connection, "select batches_left from pgdex.indexing_jobs") == 3
+    with refused(ILLEGAL_CHANGE, saying="batches_left can go down to 0 and not up"):
+        connection.execute(f"update pgdex.indexing_jobs set {change} where id = %s", [job_id])
+    worker.work_all(tree(6))
+    assert status_of(connection, job_id) == "completed"
+
+
+@pytest.mark.parametrize("table", ["indexing_jobs", "job_batches", "job_events"])
+@pytest.mark.parametrize("more", ["", " cascade"])
+def test_truncate_is_refused(connection: Connection, table: str, more: str) -> None:
+    job_in(connection, "completed")
+    with refused(ILLEGAL_CHANGE, saying="cannot be emptied with TRUNCATE"):
+        connection.execute(f"truncate pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events{more}")
+    with refused(ILLEGAL_CHANGE if table != "indexing_jobs" or more else "0A000"):
+        connection.execute(f"truncate pgdex.{table}{more}")
+    assert value(connection, f"select count(*) from pgdex.{table}") > 0
+
+
+def test_truncate_of_what_jobs_belong_to_is_refused_too(connection: Connection) -> None:
+    job_in(connection, "running")
+    with refused(ILLEGAL_CHANGE, saying="cannot be emptied with TRUNCATE"):
+        connection.execute("truncate pgdex.projects cascade")
