@@ -22,6 +22,13 @@ class InvalidRequest(PgdexError):
     exit_code = 2
 
 
+class NotEnoughRoom(PgdexError):
+    """The disk that holds the embedded database can't take the index."""
+
+    code = "NOT_ENOUGH_DISK_SPACE"
+    exit_code = 2
+
+
 class JobNotFound(PgdexError):
     """There is no such job (in this project)."""
 
@@ -41,6 +48,13 @@ class ModelChanged(PgdexError):
 
     code = "MODEL_CHANGED"
     exit_code = 2
+
+
+class NotAllowed(PgdexError):
+    """The login may not do that; the message names the role that it needs."""
+
+    code = "NOT_ALLOWED"
+    exit_code = 3
 
 
 class SchemaBehind(PgdexError):

@@ -14,6 +14,7 @@ import psycopg
 from jobs.client import Client
 from jobs.errors import PgdexError
 from jobs.logs import fields
+from jobs.roles import WORKER, abilities, require
 from jobs.settings import Settings
 from jobs.supervisor import STOP_SECONDS, Supervisor
 
@@ -31,13 +32,14 @@ def supervise(settings: Settings, *, processes: int, exit_when_idle: float | Non
     """Run workers on this machine until SIGTERM or SIGINT, or until there was no live job for `exit_when_idle` s.
 
     With `only_one`, returns where another supervisor started like that runs on this machine and goes on running.
-    Raises DatabaseUnavailable, SchemaBehind.
+    Raises DatabaseUnavailable, SchemaBehind, NotAllowed.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(processes=processes, folder=settings.home)
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
     with Client.open(settings) as client:
+        require(client.connection, WORKER)  # its processes would only say so again and again
         if only_one and not _take_turn(client, stopped=lambda: supervisor.was_stopped):
             return
         _yield_to_people()
@@ -54,8 +56,8 @@ def supervise(settings: Settings, *, processes: int, exit_when_idle: float | Non
 
 def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> bool:
     """Start workers in the background where none is alive; true where it did. They outlive this process and end
-    by themselves when there was nothing to do for `idle_seconds`."""
-    if any(worker.alive for worker in client.workers()):
+    by themselves when there was nothing to do for `idle_seconds`. None are started under a login that may not work."""
+    if any(worker.alive for worker in client.workers()) or WORKER not in abilities(client.connection).roles:
         return False
     settings = client.settings
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Functions, views and triggers: the files of the folder `sql`, put into the database as a whole."""
+"""Functions, views, triggers and roles: the files of the folder `sql`, put into the database as a whole."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,8 +12,16 @@ from psycopg import errors, sql
 if TYPE_CHECKING:  # every command takes the fingerprint: SQLAlchemy would cost it 0.2 s
     from sqlalchemy import Connection
 
-KINDS = ("functions", "views", "triggers")  # in the order in which they need each other
+KINDS = ("functions", "views", "triggers", "roles")  # in the order in which they need each other
+ROLES = ("pgdex_reader", "pgdex_client", "pgdex_worker")  # each is a member of the one before
 
+# Functions that everybody may call; members of extensions are not ours.
+OPEN_TO_ALL = """
+    select p.oid::regprocedure::text from pg_proc p
+    where p.pronamespace = to_regnamespace('pgdex')
+        and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+        and (p.proacl is null or exists (select from aclexplode(p.proacl) as acl where acl.grantee = 0))
+"""
 # Everything of ours in the schema that is not in a table: procrastinate's functions keep their names apart. `fresh`
 # says that this transaction made or replaced it (its savepoints have higher numbers than the transaction itself).
 OURS = """
@@ -46,9 +54,10 @@ def database_objects() -> Iterator[DatabaseObject]:
     """Every file of the folder `sql`, functions first; within a kind by name, bases before what builds on them."""
     for kind in KINDS:
         folder = files("sql") / kind
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name, reverse=kind == "views"):
-            if file.name.endswith(".sql"):
-                yield DatabaseObject(kind, file.name.removesuffix(".sql"), file.read_text("utf-8"))
+        names = [entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")]
+        names.sort(key=ROLES.index if kind == "roles" else None, reverse=kind == "views")
+        for name in names:
+            yield DatabaseObject(kind, name, (folder / f"{name}.sql").read_text("utf-8"))
 
 
 def fingerprint() -> str:
@@ -71,12 +80,17 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
     """Replace every function, view and trigger, drop those that no file makes any more, in the caller's transaction.
 
     Objects are replaced in place, so that grants on them and views that others built on them stay; where
-    PostgreSQL refuses that (other columns, another return type), the object is dropped first.
+    PostgreSQL refuses that (other columns, another return type), the object is dropped first. Therefore roles get
+    their rights (again) at the end. Nobody else may call a function, unless an administrator grants it.
     """
     connection.execute("set local check_function_bodies = off")  # they call each other, in any order
     wanted: set[tuple[str, str]] = set()
+    roles: list[DatabaseObject] = []
     for item in database_objects():
         wanted.add((item.kind, item.name))
+        if item.kind == "roles":
+            roles.append(item)
+            continue
         statement = item.statement.encode()  # files of this package, not anybody's input
         try:
             with connection.transaction():
@@ -88,14 +102,31 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
         # Not fresh: a function with the arguments of an older version, which stands beside its successor.
         if (f"{kind}s", file) not in wanted or not fresh:
             _drop(connection, kind, name)
+    for (function,) in connection.execute(OPEN_TO_ALL).fetchall():
+        connection.execute(sql.SQL("revoke execute on function {} from public").format(sql.SQL(function)))
+    for role in roles:
+        connection.execute(role.statement.encode())
 
 
 def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:
-    """Drop all of pgdex's views and functions (and with them its triggers), or only the one of that name."""
+    """Drop all of pgdex's views and functions (and with them its triggers), or only the one of that name.
+
+    With all of them goes what pgdex's roles may do in this database; the roles stay, for other databases may use them.
+    """
+    if only is None:
+        _revoke_grants(connection)
     rows = connection.execute(OURS).fetchall()
     for kind, name, file, _ in sorted(rows, reverse=True):  # views and triggers before the functions that they call
         if only in (None, file):
             _drop(connection, kind, name)
+
+
+def _revoke_grants(connection: psycopg.Connection[Any]) -> None:
+    """Afterwards nothing of this database keeps anybody from dropping the roles."""
+    for (role,) in connection.execute("select rolname from pg_roles where rolname = any(%s)", [list(ROLES)]).fetchall():
+        for what in ("all tables in schema", "all sequences in schema", "all routines in schema", "schema"):
+            statement = sql.SQL("revoke all on {} pgdex from {}")
+            connection.execute(statement.format(sql.SQL(what), sql.Identifier(role)))
 
 
 def _drop(connection: psycopg.Connection[Any], kind: str, name: str) -> None:

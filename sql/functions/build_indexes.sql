@@ -1,9 +1,10 @@
 -- Builds what a repository's search needs and does not have yet: the GIN index over lexemes after the first load
 -- (filling it row by row costs more), and HNSW once there are p_exact_chunks vectors of the present model. Below
--- that an exact scan is as fast as anybody needs, and perfect. An index of an older model is dropped.
+-- that an exact scan is as fast as anybody needs, and perfect. An index of an older model is dropped. Runs with its
+-- owner's rights, since a worker owns no table; so pgvector is named by its schema, whatever else the search path holds.
 create or replace function pgdex.build_indexes(p_repository_id bigint, p_exact_chunks bigint) returns void
-language plpgsql
-set search_path = pgdex, public, extensions, pg_temp
+language plpgsql security definer
+set search_path = pgdex, pg_temp
 as $$
 declare
     v_table text := pgdex.ensure_chunk_partition(p_repository_id);
@@ -11,6 +12,9 @@ declare
     v_index record;
     v_wanted text;
     v_vectors bigint;
+    v_pgvector name := (
+        select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector'
+    );
 begin
     select * into v_repository from repositories where id = p_repository_id;
     execute format('create index if not exists %I on pgdex.%I using gin (lexemes)', v_table || '_lexemes', v_table);
@@ -30,8 +34,9 @@ begin
                        v_table, v_repository.model_id, p_exact_chunks + 1) into v_vectors;
         if v_vectors > p_exact_chunks then
             execute format(
-                'create index %I on pgdex.%I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops) where model_id = %s',
-                v_wanted, v_table, v_repository.embedding_dimension, v_repository.model_id
+                'create index %1$I on pgdex.%2$I using hnsw ((embedding::%3$I.halfvec(%4$s)) %3$I.halfvec_cosine_ops)'
+                ' where model_id = %5$s',
+                v_wanted, v_table, v_pgvector, v_repository.embedding_dimension, v_repository.model_id
             );
         end if;
     end if;

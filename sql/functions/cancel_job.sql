@@ -1,8 +1,9 @@
 -- Cancels a pending, running or blocked job and returns its status before: select pgdex.cancel_job('…');
 -- Acknowledged at once; workers stop within a second. What was committed stays searchable and is reused by the
--- next job. Errors: PX001 (no such job), PX002 (it had already ended; the message says how).
+-- next job. Runs with its owner's rights: who may call it needs none on the tables.
+-- Errors: PX001 (no such job), PX002 (it had already ended; the message says how).
 create or replace function pgdex.cancel_job(job_id uuid) returns text
-language plpgsql
+language plpgsql security definer
 set search_path = pgdex, pg_temp
 as $$
 declare

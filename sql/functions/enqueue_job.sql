@@ -7,6 +7,7 @@
 -- id is returned and nothing is written. job_id may be chosen by the caller, who then sees from the answer
 -- whether the job is the new one. embedder null means the model that the repository already has, or else the
 -- default of the worker that scans it.
+-- Runs with its owner's rights: who may call it needs none on the tables.
 -- Errors: PX005 (bad argument), PX004 (another embedding model than the index has, without force).
 create or replace function pgdex.enqueue_job(
     repo_path text,
@@ -16,7 +17,7 @@ create or replace function pgdex.enqueue_job(
     embedder text default null,
     job_id uuid default gen_random_uuid()
 ) returns uuid
-language plpgsql
+language plpgsql security definer
 set search_path = pgdex, pg_temp
 as $$
 #variable_conflict use_column

@@ -226,6 +226,7 @@ DEFINES = {
     "functions": r"^create or replace function pgdex\.(\w+)\(",
     "views": r"^create or replace view pgdex\.(\w+) as",
     "triggers": r"^create or replace trigger (\w+)\s",
+    "roles": r"^ +create role (\w+) nologin;",
 }
 
 
@@ -258,6 +259,7 @@ def test_the_database_has_one_object_for_each_file_and_no_other(connection: Conn
         " union all select 'views', viewname from pg_views where schemaname = 'pgdex'"
         " union all select 'triggers', tgname from pg_trigger where not tgisinternal"
         " and tgname not like 'procrastinate%'"
+        " union all select 'roles', rolname from pg_roles where rolname ~ '^pgdex_[a-z]+$'"
     ).fetchall()
     assert sorted(found) == sorted((item.kind, item.name) for item in ALL_OBJECTS)
 

@@ -44,9 +44,16 @@ def vector_check(connection: "Connection") -> Check:
 
 def schema_check(connection: "Connection", settings: "Settings") -> Check:
     """Whether the schema is the one that this pgdex works with."""
+    from psycopg.errors import InsufficientPrivilege
+
+    from jobs.roles import READER, not_allowed
     from jobs.schema import expected_version, installed_version
 
-    installed, expected = installed_version(connection), expected_version()
+    try:
+        installed, expected = installed_version(connection), expected_version()
+    except InsufficientPrivilege:
+        finding, _, advice = str(not_allowed(connection, READER)).partition(": ")
+        return failed("schema", finding, f"{advice[0].upper()}{advice[1:]}")
     if installed == expected:
         return ok("schema", installed)
     finding = "not there yet" if installed is None else f"{installed}, but this pgdex works with {expected}"

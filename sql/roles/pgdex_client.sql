@@ -1,0 +1,34 @@
+-- The role pgdex_client asks for work: it enqueues and cancels jobs, and is a pgdex_reader.
+--
+--   grant pgdex_client to bob;
+--
+-- Promises: calls enqueue_job and cancel_job, which write with their owner's rights and by the rules of a job's life.
+-- May not write to any table itself, change a setting, or call what workers call. A client may have any folder indexed
+-- that the workers can read, and so read it. Made and skipped like pgdex_reader.
+do $$
+begin
+    if to_regrole('pgdex_client') is null then
+        begin
+            create role pgdex_client nologin;
+        exception
+            when duplicate_object or unique_violation then
+                null;  -- another database of this server was upgraded at the same time
+            when insufficient_privilege then
+                raise notice 'the role pgdex_client was not made: % may not create roles', current_user;
+                return;
+        end;
+    end if;
+    if not coalesce(pg_has_role('pgdex_client', to_regrole('pgdex_reader'), 'member'), true) then
+        begin
+            grant pgdex_reader to pgdex_client;
+        exception
+            when unique_violation then
+                null;
+            when insufficient_privilege then
+                raise notice 'pgdex_client is no pgdex_reader: % may not grant that', current_user;
+        end;
+    end if;
+
+    grant execute on function pgdex.enqueue_job, pgdex.cancel_job to pgdex_client;
+end
+$$;

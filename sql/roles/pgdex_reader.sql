@@ -1,0 +1,35 @@
+-- The role pgdex_reader sees everything and changes nothing.
+--
+--   grant pgdex_reader to alice;
+--
+-- Promises: reads pgdex's tables and views, of all projects, and searches. May not write to any table, and may call no
+-- function that does. Roles belong to the whole server: it is made where no database made it before, and given its
+-- rights in this one. Where the upgrade may not make roles, there is none, and the schema's owner works as ever.
+do $$
+begin
+    if to_regrole('pgdex_reader') is null then
+        begin
+            create role pgdex_reader nologin;
+        exception
+            when duplicate_object or unique_violation then
+                null;  -- another database of this server was upgraded at the same time
+            when insufficient_privilege then
+                raise notice 'the role pgdex_reader was not made: % may not create roles', current_user;
+                return;
+        end;
+    end if;
+
+    grant usage on schema pgdex to pgdex_reader;
+    grant select on
+        pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models,
+        pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.workers, pgdex.settings,
+        pgdex.job_status, pgdex.worker_status, pgdex.skipped_files
+        to pgdex_reader;
+    perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
+    grant execute on function
+        pgdex.duration_text, pgdex.job_eta_seconds, pgdex.job_message, pgdex.job_percentage, pgdex.job_phase,
+        pgdex.job_rate, pgdex.thousands, pgdex.worker_lock_class,
+        pgdex.search_lexical, pgdex.search_vectors
+        to pgdex_reader;
+end
+$$;

@@ -1,0 +1,70 @@
+-- The role pgdex_worker does the jobs: it is for the login of `pgdex worker`, and is a pgdex_client.
+--
+--   grant pgdex_worker to indexer;
+--
+-- Promises: calls what workers call, and writes the rows that the work consists of; the triggers of indexing_jobs and
+-- job_events hold for it too. May not create, alter, drop or truncate anything (partitions and indexes of chunks are
+-- made by ensure_chunk_partition and build_indexes, with their owner's rights), change or delete events, enqueue
+-- otherwise than by enqueue_job, or touch settings otherwise than by set_setting. Made and skipped like pgdex_reader.
+do $$
+begin
+    if to_regrole('pgdex_worker') is null then
+        begin
+            create role pgdex_worker nologin;
+        exception
+            when duplicate_object or unique_violation then
+                null;  -- another database of this server was upgraded at the same time
+            when insufficient_privilege then
+                raise notice 'the role pgdex_worker was not made: % may not create roles', current_user;
+                return;
+        end;
+    end if;
+    if not coalesce(pg_has_role('pgdex_worker', to_regrole('pgdex_client'), 'member'), true) then
+        begin
+            grant pgdex_client to pgdex_worker;
+        exception
+            when unique_violation then
+                null;
+            when insufficient_privilege then
+                raise notice 'pgdex_worker is no pgdex_client: % may not grant that', current_user;
+        end;
+    end if;
+
+    -- The jobs: their life, their batches, their history.
+    grant update, delete on pgdex.indexing_jobs to pgdex_worker;
+    grant insert, update on pgdex.job_batches to pgdex_worker;
+    grant insert on pgdex.job_events to pgdex_worker;
+    grant insert, update (session_lock) on pgdex.workers to pgdex_worker;
+    -- The index.
+    grant update (model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id)
+        on pgdex.repositories to pgdex_worker;
+    grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
+    grant insert, update, delete on pgdex.files to pgdex_worker;
+    grant insert, delete on pgdex.chunks to pgdex_worker;
+    perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
+    -- procrastinate's queue: its functions and triggers run with the rights of their caller.
+    grant select, insert, delete, update (status, worker_id, abort_requested, attempts)
+        on pgdex.procrastinate_jobs to pgdex_worker;
+    grant select, insert, delete, update (last_heartbeat) on pgdex.procrastinate_workers to pgdex_worker;
+    grant insert on pgdex.procrastinate_events to pgdex_worker;
+    grant select (job_id), update (job_id) on pgdex.procrastinate_periodic_defers to pgdex_worker;
+    grant usage on sequence pgdex.procrastinate_jobs_id_seq, pgdex.procrastinate_events_id_seq to pgdex_worker;
+
+    grant execute on function
+        pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
+        pgdex.drop_tokens, pgdex.queue_batches, pgdex.setting, pgdex.set_setting,
+        pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
+        pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
+        pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
+        pgdex.build_indexes, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
+        pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.postpone_probe, pgdex.resume_job,
+        pgdex.remove_old_jobs
+        to pgdex_worker;
+    grant execute on function
+        pgdex.procrastinate_register_worker_v1, pgdex.procrastinate_unregister_worker_v1,
+        pgdex.procrastinate_update_heartbeat_v1, pgdex.procrastinate_prune_stalled_workers_v1,
+        pgdex.procrastinate_defer_jobs_v1, pgdex.procrastinate_fetch_job_v2, pgdex.procrastinate_finish_job_v1,
+        pgdex.procrastinate_cancel_job_v1
+        to pgdex_worker;
+end
+$$;
