@@ -35,20 +35,46 @@ def database_url(settings: Settings) -> str:
     return embedded_url(settings.home)
 
 
+def url_parts(url: str) -> dict[str, Any]:
+    """The parameters in a URL or a connection string, as libpq reads it.
+
+    Raises DatabaseUnavailable for what can't be read or is nowhere. It quotes nothing, since any part may belong to a
+    password: in one with an @, / or : that is not percent-encoded, libpq takes the rest for a host, a port, a database.
+    """
+    try:
+        parts = dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        parts = None
+    if parts is None or not _is_plausible(url, parts):
+        raise DatabaseUnavailable(
+            "PGDEX_DATABASE_URL is not a PostgreSQL URL: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and write"
+            " special characters of the password percent-encoded: @ as %40, : as %3A, / as %2F, % as %25"
+        )
+    return parts
+
+
+def _is_plausible(url: str, parts: dict[str, Any]) -> bool:
+    _, is_url, rest = url.partition("?")[0].partition("://")
+    login, has_login, place = rest.partition("@")
+    if is_url and has_login and ("/" in login or "@" in place):
+        return False
+    hosts = str(parts.get("host") or "").split(",")
+    ports = str(parts.get("port") or "").split(",")
+    return all(host.startswith(("/", "@")) or re.fullmatch(r"[\w.:%-]*", host) for host in hosts) and all(
+        re.fullmatch(r"[0-9]*", port) for port in ports
+    )
+
+
 def conninfo(settings: Settings, *, application: str = "pgdex") -> str:
     """Connection string with pgdex's search path and `application` as the name that pg_stat_activity shows."""
-    url = database_url(settings)
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise DatabaseUnavailable(
-            "PGDEX_DATABASE_URL is not a PostgreSQL URL: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-        ) from None
+    given = url_parts(database_url(settings))
     options = " ".join(str(part) for part in (given.get("options"), SEARCH_PATH) if part)
     defaults: dict[str, Any] = {
         "connect_timeout": 10,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 25_000,  # ms; so a network that swallows everything is found out within half a minute
     }
     merged = defaults | given | {"options": options, "application_name": application, "client_encoding": "utf8"}
     return make_conninfo("", **merged)
@@ -59,7 +85,7 @@ def connect(settings: Settings, *, application: str = "pgdex") -> Connection:
     where = conninfo(settings, application=application)
     try:
         return psycopg.connect(where, autocommit=True)
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:  # the latter: a bad connect_timeout
         raise DatabaseUnavailable(f"{describe(settings)} can't be reached: {_reason(error)}") from error
 
 
@@ -68,8 +94,8 @@ def describe(settings: Settings) -> str:
     if settings.database_url is None:
         return f"the embedded PostgreSQL under {settings.home}"
     try:
-        given = conninfo_to_dict(settings.database_url.get_secret_value())
-    except psycopg.ProgrammingError:
+        given = url_parts(settings.database_url.get_secret_value())
+    except DatabaseUnavailable:
         return "the database of PGDEX_DATABASE_URL"
     host = given.get("host") or "localhost"
     return f"the database {given.get('dbname') or given.get('user') or ''} on {host}:{given.get('port') or 5432}"

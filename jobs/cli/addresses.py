@@ -2,17 +2,17 @@
 
 from urllib.parse import quote, urlencode
 
-from psycopg.conninfo import conninfo_to_dict
+from jobs.database import url_parts
 
-SECRETS = ("password", "sslpassword")
+SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 
 def without_password(url: str) -> tuple[str, bool]:
     """`url` (or a libpq connection string) as a URL without secrets, and whether it held any.
 
-    Raises psycopg.ProgrammingError for what libpq can't read.
+    Raises DatabaseUnavailable, without the URL, for what libpq can't read.
     """
-    given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    given = {name: str(value) for name, value in url_parts(url).items() if value is not None}
     secrets = [given.pop(name) for name in SECRETS if name in given]
     user = given.pop("user", "")
     database = given.pop("dbname", "")
