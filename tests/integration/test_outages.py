@@ -1,0 +1,178 @@
+"""The database restarts, drops connections, has none left: workers and commands wait, reconnect, and go on."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from jobs.client import Client
+from jobs.database import connect
+from jobs.schema import upgrade
+from tests.chaos.server import ChaosServer
+from tests.databases import settings_for
+from tests.embedding_server import EmbeddingServer
+from tests.index_digest import assert_index_is_sound
+from tests.trees import python_tree
+from tests.waiting import wait_for, wait_for_end
+from tests.workers import Workers, workers_on
+
+MODEL = "ollama:test-model"
+LISTENERS = "select count(*) from pg_stat_activity where application_name = 'pgdex listener'"
+
+
+@pytest.fixture
+def server() -> Iterator[ChaosServer]:
+    """A server of the test's own, to be restarted."""
+    home = Path(tempfile.mkdtemp(prefix="pgdex-outage-", dir="/tmp"))
+    home.chmod(0o755)
+    try:
+        with ChaosServer(home) as server:
+            upgrade(settings_for(server.url))
+            yield server
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def service() -> Iterator[EmbeddingServer]:
+    with EmbeddingServer() as service:
+        yield service
+
+
+@pytest.fixture
+def workers(server: ChaosServer, service: EmbeddingServer, tmp_path: Path) -> Iterator[Workers]:
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    with workers_on(
+        server.url,
+        folder,
+        count=0,
+        PGDEX_EMBEDDER=MODEL,
+        PGDEX_EMBEDDER_URL=service.url,
+        PGDEX_BATCH_FILES="8",
+    ) as workers:
+        yield workers
+
+
+def client_of(server: ChaosServer, service: EmbeddingServer) -> Client:
+    return Client.open(settings_for(server.url, embedder=MODEL, embedder_url=service.url))
+
+
+def command(server: ChaosServer, *arguments: str) -> subprocess.Popen[str]:
+    """A pgdex command, as a user runs it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PGDEX_")}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "jobs.cli", *arguments],
+        env=environment | {"PGDEX_DATABASE_URL": server.url},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_an_immediate_restart_costs_no_work_and_no_process_and_commands_that_watch_go_on(
+    server: ChaosServer, service: EmbeddingServer, workers: Workers, tmp_path: Path
+) -> None:
+    service.fail("slow", latency_ms=150)
+    workers.start(2)
+    workers.wait_until_alive(2)
+    with client_of(server, service) as client:
+        job = client.start(python_tree(tmp_path / "repository", 240))
+        wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
+    watching = command(server, "status", str(job.job_id), "--watch", "--json")
+    following = command(server, "events", str(job.job_id), "--follow", "--json")
+    time.sleep(2)
+
+    server.restart()
+
+    with client_of(server, service) as client:
+        status = wait_for_end(client, job.job_id, workers=workers)
+        assert (status.status, status.files_indexed) == ("completed", 240)
+        assert_index_is_sound(client.connection)
+        assert [process.poll() for process in workers.processes] == [None, None], workers.logs()
+        assert "reclaimed" not in [event.event_type for event in client.events(job.job_id)]
+        # What was computed is committed when the database is back. Each of three processes has tried the model once.
+        assert service.counts().repeated_texts <= 2
+        wait_for(lambda: client.connection.execute(LISTENERS).fetchone() == (2,), what="two listeners", seconds=10)
+        texts, errors = watching.communicate(timeout=20)
+        assert watching.returncode == 0, errors
+        assert json.loads(texts)["status"] == "completed"
+        lines, errors = following.communicate(timeout=20)
+        assert following.returncode == 0, errors
+        events = [json.loads(line) for line in lines.splitlines()]
+        assert [event["event_id"] for event in events] == [event.event_id for event in client.events(job.job_id)]
+
+
+def test_workers_wait_for_a_database_that_is_gone_for_long_and_stop_when_they_are_told_to(
+    server: ChaosServer, service: EmbeddingServer, workers: Workers, tmp_path: Path
+) -> None:
+    service.fail("slow", latency_ms=150)
+    stopping, staying = workers.start(2)
+    workers.wait_until_alive(2)
+    with client_of(server, service) as client:
+        job = client.start(python_tree(tmp_path / "repository", 100))
+        wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
+    server.shut_down()
+    time.sleep(2)
+    started = time.monotonic()
+    stopping.terminate()
+    assert stopping.wait(20) == 0, workers.logs()
+    assert time.monotonic() - started < 12, "a supervisor would have killed it"
+    time.sleep(2)
+    assert staying.poll() is None, workers.logs()
+
+    server.start_again()
+
+    with client_of(server, service) as client:
+        status = wait_for_end(client, job.job_id, workers=workers)
+        assert (status.status, status.files_indexed) == ("completed", 100)
+        assert staying.poll() is None, workers.logs()
+        wait_for(lambda: client.connection.execute(LISTENERS).fetchone() == (1,), what="its listener", seconds=10)
+
+
+def test_workers_outlast_a_server_that_has_no_connection_left(
+    server: ChaosServer, service: EmbeddingServer, workers: Workers, tmp_path: Path
+) -> None:
+    with connect(settings_for(server.url)) as admin:
+        admin.execute("create role indexer login superuser")  # reserved connections are for other superusers
+        admin.execute("alter role indexer connection limit 12")
+        admin.execute("alter role indexer nosuperuser")
+        admin.execute("grant all on schema pgdex to indexer")
+        for kind in ("tables", "sequences", "functions"):
+            admin.execute(f"grant all on all {kind} in schema pgdex to indexer".encode())
+        admin.execute("grant pgdex_worker to indexer")
+    url = server.url.replace("postgres:@", "indexer:@")
+    workers.database_url = url
+    service.fail("slow", latency_ms=150)
+    workers.start(2)
+    with client_of(server, service) as client:
+        wait_for(lambda: sum(worker.alive for worker in client.workers()) == 2, what="two workers")
+        job = client.start(python_tree(tmp_path / "repository", 160))
+        wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
+        with ExitStack() as hogs:
+            client.connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'indexer'"
+            )
+            held = 0
+            end = time.monotonic() + 6
+            while time.monotonic() < end:  # take every connection that the role may have, as soon as one is free
+                try:
+                    hogs.enter_context(psycopg.connect(url))
+                    held += 1
+                except psycopg.OperationalError:
+                    time.sleep(0.02)
+            assert held >= 6, "the workers were faster: nothing was exhausted"
+        status = wait_for_end(client, job.job_id, workers=workers)
+        assert (status.status, status.files_indexed) == ("completed", 160)
+        assert [process.poll() for process in workers.processes] == [None, None], workers.logs()
+        assert_index_is_sound(client.connection)

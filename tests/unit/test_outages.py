@@ -1,0 +1,78 @@
+"""What an error of the database means, and waiting for it to come back."""
+
+import psycopg
+import pytest
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from jobs.outages import Meaning, full_message, meaning_of, until_back
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (psycopg.OperationalError("the connection is lost"), Meaning.AWAY),
+        (PoolTimeout("no connection within 1.5 s"), Meaning.AWAY),
+        (errors.AdminShutdown(), Meaning.AWAY),
+        (errors.CrashShutdown(), Meaning.AWAY),
+        (errors.CannotConnectNow(), Meaning.AWAY),
+        (errors.TooManyConnections(), Meaning.AWAY),
+        (errors.ConnectionFailure(), Meaning.AWAY),
+        (errors.ReadOnlySqlTransaction(), Meaning.AWAY),
+        (errors.DiskFull(), Meaning.FULL),
+        (errors.OutOfMemory(), Meaning.FULL),
+        (errors.ConfigurationLimitExceeded(), Meaning.FULL),
+        (errors.DeadlockDetected(), Meaning.PASSING),
+        (errors.SerializationFailure(), Meaning.PASSING),
+        (errors.QueryCanceled(), Meaning.PASSING),
+        (errors.UndefinedTable(), Meaning.REFUSED),
+        (errors.CheckViolation(), Meaning.REFUSED),
+        (psycopg.InterfaceError("cursor already closed"), Meaning.REFUSED),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
+)
+def test_each_error_has_one_meaning(error: psycopg.Error, meaning: Meaning) -> None:
+    assert meaning_of(error) is meaning
+
+
+def test_a_full_disk_is_told_in_words_that_say_what_to_do() -> None:
+    message = full_message(errors.DiskFull("could not extend file: No space left on device\nHINT: check"))
+    assert message.startswith("The database can't take more: its disk is full (could not extend file")
+    assert message.endswith("Make room, then index again: what was indexed is kept.")
+    assert "\n" not in message
+
+
+def test_a_call_is_repeated_until_the_database_is_back() -> None:
+    answers: list[psycopg.Error | str] = [errors.CannotConnectNow(), psycopg.OperationalError("refused"), "done"]
+
+    def call() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, psycopg.Error):
+            raise answer
+        return answer
+
+    assert until_back(call, stop=lambda: None, what="a test") == "done"
+    assert answers == []
+
+
+def test_what_waiting_can_not_mend_is_raised_at_once() -> None:
+    calls: list[int] = []
+
+    def call() -> None:
+        calls.append(1)
+        raise errors.DiskFull
+
+    with pytest.raises(errors.DiskFull):
+        until_back(call, stop=lambda: None, what="a test")
+    assert len(calls) == 1
+
+
+def test_waiting_ends_when_the_work_is_no_longer_wanted() -> None:
+    def call() -> None:
+        raise errors.AdminShutdown
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        until_back(call, stop=stop, what="a test")
