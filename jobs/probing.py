@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from uuid import UUID
 
 import psycopg
 
-from indexer.embedding import EmbedderError, open_embedder
+from indexer.embedding import EmbedderError, EmbedderUnavailable, open_embedder
 from jobs.logs import fields
 from jobs.settings import Settings
 
@@ -15,23 +16,37 @@ logger = logging.getLogger("pgdex.worker")
 
 
 async def probe_one(session: psycopg.AsyncConnection, settings: Settings) -> None:
-    """Take the blocked job whose next try is due, if there is one; let it go on, or give it up when it is time to."""
-    cursor = await session.execute("select * from pgdex.claim_probe()")
-    row = await cursor.fetchone()
-    if row is None:
+    """Ask the service whose next try is due, if there is one; let the jobs that wait for it go on, or give them up
+    when it is time to."""
+    cursor = await session.execute("select * from pgdex.claim_probes()")
+    blocked: list[tuple[UUID, str, float]] = await cursor.fetchall()
+    if not blocked:
         return
-    job_id, embedder, blocked_seconds = row
+    _, embedder, _ = blocked[0]
     try:
         await asyncio.to_thread(_probe, embedder, settings)
+    except EmbedderUnavailable as error:
+        for job_id, _, seconds in blocked:
+            await _still_blocked(session, job_id, error, seconds=seconds, settings=settings)
+        return
     except EmbedderError as error:
-        if blocked_seconds >= settings.blocked_timeout:
-            message = f"gave up after {blocked_seconds:.0f} s of waiting: {error}"
-            await session.execute("select pgdex.fail_job(%s, %s, %s)", [job_id, message, type(error).__name__])
-        return
+        # It answers, but with nonsense or a refusal: the jobs go on and say so when they fail.
+        logger.warning("the embedding service answers again: %s", error, extra=fields(action="probe_refused"))
     except Exception:
-        logger.exception("the probe itself failed", extra=fields(action="probe_failed", job_id=job_id))
+        logger.exception("the probe itself failed", extra=fields(action="probe_failed", embedder=embedder))
         return
-    await session.execute("select pgdex.resume_job(%s)", [job_id])
+    for job_id, _, _ in blocked:
+        await session.execute("select pgdex.resume_job(%s)", [job_id])
+
+
+async def _still_blocked(
+    session: psycopg.AsyncConnection, job_id: UUID, error: EmbedderUnavailable, *, seconds: float, settings: Settings
+) -> None:
+    if seconds >= settings.blocked_timeout:
+        message = f"gave up after {seconds:.0f} s of waiting: {error}"
+        await session.execute("select pgdex.fail_job(%s, %s, %s)", [job_id, message, type(error).__name__])
+    elif error.retry_after_seconds is not None:
+        await session.execute("select pgdex.postpone_probe(%s, %s)", [job_id, error.retry_after_seconds])
 
 
 def _probe(spec: str, settings: Settings) -> None:

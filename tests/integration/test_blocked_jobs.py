@@ -1,0 +1,156 @@
+"""Jobs that wait for their embedding service: who asks it, how often, and how the waiting ends."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from jobs.client import Client
+from tests.databases import settings_for
+from tests.embedding_server import EmbeddingServer
+from tests.trees import python_tree
+from tests.waiting import wait_for, wait_for_end
+from tests.workers import Workers, workers_on
+
+MODEL = "ollama:test-model"
+
+
+@pytest.fixture
+def service() -> Iterator[EmbeddingServer]:
+    with EmbeddingServer() as service:
+        yield service
+
+
+@pytest.fixture
+def client(database_url: str, service: EmbeddingServer) -> Iterator[Client]:
+    with Client.open(settings_for(database_url, embedder=MODEL, embedder_url=service.url)) as client:
+        yield client
+
+
+@pytest.fixture
+def workers(database_url: str, service: EmbeddingServer, tmp_path: Path) -> Iterator[Workers]:
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    with workers_on(
+        database_url,
+        folder,
+        count=0,
+        PGDEX_EMBEDDER=MODEL,
+        PGDEX_EMBEDDER_URL=service.url,
+        PGDEX_BATCH_FILES="4",
+    ) as workers:
+        yield workers
+
+
+def has_begun(client: Client, job: UUID) -> bool:
+    return client.status(job).files_indexed >= 4
+
+
+def is_blocked(client: Client, job: UUID) -> bool:
+    return client.status(job).status == "blocked"
+
+
+def blocked_jobs(
+    client: Client,
+    service: EmbeddingServer,
+    folder: Path,
+    *,
+    count: int,
+    fault: str,
+    retry_after: str | None = None,
+) -> list[UUID]:
+    """Let `count` jobs run, then let the service misbehave, until all are blocked."""
+    service.fail("slow", latency_ms=100)
+    jobs = [client.start(python_tree(folder / f"repository_{number}", 60)).job_id for number in range(count)]
+    for job in jobs:
+        wait_for(partial(has_begun, client, job), what="a first part of the job")
+    service.fail(fault, retry_after=retry_after)
+    for job in jobs:
+        wait_for(partial(is_blocked, client, job), what="a blocked job")
+    return jobs
+
+
+def test_one_probe_asks_for_all_jobs_that_wait_for_the_same_service_and_all_go_on(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.start(3)
+    workers.wait_until_alive(3)
+    jobs = blocked_jobs(client, service, tmp_path, count=3, fault="overloaded")
+    service.reset_counts()
+
+    time.sleep(8)
+
+    assert 1 <= service.counts().calls <= 4, "after 1, 2, 4 seconds, not that for each of three jobs and workers"
+    service.recover()
+    ended = [wait_for_end(client, job, workers=workers) for job in jobs]
+    assert [status.status for status in ended] == ["completed"] * 3
+
+
+def test_the_service_is_left_alone_for_as_long_as_it_asked_to_be(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.start()
+    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="rate_limited", retry_after="5")
+    status = client.status(job)
+    assert status.blocked_since is not None
+    assert status.next_probe_at is not None
+    assert status.next_probe_at - status.blocked_since >= timedelta(seconds=4.9)
+    assert "5" in (status.blocked_reason or "")
+    service.reset_counts()
+    first = status.next_probe_at
+
+    wait_for(lambda: service.counts().calls == 1, what="the first probe", seconds=10)
+
+    wait_for(lambda: client.status(job).next_probe_at != first, what="the next date", seconds=2)
+    after = client.status(job)
+    assert after.next_probe_at is not None
+    assert after.next_probe_at - first >= timedelta(seconds=4.9), "it said so again"
+    service.recover()
+    assert wait_for_end(client, job, workers=workers).status == "completed"
+
+
+def test_a_job_that_waits_for_too_long_is_given_up_with_the_reason(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.environment["PGDEX_BLOCKED_TIMEOUT"] = "2"
+    workers.start()
+    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="down")
+
+    status = wait_for_end(client, job, workers=workers)
+
+    assert status.status == "failed"
+    assert "gave up after" in (status.error_message or "")
+    assert status.error_type == "EmbedderUnavailable"
+    assert status.files_indexed >= 4, "what was done is kept"
+
+
+def test_a_service_that_comes_back_with_nonsense_ends_the_wait_with_a_clear_failure(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.start()
+    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="down")
+
+    service.fail("wrong_dimension")
+
+    status = wait_for_end(client, job, workers=workers)
+    assert (status.status, status.error_type) == ("failed", "EmbedderNonsense")
+
+
+def test_a_blocked_job_can_be_cancelled_and_its_repository_indexed_again(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.start()
+    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="down")
+
+    assert client.cancel(job).previous_status == "blocked"
+
+    service.recover()
+    again = client.start(tmp_path / "repository_0")
+    assert not again.already_running
+    status = wait_for_end(client, again.job_id, workers=workers)
+    assert (status.status, status.files_indexed + status.files_unchanged) == ("completed", 60)
+    assert status.files_unchanged == client.status(job).files_indexed
