@@ -62,6 +62,7 @@ class JobStatus(Answer):
     error_message: str | None
     error_traceback: str | None
     summary: dict[str, Any] | None
+    is_overdue: bool
 
     @property
     def is_final(self) -> bool:

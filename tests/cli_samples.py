@@ -64,6 +64,7 @@ def sample_job(**changes: Any) -> JobStatus:
         "error_message": None,
         "error_traceback": None,
         "summary": None,
+        "is_overdue": False,
     }
     return JobStatus.model_validate(job | changes)
 

@@ -1,6 +1,7 @@
 -- One row per job with everything that a door shows; the names are the keys of --json and of the MCP answers.
 --
 --   select job_id, status, progress_percentage, progress_message from pgdex.job_status order by created_at desc;
+-- is_overdue: live for more than seven days. Nobody removes such a job; somebody should look at it.
 -- Nothing volatile in it (clock_timestamp() is): PostgreSQL would make the whole view before it picks a page's rows.
 create or replace view pgdex.job_status as
 select
@@ -36,6 +37,8 @@ select
     j.error_type,
     j.error_message,
     j.error_traceback,
-    j.summary
+    j.summary,
+    j.status in ('pending', 'running', 'blocked')
+        and j.created_at < statement_timestamp() - interval '7 days' as is_overdue
 from pgdex.indexing_jobs j
 join pgdex.repositories r on r.id = j.repository_id;

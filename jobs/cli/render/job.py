@@ -45,6 +45,10 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
         rows.append((running, duration(job.elapsed_seconds)))
     if job.blocked_since is not None and job.status == "blocked":
         rows.append(("Blocked", f"since {local_time(job.blocked_since)}"))
+    if job.is_overdue:
+        days = (now - job.created_at).days
+        advice = f"live for {days} days. Still wanted? If not: pgdex cancel {str(job.job_id)[:SHORT_ID]}"
+        rows.append(("Overdue", Text(advice, "yellow")))
     if job.summary:
         rows += [("Skipped", skipped_counts(job.summary)), ("Time", time_shares(job.summary))]
     if job.error_message:

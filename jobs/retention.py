@@ -1,0 +1,49 @@
+"""Removing the history of jobs that ended long ago: when a worker starts, and once a day."""
+
+import asyncio
+import logging
+
+import psycopg
+
+from jobs.database import conninfo
+from jobs.errors import DatabaseUnavailable
+from jobs.logs import fields
+from jobs.settings import Settings
+
+PERIOD_SECONDS = 24 * 3600.0
+PAUSE_SECONDS = 0.2  # between two portions, so that a long history does not keep others from the disk
+TRY_AGAIN_SECONDS = 60.0
+REMOVE = "select pgdex.remove_old_jobs(make_interval(secs => %(seconds)s))"
+
+logger = logging.getLogger("pgdex.worker")
+
+
+async def keep_history_short(settings: Settings) -> None:
+    """Remove old jobs now and every 24 hours, on a connection of its own. Runs until it is cancelled."""
+    while True:
+        try:
+            removed = await remove_old_jobs(settings)
+        except (psycopg.Error, DatabaseUnavailable) as error:
+            about = fields(action="retention_failed")
+            logger.warning("old jobs not removed, trying again in a minute: %s", error, extra=about)
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+            continue
+        if removed:
+            logger.info("removed old jobs", extra=fields(action="old_jobs_removed", jobs=removed))
+        await asyncio.sleep(PERIOD_SECONDS)
+
+
+async def remove_old_jobs(settings: Settings) -> int:
+    """Remove what is older than PGDEX_RETENTION_DAYS, in portions; returns how many jobs. Raises psycopg.Error."""
+    where = await asyncio.to_thread(conninfo, settings, application="pgdex retention")
+    removed = 0
+    async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
+        while portion := await _portion(connection, settings.retention_days * 86_400):
+            removed += portion
+            await asyncio.sleep(PAUSE_SECONDS)
+    return removed
+
+
+async def _portion(connection: psycopg.AsyncConnection, seconds: float) -> int:
+    row = await (await connection.execute(REMOVE, {"seconds": seconds})).fetchone()
+    return int(row[0]) if row else 0
