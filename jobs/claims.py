@@ -5,6 +5,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -15,13 +17,20 @@ from psycopg_pool import ConnectionPool
 
 from indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
 from indexer.sources import RootUnavailable, WalkAborted
+from jobs.care import DEATHS_BEFORE_NOTES
 from jobs.database import Connection, conninfo
+from jobs.errors import InvalidRequest, PgdexError
 from jobs.logs import fields
+from jobs.outages import Meaning, full_message, meaning_of
+from jobs.repository_path import checked_root
 from jobs.settings import Settings, settings
 
 STALE = "PX003"
 FOLDER_EMPTIED = "PX006"
 MOST_CONNECTIONS = 64
+# To wait for a connection. There is one for every slot, so waiting means that the database is away; and a worker that
+# is told to stop just then asks three times (for its batch, its token and itself) and has some seconds for all.
+POOL_SECONDS = 1.5
 
 # The tokens whose tasks run in this process now; recovery.py compares them with what the database thinks.
 TOKENS_IN_HAND: set[int] = set()
@@ -44,9 +53,32 @@ class Claim:
     model_id: int | None
     paths: list[str] | None
     file_ids: list[int] | None
+    reclaimed: int
+    deaths: dict[str, int]
     aborted: Callable[[], bool] = field(repr=False)
     settings: Settings = field(repr=False)
     pool: "ConnectionPool[Connection]" = field(repr=False)
+
+    def root(self) -> Path:
+        """The repository's folder, if this worker may index it. Raises RootUnavailable."""
+        try:
+            return checked_root(self.repo_path, allowed_roots=self.settings.roots)
+        except InvalidRequest as error:
+            raise RootUnavailable(str(error)) from error
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the batch has ended several workers, so that its files have to be taken in hand one by one."""
+        return self.reclaimed >= DEATHS_BEFORE_NOTES
+
+    def hold(self, path: str | None) -> None:
+        """Note which file is in hand (see `care`). Raises JobAborted where the batch is no longer ours."""
+        with self.pool.connection() as connection:
+            row = connection.execute(
+                "select pgdex.hold_file(%s, %s, %s, %s)", [self.job_id, self.seq, self.attempt, path]
+            ).fetchone()
+        if row is None or not row[0]:
+            raise JobAborted
 
     def stop_if_aborted(self) -> None:
         """Raise JobAborted where the job was cancelled or the worker is stopping."""
@@ -54,16 +86,26 @@ class Claim:
             raise JobAborted
 
     def report(self, phase: str, *, found: int = 0, chunked: int = 0, embedded: int = 0) -> None:
-        """Tell how far the batch is. Raises JobAborted where it is no longer ours."""
+        """Tell how far the batch is. Raises JobAborted where it is no longer ours.
+
+        Work goes on while the database is away; whether it counts is decided when it is committed.
+        """
+        try:
+            row = self._report(phase, found, chunked, embedded)
+        except psycopg.OperationalError as error:
+            logger.warning("progress not reported: %s", error, extra=_about(self, "database_away"))
+            return
+        if row is None or not row[0]:
+            raise JobAborted
+
+    def _report(self, phase: str, found: int, chunked: int, embedded: int) -> tuple[Any, ...] | None:
         with self.pool.connection() as connection, connection.transaction():
             # Progress only: a crash of the server may forget the last of it, and no commit waits for the disk.
             connection.execute("set local synchronous_commit = off")
-            row = connection.execute(
+            return connection.execute(
                 "select pgdex.report_batch(%s, %s, %s, %s, %s, %s, %s)",
                 [self.job_id, self.seq, self.attempt, phase, found, chunked, embedded],
             ).fetchone()
-        if row is None or not row[0]:
-            raise JobAborted
 
 
 @cache
@@ -74,14 +116,21 @@ def connection_pool(worker_id: int) -> "ConnectionPool[Connection]":
         lambda: conninfo(settings(), application=f"pgdex worker {worker_id}"),
         min_size=1,
         max_size=MOST_CONNECTIONS,
+        timeout=POOL_SECONDS,
         kwargs={"autocommit": True},
         # After a restart of the database every pooled connection is dead: a batch must not fail on each of them.
         check=ConnectionPool.check_connection,
+        configure=_without_time_limits,
         open=False,
         name=f"worker-{worker_id}",
     )
     pool.open()
     return pool
+
+
+def _without_time_limits(connection: Connection) -> None:
+    """Building a vector index takes longer than many a database allows a statement by default."""
+    connection.execute("select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")
 
 
 def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], None]) -> None:
@@ -115,17 +164,10 @@ def _run(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], 
         raise JobAborted from error
     except EmbedderUnavailable as error:
         _block(claim, error)
-    except (EmbedderError, RootUnavailable) as error:
+    except (EmbedderError, RootUnavailable, PgdexError) as error:
         _fail(claim, str(error), error)
-    except psycopg.OperationalError:
-        raise  # the database is away: heal_batches queues the batch again when it is back
     except psycopg.Error as error:
-        if error.sqlstate == STALE:
-            logger.warning("the batch was taken over by a peer: nothing written", extra=_about(claim, "batch_stale"))
-        elif error.sqlstate == FOLDER_EMPTIED:
-            _fail(claim, error.diag.message_primary or str(error), error, name="FolderEmptied")
-        else:
-            _fail(claim, f"The database refused: {error}".strip(), error)
+        _handle_database_error(claim, error)
     except Exception as error:
         _fail(claim, f"Internal error: {type(error).__name__}: {error}", error)
 
@@ -154,6 +196,23 @@ def _claim(
         pool=pool,
         **row,
     )
+
+
+def _handle_database_error(claim: Claim, error: psycopg.Error) -> None:
+    meaning = meaning_of(error)
+    if error.sqlstate == STALE:
+        logger.warning("the batch was taken over by a peer: nothing written", extra=_about(claim, "batch_stale"))
+    elif error.sqlstate == FOLDER_EMPTIED:
+        _fail(claim, error.diag.message_primary or str(error), error, name="FolderEmptied")
+    elif meaning is Meaning.AWAY:
+        raise error  # heal_batches queues the batch again when the database is back
+    elif meaning is Meaning.PASSING:
+        logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
+        _put_back(claim)
+    elif meaning is Meaning.FULL:
+        _fail(claim, full_message(error), error, name="DatabaseFull")
+    else:
+        _fail(claim, f"The database refused: {error}".strip(), error)
 
 
 def _put_back(claim: Claim) -> None:

@@ -1,6 +1,5 @@
 """What a door may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -14,6 +13,7 @@ from psycopg.rows import class_row, dict_row
 from jobs.database import Connection, connect
 from jobs.embedders import embedder_for
 from jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
+from jobs.estimates import tree_size
 from jobs.models import (
     CancelledJob,
     JobEvent,
@@ -24,6 +24,9 @@ from jobs.models import (
     Status,
     WorkerStatus,
 )
+from jobs.repository_path import checked_root
+from jobs.roles import CLIENT, READER, not_allowed
+from jobs.room import require_room
 from jobs.schema import ensure_current
 from jobs.settings import Settings
 
@@ -32,6 +35,7 @@ ILLEGAL_CHANGE = "PX002"
 MODEL_CHANGED = "PX004"
 INVALID_ARGUMENT = "PX005"
 EVENTS_CHANNEL = "pgdex_events"
+ESTIMATE_SECONDS = 0.3
 
 
 class Client:
@@ -43,9 +47,12 @@ class Client:
 
     @classmethod
     def open(cls, settings: Settings) -> "Client":
-        """Connect. Raises DatabaseUnavailable, SchemaBehind."""
+        """Connect. Raises DatabaseUnavailable, SchemaBehind, NotAllowed."""
         connection = connect(settings)
-        ensure_current(connection, settings)
+        try:
+            ensure_current(connection, settings)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise not_allowed(connection, READER) from error
         return cls(settings, connection)
 
     def __enter__(self) -> "Client":
@@ -69,10 +76,11 @@ class Client:
         """Ask for `repo_path` to be indexed; returns at once with the job that does it.
 
         One embedding is tried first, so that a wrong key or address is an error here and not in the middle.
-        Raises InvalidRequest, ModelChanged, EmbedderError.
+        Raises InvalidRequest, NotEnoughRoom, ModelChanged, EmbedderError.
         """
-        root = checked_root(repo_path)
+        root = checked_root(repo_path, allowed_roots=self.settings.roots)
         embedder = embedder_for(self.settings.embedder, self.settings)
+        self._require_room(root, project or self.settings.project, dimension=embedder.dimension, force=force)
         wished = uuid4()
         try:
             row = self.connection.execute(
@@ -80,7 +88,7 @@ class Client:
                 [str(root), project or self.settings.project, name, force, embedder.name, wished],
             ).fetchone()
         except psycopg.Error as error:
-            raise _translated(error) from error
+            raise _translated(error, self.connection) from error
         assert row is not None
         status = self.status(row[0])
         already_running = row[0] != wished
@@ -96,6 +104,23 @@ class Client:
                 else f"Queued: {status.progress_message}"
             ),
         )
+
+    def _require_room(self, root: Path, project: str, *, dimension: int, force: bool) -> None:
+        """Look before a job is made; the scan looks again, with exact figures."""
+        known = self.connection.execute(
+            "select r.last_indexed_at is not null, exists (select from pgdex.indexing_jobs j"
+            " where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked'))"
+            " from pgdex.repositories r where r.project_id = %s and r.root = %s",
+            [project, str(root)],
+        ).fetchone()
+        is_indexed, is_live = known or (False, False)
+        if is_live:
+            return  # the answer is that job's id
+        size = 0  # what changed is known after the scan
+        if force or not is_indexed:
+            limit = self.settings.max_file_bytes
+            size = tree_size(root, max_file_bytes=limit, within_seconds=ESTIMATE_SECONDS).bytes
+        require_room(self.settings, source_bytes=size, dimension=dimension)
 
     def status(self, job_id: UUID | str, *, project: str | None = None) -> JobStatus:
         """Everything about one job. Raises InvalidRequest for a malformed id, JobNotFound."""
@@ -175,12 +200,12 @@ class Client:
         return JobPage(jobs=jobs, total_count=total, has_more=offset + len(jobs) < total)
 
     def cancel(self, job_id: UUID | str, *, project: str | None = None) -> CancelledJob:
-        """Cancel a pending, running or blocked job. Raises JobNotFound, JobIsFinal."""
+        """Cancel a pending, running or blocked job. Raises JobNotFound, JobIsFinal, NotAllowed."""
         status = self.status(job_id, project=project)
         try:
             row = self.connection.execute("select pgdex.cancel_job(%s)", [status.job_id]).fetchone()
         except psycopg.Error as error:
-            raise _translated(error) from error
+            raise _translated(error, self.connection) from error
         assert row is not None
         return CancelledJob(
             job_id=status.job_id,
@@ -260,22 +285,6 @@ class Client:
             return cursor.fetchall()
 
 
-def checked_root(repo_path: str | Path) -> Path:
-    """The absolute, resolved folder of `repo_path`. Raises InvalidRequest with what is wrong with it."""
-    path = Path(repo_path).expanduser()
-    if not path.is_absolute():
-        raise InvalidRequest(f"the repository's path must be absolute, got {str(repo_path)!r}")
-    try:
-        resolved = path.resolve(strict=True)
-    except OSError:
-        raise InvalidRequest(f"there is no folder {path}") from None
-    if not resolved.is_dir():
-        raise InvalidRequest(f"{path} is not a folder")
-    if not os.access(resolved, os.R_OK | os.X_OK):
-        raise InvalidRequest(f"the folder {path} can't be read by this user")
-    return resolved
-
-
 def parsed_id(job_id: UUID | str) -> UUID:
     """A job id from what a user typed. Raises InvalidRequest."""
     if isinstance(job_id, UUID):
@@ -297,8 +306,10 @@ def id_range(prefix: str) -> tuple[UUID, UUID]:
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
-def _translated(error: psycopg.Error) -> Exception:
+def _translated(error: psycopg.Error, connection: Connection) -> Exception:
     """The error of a function in `sql/` as the class that doors know."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return not_allowed(connection, CLIENT)
     kinds = {
         JOB_NOT_FOUND: JobNotFound,
         ILLEGAL_CHANGE: JobIsFinal,

@@ -11,64 +11,92 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
-from procrastinate.worker import Worker
+from procrastinate.exceptions import ConnectorException
 
+from jobs.app import StoppableWorker
 from jobs.claims import TOKENS_IN_HAND
-from jobs.database import connect, conninfo
+from jobs.client import Client
+from jobs.database import conninfo
 from jobs.logs import fields, log_as_json
+from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS
 from jobs.probing import probe_one
-from jobs.schema import ensure_current
+from jobs.retention import keep_history_short
+from jobs.roles import WORKER, require
 from jobs.settings import Settings
+from jobs.stuck import end_when_stuck
 
 TICK_SECONDS = 0.25
 HEAL_SECONDS = 2.0
-LONGEST_WAIT_SECONDS = 5.0  # between two tries to reach the database again
+COME_BACK_SECONDS = 2 * LONGEST_DELAY_SECONDS  # the time in which every worker is back after an outage
+SERVER_UP_SECONDS = "select extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8"
 TAKE_LOCK = "select pg_try_advisory_lock(pgdex.worker_lock_class(), (%(id)s %% 2147483648)::integer)"
 
 logger = logging.getLogger("pgdex.worker")
 
 
-async def run_worker(worker: Worker, settings: Settings) -> None:
-    """Run `worker` to its end, with its liveness beside it. Raises SchemaBehind, DatabaseUnavailable."""
+async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
+    """Run `worker` until it is told to stop, with its liveness beside it. Raises SchemaBehind, DatabaseUnavailable."""
     log_as_json()
     await asyncio.to_thread(_require_schema, settings)
     loop = asyncio.get_running_loop()
     # Tasks are synchronous and run in threads; asyncio's default would stop at a handful on a small machine.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=worker.concurrency + 4))
-    beside = asyncio.create_task(Liveness(worker, settings).run(), name="liveness")
+    delay = FIRST_DELAY_SECONDS
+    while True:
+        try:
+            await _run_once(worker, settings)
+        except ConnectorException as error:
+            if worker.was_stopped:
+                return  # it could not say goodbye; its peers will see that it has gone
+            logger.warning("starting again: %s", error, extra=fields(action="worker_restarted"))
+        else:
+            return
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+
+
+async def _run_once(worker: StoppableWorker, settings: Settings) -> None:
+    worker.worker_id = None
+    beside = [
+        asyncio.create_task(Liveness(worker, settings).run(), name="liveness"),
+        asyncio.create_task(end_when_stuck(limit_seconds=settings.file_timeout), name="stuck files"),
+        asyncio.create_task(keep_history_short(settings), name="retention"),
+    ]
     try:
         await worker.run()
     finally:
-        beside.cancel()
-        await asyncio.gather(beside, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
 def _require_schema(settings: Settings) -> None:
-    with connect(settings) as connection:
-        ensure_current(connection, settings)
+    with Client.open(settings) as client:
+        require(client.connection, WORKER)
 
 
 class Liveness:
     """One worker's sign of life in the database, and its watch over the others."""
 
-    def __init__(self, worker: Worker, settings: Settings) -> None:
+    def __init__(self, worker: StoppableWorker, settings: Settings) -> None:
         self._worker = worker
         self._settings = settings
         self._forgotten: set[int] = set()
         self._probe: asyncio.Task[None] | None = None
+        self._sessions = 0
 
     async def run(self) -> None:
         """Hold a session while the worker runs; when it breaks, wait with a growing delay and start a new one."""
         while self._worker.worker_id is None:  # worker.run() registers it within milliseconds
             await asyncio.sleep(0.01)
-        delay = 0.1
+        delay = FIRST_DELAY_SECONDS
         while True:
             try:
                 name = f"pgdex worker {self._worker.worker_id}"
                 where = await asyncio.to_thread(conninfo, self._settings, application=name)
                 async with await psycopg.AsyncConnection.connect(where, autocommit=True) as session:
                     if await self._introduce(session):
-                        delay = 0.1
+                        delay = FIRST_DELAY_SECONDS
                         await self._watch(session)
                     await self._register_anew()
             except Exception as error:  # whatever it was: a worker without liveness would be taken for dead
@@ -78,7 +106,7 @@ class Liveness:
                     extra=fields(action="liveness_broken", worker_id=self._worker.worker_id),
                 )
                 await asyncio.sleep(delay)
-                delay = min(delay * 2, LONGEST_WAIT_SECONDS)
+                delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
     async def _introduce(self, session: psycopg.AsyncConnection) -> bool:
         """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""
@@ -97,7 +125,9 @@ class Liveness:
     async def _watch(self, session: psycopg.AsyncConnection) -> None:
         """Tick until the worker was struck off. Raises where the session breaks."""
         healed_at = 0.0
-        while await _value(session, "select pgdex.tick(%(id)s)", {"id": self._worker.worker_id}):
+        judges_from = await self._judges_from(session)
+        tick = "select pgdex.tick(%(id)s, %(judges)s)"
+        while await _value(session, tick, {"id": self._worker.worker_id, "judges": time.monotonic() >= judges_from}):
             if _is_orphaned():
                 self._worker.stop()  # says so once; the ticks go on until the batches in hand are done
             if time.monotonic() - healed_at >= HEAL_SECONDS:
@@ -107,6 +137,15 @@ class Liveness:
                 if self._probe is None or self._probe.done():  # it may take seconds, and the ticks must go on
                     self._probe = asyncio.create_task(probe_one(session, self._settings), name="probe")
             await asyncio.sleep(TICK_SECONDS)
+
+    async def _judges_from(self, session: psycopg.AsyncConnection) -> float:
+        """When this worker may take others for dead (monotonic clock): after an outage not before they have had the
+        time to come back too. A new worker may at once, unless the server itself has just started."""
+        self._sessions += 1
+        up_seconds = await _value(session, SERVER_UP_SECONDS, {})
+        assert isinstance(up_seconds, float)
+        fresh = self._sessions > 1 or up_seconds < COME_BACK_SECONDS
+        return time.monotonic() + (COME_BACK_SECONDS if fresh else 0.0)
 
     async def _register_anew(self) -> None:
         """Get a new number: what is in hand under the old one is stale, and belongs to a peer by now."""

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 from indexer.sources import FoundFile, walk
 from jobs.claims import Claim
 from jobs.database import Connection
 from jobs.embedders import embedder_for
+from jobs.room import require_room
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
 BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
@@ -23,13 +23,14 @@ FOUND_FILES = """
 def scan_repository(claim: Claim) -> None:
     """Walk the tree and plan the job. Memory stays flat: blocks of files go to the database as they are found."""
     started = time.perf_counter()
-    embedder = embedder_for(claim.embedder or claim.settings.embedder)
+    root = claim.root()
+    embedder = embedder_for(claim.embedder or claim.settings.embedder, aborted=claim.aborted)
     with claim.pool.connection() as connection:
         connection.execute("drop table if exists pg_temp.found_files")
         connection.execute(FOUND_FILES)
         found = iter(
             walk(
-                Path(claim.repo_path),
+                root,
                 max_file_bytes=claim.settings.max_file_bytes,
                 aborted=claim.aborted,
             )
@@ -56,6 +57,9 @@ def scan_repository(claim: Claim) -> None:
                     time.perf_counter() - started,
                 ],
             )
+            planned = connection.execute("select bytes_total from pgdex.indexing_jobs where id = %s", [claim.job_id])
+            for (source_bytes,) in planned:
+                require_room(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
         connection.execute("drop table pg_temp.found_files")
 
 

@@ -45,12 +45,21 @@ class Settings(BaseSettings):
         None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
     )
     embedder_timeout: float = Field(60, gt=0, description="Seconds that one embedding call may take.")
+    allowed_roots: str | None = Field(
+        None, description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere)."
+    )
     max_file_bytes: int = Field(1 << 20, ge=1, description="Larger files are skipped with the reason `oversized`.")
+    file_timeout: float = Field(
+        60, ge=1, description="Seconds that reading and cutting one file may take before its worker gives up on it."
+    )
     batch_files: int = Field(32, ge=1, le=1000, description="Files of one batch.")
     exact_search_chunks: int = Field(
         500_000,
         ge=0,
         description="From this many chunks on a repository gets a vector index (HNSW).",
+    )
+    retention_days: float = Field(
+        7, gt=0, le=36_500, description="Days after which ended jobs, their batches and events are removed."
     )
     blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
 
@@ -58,6 +67,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("allowed_roots")
+    @classmethod
+    def _absolute_roots(cls, value: str | None) -> str | None:
+        for root in _split(value):
+            if not root.is_absolute():
+                raise ValueError("every folder must be absolute")
+        return value
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders of `allowed_roots`; none where every folder is allowed."""
+        return _split(self.allowed_roots)
 
     @property
     def api_key(self) -> SecretStr | None:
@@ -71,6 +93,10 @@ class Settings(BaseSettings):
     def worker_processes(self) -> int:
         """How many worker processes to run on this machine."""
         return self.processes or os.cpu_count() or 1
+
+
+def _split(roots: str | None) -> tuple[Path, ...]:
+    return tuple(Path(root).expanduser() for root in (roots or "").split(os.pathsep) if root)
 
 
 @cache

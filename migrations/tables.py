@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 SCHEMA = "pgdex"
 LIVE = "status IN ('pending', 'running', 'blocked')"
+FINAL = "status IN ('completed', 'failed', 'cancelled')"
 COUNTERS = (
     "files_scanned",
     "files_to_index",
@@ -250,6 +251,11 @@ Index(
     indexing_jobs.c.repository_id,
     indexing_jobs.c.created_at.desc(),
 )
+Index(
+    "indexing_jobs_ended_idx",
+    func.coalesce(indexing_jobs.c.completed_at, indexing_jobs.c.cancelled_at),
+    postgresql_where=text(FINAL),
+)
 
 job_batches = Table(
     "job_batches",
@@ -268,6 +274,8 @@ job_batches = Table(
     Column("token_id", BigInteger),
     Column("worker_id", BigInteger),
     Column("phase", Text),
+    Column("path_in_hand", Text),
+    Column("deaths", JSONB, nullable=False, server_default=text("'{}'")),
     Column("paths", ARRAY(Text)),
     Column("file_ids", ARRAY(BigInteger)),
     _count("files_total"),

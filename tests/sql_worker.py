@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
@@ -46,6 +46,8 @@ class Claim:
     repository_id: int
     embedder: str | None
     paths: list[str]
+    reclaimed: int = 0
+    deaths: dict[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[UUID, int, int]:
@@ -94,10 +96,10 @@ class SqlWorker:
     def claim(self, token: Token) -> Claim | None:
         """The batch of a token, if there is something to do."""
         row = self.connection.execute(
-            "select attempt, repository_id, embedder, paths from pgdex.claim_batch(%s, %s, %s, %s)",
+            "select attempt, repository_id, embedder, paths, reclaimed, deaths from pgdex.claim_batch(%s, %s, %s, %s)",
             [token.job_id, token.seq, token.id, token.worker_id],
         ).fetchone()
-        return Claim(token, row[0], row[1], row[2], row[3] or []) if row else None
+        return Claim(token, row[0], row[1], row[2], row[3] or [], row[4], row[5]) if row else None
 
     def take(self) -> Claim:
         """Fetch and claim what is next; there must be something."""
@@ -218,6 +220,13 @@ class SqlWorker:
         """Do everything that is queued."""
         while self.work(files) is not None:
             pass
+
+    def lose_lock(self) -> None:
+        """Say that it holds a session lock, which it doesn't, with a heart that last beat two seconds ago."""
+        self.register(session_lock=True)
+        self.connection.execute(
+            "update procrastinate_workers set last_heartbeat = now() - interval '2 seconds' where id = %s", [self.id]
+        )
 
     def die(self) -> None:
         """Stop the heart: the next look of a peer strikes this worker off."""

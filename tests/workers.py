@@ -27,6 +27,7 @@ class Workers:
     database_url: str
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = COMMAND
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, count: int = 1, *, concurrency: int = 1) -> list[subprocess.Popen[bytes]]:
@@ -35,7 +36,7 @@ class Workers:
         for _ in range(count):
             with self._log_of(len(self.processes)).open("wb") as log:
                 process = subprocess.Popen(
-                    [*COMMAND, "--concurrency", str(concurrency)],
+                    [*self.command, "--concurrency", str(concurrency)],
                     cwd=self.folder,
                     env=_clean_environment() | {"PGDEX_DATABASE_URL": self.database_url} | self.environment,
                     stdin=subprocess.DEVNULL,
@@ -106,10 +107,16 @@ class Workers:
 
 @contextmanager
 def workers_on(
-    database_url: str, folder: Path, *, count: int = 1, concurrency: int = 1, **environment: str
+    database_url: str,
+    folder: Path,
+    *,
+    count: int = 1,
+    concurrency: int = 1,
+    command: tuple[str, ...] = COMMAND,
+    **environment: str,
 ) -> Iterator[Workers]:
     """`count` worker processes; `environment` are PGDEX_ variables. All have ended when the block does."""
-    workers = Workers(database_url, folder, environment)
+    workers = Workers(database_url, folder, environment, command)
     try:
         workers.start(count, concurrency=concurrency)
         yield workers

@@ -8,7 +8,7 @@ starved by a slow parse.
 
 import threading
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, thread_time
 from typing import cast
 
 from tree_sitter import Parser, Point, Range, Tree
@@ -72,13 +72,19 @@ _parsers = _Parsers()
 
 
 class Watch:
-    """The time limit and the abort flag of one `chunk_file`."""
+    """The time limit and the abort flag of one `chunk_file`.
 
-    __slots__ = ("_aborted", "_deadline", "_limit", "next_look")
+    The limit is of the thread's processor time, so that what becomes of a file does not depend on how busy the machine
+    is, or on whether the process was stopped in between. That clock is a system call; the monotonic one tells when
+    it is worth asking.
+    """
+
+    __slots__ = ("_aborted", "_deadline", "_limit", "_used_before", "next_look")
 
     def __init__(self, time_limit_seconds: float, aborted: Callable[[], bool] | None) -> None:
         now = monotonic()
         self._limit = time_limit_seconds
+        self._used_before = thread_time()
         self._deadline = now + time_limit_seconds
         self._aborted = aborted
         # Until then (on the monotonic clock) `expired` would say no.
@@ -90,7 +96,10 @@ class Watch:
         if now < self.next_look:
             return False
         if now >= self._deadline:
-            return True
+            left = self._limit - (thread_time() - self._used_before)
+            if left <= 0:
+                return True
+            self._deadline = now + left
         self.next_look = min(self._deadline, now + _ABORT_INTERVAL_SECONDS)
         return self._aborted is not None and self._aborted()
 

@@ -82,6 +82,11 @@ class HashingEmbedder:
         return self._dimension
 
     @property
+    def is_remote(self) -> bool:
+        """It is arithmetic in this process."""
+        return False
+
+    @property
     def batch_size(self) -> int:
         """Enough that the cost of a call no longer counts."""
         return 1024

@@ -35,6 +35,10 @@ class Embedder(Protocol):
         """
 
     @property
+    def is_remote(self) -> bool:
+        """Whether a service does the work, so that what a text holds can't end this process."""
+
+    @property
     def batch_size(self) -> int:
         """How many texts a call should carry. More are allowed, and split by the embedder."""
 

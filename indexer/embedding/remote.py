@@ -95,6 +95,11 @@ class RemoteEmbedder:
         return self._dimension
 
     @property
+    def is_remote(self) -> bool:
+        """Embedding waits for an answer and costs this process next to nothing."""
+        return True
+
+    @property
     def batch_size(self) -> int:
         """How many texts a request carries. Less after a service has refused so many."""
         return self._batch_size

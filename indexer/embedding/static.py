@@ -73,6 +73,11 @@ class StaticEmbedder:
         return self._dimension
 
     @property
+    def is_remote(self) -> bool:
+        """The model is in this process."""
+        return False
+
+    @property
     def batch_size(self) -> int:
         """Enough that the cost of a call no longer counts."""
         return 512

@@ -20,6 +20,7 @@ class SkipReason(StrEnum):
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
     IO_ERROR = "io_error"
+    CRASHED = "crashed"
     NAME_NOT_UTF8 = "name_not_utf8"
     NAME_TOO_LONG = "name_too_long"
 
@@ -44,6 +45,8 @@ _EXPLANATIONS = {
     SkipReason.UNREADABLE: "The indexing process has no permission to read it.",
     SkipReason.VANISHED: "The file was removed between the listing of the tree and its reading.",
     SkipReason.IO_ERROR: "The file could not be read; the detail tells what happened.",
+    SkipReason.CRASHED: "Reading or parsing it ended the processes that tried; it is left out so that the rest is "
+    "indexed, until its content changes or the repository is indexed with --force.",
     SkipReason.NAME_NOT_UTF8: "The path is not valid UTF-8, so the database cannot hold it; it is shown escaped.",
     SkipReason.NAME_TOO_LONG: "The path is longer than the index allows; it is shown shortened.",
 }

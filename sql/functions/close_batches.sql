@@ -2,14 +2,15 @@
 -- workers that hold one are asked to abort through procrastinate's own notification (they hear it in 1-2 ms).
 create or replace function pgdex.close_batches(p_job_id uuid) returns void
 language plpgsql
-set search_path = pgdex, public, pg_temp
+set search_path = pgdex, pg_temp
 as $$
 declare
     v_tokens bigint[];
 begin
     with closed as (
         update job_batches
-        set state = 'cancelled', completed_at = clock_timestamp(), paths = null, file_ids = null
+        set state = 'cancelled', completed_at = clock_timestamp(), path_in_hand = null, paths = null,
+            file_ids = null
         where job_id = p_job_id and state in ('waiting', 'running')
         returning token_id
     )

@@ -28,7 +28,7 @@ begin
         if v_seqs is not null then
             update indexing_jobs j set progress_floor = pgdex.job_percentage(j) where j.id = v_job.id;
             update job_batches
-            set state = 'waiting', worker_id = null, token_id = null, phase = null,
+            set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
                 files_found = 0, files_chunked = 0, files_embedded = 0
             where job_id = v_job.id and seq = any (v_seqs);
             perform pgdex.queue_batches(v_job.id, v_seqs);

@@ -1,17 +1,20 @@
 -- Takes what dead workers had in hand and puts it back, for peers to start at once. Returns how many batches.
 --
--- Dead: the session lock is free, or the heartbeat is older than p_heartbeat_timeout (stopped processes, and
--- poolers that carry no session locks). A dead worker's open transactions are ended, so that they hold no rows,
+-- Dead: the session lock is free and the heartbeat (one every half second) older than p_lock_grace, so that a worker
+-- whose connection broke has the time to take its lock again on a new one; or the heartbeat is older than
+-- p_heartbeat_timeout (stopped processes, and poolers that carry no session locks). A dead worker's open transactions are ended, so that they hold no rows,
 -- and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone, and it has to register
 -- anew. Jobs go back in the order in which they started. One caller at a time; the others return at once. A job that
 -- somebody has locked (a cancel in an open transaction) is left for the next call, with its workers and tokens.
-create or replace function pgdex.reclaim_batches(p_heartbeat_timeout interval default interval '5 seconds')
-returns integer
+create or replace function pgdex.reclaim_batches(
+    p_heartbeat_timeout interval default interval '5 seconds', p_lock_grace interval default interval '1 second'
+) returns integer
 language plpgsql
 set search_path = pgdex, public, pg_temp
 as $$
 declare
     v_dead bigint[];
+    v_session integer;
     v_tokens bigint[];
     v_job record;
     v_seqs integer[];
@@ -22,20 +25,23 @@ begin
         return 0;
     end if;
     select array_agg(id) into v_dead from worker_status w
-    where not w.lock_held or w.heartbeat_age > p_heartbeat_timeout;
+    where (not w.lock_held and w.heartbeat_age >= p_lock_grace) or w.heartbeat_age > p_heartbeat_timeout;
     select array_agg(id) into v_tokens from procrastinate_jobs
     where status = 'doing' and (worker_id is null or worker_id = any (v_dead));
     if v_dead is null and v_tokens is null then
         return 0;
     end if;
 
-    begin
-        perform pg_terminate_backend(a.pid)
-        from pg_stat_activity a, unnest(v_dead) as dead (id)
-        where a.datname = current_database() and a.application_name = 'pgdex worker ' || dead.id;
-    exception when insufficient_privilege then
-        null;  -- another role's sessions: they end by their own idle_in_transaction_session_timeout
-    end;
+    for v_session in
+        select a.pid from pg_stat_activity a, unnest(v_dead) as dead (id)
+        where a.datname = current_database() and a.application_name = 'pgdex worker ' || dead.id
+    loop
+        begin
+            perform pg_terminate_backend(v_session);
+        exception when insufficient_privilege then
+            null;  -- another login's session: it ends by its own timeouts
+        end;
+    end loop;
 
     for v_job in
         select j.* from indexing_jobs j
@@ -51,7 +57,12 @@ begin
         end if;
         with put_back as (
             update job_batches
-            set state = 'waiting', worker_id = null, token_id = null, phase = null, reclaimed = reclaimed + 1,
+            set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
+                -- A batch that was only fetched, and not yet claimed, has killed nobody.
+                reclaimed = reclaimed + (state = 'running')::integer,
+                deaths = case when path_in_hand is null then deaths else deaths || jsonb_build_object(
+                    path_in_hand, coalesce((deaths ->> path_in_hand)::integer, 0) + 1
+                ) end,
                 files_found = 0, files_chunked = 0, files_embedded = 0
             where job_id = v_job.id and token_id = any (v_tokens) and state in ('waiting', 'running')
             returning seq, files_total

@@ -257,3 +257,41 @@ def test_reclaiming_healing_and_admitting_from_everywhere_at_once_loses_and_doub
     rows = connection.execute("select files_indexed, chunks_created from pgdex.indexing_jobs").fetchall()
     assert rows == [(20, 20)] * 4
     assert value(connection, "select count(*) from pgdex.chunks") == 80
+
+
+def test_a_worker_whose_session_broke_a_moment_ago_is_not_taken_for_dead(connection: Connection) -> None:
+    worker, peer = SqlWorker(connection), SqlWorker(connection)
+    enqueue(connection)
+    worker.work(tree(4))
+    claim = worker.take()
+    worker.lose_lock()
+    connection.execute("update procrastinate_workers set last_heartbeat = clock_timestamp() where id = %s", [worker.id])
+    assert value(connection, "select pgdex.reclaim_batches()") == 0
+    worker.complete(claim)
+
+    worker.take()
+    worker.lose_lock()
+    assert value(connection, "select pgdex.tick(%s, p_judges => false)", peer.id) is True
+    assert value(connection, "select count(*) from pgdex.worker_status") == 2
+    assert value(connection, "select pgdex.reclaim_batches()") == 1
+
+
+def test_the_deaths_of_workers_are_noted_against_the_file_that_they_had_in_hand(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    enqueue(connection)
+    worker.work(tree(2), batch_files=2)
+    for deaths in range(4):
+        claim = worker.take()
+        assert (claim.reclaimed, claim.deaths) == (deaths, {"file00001.py": deaths - 2} if deaths > 2 else {})
+        if deaths >= 2:
+            assert value(connection, "select pgdex.hold_file(%s, %s, %s, 'file00000.py')", *claim.key) is True
+            assert value(connection, "select pgdex.hold_file(%s, %s, %s, 'file00001.py')", *claim.key) is True
+        worker.die()
+        worker = SqlWorker(connection)
+        connection.execute("select pgdex.reclaim_batches()")
+        assert value(connection, "select pgdex.hold_file(%s, %s, %s, 'file00001.py')", *claim.key) is False
+    claim = worker.take()
+    assert claim.deaths == {"file00001.py": 2}
+    worker.drop(claim.token)
+    connection.execute("select pgdex.heal_batches()")
+    assert worker.take().deaths == {"file00001.py": 2}, "a task that ended without a word has killed nobody"

@@ -266,7 +266,7 @@ def test_a_tick_that_finds_nothing_to_do(rolled_back: Connection, scene: Scene) 
     rolled_back.execute("update procrastinate_workers set last_heartbeat = clock_timestamp()")
     assert call(rolled_back, "tick", scene.worker.id) is True
     assert call(rolled_back, "admit_jobs") == 0
-    assert rolled_back.execute("select * from pgdex.claim_probe()").fetchall() == []
+    assert rolled_back.execute("select * from pgdex.claim_probes()").fetchall() == []
     assert_few(rolled_back)
 
 

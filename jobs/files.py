@@ -1,0 +1,109 @@
+"""One file of a batch: read, judged, and cut into chunks with their lexemes."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
+from indexer.languages import Language, language_of
+from indexer.lexemes import tsvector_binary, words
+from indexer.sources import Skipped, SkipReason, SourceText, Unchanged, read_source
+from indexer.storage import SkippedFile, StoredFile, UnchangedFile
+from jobs.care import Care, care_for
+from jobs.claims import Claim
+from jobs.logs import fields
+from jobs.stopwatch import Stopwatch
+
+Vectors = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+logger = logging.getLogger("pgdex.worker")
+
+
+@dataclass(slots=True)
+class CutFile:
+    """A file between cutting and writing."""
+
+    path: str
+    language: str
+    source: SourceText
+    chunks: list[Chunk]
+    lexemes: list[bytes]
+    embeddings: Vectors | None = None
+
+
+def take_file(
+    claim: Claim, root: Path, path: str, stored: StoredFile | None, watch: Stopwatch
+) -> CutFile | SkippedFile | UnchangedFile:
+    """The file as it is to be written, all but its embeddings. Its own faults only ever skip it.
+
+    Raises RootUnavailable, JobAborted.
+    """
+    deaths = claim.deaths.get(path, 0)
+    care = care_for(deaths)
+    if care is Care.NOTHING:
+        return _crashed(path, deaths)
+    with watch.time("reading"):
+        source = read_source(
+            root,
+            path,
+            max_file_bytes=claim.settings.max_file_bytes,
+            known_hash=_known_hash(claim, stored),
+        )
+    match source:
+        case Unchanged():
+            return UnchangedFile(path, source.size, source.mtime_ns)
+        case Skipped():
+            return SkippedFile(
+                path=path,
+                size=source.size,
+                mtime_ns=source.mtime_ns,
+                content_hash=source.content_hash,
+                reason=source.reason.value,
+                detail=source.detail,
+            )
+        case SourceText() if care is Care.HASH:
+            return _crashed(path, deaths, source)
+        case SourceText():
+            with watch.time("chunking"):
+                return _cut(path, source, claim, with_grammar=care is Care.WHOLE)
+
+
+def _crashed(path: str, deaths: int, source: SourceText | None = None) -> SkippedFile:
+    logger.error("left out a file that ended %d workers", deaths, extra=fields(action="file_crashed", path=path))
+    return SkippedFile(
+        path=path,
+        size=None if source is None else source.size,
+        mtime_ns=None if source is None else source.mtime_ns,
+        content_hash=None if source is None else source.content_hash,
+        reason=SkipReason.CRASHED.value,
+        detail=f"{deaths} workers ended while they had it in hand",
+    )
+
+
+def _cut(path: str, source: SourceText, claim: Claim, *, with_grammar: bool) -> CutFile:
+    language = language_of(path, source.text[:200].partition("\n")[0])
+    by_lines = Language(language.name, None)
+    try:
+        try:
+            chunks = chunk_file(source.text, language if with_grammar else by_lines, aborted=claim.aborted)
+        except ParseTimeout:
+            # By lines it can still be found; a grammar that loops on rubbish is no reason to lose the file.
+            chunks = chunk_file(source.text, by_lines, aborted=claim.aborted)
+    except ChunkingAborted:
+        claim.stop_if_aborted()
+        raise
+    path_words = words(path)
+    lexemes = [tsvector_binary(words(" ".join(chunk.symbols)), path_words, words(chunk.content)) for chunk in chunks]
+    return CutFile(path, language.name, source, chunks, lexemes)
+
+
+def _known_hash(claim: Claim, stored: StoredFile | None) -> bytes | None:
+    """The hash that makes reading on unnecessary; none where everything is to be done again."""
+    return None if stored is None or claim.embed_all else stored.content_hash
+
+
+def embedding_text(path: str, chunk: Chunk) -> str:
+    """What is embedded of a chunk: where it stands, what it defines, and its lines."""
+    return f"{path} {chunk.symbol or ''}\n{chunk.content}"

@@ -1,0 +1,14 @@
+-- A worker says which file of its batch it takes in hand, or with null that it has put it down: if it dies now,
+-- reclaim_batches notes the death against that file. Only for batches that have ended workers before, where
+-- one row version for each file is a small price. Returns false where the batch is no longer the caller's.
+create or replace function pgdex.hold_file(p_job_id uuid, p_seq integer, p_attempt integer, p_path text)
+returns boolean
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+begin
+    update job_batches set path_in_hand = p_path
+    where job_id = p_job_id and seq = p_seq and attempt = p_attempt and state = 'running';
+    return found;
+end
+$$;

@@ -1,0 +1,131 @@
+"""Files that end the process which takes them in hand: found, left out, and the rest is indexed."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from jobs.client import Client
+from jobs.models import JobStatus, SkippedFile
+from jobs.stuck import EXIT_CODE
+from tests.databases import settings_for
+from tests.index_digest import assert_index_is_sound
+from tests.trees import python_tree, write_tree
+from tests.workers import Workers, workers_on
+
+COMMAND = (sys.executable, "-P", "-m", "tests.crashing_worker", "--app=jobs.app.app", "worker")
+MOST_DEATHS = 6  # two before files are noted, then at most four rungs of jobs.care
+
+
+@pytest.fixture
+def client(database_url: str) -> Iterator[Client]:
+    with Client.open(settings_for(database_url)) as client:
+        yield client
+
+
+@pytest.fixture
+def workers(database_url: str, tmp_path: Path) -> Iterator[Workers]:
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    with workers_on(database_url, folder, count=0, command=COMMAND, PGDEX_FILE_TIMEOUT="1") as workers:
+        yield workers
+
+
+def supervised(client: Client, workers: Workers, job_id: UUID, *, seconds: float = 60) -> tuple[JobStatus, int]:
+    """Keep one worker running until the job ends; its status, and how many processes have died."""
+    deaths = 0
+    end = time.monotonic() + seconds
+    worker = workers.start()[0]
+    while not (status := client.status(job_id)).is_final:
+        assert time.monotonic() < end, f"{status!r}{workers.logs()}"
+        if worker.poll() is not None:
+            deaths += 1
+            worker = workers.start()[0]
+        time.sleep(0.05)
+    return status, deaths
+
+
+def skipped(client: Client, tree: Path) -> list[SkippedFile]:
+    return list(client.skipped_files(repo_path=str(tree)))
+
+
+def test_a_file_that_kills_every_worker_is_left_out_and_the_rest_of_its_batch_is_indexed(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    tree = write_tree(python_tree(tmp_path / "repository", 40), {"package_0/module_7_bad.py": "x = 'KILL'\n"})
+
+    status, deaths = supervised(client, workers, client.start(tree).job_id)
+
+    assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 40, 1)
+    assert 4 <= deaths <= MOST_DEATHS
+    (bad,) = skipped(client, tree)
+    assert (bad.path, bad.skip_reason) == ("package_0/module_7_bad.py", "crashed")
+    assert bad.skip_detail is not None
+    assert "workers ended" in bad.skip_detail
+    assert_index_is_sound(client.connection)
+
+    again, more_deaths = supervised(client, workers, client.start(tree).job_id)
+    assert (again.status, again.files_skipped, more_deaths) == ("completed", 1, 0), "it is not tried until it changes"
+    (tree / "package_0/module_7_bad.py").write_text("x = 'mended'\n")
+    mended, more_deaths = supervised(client, workers, client.start(tree).job_id)
+    assert (mended.files_indexed, mended.files_skipped, more_deaths) == (1, 0, 0)
+
+
+def test_a_file_that_only_a_grammar_crashes_on_is_searchable_by_lines(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    tree = write_tree(python_tree(tmp_path / "repository", 10), {"bad.py": "def find_me():\n    return 'SEGFAULT'\n"})
+
+    status, deaths = supervised(client, workers, client.start(tree).job_id)
+
+    assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 11, 0)
+    assert deaths <= MOST_DEATHS
+    rows = client.connection.execute(
+        "select c.kind, c.content from pgdex.chunks c join pgdex.files f on f.id = c.file_id where f.path = 'bad.py'"
+    ).fetchall()
+    assert rows == [("block", "def find_me():\n    return 'SEGFAULT'\n")]
+
+
+def test_a_file_that_hangs_its_worker_is_left_out(client: Client, workers: Workers, tmp_path: Path) -> None:
+    tree = write_tree(python_tree(tmp_path / "repository", 10), {"bad.py": "x = 'HANG'\n"})
+
+    status, deaths = supervised(client, workers, client.start(tree).job_id)
+
+    assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 10, 1)
+    assert deaths <= MOST_DEATHS
+    assert [file.path for file in skipped(client, tree)] == ["bad.py"]
+    assert EXIT_CODE in [process.poll() for process in workers.processes], "they ended themselves"
+
+
+def test_two_poisonous_files_in_one_batch_are_both_found(client: Client, workers: Workers, tmp_path: Path) -> None:
+    tree = write_tree(
+        python_tree(tmp_path / "repository", 10), {"bad_1.py": "x = 'KILL'\n", "bad_2.py": "y = 'KILL'\n"}
+    )
+
+    status, deaths = supervised(client, workers, client.start(tree).job_id)
+
+    assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 10, 2)
+    assert deaths <= MOST_DEATHS + 4
+    assert [file.path for file in skipped(client, tree)] == ["bad_1.py", "bad_2.py"]
+
+
+def test_a_process_whose_interpreter_is_stuck_ends_itself() -> None:
+    code = (
+        "import asyncio, re, threading, jobs.stuck\n"
+        "def spin():\n"
+        "    with jobs.stuck.file_in_hand('a.py'):\n"
+        "        re.match(r'(a+)+$', 'a' * 64 + 'b')\n"
+        "async def main():\n"
+        "    watch = asyncio.create_task(jobs.stuck.end_when_stuck(limit_seconds=1))\n"
+        "    await asyncio.sleep(0.2)\n"
+        "    threading.Thread(target=spin, daemon=True).start()\n"
+        "    await watch\n"
+        "asyncio.run(main())\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert process.returncode == 1
+    assert "in spin" in process.stderr, "the traceback names what hung"
