@@ -19,7 +19,7 @@ from indexer.languages import language_of
 from indexer.lexemes import tsvector_binary, words
 from indexer.sources import SourceText, read_source, walk
 from indexer.storage import IndexedFile, write_files
-from jobs.index import embedding_text
+from jobs.files import embedding_text
 
 BATCH_FILES = 32
 MAX_FILE_BYTES = 1 << 20
