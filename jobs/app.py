@@ -11,6 +11,7 @@ from procrastinate.worker import Worker
 
 from jobs.connector import Connector
 from jobs.database import conninfo
+from jobs.pools import POOL_SECONDS
 from jobs.settings import settings
 
 HEARTBEAT_SECONDS = 2.0
@@ -55,7 +56,10 @@ app = App(
         conninfo=lambda: conninfo(settings(), application="pgdex queue"),
         min_size=1,
         max_size=4,
-        timeout=1.5,  # as in claims.py
+        timeout=POOL_SECONDS,
+        # Each of procrastinate's statements is a whole transaction. By default a process that is stopped between a
+        # statement and its COMMIT holds rows of the queue, and peers that reclaim wait for it until it wakes.
+        kwargs={"autocommit": True},
     ),
     import_paths=["jobs.tasks"],
     worker_defaults={

@@ -4,7 +4,6 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,19 +17,16 @@ from psycopg_pool import ConnectionPool
 from indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
 from indexer.sources import RootUnavailable, WalkAborted
 from jobs.care import DEATHS_BEFORE_NOTES
-from jobs.database import Connection, conninfo
+from jobs.database import Connection
 from jobs.errors import InvalidRequest, PgdexError
 from jobs.logs import fields
 from jobs.outages import Meaning, full_message, meaning_of
+from jobs.pools import POOLS
 from jobs.repository_path import checked_root
 from jobs.settings import Settings, settings
 
 STALE = "PX003"
 FOLDER_EMPTIED = "PX006"
-MOST_CONNECTIONS = 64
-# To wait for a connection. There is one for every slot, so waiting means that the database is away; and a worker that
-# is told to stop just then asks three times (for its batch, its token and itself) and has some seconds for all.
-POOL_SECONDS = 1.5
 
 # The tokens whose tasks run in this process now; recovery.py compares them with what the database thinks.
 TOKENS_IN_HAND: set[int] = set()
@@ -108,31 +104,6 @@ class Claim:
             ).fetchone()
 
 
-@cache
-def connection_pool(worker_id: int) -> "ConnectionPool[Connection]":
-    """The connections of this process's tasks; named after the worker, so that a peer can end them if it dies."""
-    pool: ConnectionPool[Connection] = ConnectionPool(
-        # Asked for each new connection: an embedded server that crashed is started again.
-        lambda: conninfo(settings(), application=f"pgdex worker {worker_id}"),
-        min_size=1,
-        max_size=MOST_CONNECTIONS,
-        timeout=POOL_SECONDS,
-        kwargs={"autocommit": True},
-        # After a restart of the database every pooled connection is dead: a batch must not fail on each of them.
-        check=ConnectionPool.check_connection,
-        configure=_without_time_limits,
-        open=False,
-        name=f"worker-{worker_id}",
-    )
-    pool.open()
-    return pool
-
-
-def _without_time_limits(connection: Connection) -> None:
-    """Building a vector index takes longer than many a database allows a statement by default."""
-    connection.execute("select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")
-
-
 def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], None]) -> None:
     """Claim the batch, do `work`, and turn what went wrong into the job's state.
 
@@ -151,10 +122,13 @@ def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[C
 def _run(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], None]) -> None:
     worker_id = context.job.worker_id
     assert worker_id is not None, "procrastinate fetches jobs for a registered worker"
-    pool = connection_pool(worker_id)
-    claim = _claim(context, pool, job_id=job_id, seq=seq, worker_id=worker_id)
-    if claim is None:
-        return
+    with POOLS.of(worker_id) as pool:
+        claim = _claim(context, pool, job_id=job_id, seq=seq, worker_id=worker_id)
+        if claim is not None:
+            _do(claim, work)
+
+
+def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
     try:
         work(claim)
         # A large job has thousands of batches; its scan and its finish tell the story.

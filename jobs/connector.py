@@ -16,7 +16,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
-from jobs.database import conninfo, connect
+from jobs.database import connect, conninfo
 from jobs.errors import DatabaseUnavailable
 from jobs.logs import fields
 from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, Meaning, meaning_of

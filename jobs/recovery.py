@@ -19,6 +19,7 @@ from jobs.client import Client
 from jobs.database import conninfo
 from jobs.logs import fields, log_as_json
 from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS
+from jobs.pools import POOLS
 from jobs.probing import probe_one
 from jobs.retention import keep_history_short
 from jobs.roles import WORKER, require
@@ -83,7 +84,7 @@ class Liveness:
         self._settings = settings
         self._forgotten: set[int] = set()
         self._probe: asyncio.Task[None] | None = None
-        self._sessions = 0
+        self._ticked_at: float | None = None
 
     async def run(self) -> None:
         """Hold a session while the worker runs; when it breaks, wait with a growing delay and start a new one."""
@@ -128,6 +129,7 @@ class Liveness:
         judges_from = await self._judges_from(session)
         tick = "select pgdex.tick(%(id)s, %(judges)s)"
         while await _value(session, tick, {"id": self._worker.worker_id, "judges": time.monotonic() >= judges_from}):
+            self._ticked_at = time.monotonic()
             if _is_orphaned():
                 self._worker.stop()  # says so once; the ticks go on until the batches in hand are done
             if time.monotonic() - healed_at >= HEAL_SECONDS:
@@ -140,16 +142,20 @@ class Liveness:
 
     async def _judges_from(self, session: psycopg.AsyncConnection) -> float:
         """When this worker may take others for dead (monotonic clock): after an outage not before they have had the
-        time to come back too. A new worker may at once, unless the server itself has just started."""
-        self._sessions += 1
+        time to come back too, which is longer after a longer one, since everybody tries less and less often. A new
+        worker may at once, unless the server itself has just started."""
+        now = time.monotonic()
+        if self._ticked_at is not None:
+            return now + min(COME_BACK_SECONDS, 2 * (now - self._ticked_at))
         up_seconds = await _value(session, SERVER_UP_SECONDS, {})
         assert isinstance(up_seconds, float)
-        fresh = self._sessions > 1 or up_seconds < COME_BACK_SECONDS
-        return time.monotonic() + (COME_BACK_SECONDS if fresh else 0.0)
+        return now + max(0.0, COME_BACK_SECONDS - up_seconds)
 
     async def _register_anew(self) -> None:
         """Get a new number: what is in hand under the old one is stale, and belongs to a peer by now."""
         struck_off = self._worker.worker_id
+        assert struck_off is not None
+        await asyncio.to_thread(POOLS.retire, struck_off)
         self._worker.worker_id = await self._worker.app.job_manager.register_worker()
         logger.warning(
             "taken for dead by a peer: registered anew",

@@ -32,6 +32,6 @@ begin
     update job_batches b
     set token_id = t.token_id
     from unnest(v_seqs, v_tokens) as t (seq, token_id)
-    where b.job_id = p_job_id and b.seq = any (v_seqs) and b.seq = t.seq;
+    where b.job_id = p_job_id and b.seq = t.seq;
 end
 $$;

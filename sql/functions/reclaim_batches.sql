@@ -5,7 +5,8 @@
 -- p_heartbeat_timeout (stopped processes, and poolers that carry no session locks). A dead worker's open transactions are ended, so that they hold no rows,
 -- and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone, and it has to register
 -- anew. Jobs go back in the order in which they started. One caller at a time; the others return at once. A job that
--- somebody has locked (a cancel in an open transaction) is left for the next call, with its workers and tokens.
+-- somebody has locked (a cancel in an open transaction) is left for the next call, with its workers and tokens; so is
+-- a locked token or worker. Nothing here waits, since every worker's heartbeat would wait with it.
 create or replace function pgdex.reclaim_batches(
     p_heartbeat_timeout interval default interval '5 seconds', p_lock_grace interval default interval '1 second'
 ) returns integer
@@ -26,8 +27,12 @@ begin
     end if;
     select array_agg(id) into v_dead from worker_status w
     where (not w.lock_held and w.heartbeat_age >= p_lock_grace) or w.heartbeat_age > p_heartbeat_timeout;
-    select array_agg(id) into v_tokens from procrastinate_jobs
-    where status = 'doing' and (worker_id is null or worker_id = any (v_dead));
+    select array_agg(id) into v_tokens
+    from (
+        select id from procrastinate_jobs
+        where status = 'doing' and (worker_id is null or worker_id = any (v_dead))
+        for update skip locked
+    ) as lost;
     if v_dead is null and v_tokens is null then
         return 0;
     end if;
@@ -83,9 +88,13 @@ begin
     delete from procrastinate_jobs t
     where t.id = any (v_tokens)
         and not exists (select from job_batches b where b.token_id = t.id and b.state in ('waiting', 'running'));
-    delete from procrastinate_workers w
-    where w.id = any (v_dead)
-        and not exists (select from procrastinate_jobs t where t.worker_id = w.id and t.status = 'doing');
+    delete from procrastinate_workers
+    where id in (
+        select w.id from procrastinate_workers w
+        where w.id = any (v_dead)
+            and not exists (select from procrastinate_jobs t where t.worker_id = w.id and t.status = 'doing')
+        for update skip locked
+    );
     return v_reclaimed;
 end
 $$;

@@ -11,8 +11,9 @@ from procrastinate.jobs import Job
 
 from indexer.embedding import EmbedderUnavailable
 from jobs.app import app
-from jobs.claims import Claim, connection_pool, run_claimed
+from jobs.claims import Claim, run_claimed
 from jobs.database import Connection
+from jobs.pools import POOLS
 from jobs.settings import settings
 from tests.job_checks import status_of, value
 from tests.sql_worker import SqlWorker, enqueue, tree
@@ -25,7 +26,6 @@ def run_task(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run
     """Fetches the next token for a worker and runs `run_claimed` with it, as the task would."""
     monkeypatch.setenv("PGDEX_DATABASE_URL", database_url)
     settings.cache_clear()
-    connection_pool.cache_clear()
     workers: set[int] = set()
 
     def run(worker: SqlWorker, work: Callable[[Claim], None]) -> None:
@@ -43,9 +43,8 @@ def run_task(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run
 
     yield run
     for worker_id in workers:
-        connection_pool(worker_id).close()
+        POOLS.retire(worker_id)
     settings.cache_clear()
-    connection_pool.cache_clear()
 
 
 def failing(error: BaseException) -> Callable[[Claim], None]:
