@@ -45,6 +45,7 @@ jit = off
 random_page_cost = 1.1
 """
 LEAST_FREE_BYTES = 40_000_000  # two files of its log: with less the server does not come up
+_SERVERS: dict[Path, postgres_server.PostgresServer] = {}  # of the data folders that this process uses
 OTHERS_MAY_ENTER = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
 
 
@@ -100,14 +101,18 @@ def _start(data: Path) -> str:
     handles.put(living)
     server.start()
     atexit.unregister(server._cleanup)
-    atexit.unregister(_leave)
-    atexit.register(_leave, server)
+    if data not in _SERVERS:
+        atexit.register(_leave, data)
+    _SERVERS[data] = server
     return str(server.get_uri())
 
 
-def _leave(server: postgres_server.PostgresServer) -> None:
+def _leave(data: Path) -> None:
     """Stop the server if this process was its last user. A server that is gone already is no error at exit."""
+    server = _SERVERS[data]
     with suppress(Exception):
+        # The one that runs now: another process may have started it again after a crash.
+        server._postmaster_info = utils.PostmasterInfo.read_from_pgdata(data)
         server._cleanup()
 
 
