@@ -342,3 +342,21 @@ def test_a_worker_that_was_struck_off_while_its_session_was_broken_works_again(
 
     assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 10
     assert workers.processes[0].poll() is None
+
+
+def test_a_workers_setting_says_how_many_jobs_the_cluster_runs_at_once(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.environment["PGDEX_MAX_CONCURRENT_JOBS"] = "1"
+    workers.start(2)
+    workers.wait_until_alive(2)
+    slow(service)
+    jobs = [client.start(python_tree(tmp_path / f"repository_{n}", 16)).job_id for n in range(2)]
+    wait_for(lambda: client.status(jobs[0]).status == "running", what="a running job")
+    assert client.status(jobs[1]).status == "pending"
+
+    ended = [wait_for_end(client, job, workers=workers) for job in jobs]
+
+    assert ended[0].completed_at is not None
+    assert ended[1].started_at is not None
+    assert ended[1].started_at >= ended[0].completed_at
