@@ -1,0 +1,236 @@
+"""What must hold after a run, whatever went wrong in it. Each check returns its complaints."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from jobs.database import Connection
+from tests.chaos.cluster import BATCH_FILES
+from tests.chaos.repositories import Repository
+from tests.chaos.run import Run
+from tests.index_digest import CHUNKS, FILES, MISCOUNTED, ORPHANS
+from tests.job_invariants import LEGAL
+
+Rows = list[dict[str, Any]]
+COUNTERS = ("files_indexed", "files_skipped", "files_unchanged", "files_deleted", "chunks_created")
+OVERLAPS = """
+    select a.id as first, b.id as second from pgdex.indexing_jobs a
+    join pgdex.indexing_jobs b on b.repository_id = a.repository_id and b.created_at > a.created_at
+    where coalesce(a.completed_at, a.cancelled_at, 'infinity') > b.created_at
+"""
+RECOUNT = """
+    select j.*, coalesce(sum(b.files_total) filter (where d.done), 0) as files_recounted,
+        coalesce(sum(b.bytes_total) filter (where d.done), 0) as bytes_recounted,
+        count(*) filter (where b.kind = 'index' and not d.done) as batches_recounted
+    from pgdex.indexing_jobs j
+    join pgdex.job_batches b on b.job_id = j.id
+    cross join lateral (select b.kind = 'index' and b.state = 'completed') as d (done)
+    group by j.id
+"""
+STORED = """
+    select count(*) filter (where f.skip_reason is null) as texts,
+        count(*) filter (where f.skip_reason is not null) as skipped,
+        count(*) filter (where f.skip_reason is null and f.indexed_at >= j.started_at) as indexed,
+        coalesce(sum(f.chunks) filter (where f.indexed_at >= j.started_at), 0) as chunks
+    from pgdex.indexing_jobs j join pgdex.files f on f.repository_id = j.repository_id where j.id = %s
+"""
+REASONS = """
+    select f.skip_reason, count(*) as n from pgdex.indexing_jobs j
+    join pgdex.files f on f.repository_id = j.repository_id
+    where j.id = %s and f.skip_reason is not null group by f.skip_reason
+"""
+LEFTOVERS = {
+    "chunks without a file": ORPHANS,
+    "files with a wrong count of chunks": MISCOUNTED,
+    "open batches of ended jobs": """
+        select count(*) from pgdex.job_batches b join pgdex.indexing_jobs j on j.id = b.job_id
+        where j.status in ('completed', 'failed', 'cancelled') and b.state in ('waiting', 'running')
+    """,
+    "closed batches that still list files": """
+        select count(*) from pgdex.job_batches
+        where state not in ('waiting', 'running') and (paths is not null or file_ids is not null)
+    """,
+    "tokens in the queue": "select count(*) from pgdex.procrastinate_jobs",
+    "sessions with an open transaction": """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'
+            and state_change < clock_timestamp() - interval '2 seconds'
+    """,
+}
+
+
+def jobs_ended_as_they_should(run: Run) -> Iterator[str]:
+    """Cancelled where a cancel was acknowledged, completed else; the rows unchanged since; never two live at once."""
+    known = {job_id: repository for repository in run.repositories for job_id in repository.jobs}
+    rows = _rows(run, "select j.*, to_jsonb(j)::text as whole from pgdex.indexing_jobs j order by created_at")
+    for row in rows:
+        repository = known.get(row["id"])
+        if repository is None:
+            yield f"job {row['id']} of {row['repo_path']} was asked for by nobody"
+            continue
+        wanted = "cancelled" if row["id"] in repository.cancelled else "completed"
+        if row["status"] != wanted:
+            yield f"job {row['id']} is {row['status']}, not {wanted}: {row['error_type']} {row['error_message']}"
+        if repository.final_rows.get(row["id"], row["whole"]) != row["whole"]:
+            yield f"job {row['id']} changed after its end: {repository.final_rows[row['id']]} then {row['whole']}"
+    if missing := known.keys() - {row["id"] for row in rows}:
+        yield f"jobs are gone: {missing}"
+    for row in _rows(run, OVERLAPS):
+        yield f"jobs {row['first']} and {row['second']} of one repository were live at the same time"
+    for repository in run.repositories:
+        yield from repository.complaints
+
+
+def nothing_is_left_over(run: Run) -> Iterator[str]:
+    """No orphan rows, no work in the queue, no trace of processes that are gone."""
+    for what, query in LEFTOVERS.items():
+        found = _value(run.cluster.client.connection, query)
+        if found:
+            yield f"{found} {what}"
+    yield from dead_workers(run)
+
+
+def dead_workers(run: Run) -> Iterator[str]:
+    """Where the database's list of workers is not the list of those that run."""
+    pids = run.cluster.fleet.pids()
+    rows = _rows(run, "select id, pid, lock_held, alive from worker_status")
+    known = [row["pid"] for row in rows]
+    if sorted(map(str, known)) != sorted(map(str, pids)):
+        yield f"the database knows the workers {rows}, but the processes {sorted(pids)} run"
+    ids = {f"pgdex worker {row['id']}" for row in rows}
+    names = {
+        row["application_name"]
+        for row in _rows(
+            run,
+            "select distinct application_name from pg_stat_activity"
+            " where datname = current_database() and application_name like 'pgdex worker %'",
+        )
+    }
+    if names - ids:
+        yield f"sessions of workers that are gone: {sorted(names - ids)}"
+
+
+def events_are_in_order(run: Run) -> Iterator[str]:
+    """Created first, legal transitions, one final event and nothing after it, progress never back."""
+    for repository in run.repositories:
+        for job_id in repository.jobs:
+            events = _rows(
+                run, "select event_type, event_data from pgdex.job_events where job_id = %s order by id", job_id
+            )
+            state: str | None = None
+            shown = 0.0
+            for event in events:
+                kind = event["event_type"]
+                percent = event["event_data"].get("progress_percentage")
+                if percent is not None:
+                    if percent < shown:
+                        yield f"job {job_id} went from {shown} % to {percent} % with {kind}"
+                    shown = percent
+                if kind == "progress":
+                    if state not in ("started", "resumed"):
+                        yield f"job {job_id} made progress while {state}"
+                elif kind not in ("scanned", "reclaimed"):
+                    if kind not in LEGAL.get(state, set()):
+                        yield f"job {job_id} went from {state} to {kind}"
+                    state = kind
+            if state not in ("completed", "failed", "cancelled"):
+                yield f"job {job_id} has no final event, its last is {state}"
+
+
+def counters_equal_a_recount(run: Run) -> Iterator[str]:
+    """A job's counters are what its batches, its summary and the stored files add up to."""
+    for row in _rows(run, RECOUNT):
+        job_id = row["id"]
+        if (row["files_done"], row["bytes_done"]) != (row["files_recounted"], row["bytes_recounted"]):
+            yield f"job {job_id} counts {row['files_done']} files done, its batches {row['files_recounted']}"
+        if row["batches_left"] != row["batches_recounted"]:
+            yield f"job {job_id} counts {row['batches_left']} batches left, there are {row['batches_recounted']}"
+        counted = row["files_indexed"] + row["files_skipped"] + row["files_unchanged"]
+        if counted + row["files_to_index"] - row["files_done"] != row["files_scanned"]:
+            yield f"job {job_id} found {row['files_scanned']} files, and says what became of {counted}"
+        if row["status"] == "completed":
+            summary = row["summary"]
+            wrong = {name for name in COUNTERS if summary[name] != row[name]}
+            if summary["files_found"] != row["files_scanned"]:
+                wrong.add("files_found")
+            if wrong:
+                yield f"job {job_id}: {wrong} differ in the summary {summary}"
+    for repository in run.repositories:
+        yield from _last_job_equals_what_is_stored(run, repository)
+
+
+def _last_job_equals_what_is_stored(run: Run, repository: Repository) -> Iterator[str]:
+    (job,) = _rows(run, "select * from pgdex.indexing_jobs where id = %s", repository.job)
+    (stored,) = _rows(run, STORED, repository.job)
+    said = {
+        "texts": job["files_indexed"] + job["files_unchanged"],
+        "skipped": job["files_skipped"],
+        "indexed": job["files_indexed"],
+        "chunks": job["chunks_created"],
+    }
+    if said != stored:
+        yield f"{repository.label}: the last job says {said}, stored is {stored}"
+    reasons = {row["skip_reason"]: row["n"] for row in _rows(run, REASONS, repository.job)}
+    if job["status"] == "completed" and job["summary"]["skipped_by_reason"] != reasons:
+        yield f"{repository.label}: the summary skips {job['summary']['skipped_by_reason']}, stored are {reasons}"
+
+
+def the_index_equals(run: Run, undisturbed: Connection) -> Iterator[str]:
+    """Row for row what a run gives in which nothing goes wrong."""
+    for what, query in (("file", FILES), ("chunk", CHUNKS)):
+        here = run.cluster.client.connection.execute(query).fetchall()
+        there = undisturbed.execute(query).fetchall()
+        if not there:
+            yield f"the undisturbed run has no {what}"
+        if here != there:
+            more, less = (sorted(rows, key=repr)[:5] for rows in (set(here) - set(there), set(there) - set(here)))
+            yield f"{len(here)} {what}s instead of {len(there)}; too many: {more}, missing: {less}"
+
+
+def bound_of(run: Run) -> int:
+    """How many texts may have been embedded more than once.
+
+    Whatever goes wrong costs at most what the slots that it hits have in hand: a batch each. So the bound is the
+    sum, over all disturbances, of the slots hit, times the texts of the largest batch. A kill, a stop and a session
+    that is ended hit the slots of one worker; a restart, a fault and a cancel hit all slots of all workers.
+    """
+    return run.figures.slots_hit * largest_batch(run.cluster.client.connection)
+
+
+def largest_batch(connection: Connection) -> int:
+    """More texts than this no batch has."""
+    return BATCH_FILES * int(_value(connection, "select coalesce(max(chunks), 0) from pgdex.files"))
+
+
+def repeated_work_is_bounded(run: Run) -> Iterator[str]:
+    """What was embedded twice is no more than what was in hand when something went wrong."""
+    if run.repeated() > bound_of(run):
+        yield f"{run.repeated()} texts were embedded again, the bound is {bound_of(run)}"
+
+
+def workers_survive(run: Run) -> Iterator[str]:
+    """A worker that nobody kills goes on, whatever becomes of its sessions and its database."""
+    for departure in run.cluster.fleet.departures:
+        if not departure.found_no_database:
+            yield str(departure)
+
+
+CHECKS: dict[str, Callable[[Run], Iterator[str]]] = {
+    "jobs ended as they should": jobs_ended_as_they_should,
+    "nothing is left over": nothing_is_left_over,
+    "events are in order": events_are_in_order,
+    "counters equal a recount": counters_equal_a_recount,
+    "repeated work is bounded": repeated_work_is_bounded,
+    "workers survive": workers_survive,
+}
+
+
+def _rows(run: Run, query: str, *values: object) -> Rows:
+    with run.cluster.client.connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), values or None).fetchall()
+
+
+def _value(connection: Connection, query: str) -> int:
+    row = connection.execute(query.encode()).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,90 @@
+"""The repositories of a run: what each holds at the moment, and the jobs that it has had."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from jobs.errors import JobIsFinal
+from tests.chaos.cluster import Cluster
+from tests.chaos.sources import write_generation
+
+NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+FINAL = ("completed", "failed", "cancelled")
+
+
+@dataclass(slots=True)
+class Repository:
+    """A tree that is indexed again and again, changed in between."""
+
+    root: Path
+    label: str
+    modules: int
+    generation: int = -1
+    jobs: list[UUID] = field(default_factory=list)
+    cancelled: set[UUID] = field(default_factory=set)
+    """The jobs that a cancel was acknowledged for."""
+    final_rows: dict[UUID, str] = field(default_factory=dict)
+    """What the database said of a job when it was first seen to have ended."""
+    waits_for_asker: bool = False
+    """Its job was cancelled, and it is not enqueued again yet."""
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def job(self) -> UUID:
+        """Its latest job."""
+        return self.jobs[-1]
+
+    def next_generation(self, cluster: Cluster) -> None:
+        """Change the tree and have it indexed. Only while no job of it is live."""
+        self.generation += 1
+        write_generation(self.root, self.label, self.generation, modules=self.modules)
+        self.enqueue(cluster)
+
+    def enqueue(self, cluster: Cluster) -> None:
+        """Have it indexed as it is."""
+        self.waits_for_asker = False
+        self._adopt(cluster.enqueue(self.root))
+
+    def has_ended(self, cluster: Cluster) -> bool:
+        """Whether its latest job is final; keeps what the job's row says then."""
+        status, row = _job(cluster, self.job)
+        if status in FINAL:
+            self.final_rows.setdefault(self.job, row)
+        return status in FINAL
+
+    def cancel(self, cluster: Cluster) -> bool:
+        """Cancel its job; false where that had ended already."""
+        try:
+            cluster.client.cancel(self.job)
+        except JobIsFinal:
+            return False
+        self.cancelled.add(self.job)
+        self.waits_for_asker = True
+        self.has_ended(cluster)
+        return True
+
+    def enqueue_at_once(self, cluster: Cluster, count: int) -> bool:
+        """Several ask for it; false where no job of it was live. All get the id of the live one."""
+        if self.waits_for_asker or self.has_ended(cluster):
+            return False
+        before = self.job
+        given = cluster.enqueue_at_once(self.root, count)
+        if _job(cluster, before)[0] not in FINAL and set(given) != {before}:
+            self.complaints.append(f"{count} askers at once were given {given} while {before} was live")
+        for job_id in dict.fromkeys(given):  # it ended in between: the first who came later got a new one
+            self._adopt(job_id)
+        return True
+
+    def _adopt(self, job_id: UUID) -> None:
+        if job_id not in self.jobs:
+            self.jobs.append(job_id)
+
+
+def _job(cluster: Cluster, job_id: UUID) -> tuple[str, str]:
+    with cluster.client.connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("select j.status, to_jsonb(j)::text as row from pgdex.indexing_jobs j where j.id = %s", [job_id])
+        row = cursor.fetchone()
+    assert row is not None, f"job {job_id} is gone"
+    return row["status"], row["row"]

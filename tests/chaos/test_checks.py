@@ -1,0 +1,90 @@
+"""The checks of a run find what they look for: each kind of damage, done to a sound database, is complained about."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.chaos import checks
+from tests.chaos.cluster import chaos_cluster
+from tests.chaos.fleet import Departure
+from tests.chaos.run import Run, new_run
+from tests.chaos.schedule import Schedule
+from tests.index_digest import FILES
+
+Check = Callable[[Run], Iterator[str]]
+DAMAGE: list[tuple[Check, str, str]] = [
+    (checks.jobs_ended_as_they_should, "update pgdex.indexing_jobs set status = 'cancelled'", "is cancelled, not comp"),
+    (checks.jobs_ended_as_they_should, "update pgdex.indexing_jobs set chunks_created = 0", "changed after its end"),
+    (checks.jobs_ended_as_they_should, "delete from pgdex.indexing_jobs", "jobs are gone"),
+    (
+        checks.jobs_ended_as_they_should,
+        "insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, created_at)"
+        " select repository_id, project_id, repo_path, created_at - interval '1 hour' from pgdex.indexing_jobs",
+        "were live at the same time",
+    ),
+    (checks.nothing_is_left_over, "delete from pgdex.files where path like '%module_1.py'", "chunks without a file"),
+    (checks.nothing_is_left_over, "update pgdex.files set chunks = 7 where chunks > 0", "wrong count of chunks"),
+    (checks.nothing_is_left_over, "update pgdex.job_batches set state = 'waiting' where seq = 1", "1 open batches"),
+    (checks.nothing_is_left_over, "update pgdex.job_batches set paths = '{a}'", "still list files"),
+    (
+        checks.nothing_is_left_over,
+        "insert into pgdex.procrastinate_jobs (queue_name, task_name) values ('pgdex', 'scan')",
+        "1 tokens in the queue",
+    ),
+    (checks.nothing_is_left_over, "insert into pgdex.procrastinate_workers default values", "the database knows"),
+    (checks.events_are_in_order, "delete from pgdex.job_events where event_type = 'started'", "from created to comp"),
+    (checks.events_are_in_order, "delete from pgdex.job_events where event_type = 'completed'", "no final event"),
+    (
+        checks.events_are_in_order,
+        "update pgdex.job_events set event_data = event_data || '{\"progress_percentage\": 5}'"
+        " where event_type = 'completed'",
+        "to 5 % with completed",
+    ),
+    (checks.counters_equal_a_recount, "delete from pgdex.job_batches where seq = 1", "its batches"),
+    (checks.counters_equal_a_recount, "update pgdex.indexing_jobs set files_to_index = 99", "says what became of"),
+    (checks.counters_equal_a_recount, "update pgdex.indexing_jobs set files_deleted = 9", "differ in the summary"),
+    (checks.counters_equal_a_recount, "delete from pgdex.files where path like '%empty.py'", "the last job says"),
+]
+
+
+@pytest.fixture(scope="module")
+def calm_run() -> Iterator[Run]:
+    """A run in which nothing went wrong."""
+    with chaos_cluster(places=1, slots=2) as cluster:
+        run = new_run(cluster, Schedule(0, 1, 1, ()), modules=12)
+        run.play(say=print)
+        yield run
+
+
+@pytest.mark.parametrize(("check", "statement", "complaint"), DAMAGE)
+def test_damage_is_complained_about(calm_run: Run, check: Check, statement: str, complaint: str) -> None:
+    connection = calm_run.cluster.client.connection
+    assert list(check(calm_run)) == []
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local session_replication_role = replica")  # no trigger stands in the way
+        connection.execute(statement.encode())
+        assert complaint in "\n".join(check(calm_run))
+
+
+def test_an_index_that_differs_is_complained_about(calm_run: Run) -> None:
+    connection = calm_run.cluster.client.connection
+    assert list(checks.the_index_equals(calm_run, connection)) == []
+    with connection.transaction(force_rollback=True):
+        files = connection.execute(FILES).fetchall()
+        connection.execute("delete from pgdex.files")
+        assert files
+        assert "the undisturbed run has no file" in "\n".join(checks.the_index_equals(calm_run, connection))
+
+
+def test_work_done_twice_without_a_reason_is_complained_about(calm_run: Run) -> None:
+    assert list(checks.repeated_work_is_bounded(calm_run)) == []
+    calm_run.cluster.service.record(["twice"] * 2)
+    assert checks.bound_of(calm_run) == 0
+    assert "1 texts were embedded again, the bound is 0" in "\n".join(checks.repeated_work_is_bounded(calm_run))
+
+
+def test_a_worker_that_ends_by_itself_is_complained_about(calm_run: Run) -> None:
+    gone = Departure(pid=1, code=1, at=0.0, lived_seconds=2.0, found_no_database=False, log="a reason")
+    calm_run.cluster.fleet.departures.append(gone)
+    assert "ended with code 1 after 2.0 s" in "\n".join(checks.workers_survive(calm_run))
+    calm_run.cluster.fleet.departures.clear()
