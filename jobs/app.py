@@ -7,7 +7,6 @@ process, so that procrastinate's own command line gets it too.
 from typing import Any
 
 import procrastinate
-from procrastinate.worker import Worker
 
 from jobs.connector import Connector
 from jobs.database import conninfo
@@ -20,27 +19,12 @@ SHUTDOWN_SECONDS = 5.0
 QUEUE = "pgdex"
 
 
-class StoppableWorker(Worker):
-    """procrastinate's Worker, which remembers that it was told to stop."""
-
-    was_stopped = False
-
-    def stop(self) -> None:
-        """Finish what is in hand and return from `run`."""
-        self.was_stopped = True
-        Worker.stop(self)
-
-    async def run(self) -> None:
-        """Fetch and do jobs until it is stopped. Raises ConnectorException."""
-        await Worker.run(self)
-
-
 class App(procrastinate.App):
     """procrastinate's App, whose workers keep themselves alive in the database and watch over each other."""
 
     async def run_worker_async(self, **kwargs: Any) -> None:
         """Run a worker, with its liveness beside it, until it is told to stop."""
-        from jobs.recovery import run_worker  # the enqueuing side needs none of this
+        from jobs.worker_process import StoppableWorker, run_worker  # the enqueuing side needs none of this
 
         procrastinate.App.perform_import_paths(self)
         options: dict[str, Any] = {**self.worker_defaults, **kwargs}

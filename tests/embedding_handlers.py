@@ -164,7 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 class EmbeddingHandler(_Handler):
     def do_POST(self) -> None:
-        body = json.loads(self.body())
+        try:
+            body = json.loads(self.body())
+        except json.JSONDecodeError:  # the client was killed in the middle of its request
+            self.close_connection = True
+            return
         self.owner.requests.append((dict(self.headers.items()), body))
         path = self.path.partition("?")[0]
         if path not in ("/api/embed", "/v1/embeddings"):

@@ -1,0 +1,75 @@
+"""The life of one worker process: procrastinate's worker, and what runs beside it."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
+
+from jobs.client import Client
+from jobs.logs import fields, log_as_json
+from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS
+from jobs.recovery import Liveness
+from jobs.retention import keep_history_short
+from jobs.roles import WORKER, require
+from jobs.settings import Settings
+from jobs.stuck import end_when_stuck
+
+logger = logging.getLogger("pgdex.worker")
+
+
+class StoppableWorker(Worker):
+    """procrastinate's Worker, which remembers that it was told to stop."""
+
+    was_stopped = False
+
+    def stop(self) -> None:
+        """Finish what is in hand and return from `run`."""
+        self.was_stopped = True
+        Worker.stop(self)
+
+    async def run(self) -> None:
+        """Fetch and do jobs until it is stopped. Raises ConnectorException."""
+        await Worker.run(self)
+
+
+async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
+    """Run `worker` until it is told to stop, with its liveness beside it. Raises SchemaBehind, DatabaseUnavailable."""
+    log_as_json()
+    await asyncio.to_thread(_require_schema, settings)
+    loop = asyncio.get_running_loop()
+    # Tasks are synchronous and run in threads; asyncio's default would stop at a handful on a small machine.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=worker.concurrency + 4))
+    delay = FIRST_DELAY_SECONDS
+    while True:
+        try:
+            await _run_once(worker, settings)
+        except ConnectorException as error:
+            if worker.was_stopped:
+                return  # it could not say goodbye; its peers will see that it has gone
+            logger.warning("starting again: %s", error, extra=fields(action="worker_restarted"))
+        else:
+            return
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+
+
+async def _run_once(worker: StoppableWorker, settings: Settings) -> None:
+    worker.worker_id = None
+    beside = [
+        asyncio.create_task(Liveness(worker, settings).run(), name="liveness"),
+        asyncio.create_task(end_when_stuck(limit_seconds=settings.file_timeout), name="stuck files"),
+        asyncio.create_task(keep_history_short(settings), name="retention"),
+    ]
+    try:
+        await worker.run()
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _require_schema(settings: Settings) -> None:
+    with Client.open(settings) as client:
+        require(client.connection, WORKER)
