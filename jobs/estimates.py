@@ -5,6 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.sources import WalkAborted, walk
+from jobs.database import Connection
+
+OVERHEAD_SECONDS = 0.5  # the scan, the finish, and a worker that has to hear of it
+# What one worker does in a second, measured on 211 MB of Python and YAML (see docs/benchmarks.md); with a service it is
+# the service that counts: 60 texts of 1,000 bytes a second from a small model on a laptop, whatever the workers.
+BYTES_A_SECOND = {"hashing": 2_200_000, "static": 1_800_000, "ollama": 60_000, "openai": 200_000}
+# Jobs that were over in a moment tell of the overhead, not of the rate. Of a history of a million jobs the latest two
+# hundred are looked at.
+HISTORY = """
+    select percentile_cont(0.5) within group (order by rate)
+    from (
+        select bytes_done / nullif(extract(epoch from completed_at - started_at)::float8 - 0.5, 0) as rate
+        from (
+            select * from pgdex.indexing_jobs where status = 'completed' order by created_at desc, id limit 200
+        ) as latest
+        where embedder = %s and completed_at - started_at > interval '2 seconds' and bytes_done > 500000
+        order by created_at desc limit 10
+    ) as rates
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +51,26 @@ def tree_size(root: Path, *, max_file_bytes: int, within_seconds: float) -> Tree
     except WalkAborted:
         return TreeSize(files, total, is_whole=False)
     return TreeSize(files, total, is_whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """How long a job will take, and how that is known."""
+
+    seconds: float
+    from_history: bool
+    """Whether jobs of this database told, or a rate that was measured elsewhere."""
+
+
+def estimated_duration(connection: Connection, size: TreeSize, *, embedder: str, workers: int) -> Duration:
+    """The time that indexing every file of a tree will take, from its start.
+
+    From the bytes a second of this database's latest jobs with the same embedder that had something to do, the median
+    of them; where there are none, from what one worker does with the kind of embedder. Unchanged files of a repository
+    that is indexed already make it shorter.
+    """
+    row = connection.execute(HISTORY, [embedder]).fetchone()
+    if row is not None and row[0] is not None:
+        return Duration(OVERHEAD_SECONDS + size.bytes / row[0], from_history=True)
+    rate = BYTES_A_SECOND.get(embedder.partition(":")[0], BYTES_A_SECOND["ollama"])
+    return Duration(OVERHEAD_SECONDS + size.bytes / (rate * max(1, workers)), from_history=False)
