@@ -10,7 +10,7 @@ import procrastinate
 
 from jobs.connector import Connector
 from jobs.database import conninfo
-from jobs.pools import POOL_SECONDS
+from jobs.pools import POOL_SECONDS, RECONNECT_SECONDS
 from jobs.settings import settings
 
 HEARTBEAT_SECONDS = 2.0
@@ -41,6 +41,7 @@ app = App(
         min_size=1,
         max_size=4,
         timeout=POOL_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
         # Each of procrastinate's statements is a whole transaction. By default a process that is stopped between a
         # statement and its COMMIT holds rows of the queue, and peers that reclaim wait for it until it wakes.
         kwargs={"autocommit": True},

@@ -204,7 +204,11 @@ def _block(claim: Claim, error: EmbedderUnavailable) -> None:
         if ours and ours[0]:
             connection.execute(
                 "select pgdex.block_job(%s, %s, %s)",
-                [claim.job_id, storable(str(error)), error.retry_after_seconds or 1.0],
+                [
+                    claim.job_id,
+                    storable(str(error)),
+                    min(error.retry_after_seconds or 0.0, claim.settings.blocked_timeout),
+                ],
             )
 
 

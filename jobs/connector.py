@@ -17,7 +17,6 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 from jobs.database import connect, conninfo
-from jobs.errors import DatabaseUnavailable
 from jobs.logs import fields
 from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, Meaning, meaning_of
 from jobs.settings import settings
@@ -67,9 +66,9 @@ class Connector(PsycopgConnector):
                     delay = FIRST_DELAY_SECONDS
                     while True:
                         async for notification in connection.notifies(timeout=LISTEN_CHECK_SECONDS):
-                            await on_notification(channel=notification.channel, payload=notification.payload)
+                            await _hand_on(on_notification, notification)
                         await connection.execute("select 1")
-            except (psycopg.Error, DatabaseUnavailable) as error:
+            except Exception as error:  # nobody looks after this task; without it the worker would be deaf
                 logger.warning("listening again soon: %s", str(error).strip(), extra=fields(action="listener_broken"))
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)
@@ -87,7 +86,15 @@ class Connector(PsycopgConnector):
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
 
+async def _hand_on(on_notification: Notify, notification: psycopg.Notify) -> None:
+    """Anybody may send anything on a channel: what procrastinate can't read is not for it."""
+    try:
+        await on_notification(channel=notification.channel, payload=notification.payload)
+    except Exception as error:
+        logger.warning("a notification was not understood: %r", error, extra=fields(action="notification_ignored"))
+
+
 def is_outage(error: ConnectorException) -> bool:
-    """Whether the database was away, and not the query at fault."""
+    """Whether trying again helps: the database was away, or only this statement was ended."""
     cause = error.__cause__
-    return isinstance(cause, psycopg.Error) and meaning_of(cause) is Meaning.AWAY
+    return isinstance(cause, psycopg.Error) and meaning_of(cause) in (Meaning.AWAY, Meaning.PASSING)

@@ -110,14 +110,16 @@ def _read_and_cut(claim: Claim, embedder: Embedder, watch: Stopwatch, reporter: 
     content = BatchContent()
     for done, path in enumerate(paths):
         reporter.tell("chunking", chunked=done, embedded=0)
-        if claim.is_suspect:
-            claim.hold(path)
-        with file_in_hand(path):
+        with file_in_hand(path, alone=claim.is_suspect):
+            if claim.is_suspect:
+                claim.hold(path)
             file = take_file(claim, root, path, stored.get(path), watch)
             # A service can't end this process, and a note in the database while it is waited for would blame the file.
             if claim.is_suspect and isinstance(file, CutFile) and not embedder.is_remote:
                 texts = [embedding_text(path, chunk) for chunk in file.chunks]
                 file.embeddings = embedder.embed(texts, aborted=claim.aborted)
+            if claim.is_suspect:
+                claim.hold(None)
         match file:
             case CutFile():
                 content.cut.append(file)
@@ -125,8 +127,6 @@ def _read_and_cut(claim: Claim, embedder: Embedder, watch: Stopwatch, reporter: 
                 content.skipped.append(file)
             case UnchangedFile():
                 content.unchanged.append(file)
-    if claim.is_suspect:
-        claim.hold(None)
     return content
 
 

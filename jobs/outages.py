@@ -15,9 +15,10 @@ Result = TypeVar("Result")
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 2.0
 
-# Standing connections end with these: shut down, crashed, starting, idle for too long. A standby after a failover says
+# Standing connections end with these: shut down, crashed, starting, idle for too long (also in a transaction: the
+# process was stopped in the middle of it). A standby after a failover says
 # that it takes no writes. Without a code: the connection could not be made, or broke.
-AWAY = {"57P01", "57P02", "57P03", "57P05", "53300", "25006"}
+AWAY = {"57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "53300", "25006"}
 FULL = {"53100": "its disk is full", "53200": "it is out of memory", "53400": "one of its limits is reached"}
 PASSING = {"40001", "40P01", "55P03", "57014"}  # serialization, deadlock, lock not available, cancelled by a person
 

@@ -15,6 +15,9 @@ MOST_CONNECTIONS = 64
 # To wait for a connection. There is one for every slot, so waiting means that the database is away; and a worker that
 # is told to stop just then asks three times (for its batch, its token and itself) and has some seconds for all.
 POOL_SECONDS = 1.5
+# A pool tries to connect again after 1, 2, 4 ... seconds and cannot be hurried: after an outage of a minute it would wait
+# for another one. When it has given up, the next request makes it try at once.
+RECONNECT_SECONDS = 1.0
 # No limit for a statement: building a vector index takes longer than many a database allows by default. But a process
 # that stops for good in the middle of a transaction does not hold its rows forever.
 LIMITS = """
@@ -54,6 +57,11 @@ class Pools:
         self._retired.add(worker_id)
         self._close_unused()
 
+    def retire_all(self) -> None:
+        """The worker has ended, or starts anew under a number that it does not have yet."""
+        self._retired.update(self._pools)
+        self._close_unused()
+
     def _close_unused(self) -> None:
         with self._lock:
             unused = [number for number in self._retired & set(self._pools) if not self._users[number]]
@@ -72,6 +80,7 @@ def _open(worker_id: int) -> Pool:
         min_size=1,
         max_size=MOST_CONNECTIONS,
         timeout=POOL_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
         kwargs={"autocommit": True},
         # After a restart of the database every pooled connection is dead: a batch must not fail on each of them.
         check=ConnectionPool.check_connection,

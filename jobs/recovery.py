@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 
 import psycopg
 from procrastinate.worker import Worker
@@ -23,6 +24,7 @@ from jobs.settings import Settings
 TICK_SECONDS = 0.25
 HEAL_SECONDS = 2.0
 COME_BACK_SECONDS = 2 * LONGEST_DELAY_SECONDS  # the time in which every worker is back after an outage
+STOPPED_SECONDS = 2.0  # between two ticks: this process did not run, and perhaps no other did
 SERVER_UP_SECONDS = "select extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8"
 TAKE_LOCK = "select pg_try_advisory_lock(pgdex.worker_lock_class(), (%(id)s %% 2147483648)::integer)"
 
@@ -32,8 +34,10 @@ logger = logging.getLogger("pgdex.worker")
 class Liveness:
     """One worker's sign of life in the database, and its watch over the others."""
 
-    def __init__(self, worker: Worker, settings: Settings) -> None:
+    def __init__(self, worker: Worker, settings: Settings, *, is_over: Callable[[], bool]) -> None:
+        """`is_over` says that the worker was told to stop."""
         self._worker = worker
+        self._is_over = is_over
         self._settings = settings
         self._forgotten: set[int] = set()
         self._probe: asyncio.Task[None] | None = None
@@ -80,29 +84,34 @@ class Liveness:
         """Tick until the worker was struck off. Raises where the session breaks."""
         healed_at = 0.0
         judges_from = await self._judges_from(session)
-        tick = "select pgdex.tick(%(id)s, %(judges)s)"
-        while await _value(session, tick, {"id": self._worker.worker_id, "judges": time.monotonic() >= judges_from}):
-            self._ticked_at = time.monotonic()
+        self._ticked_at = _now()
+        while True:
+            if _now() - self._ticked_at > STOPPED_SECONDS:
+                judges_from = _now() + COME_BACK_SECONDS  # a suspended machine: the others wake up just now too
+            self._ticked_at = _now()
+            tick: dict[str, object] = {"id": self._worker.worker_id, "judges": _now() >= judges_from}
+            if not await _value(session, "select pgdex.tick(%(id)s, %(judges)s)", tick):
+                return
             if _is_orphaned():
                 self._worker.stop()  # says so once; the ticks go on until the batches in hand are done
-            if time.monotonic() - healed_at >= HEAL_SECONDS:
-                healed_at = time.monotonic()
+            if _now() - healed_at >= HEAL_SECONDS:
+                healed_at = _now()
                 await self._drop_forgotten(session)
                 await session.execute("select pgdex.heal_batches()")
                 if self._probe is None or self._probe.done():  # it may take seconds, and the ticks must go on
-                    self._probe = asyncio.create_task(probe_one(session, self._settings), name="probe")
+                    probe = probe_one(session, self._settings, aborted=self._is_over)
+                    self._probe = asyncio.create_task(probe, name="probe")
             await asyncio.sleep(TICK_SECONDS)
 
     async def _judges_from(self, session: psycopg.AsyncConnection) -> float:
-        """When this worker may take others for dead (monotonic clock): after an outage not before they have had the
-        time to come back too, which is longer after a longer one, since everybody tries less and less often. A new
-        worker may at once, unless the server itself has just started."""
-        now = time.monotonic()
+        """When this worker may take others for dead: after an outage not before they have had the time to come back
+        too, which is longer after a longer one, since everybody tries less and less often. A new worker may at once,
+        unless the server itself has just started."""
         if self._ticked_at is not None:
-            return now + min(COME_BACK_SECONDS, 2 * (now - self._ticked_at))
+            return _now() + min(COME_BACK_SECONDS, 2 * (_now() - self._ticked_at))
         up_seconds = await _value(session, SERVER_UP_SECONDS, {})
         assert isinstance(up_seconds, float)
-        return now + max(0.0, COME_BACK_SECONDS - up_seconds)
+        return _now() + max(0.0, COME_BACK_SECONDS - up_seconds)
 
     async def _register_anew(self) -> None:
         """Get a new number: what is in hand under the old one is stale, and belongs to a peer by now."""
@@ -135,6 +144,11 @@ async def _value(session: psycopg.AsyncConnection, query: str, values: dict[str,
     cursor = await session.execute(query.encode(), values)
     row = await cursor.fetchone()
     return row[0] if row else None
+
+
+def _now() -> float:
+    """Seconds on a clock that goes on while the machine is suspended, where the system has one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _is_orphaned() -> bool:

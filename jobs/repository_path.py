@@ -12,12 +12,15 @@ def checked_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -
 
     With `allowed_roots` it must be one of them or lie below one. Raises InvalidRequest with what is wrong with it.
     """
-    path = Path(repo_path).expanduser()
-    if not path.is_absolute():
-        raise InvalidRequest(f"the repository's path must be absolute, got {str(repo_path)!r}")
+    path = Path(repo_path)
     try:
+        path = path.expanduser()
+        if not path.is_absolute():
+            raise InvalidRequest(f"the repository's path must be absolute, got {str(repo_path)!r}")
         resolved = path.resolve(strict=True)
-    except (OSError, RuntimeError, ValueError):  # missing; a loop of links; a NUL
+    except PermissionError:
+        raise InvalidRequest(f"the folder {path} can't be reached by this user") from None
+    except (OSError, RuntimeError, ValueError):  # missing; a loop of links, or ~ of nobody; a NUL
         raise InvalidRequest(f"there is no folder {path}") from None
     # First of all: what lies outside is not described, not even as "not a folder".
     if allowed_roots and not any(resolved.is_relative_to(root.resolve()) for root in allowed_roots):

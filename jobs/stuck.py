@@ -24,25 +24,38 @@ logger = logging.getLogger("pgdex.worker")
 
 @dataclass(slots=True)
 class FileInHand:
-    """A file that a thread of this process reads and cuts. `seconds` counts while the process runs, so that one
-    which was stopped for an hour does not look stuck."""
+    """A file that a thread of this process reads and cuts. `seconds` counts while the process runs: one that was
+    stopped for a while does not look stuck."""
 
     path: str
     seconds: float = 0.0
 
 
 FILES_IN_HAND: dict[int, FileInHand] = {}
+_changed = threading.Condition()
+_alone: set[int] = set()  # threads that have a file in hand alone, or wait for that
 
 
 @contextmanager
-def file_in_hand(path: str) -> Iterator[None]:
-    """The calling thread is busy with `path`."""
+def file_in_hand(path: str, *, alone: bool = False) -> Iterator[None]:
+    """The calling thread is busy with `path`. With `alone` no other thread of the process has a file in hand
+    meanwhile, so that whatever happens to the process was this file's doing."""
     thread = threading.get_ident()
-    FILES_IN_HAND[thread] = FileInHand(path)
+    with _changed:
+        if alone:
+            _changed.wait_for(lambda: not _alone)
+            _alone.add(thread)
+            _changed.wait_for(lambda: not FILES_IN_HAND)
+        else:
+            _changed.wait_for(lambda: not _alone)
+        FILES_IN_HAND[thread] = FileInHand(path)
     try:
         yield
     finally:
-        del FILES_IN_HAND[thread]
+        with _changed:
+            del FILES_IN_HAND[thread]
+            _alone.discard(thread)
+            _changed.notify_all()
 
 
 async def end_when_stuck(*, limit_seconds: float) -> None:
@@ -50,7 +63,8 @@ async def end_when_stuck(*, limit_seconds: float) -> None:
     try:
         while True:
             # For code that never lets another thread run: fires without Python, prints where every thread stands,
-            # and ends the process with code 1.
+            # and ends the process with code 1. It can't tell that from a process that was stopped for so long; that
+            # one has lost its batches to a peer by then, and its supervisor starts another.
             faulthandler.dump_traceback_later(limit_seconds + GRACE_SECONDS, exit=True)
             await asyncio.sleep(LOOK_SECONDS)
             for file in list(FILES_IN_HAND.values()):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 
@@ -49,9 +50,12 @@ def supervise(settings: Settings, *, processes: int, exit_when_idle: float | Non
         while not supervisor.was_stopped:
             idle = IdleWatch(client, seconds=exit_when_idle)
             supervisor.run(is_idle=idle.is_over)
-            # Ending the workers took a moment, in which they still looked alive to whoever asked for work.
-            if idle.database_is_gone or not client.live_jobs():
+            if supervisor.was_stopped or idle.database_is_gone:
                 return
+            # Ending the workers took a moment, in which they still looked alive to whoever asked for work.
+            with suppress(psycopg.OperationalError):  # no answer: start them again, and look on
+                if not client.live_jobs():
+                    return
 
 
 def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> bool:
@@ -103,9 +107,9 @@ class IdleWatch:
         self._client.close()
         try:
             self._client.connection = Client.open(self._client.settings).connection
-        except PgdexError:
+            _is_only_one(self._client)  # the lock went with the old connection; nobody else is likely to have it
+        except (PgdexError, psycopg.OperationalError):
             return
-        _is_only_one(self._client)  # the lock went with the old connection; nobody else is likely to have it
 
 
 def _yield_to_people() -> None:

@@ -10,6 +10,7 @@ from procrastinate.worker import Worker
 from jobs.client import Client
 from jobs.logs import fields, log_as_json
 from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS
+from jobs.pools import POOLS
 from jobs.recovery import Liveness
 from jobs.retention import keep_history_short
 from jobs.roles import WORKER, require
@@ -57,17 +58,27 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
 
 async def _run_once(worker: StoppableWorker, settings: Settings) -> None:
     worker.worker_id = None
+    liveness = Liveness(worker, settings, is_over=lambda: worker.was_stopped)
     beside = [
-        asyncio.create_task(Liveness(worker, settings).run(), name="liveness"),
+        asyncio.create_task(liveness.run(), name="liveness"),
         asyncio.create_task(end_when_stuck(limit_seconds=settings.file_timeout), name="stuck files"),
         asyncio.create_task(keep_history_short(settings), name="retention"),
     ]
+    for task in beside:
+        task.add_done_callback(_say_how_it_ended)
     try:
         await worker.run()
     finally:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.to_thread(POOLS.retire_all)
+
+
+def _say_how_it_ended(task: asyncio.Task[None]) -> None:
+    """None of them ends before it is cancelled, unless something is wrong with it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a task beside the worker ended: %s", task.get_name(), exc_info=error)
 
 
 def _require_schema(settings: Settings) -> None:

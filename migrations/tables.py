@@ -188,6 +188,7 @@ indexing_jobs = Table(
     _amount("probe_delay", "1"),
     _moment("next_probe_at"),
     _moment("blocked_since"),
+    _moment("waiting_since"),
     _moment("created_at", default=True),
     _moment("admitted_at"),
     _moment("started_at"),

@@ -28,15 +28,16 @@ class Workers:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = COMMAND
+    concurrency: int = 1
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, count: int = 1, *, concurrency: int = 1) -> list[subprocess.Popen[bytes]]:
+    def start(self, count: int = 1, *, concurrency: int | None = None) -> list[subprocess.Popen[bytes]]:
         """Start `count` processes with `concurrency` slots each and return them; they take a second to be at work."""
         started = []
         for _ in range(count):
             with self._log_of(len(self.processes)).open("wb") as log:
                 process = subprocess.Popen(
-                    [*self.command, "--concurrency", str(concurrency)],
+                    [*self.command, "--concurrency", str(concurrency or self.concurrency)],
                     cwd=self.folder,
                     env=_clean_environment() | {"PGDEX_DATABASE_URL": self.database_url} | self.environment,
                     stdin=subprocess.DEVNULL,

@@ -141,10 +141,14 @@ def embedding(trials: Trials) -> None:
             calls = here.service.counts().calls
             job_id = here.enqueue(tree, force=True)
             scene.in_hand(job_id, "index")
-            time.sleep(trials.random.uniform(0.2, 0.7))
-            if here.service.counts().calls != calls + 1:
-                raise NothingHappened(f"{here.service.counts().calls - calls} embedding calls and not one hang")
+            until_called(here, calls + 1)
+            time.sleep(trials.random.uniform(0.0, 0.5))
             trials.add(scene.cancel(job_id))
+
+
+def until_called(here: Cluster, calls: int) -> None:
+    """Wait until the service has had so many calls."""
+    here.until(lambda: here.service.counts().calls >= calls, what="a call of the embedding service")
 
 
 def opening(trials: Trials) -> None:
@@ -160,9 +164,8 @@ def opening(trials: Trials) -> None:
             calls = here.service.counts().calls
             job_id = here.enqueue(tree, force=True)
             scene.in_hand(job_id, "scan")
-            time.sleep(trials.random.uniform(0.3, 0.8))
-            if here.service.counts().calls != calls + 1:
-                raise NothingHappened(f"{here.service.counts().calls - calls} calls of a new worker and not one")
+            until_called(here, calls + 1)
+            time.sleep(trials.random.uniform(0.0, 0.5))
             trials.add(scene.cancel(job_id))
 
 

@@ -1,15 +1,17 @@
 -- Sets a running job to blocked: it waits for something outside, says for what, and is tried again at
--- next_probe_at. Its waiting batches leave the queue until then. The caller releases its own batch.
+-- next_probe_at: after a second, or p_retry_after seconds where that is more (a day at most). Where no batch was
+-- committed since it was last blocked it is the same waiting: waiting_since stays, and the delay goes on growing.
+-- Its waiting batches leave the queue until then. The caller releases its own batch.
 -- Returns false where the job is not running any more.
-create or replace function pgdex.block_job(p_job_id uuid, p_reason text, p_retry_after double precision default 1)
+create or replace function pgdex.block_job(p_job_id uuid, p_reason text, p_retry_after double precision default 0)
 returns boolean
 language plpgsql
 set search_path = pgdex, public, pg_temp
 as $$
 begin
     update indexing_jobs
-    set status = 'blocked', blocked_reason = p_reason, probe_delay = greatest(1, p_retry_after),
-        next_probe_at = clock_timestamp() + make_interval(secs => greatest(1, p_retry_after))
+    set status = 'blocked', blocked_reason = p_reason, waiting_since = coalesce(waiting_since, clock_timestamp()),
+        next_probe_at = clock_timestamp() + make_interval(secs => greatest(probe_delay, least(p_retry_after, 86400)))
     where id = p_job_id and status = 'running';
     if not found then
         return false;

@@ -35,6 +35,7 @@ begin
         recent_bytes = greatest(recent_bytes, 1) * v_decay + v_batch.bytes_total,
         recent_files = recent_files * v_decay + v_batch.files_total,
         last_commit_at = v_now,
+        waiting_since = null, probe_delay = 1,
         batches_left = batches_left - 1
     where id = p_job_id
     returning * into v_job;

@@ -26,10 +26,9 @@ declare
     v_batches integer;
     v_gone bigint[];
 begin
-    v_job := pgdex.lock_live_job(p_job_id);
-    -- The fence comes first: what a stale scan found must not even be judged.
-    perform pgdex.close_own_batch(p_job_id, 0, p_attempt, jsonb_build_object('scanning', p_scan_seconds));
-    select * into v_repository from repositories where id = v_job.repository_id for no key update;
+    -- Comparing takes most of the time, and a cancel must not wait for it: the job is locked when only writing is left.
+    select * into v_job from indexing_jobs where id = p_job_id;
+    select * into v_repository from repositories where id = v_job.repository_id;
     v_all := v_job.force_reindex or v_repository.model_id is distinct from v_model;
 
     select array_agg(f.id) into v_gone
@@ -43,24 +42,6 @@ begin
         );
     select count(*), count(*) filter (where skip_reason is not null) into v_found, v_skipped
     from pg_temp.found_files;
-    if v_found = 0 and v_gone is not null and not v_job.force_reindex then
-        raise exception '% is empty, but % files of it are indexed: is a disk not mounted? Index with force to empty the index too',
-            v_job.repo_path, cardinality(v_gone) using errcode = 'PX006';
-    end if;
-
-    delete from chunks c
-    using pg_temp.found_files w, files f
-    where w.skip_reason is not null and f.repository_id = v_repository.id and f.path = w.path and f.skip_reason is null
-        and c.repository_id = v_repository.id and c.file_id = f.id;
-    insert into files (repository_id, path, size, mtime_ns, skip_reason, skip_detail)
-    select v_repository.id, path, size, mtime_ns, skip_reason, skip_detail
-    from pg_temp.found_files where skip_reason is not null
-    on conflict (repository_id, path) do update set
-        language = null, size = excluded.size, mtime_ns = excluded.mtime_ns, content_hash = null, chunks = 0,
-        skip_reason = excluded.skip_reason, skip_detail = excluded.skip_detail, indexed_at = clock_timestamp()
-    where (files.size, files.mtime_ns, files.skip_reason, files.skip_detail)
-        is distinct from (excluded.size, excluded.mtime_ns, excluded.skip_reason, excluded.skip_detail);
-
     create temporary table planned_files on commit drop as
     select path, size, ((n - 1) / p_batch_files)::integer as by_count, div(total - size, p_batch_bytes)::integer as by_bytes
     from (
@@ -82,6 +63,27 @@ begin
     from pg_temp.found_files w
     join files f on f.repository_id = v_repository.id and f.path = w.path
     where w.skip_reason is null and not exists (select from pg_temp.planned_files p where p.path = w.path);
+
+    v_job := pgdex.lock_live_job(p_job_id);
+    -- The fence comes before any judgement of what was found: a stale scan has no say.
+    perform pgdex.close_own_batch(p_job_id, 0, p_attempt, jsonb_build_object('scanning', p_scan_seconds));
+    if v_found = 0 and v_gone is not null and not v_job.force_reindex then
+        raise exception '% is empty, but % files of it are indexed: is a disk not mounted? Index with force to empty the index too',
+            v_job.repo_path, cardinality(v_gone) using errcode = 'PX006';
+    end if;
+
+    delete from chunks c
+    using pg_temp.found_files w, files f
+    where w.skip_reason is not null and f.repository_id = v_repository.id and f.path = w.path and f.skip_reason is null
+        and c.repository_id = v_repository.id and c.file_id = f.id;
+    insert into files (repository_id, path, size, mtime_ns, skip_reason, skip_detail)
+    select v_repository.id, path, size, mtime_ns, skip_reason, skip_detail
+    from pg_temp.found_files where skip_reason is not null
+    on conflict (repository_id, path) do update set
+        language = null, size = excluded.size, mtime_ns = excluded.mtime_ns, content_hash = null, chunks = 0,
+        skip_reason = excluded.skip_reason, skip_detail = excluded.skip_detail, indexed_at = clock_timestamp()
+    where (files.size, files.mtime_ns, files.skip_reason, files.skip_detail)
+        is distinct from (excluded.size, excluded.mtime_ns, excluded.skip_reason, excluded.skip_detail);
 
     insert into job_batches (job_id, seq, kind, paths, files_total, bytes_total)
     select

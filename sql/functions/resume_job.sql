@@ -1,10 +1,12 @@
--- Lets a blocked job go on: what it waited for answers again. Returns false where it is not blocked any more.
+-- Lets a blocked job go on: what it waited for answers again. The delay before the next try grows all the same, until a
+-- batch is committed: a service may answer a probe and refuse the work. Returns false where it is not blocked any more.
 create or replace function pgdex.resume_job(p_job_id uuid) returns boolean
 language plpgsql
 set search_path = pgdex, pg_temp
 as $$
 begin
-    update indexing_jobs set status = 'running' where id = p_job_id and status = 'blocked';
+    update indexing_jobs set status = 'running', probe_delay = least(15, probe_delay * 2)
+    where id = p_job_id and status = 'blocked';
     if not found then
         return false;
     end if;

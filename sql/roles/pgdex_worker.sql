@@ -57,7 +57,7 @@ begin
         pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
-        pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.postpone_probe, pgdex.resume_job,
+        pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs
         to pgdex_worker;
     grant execute on function

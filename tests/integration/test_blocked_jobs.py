@@ -140,6 +140,66 @@ def test_a_service_that_comes_back_with_nonsense_ends_the_wait_with_a_clear_fail
     assert (status.status, status.error_type) == ("failed", "EmbedderNonsense")
 
 
+def test_a_job_that_was_blocked_before_it_knew_its_model_goes_on_like_any_other(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    """Plain SQL names no embedder; the worker's default counts, and its first try is in the scan."""
+    service.fail("down")
+    workers.start()
+    trees = [python_tree(tmp_path / f"repository_{number}", 8) for number in range(2)]
+    jobs = [job_by_sql(client, tree) for tree in trees]
+    for job in jobs:
+        wait_for(partial(is_blocked, client, job), what="a blocked job")
+    assert [client.status(job).embedder for job in jobs] == [None, None]
+
+    service.recover()
+
+    assert [wait_for_end(client, job, workers=workers).status for job in jobs] == ["completed"] * 2
+
+
+def test_a_service_that_asks_to_be_left_alone_for_longer_than_the_job_may_wait_does_not_keep_it_alive(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.environment["PGDEX_BLOCKED_TIMEOUT"] = "4"
+    workers.start()
+    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="rate_limited", retry_after="100000")
+    started = time.monotonic()
+
+    status = wait_for_end(client, job, workers=workers)
+
+    assert status.status == "failed"
+    assert "gave up after" in (status.error_message or "")
+    assert time.monotonic() - started < 12
+
+
+def test_a_service_that_hangs_is_asked_by_one_worker_at_a_time_and_sigterm_does_not_wait_for_it(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.environment["PGDEX_EMBEDDER_TIMEOUT"] = "8"
+    workers.start(3)
+    workers.wait_until_alive(3)
+    blocked_jobs(client, service, tmp_path, count=1, fault="overloaded")
+    in_hand = "select count(*) from pgdex.job_batches where state = 'running'"
+    wait_for(lambda: client.connection.execute(in_hand).fetchone() == (0,), what="the others to notice it too")
+    service.fail("hang")
+    service.reset_counts()
+
+    time.sleep(7)
+
+    assert service.counts().calls == 1
+    started = time.monotonic()
+    for process in workers.processes:
+        process.terminate()
+    assert [process.wait(10) for process in workers.processes] == [0, 0, 0]
+    assert time.monotonic() - started < 4
+
+
+def job_by_sql(client: Client, tree: Path) -> UUID:
+    row = client.connection.execute("select pgdex.enqueue_job(%s)", [str(tree)]).fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
+
+
 def test_a_blocked_job_can_be_cancelled_and_its_repository_indexed_again(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:

@@ -289,6 +289,25 @@ def test_a_stopped_worker_that_wakes_up_changes_nothing(
     assert again.status == "completed"
 
 
+def test_workers_that_were_all_stopped_at_once_as_in_a_suspended_machine_keep_their_batches(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    workers.start(3)
+    workers.wait_until_alive(3)
+    slow(service, 1000)
+    job = client.start(python_tree(tmp_path / "repository", 60))
+    wait_for(lambda: files_done(client, job.job_id) >= 8, what="a first part of the job")
+    for process in workers.processes:
+        workers.pause(process)
+    time.sleep(7)
+    for process in workers.processes:
+        workers.wake(process)
+    slow(service)
+
+    assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 60
+    assert "reclaimed" not in [event.event_type for event in client.events(job.job_id)]
+
+
 def test_plain_sql_starts_and_cancels_a_job(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:

@@ -218,3 +218,33 @@ def test_a_lost_admission_is_made_up_for_by_the_next_tick(connection: Connection
     assert value(connection, "select pgdex.tick(%s)", worker.id) is True
     assert admitted(connection) == ["/repo"]
     worker.take()
+
+
+def test_a_service_that_answers_probes_and_not_the_work_is_asked_less_and_less_and_the_wait_counts_from_its_beginning(
+    connection: Connection,
+) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(4))
+    look = "select waiting_since, probe_delay, next_probe_at - clock_timestamp() > interval '{} s' from indexing_jobs"
+    first = None
+    for delay in (1, 2, 4, 8, 15, 15):
+        claim = worker.take()
+        worker.release(claim)
+        connection.execute("select pgdex.block_job(%s, 'the service is away', 0)", [job_id])
+        since, shown, is_far = connection.execute(look.format(delay - 0.5).encode()).fetchone() or (None, 0, False)
+        first = first or since
+        assert (since, shown, is_far) == (first, delay, True)
+        connection.execute("select pgdex.resume_job(%s)", [job_id])
+    worker.complete(worker.take())
+    assert connection.execute("select waiting_since, probe_delay from indexing_jobs").fetchone() == (None, 1)
+
+
+def test_a_date_that_a_service_asks_for_is_kept_within_a_day(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(4))
+    worker.release(worker.take())
+    connection.execute("select pgdex.block_job(%s, 'the service is away', 1e300)", [job_id])
+    connection.execute("select pgdex.probe_failed(%s, 1e300)", [job_id])
+    assert value(connection, "select next_probe_at < now() + interval '25 hours' from indexing_jobs") is True

@@ -134,10 +134,28 @@ def test_workers_wait_for_a_database_that_is_gone_for_long_and_stop_when_they_ar
     server.start_again()
 
     with client_of(server, service) as client:
+        before = client.status(job.job_id).files_indexed
+        # Not for as long again as the outage lasted, which was more than ten seconds.
+        wait_for(lambda: client.status(job.job_id).files_indexed > before, what="a commit", seconds=7)
         status = wait_for_end(client, job.job_id, workers=workers)
         assert (status.status, status.files_indexed) == ("completed", 100)
         assert staying.poll() is None, workers.logs()
         wait_for(lambda: client.connection.execute(LISTENERS).fetchone() == (1,), what="its listener", seconds=10)
+
+
+def test_a_notification_that_nobody_understands_does_not_deafen_the_workers(
+    server: ChaosServer, service: EmbeddingServer, workers: Workers
+) -> None:
+    workers.start()
+    workers.wait_until_alive(1)
+    with client_of(server, service) as client:
+        wait_for(lambda: client.connection.execute(LISTENERS).fetchone() == (1,), what="a listener", seconds=10)
+        for channel in ("procrastinate_queue_v1#pgdex", "procrastinate_any_queue_v1"):
+            for payload in ("hello", '"x"', "{}", '{"type": "abort_job_requested"}'):
+                client.connection.execute("select pg_notify(%s, %s)", [channel, payload])
+        time.sleep(1)
+        assert client.connection.execute(LISTENERS).fetchone() == (1,)
+    assert workers.processes[0].poll() is None
 
 
 def test_workers_outlast_a_server_that_has_no_connection_left(

@@ -113,6 +113,28 @@ def test_two_poisonous_files_in_one_batch_are_both_found(client: Client, workers
     assert [file.path for file in skipped(client, tree)] == ["bad_1.py", "bad_2.py"]
 
 
+def test_a_healthy_file_that_was_in_hand_beside_a_poisonous_one_is_not_blamed(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    workers.concurrency = 2
+    large = "".join(f"def healthy_{number}(a, b):\n    return [a, b, {number}]\n\n\n" for number in range(9_000))
+    bad = write_tree(tmp_path / "bad", {"a.py": "x = 1\n", "m.py": "x = 'KILL'\n"})
+    good = write_tree(tmp_path / "good", {f"large_{number}.py": large for number in range(3)})
+    jobs = [client.start(tree).job_id for tree in (bad, good)]
+
+    ended = [supervised(client, workers, job)[0] for job in jobs]
+
+    assert [(status.status, status.files_indexed, status.files_skipped) for status in ended] == [
+        ("completed", 1, 1),
+        ("completed", 3, 0),
+    ]
+    assert [file.path for file in skipped(client, bad)] == ["m.py"]
+    kinds = client.connection.execute(
+        "select distinct c.kind from pgdex.chunks c join pgdex.files f on f.id = c.file_id where f.path like 'large%'"
+    ).fetchall()
+    assert ("block",) not in kinds, "it was not cut by lines either"
+
+
 def test_a_process_whose_interpreter_is_stuck_ends_itself() -> None:
     code = (
         "import asyncio, re, threading, jobs.stuck\n"

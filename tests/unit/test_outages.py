@@ -17,6 +17,7 @@ from jobs.outages import Meaning, full_message, meaning_of, until_back
         (errors.CrashShutdown(), Meaning.AWAY),
         (errors.CannotConnectNow(), Meaning.AWAY),
         (errors.TooManyConnections(), Meaning.AWAY),
+        (errors.IdleInTransactionSessionTimeout(), Meaning.AWAY),
         (errors.ConnectionFailure(), Meaning.AWAY),
         (errors.ReadOnlySqlTransaction(), Meaning.AWAY),
         (errors.DiskFull(), Meaning.FULL),

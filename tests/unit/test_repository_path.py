@@ -23,6 +23,7 @@ def test_a_path_is_resolved(tmp_path: Path) -> None:
         ("", "must be absolute"),
         ("/no/such/folder", "there is no folder /no/such/folder"),
         ("/tmp/nul\0byte", "there is no folder"),
+        ("~no-such-user/repository", "there is no folder ~no-such-user/repository"),
     ],
 )
 def test_what_is_wrong_with_a_path_is_said(path: str, why: str) -> None:
