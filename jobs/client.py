@@ -22,6 +22,7 @@ from jobs.models import (
     SkippedFile,
     StartedJob,
     Status,
+    StoredFile,
     WorkerStatus,
 )
 from jobs.repository_path import checked_root
@@ -258,6 +259,45 @@ class Client:
                 },
             )
             yield from cursor
+
+    def skip_reasons(self, job: JobStatus) -> dict[str, int]:
+        """How many files of the job's repository are left out for which reason, most frequent first: by its summary,
+        or by what is stored now."""
+        counted = (job.summary or {}).get("skipped_by_reason")
+        if counted is None:
+            counted = dict(
+                self.connection.execute(
+                    "select skip_reason, count(*) from pgdex.skipped_files"
+                    " where project_id = %s and repo_path = %s group by skip_reason",
+                    [job.project_id, job.repo_path],
+                ).fetchall()
+            )
+        return dict(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0])))
+
+    def stored_files(self, keys: Sequence[tuple[str, str]], *, project: str) -> list[StoredFile]:
+        """What the index knows of the files that `keys` names by repository path and path."""
+        with self.connection.cursor(row_factory=class_row(StoredFile)) as cursor:
+            cursor.execute(
+                "select r.root as repo_path, f.path, f.size, f.mtime_ns, f.content_hash"
+                " from unnest(%s::text[], %s::text[]) as k (root, path)"
+                " join pgdex.repositories r on r.root = k.root and r.project_id = %s"
+                " join pgdex.files f on f.repository_id = r.id and f.path = k.path",
+                [[root for root, _ in keys], [path for _, path in keys], project],
+            )
+            return cursor.fetchall()
+
+    def project_exists(self, project: str) -> bool:
+        """Whether anything was ever asked for in the project."""
+        row = self.connection.execute("select exists (select from pgdex.projects where id = %s)", [project]).fetchone()
+        return bool(row and row[0])
+
+    def oldest_live_job_seconds(self) -> float | None:
+        """The age of the oldest job that is pending, running or blocked; None where there is none."""
+        row = self.connection.execute(
+            "select extract(epoch from clock_timestamp() - min(created_at))::float8"
+            " from pgdex.indexing_jobs where status in ('pending', 'running', 'blocked')"
+        ).fetchone()
+        return row[0] if row else None
 
     def workers(self) -> list[WorkerStatus]:
         """The worker processes that the database knows, living ones first."""

@@ -87,7 +87,12 @@ def is_running(home: Path) -> bool:
 
 
 def _start(data: Path) -> str:
+    unfinished = data.parent / "initdb.unfinished"
+    if unfinished.exists():  # a process was killed, or the machine lost its power, while it made the database
+        shutil.rmtree(data, ignore_errors=True)
     new = not (data / "PG_VERSION").exists()
+    if new:
+        unfinished.touch()
     server = postgres_server.get_server(data, start=False)
     if new:
         server.ensure_pgdata_inited()
@@ -95,6 +100,7 @@ def _start(data: Path) -> str:
         (data / "pgdex.conf").chmod(0o644)
         with (data / "postgresql.conf").open("a") as main:
             main.write("include_if_exists 'pgdex.conf'\n")
+        unfinished.unlink()
     handles = server.global_process_id_list
     living = [pid for pid in handles._get() if psutil.pid_exists(pid)]
     # A process that was killed never takes its number back; without this the server would never stop.

@@ -98,6 +98,16 @@ class SkippedFile(Answer):
     repo_path: str
 
 
+class StoredFile(Answer):
+    """What the index knows of a file, to tell whether it changed since."""
+
+    repo_path: str
+    path: str
+    size: int | None
+    mtime_ns: int | None
+    content_hash: bytes | None
+
+
 class CancelledJob(Answer):
     """The answer to a cancellation."""
 

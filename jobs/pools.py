@@ -15,8 +15,8 @@ MOST_CONNECTIONS = 64
 # To wait for a connection. There is one for every slot, so waiting means that the database is away; and a worker that
 # is told to stop just then asks three times (for its batch, its token and itself) and has some seconds for all.
 POOL_SECONDS = 1.5
-# A pool tries to connect again after 1, 2, 4 ... seconds and cannot be hurried: after an outage of a minute it would wait
-# for another one. When it has given up, the next request makes it try at once.
+# A pool tries to connect again after 1, 2, 4 ... seconds and cannot be hurried: after an outage of a minute it would
+# wait for another one. When it has given up, the next request makes it try at once.
 RECONNECT_SECONDS = 1.0
 # No limit for a statement: building a vector index takes longer than many a database allows by default. But a process
 # that stops for good in the middle of a transaction does not hold its rows forever.

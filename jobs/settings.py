@@ -50,7 +50,10 @@ class Settings(BaseSettings):
     )
     max_file_bytes: int = Field(1 << 20, ge=1, description="Larger files are skipped with the reason `oversized`.")
     file_timeout: float = Field(
-        60, ge=1, description="Seconds that reading and cutting one file may take before its worker gives up on it."
+        60,
+        ge=1,
+        le=86_400,
+        description="Seconds that reading and cutting one file may take before its worker gives up on it.",
     )
     batch_files: int = Field(32, ge=1, le=1000, description="Files of one batch.")
     exact_search_chunks: int = Field(
@@ -62,6 +65,12 @@ class Settings(BaseSettings):
         7, gt=0, le=36_500, description="Days after which ended jobs, their batches and events are removed."
     )
     blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
+    mcp_token: SecretStr | None = Field(
+        None, description="What clients of `pgdex mcp --http` must send as bearer token; needed beyond this machine."
+    )
+    mcp_hosts: str | None = Field(
+        None, description="Names, with commas between them, under which clients may reach `pgdex mcp --http`."
+    )
 
     @field_validator("home")
     @classmethod
@@ -80,6 +89,11 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """The folders of `allowed_roots`; none where every folder is allowed."""
         return _split(self.allowed_roots)
+
+    @property
+    def mcp_host_names(self) -> tuple[str, ...]:
+        """The names of `mcp_hosts`."""
+        return tuple(name.strip() for name in (self.mcp_hosts or "").split(",") if name.strip())
 
     @property
     def api_key(self) -> SecretStr | None:

@@ -129,3 +129,16 @@ def test_as_root_no_other_folder_changes_its_permissions(home: Path) -> None:
 
     assert {path: path.stat().st_mode for path in before} == before
     assert home.stat().st_mode & OTHERS_MAY_ENTER == OTHERS_MAY_ENTER
+
+
+def test_a_home_whose_first_start_was_killed_is_made_anew(home: Path) -> None:
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "PG_VERSION").write_text("18\n")
+    (home / "data" / "postmaster.pid").write_text("-20985\n")  # as initdb's own server leaves it
+    (home / "initdb.unfinished").touch()
+
+    url = start_server(home)
+
+    with psycopg.connect(url) as connection:
+        assert connection.execute("show shared_buffers").fetchone() == ("256MB",)
+    assert not (home / "initdb.unfinished").exists()

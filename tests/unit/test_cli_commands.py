@@ -55,6 +55,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
             "events",
             "search",
             "skipped",
+            "mcp",
             "worker",
             "workers",
             "doctor",
@@ -71,7 +72,7 @@ def test_every_command_explains_itself_and_its_options(path: tuple[str, ...], co
     assert command.help
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     assert all(option.help for option in options)
-    prints_no_answer = {("worker",), ("completion",), ("db", "psql")}
+    prints_no_answer = {("mcp",), ("worker",), ("completion",), ("db", "psql")}
     assert any("--json" in option.opts for option in options) == (path not in prints_no_answer)
 
 

@@ -4,8 +4,9 @@ import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobs.cli.render.text import SHORT_ID, age, count, duration, local_time, printable
+from jobs.cli.render.text import SHORT_ID, age, duration, local_time, printable
 from jobs.models import JobStatus
+from jobs.wording import kept_and_lost
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -146,16 +147,10 @@ def time_shares(summary: dict[str, Any]) -> str:
 def cancel_question(job: JobStatus) -> str:
     """What a cancellation loses and keeps, as the text in front of the question."""
     name = f"job {str(job.job_id)[:SHORT_ID]} ({printable(job.repository)}, {job.status}"
-    done = job.files_indexed + job.files_skipped + job.files_unchanged
     if job.status == "pending":
         return f"Cancel {name})? It has not started yet; nothing is lost."
-    left = max(0, job.files_scanned - done)
-    return (
-        f"Cancel {name}, {job.progress_percentage:.1f} %)?\n"
-        f"  kept: {count(job.files_indexed, 'file')} that this job indexed stay searchable, and the next "
-        "`pgdex index` goes on from there\n"
-        f"  lost: the work on the few files in hand now; {count(left, 'file')} stay as they were before"
-    )
+    kept, lost = kept_and_lost(job, again="`pgdex index`")
+    return f"Cancel {name}, {job.progress_percentage:.1f} %)?\n  kept: {kept}\n  lost: {lost}"
 
 
 def _names_and_values(rows: "list[tuple[str, str | Text]]") -> "Table":

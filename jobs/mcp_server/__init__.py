@@ -1,0 +1,1 @@
+"""The MCP server, `pgdex mcp`: agents start, watch and cancel indexing jobs, and search, through their tools."""

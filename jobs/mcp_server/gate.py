@@ -1,0 +1,93 @@
+"""Who may come in over HTTP: the right Host and Origin, and the bearer token where one is set."""
+
+import hmac
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+OPEN_PATHS = {"/healthz"}
+"""Open without a token, but then it tells less."""
+
+
+class Gate:
+    """An ASGI application in front of another one.
+
+    A web page can make a browser send requests to this machine, also under a name of its own that leads here (DNS
+    rebinding). So the Host must be an address or a name that is known, and a page's Origin as well. An address needs
+    no list: no foreign page can be at it. `everywhere` is for a server that other machines may reach: then it may be
+    any address.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: SecretStr | None, names: Collection[str], everywhere: bool) -> None:
+        self._app = app
+        self._token = token.get_secret_value().strip().encode() if token is not None else None
+        self._names = {name.lower() for name in names}
+        self._everywhere = everywhere
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 421, 403 or 401, or let the request through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        may_know = self._knows_token(headers)
+        refusal: JSONResponse | None = None
+        if not self._is_known_host(headers.getlist("host")):
+            refusal = _refused(421, "this Host is not served here: PGDEX_MCP_HOSTS names those that are")
+        elif not self._is_known_origin(headers.getlist("origin")):
+            refusal = _refused(403, "this Origin may not use the server: PGDEX_MCP_HOSTS names those that may")
+        elif not may_know and scope["path"] not in OPEN_PATHS:
+            refusal = _refused(401, "send the server's PGDEX_MCP_TOKEN as: Authorization: Bearer TOKEN")
+            refusal.headers["WWW-Authenticate"] = 'Bearer realm="pgdex"'
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        scope.setdefault("state", {})["may_know"] = may_know
+        await self._app(scope, receive, send)
+
+    def _knows_token(self, headers: Headers) -> bool:
+        if self._token is None:
+            return True
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), self._token)
+
+    def _is_known_host(self, hosts: list[str]) -> bool:
+        return len(hosts) == 1 and self._is_known(f"//{hosts[0]}")
+
+    def _is_known_origin(self, origins: list[str]) -> bool:
+        return all(origin.startswith(("http://", "https://")) and self._is_known(origin) for origin in origins)
+
+    def _is_known(self, url: str) -> bool:
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            return False
+        if not host or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+            return False
+        return host in self._names or is_loopback(host) or (self._everywhere and _is_address(host))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _refused(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status_code=status)

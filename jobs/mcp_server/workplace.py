@@ -1,0 +1,70 @@
+"""What every tool works with."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+
+from jobs.errors import InvalidRequest
+from jobs.mcp_server.connections import MOST_CONNECTIONS, Connections
+from jobs.mcp_server.workers import WorkerCare
+from jobs.projects import Project, resolve_project
+
+if TYPE_CHECKING:
+    from jobs.client import Client
+    from jobs.settings import Settings
+
+Result = TypeVar("Result")
+
+
+class Workplace:
+    """The settings, the database and the workers, shared by all tools of one server.
+
+    `folder` is where the client started the server, which says something about its project on stdio only.
+    """
+
+    def __init__(self, settings: "Settings", *, folder: Path | None) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.connections = Connections(settings)
+        self.care = WorkerCare()
+        self._slots = anyio.CapacityLimiter(MOST_CONNECTIONS)
+
+    async def run(self, action: "Callable[[Client], Result]", *, abandon: bool = False) -> Result:
+        """`action` with a client, in a thread. Raises what it raises, and DatabaseUnavailable.
+
+        With `abandon`, a caller that is cancelled does not wait for the thread.
+        """
+        return await run_sync(self.connections.call, action, limiter=self._slots, abandon_on_cancel=abandon)
+
+    def project(self, argument: str | None, *, folder: Path | None = None) -> Project:
+        """The project of a request that is about `folder`. Raises InvalidRequest."""
+        return resolve_project(self.settings, argument=argument, folder=folder or self.folder)
+
+    def known_project(self, client: "Client", argument: str | None, *, folder: Path | None = None) -> Project:
+        """As `project`; raises InvalidRequest also for one that was named and does not exist."""
+        project = self.project(argument, folder=folder)
+        if project.source == "argument" and not client.project_exists(project.id):
+            raise InvalidRequest(
+                f"there is no project {project.id!r}: nothing was ever indexed in it. Leave project_id out for the "
+                "usual one, or index something in it with start_indexing_background"
+            )
+        return project
+
+    def warm_up(self) -> None:
+        """What the first calls would else wait for: the database, the workers for jobs that were interrupted, the
+        embedding model. Errors are left to the calls that meet them."""
+        from indexer.embedding import EmbedderError
+        from jobs.embedders import embedder_for
+
+        def take_up(client: "Client") -> None:
+            if client.live_jobs():
+                self.care.ensure(client)
+
+        self.connections.call(take_up)
+        try:
+            embedder_for(self.settings.embedder, self.settings)
+        except EmbedderError:
+            return

@@ -1,0 +1,21 @@
+"""Sentences that more than one door says."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.models import JobStatus
+
+
+def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
+    """What a cancellation of a live job keeps, and what it loses; `again` is how the work would be taken up."""
+    if job.status == "pending":
+        return "everything, since it has not started yet", "nothing"
+    left = max(0, job.files_scanned - job.files_indexed - job.files_skipped - job.files_unchanged)
+    return (
+        f"{_files(job.files_indexed)} that this job indexed stay searchable, and the next {again} goes on from there",
+        f"the work on the few files in hand now; {_files(left)} stay as they were before",
+    )
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number:,} files"

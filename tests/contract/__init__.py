@@ -1,0 +1,1 @@
+"""The MCP server as real clients see it: over stdio and HTTP, under both protocols."""

@@ -1,0 +1,243 @@
+"""Starting, looking, listing, and cancelling, through every door."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from jobs.client import Client
+from jobs.database import Connection
+from tests.contract.conftest import PROJECT
+from tests.contract.doors import Door
+from tests.databases import settings_for
+from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.trees import python_tree
+
+
+def project() -> str:
+    """A project that no other test uses."""
+    return f"p{uuid4().hex[:12]}"
+
+
+def start(door: Door, repository: Path, project_id: str) -> str:
+    """A job's id."""
+    return str(door.call("start_indexing_background", repo_path=str(repository), project_id=project_id).data["job_id"])
+
+
+def half_done(admin: Connection, project_id: str, repo_path: str = "/half/done") -> str:
+    """A running job with 4 of 10 files committed, one of them skipped."""
+    # What other tests left would come first.
+    admin.execute("select pgdex.cancel_job(job_id) from pgdex.job_status where status in ('pending', 'running')")
+    admin.execute("delete from procrastinate_jobs")
+    job_id = enqueue(admin, repo_path, project=project_id)
+    worker = SqlWorker(admin)
+    worker.plan(worker.take(), tree(10))
+    worker.complete(worker.take(), skipped=1)
+    worker.complete(worker.take())
+    return str(job_id)
+
+
+def test_a_start_answers_with_everything_that_an_agent_needs(door: Door, repository: Path, admin: Connection) -> None:
+    mine = project()
+
+    answer = door.call("start_indexing_background", repo_path=str(repository), project_id=mine, name="tiny").data
+
+    assert answer["status"] == "pending"
+    assert answer["already_running"] is False
+    assert answer["repo_path"] == str(repository)
+    assert (answer["project_id"], answer["project_source"]) == (mine, "argument")
+    assert answer["database_name"] == admin.info.dbname
+    assert 1 <= answer["estimated_duration_seconds"] < 60
+    assert "A short job" in answer["message"]
+    assert mine in answer["message"]
+    row = admin.execute("select repository from pgdex.job_status where job_id = %s", [answer["job_id"]]).fetchone()
+    assert row == ("tiny",)
+
+
+def test_a_server_that_can_start_no_workers_says_what_to_do(door: Door, repository: Path) -> None:
+    answer = door.call("start_indexing_background", repo_path=str(repository), project_id=project()).data
+
+    assert "pgdex worker" in answer["message"]
+
+
+def test_a_second_start_returns_the_id_of_the_first(door: Door, repository: Path) -> None:
+    mine = project()
+    first = start(door, repository, mine)
+
+    answer = door.call(
+        "start_indexing_background", repo_path=f"{repository}/../{repository.name}", project_id=mine
+    ).data
+
+    assert answer["job_id"] == first
+    assert answer["already_running"] is True
+
+
+def test_a_status_tells_how_far_a_job_is_and_why_files_are_skipped(door: Door, admin: Connection) -> None:
+    mine = project()
+    job_id = half_done(admin, mine)
+
+    answer = door.call("get_indexing_status", job_id=job_id, project_id=mine).data
+
+    assert (answer["job_id"], answer["status"], answer["is_final"]) == (job_id, "running", False)
+    assert (answer["files_scanned"], answer["files_to_index"], answer["files_indexed"]) == (10, 10, 3)
+    assert answer["files_skipped"] == 1
+    assert answer["skipped_reasons"] == [{"reason": "binary", "files": 1}]
+    assert answer["chunks_created"] == 3
+    assert 40 < answer["progress_percentage"] < 60
+    assert "4/10 files" in answer["progress_message"]
+    assert answer["created_at"] is not None
+    assert answer["started_at"] is not None
+    assert (answer["completed_at"], answer["cancelled_at"], answer["summary"]) == (None, None, None)
+    assert 2 <= answer["ask_again_in_seconds"] <= 30
+
+
+def test_a_completed_job_has_a_summary(door: Door, indexed: Path) -> None:
+    job_id = door.call("list_background_jobs", project_id=PROJECT, status="completed").data["jobs"][0]["job_id"]
+
+    answer = door.call("get_indexing_status", job_id=job_id, project_id=PROJECT).data
+
+    assert (answer["status"], answer["progress_percentage"], answer["is_final"]) == ("completed", 100.0, True)
+    assert answer["summary"]["files_indexed"] == answer["files_indexed"] == 7
+    assert answer["skipped_reasons"] == [{"reason": "binary", "files": 1}, {"reason": "empty", "files": 1}]
+    assert answer["ask_again_in_seconds"] is None
+    assert answer["estimated_time_remaining_seconds"] is None
+
+
+def test_a_failed_job_says_why(door: Door, admin: Connection) -> None:
+    mine = project()
+    job_id = half_done(admin, mine)
+    admin.execute(
+        "select pgdex.fail_job(%s, %s, %s, %s)", [job_id, "may not read it", "PermissionError", "Traceback …"]
+    )
+
+    answer = door.call("get_indexing_status", job_id=job_id, project_id=mine).data
+
+    assert (answer["status"], answer["error_type"]) == ("failed", "PermissionError")
+    assert answer["error_message"] == "may not read it"
+    assert "Traceback" not in str(answer)
+
+
+def test_a_list_is_newest_first_and_has_pages(door: Door, tmp_path: Path) -> None:
+    mine = project()
+    ids = [start(door, python_tree(tmp_path.resolve() / f"r{number}", 1), mine) for number in range(5)]
+
+    pages = [door.call("list_background_jobs", project_id=mine, limit=2, offset=offset).data for offset in (0, 2, 4)]
+
+    assert [job["job_id"] for page in pages for job in page["jobs"]] == ids[::-1]
+    assert [page["total_count"] for page in pages] == [5, 5, 5]
+    assert [page["has_more"] for page in pages] == [True, True, False]
+    assert [page["next_offset"] for page in pages] == [2, 4, None]
+    assert door.call("list_background_jobs", project_id=mine, offset=9).data["jobs"] == []
+
+
+def test_a_list_is_filtered_by_status_one_or_several(door: Door, admin: Connection, repository: Path) -> None:
+    mine = project()
+    running = half_done(admin, mine)
+    pending = start(door, repository, mine)
+
+    def ids(**filters: object) -> set[str]:
+        return {job["job_id"] for job in door.call("list_background_jobs", project_id=mine, **filters).data["jobs"]}
+
+    assert ids(status="running") == {running}
+    assert ids(status=["pending"]) == {pending}
+    assert ids(status=["pending", "running"]) == ids() == {pending, running}
+    assert ids(status="completed") == set()
+
+
+def test_a_list_is_filtered_by_a_repository_or_a_folder_above(door: Door, tmp_path: Path) -> None:
+    mine, root = project(), tmp_path.resolve()
+    ids = {name: start(door, python_tree(root / name, 1), mine) for name in ("web/shop", "web/blog", "web-old")}
+
+    def found(repo_path: str) -> set[str]:
+        page = door.call("list_background_jobs", project_id=mine, repo_path=repo_path).data
+        return {job["job_id"] for job in page["jobs"]}
+
+    assert found(f"{root}/web/shop") == {ids["web/shop"]}
+    assert found(f"{root}/web") == found(f"{root}/web/") == {ids["web/shop"], ids["web/blog"]}
+    assert found(f"{root}/elsewhere") == set()
+
+
+def test_a_list_is_filtered_by_time(door: Door, repository: Path) -> None:
+    mine = project()
+    job_id = start(door, repository, mine)
+    created = datetime.fromisoformat(
+        door.call("get_indexing_status", job_id=job_id, project_id=mine).data["created_at"]
+    )
+    later = (created + timedelta(seconds=1)).isoformat()
+
+    def total(**filters: str) -> int:
+        return int(door.call("list_background_jobs", project_id=mine, **filters).data["total_count"])
+
+    assert total(created_after=created.isoformat(), created_before=later) == 1
+    assert total(created_after=later) == 0
+    assert total(created_before=created.isoformat()) == 0
+    assert total(created_after=created.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()) == 1
+
+
+def test_without_confirmation_nothing_is_cancelled_and_the_loss_is_named(door: Door, admin: Connection) -> None:
+    mine = project()
+    job_id = half_done(admin, mine)
+
+    answer = door.call("cancel_indexing_background", job_id=job_id, project_id=mine).data
+
+    assert (answer["cancelled"], answer["confirmation_required"], answer["status"]) == (False, True, "running")
+    assert "3 files that this job indexed stay searchable" in answer["kept"]
+    assert "6 files stay as they were" in answer["lost"]
+    assert "confirmed=true" in answer["message"]
+    assert door.call("get_indexing_status", job_id=job_id, project_id=mine).data["status"] == "running"
+
+
+def test_with_confirmation_the_job_is_cancelled(door: Door, admin: Connection) -> None:
+    mine = project()
+    job_id = half_done(admin, mine)
+
+    answer = door.call("cancel_indexing_background", job_id=job_id, project_id=mine, confirmed=True).data
+
+    assert (answer["cancelled"], answer["confirmation_required"], answer["status"]) == (True, False, "cancelled")
+    status = door.call("get_indexing_status", job_id=job_id, project_id=mine).data
+    assert status["status"] == "cancelled"
+    assert status["cancelled_at"] is not None
+
+
+def test_a_job_that_has_ended_can_not_be_cancelled(door: Door, repository: Path) -> None:
+    mine = project()
+    job = {"job_id": start(door, repository, mine), "project_id": mine}
+    door.call("cancel_indexing_background", **job, confirmed=True)
+
+    for confirmed in (True, False):
+        reply = door.call("cancel_indexing_background", **job, confirmed=confirmed)
+        assert reply.code == "JOB_IS_FINAL"
+        assert "cancelled already" in reply.error
+
+
+def test_a_project_sees_no_job_of_another(door: Door, repository: Path, admin_url: str) -> None:
+    mine, other = project(), project()
+    job_id = start(door, repository, other)
+    start(door, repository, mine)
+
+    for tool, arguments in (
+        ("get_indexing_status", {}),
+        ("watch_indexing", {"timeout_seconds": 0}),
+        ("cancel_indexing_background", {"confirmed": True}),
+    ):
+        for asked in ({"project_id": mine}, {}):
+            reply = door.call(tool, job_id=job_id, **arguments, **asked)
+            assert reply.code == "JOB_NOT_FOUND"
+            assert "pass the project_id" in reply.error
+            assert other not in reply.error
+    assert job_id not in str(door.call("list_background_jobs", project_id=mine).data)
+    with Client.open(settings_for(admin_url)) as client:
+        assert client.status(job_id).status == "pending"
+
+
+@pytest.mark.parametrize("tool", ["get_indexing_status", "watch_indexing", "cancel_indexing_background"])
+def test_an_id_of_no_job_is_answered_like_one_of_another_project(tool: str, door: Door, repository: Path) -> None:
+    mine, nowhere = project(), str(uuid4())
+    start(door, repository, mine)
+
+    reply = door.call(tool, job_id=nowhere, project_id=mine)
+
+    assert reply.code == "JOB_NOT_FOUND"
+    assert nowhere in reply.error
+    assert "list_background_jobs" in reply.error

@@ -1,0 +1,86 @@
+"""Which project a request without project_id is about, and that the answer says so."""
+
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal
+from mcp import Client
+
+from tests.contract.doors import DOORS, Door, Doors, stdio_server
+from tests.contract.test_jobs import project
+
+
+def with_project(root: Path, project_id: str) -> Path:
+    """`root` with a .pgdex.toml in the folder above it; the file's path."""
+    file = root.parent / ".pgdex.toml"
+    file.write_text(f'project = "{project_id}"\n')
+    return file
+
+
+def test_the_argument_comes_first(door: Door, repository: Path) -> None:
+    with_project(repository, "from-the-file")
+    mine = project()
+
+    answer = door.call("start_indexing_background", repo_path=str(repository), project_id=mine).data
+
+    assert (answer["project_id"], answer["project_source"]) == (mine, "argument")
+
+
+def test_a_file_above_the_repository_names_the_project(door: Door, repository: Path) -> None:
+    mine = project()
+    file = with_project(repository, mine)
+
+    answer = door.call("start_indexing_background", repo_path=str(repository)).data
+
+    assert (answer["project_id"], answer["project_source"]) == (mine, str(file))
+    # The other tools come to the same project by the job's repository, or by the path that they are asked about.
+    assert door.call("get_indexing_status", job_id=answer["job_id"]).data["project_id"] == mine
+    page = door.call("list_background_jobs", repo_path=str(repository)).data
+    assert (page["project_id"], page["project_source"], page["total_count"]) == (mine, str(file), 1)
+    found = door.call("search_code", query="thing", repo_path=str(repository)).data
+    assert (found["project_id"], found["project_source"]) == (mine, str(file))
+    assert door.call("cancel_indexing_background", job_id=answer["job_id"], confirmed=True).data["cancelled"]
+
+
+def test_without_any_word_it_is_the_default(door: Door, repository: Path) -> None:
+    answer = door.call("start_indexing_background", repo_path=str(repository)).data
+
+    assert (answer["project_id"], answer["project_source"]) == ("default", "default")
+    assert door.call("get_indexing_status", job_id=answer["job_id"]).data["project_id"] == "default"
+    assert door.call("list_background_jobs").data["project_source"] == "default"
+
+
+@pytest.mark.parametrize("content", ["project = 3\n", "project = 'no spaces'\n", "projekt = 'x'\n", "[[[\n"])
+def test_a_file_that_says_nothing_usable_is_named(content: str, door: Door, repository: Path) -> None:
+    file = repository / ".pgdex.toml"
+    file.write_text(content)
+
+    reply = door.call("start_indexing_background", repo_path=str(repository))
+
+    assert reply.code == "VALIDATION_ERROR"
+    assert str(file) in reply.error
+
+
+def test_a_server_s_own_project_comes_before_the_file_and_its_folder_s_file_is_found(
+    portal: BlockingPortal, client_url: str, repository: Path, tmp_path: Path
+) -> None:
+    mine, other = project(), project()
+    with_project(repository, other)
+    url = {"PGDEX_DATABASE_URL": client_url, "PGDEX_HOME": str(tmp_path / "home")}
+
+    for variables, expected in (({"PGDEX_PROJECT": mine}, (mine, "PGDEX_PROJECT")), ({}, (other, None))):
+        server = stdio_server(repository, **url, **variables)
+        with portal.wrap_async_context_manager(Client(server, mode="legacy")) as client:
+            page = Door(portal, client).call("list_background_jobs").data
+            assert page["project_id"] == expected[0]
+            assert page["project_source"] == (expected[1] or str(repository.parent / ".pgdex.toml"))
+
+
+def test_all_doors_are_of_the_same_database(doors: Doors, repository: Path) -> None:
+    mine = project()
+    ids = {
+        doors.door(name).call("start_indexing_background", repo_path=str(repository), project_id=mine).data["job_id"]
+        for name in DOORS
+    }
+
+    assert len(ids) == 1

@@ -1,0 +1,119 @@
+"""search_code: what is found, and what is said about how complete and how new that is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs.client import Client
+from jobs.database import Connection
+from tests.contract.conftest import PROJECT
+from tests.contract.doors import Door
+from tests.contract.test_jobs import half_done, project, start
+from tests.databases import settings_for
+from tests.trees import python_tree, write_tree
+from tests.workers import workers_on
+
+
+def test_a_hit_has_its_place_its_symbol_and_its_code(door: Door, indexed: Path) -> None:
+    answer = door.call("search_code", query="put an item into the shopping cart", project_id=PROJECT).data
+
+    hit = answer["hits"][0]
+    assert (hit["repo_path"], hit["path"]) == (str(indexed), "shop/cart.py")
+    assert (hit["start_line"], hit["symbol"], hit["kind"], hit["language"]) == (1, "add_to_cart", "function", "python")
+    assert "basket.append((item, quantity))" in hit["code"]
+    assert hit["score"] > answer["hits"][1]["score"]
+    assert hit["is_outdated"] is False
+    assert (answer["notes"], answer["project_id"]) == ([], PROJECT)
+
+
+def test_filters_narrow_a_search(door: Door, indexed: Path) -> None:
+    def paths(**filters: object) -> set[str]:
+        answer = door.call("search_code", query="cart pay load thing", project_id=PROJECT, **filters).data
+        return {hit["path"] for hit in answer["hits"]}
+
+    assert paths(language="typescript") == paths(language="ts") == paths(path_glob="*.ts") == {"shop/checkout.ts"}
+    assert paths(path_glob="shop/**") == {"shop/cart.py", "shop/checkout.ts"}
+    assert len(door.call("search_code", query="load thing", project_id=PROJECT, limit=2).data["hits"]) == 2
+    assert paths(repo_path=str(indexed)) == paths(repo_path=str(indexed.parent)) == paths()
+
+
+def test_a_search_stays_within_its_project(door: Door, indexed: Path, repository: Path) -> None:
+    mine = project()
+    start(door, repository, mine)
+
+    answer = door.call("search_code", query="put an item into the shopping cart", project_id=mine).data
+
+    assert answer["hits"] == []
+    assert str(indexed) not in str(answer)
+
+
+def test_a_folder_that_is_not_indexed_is_said_to_be_so(door: Door, indexed: Path, tmp_path: Path) -> None:
+    def notes(folder: Path | str) -> str:
+        answer = door.call("search_code", query="cart", project_id=PROJECT, repo_path=str(folder)).data
+        assert answer["hits"] == []
+        return " ".join(answer["notes"])
+
+    assert "is not indexed in project shop; start_indexing_background does it" in notes(tmp_path)
+    assert f"is a part of {indexed}: search with repo_path={str(indexed)!r}" in notes(indexed / "shop")
+
+
+def test_a_repository_that_is_being_indexed_and_never_was_before_has_a_note(door: Door, admin: Connection) -> None:
+    mine = project()
+    half_done(admin, mine)
+
+    answer = door.call("search_code", query="file00001", project_id=mine).data
+
+    about_it = [note for note in answer["notes"] if note.startswith("/half/done")]
+    assert len(about_it) == 1
+    assert "is being indexed (running)" in about_it[0]
+    assert not any("pgdex index" in note for note in answer["notes"])
+
+
+def test_a_repository_whose_first_job_was_cancelled_has_a_note(door: Door, admin: Connection) -> None:
+    mine = project()
+    job_id = half_done(admin, mine)
+    door.call("cancel_indexing_background", job_id=job_id, project_id=mine, confirmed=True)
+
+    answer = door.call("search_code", query="file00001", project_id=mine).data
+
+    assert any("/half/done was never indexed to its end" in note for note in answer["notes"])
+
+
+@pytest.fixture(scope="module")
+def changed(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A repository in a project of its own that changed after it was indexed."""
+    mine, folder = project(), tmp_path_factory.mktemp("changed").resolve()
+    root = write_tree(
+        folder / "changing",
+        {
+            f"{name}.py": f"def zebra_{name}() -> str:\n    return '{name}'\n"
+            for name in ("same", "new", "gone", "new2")
+        },
+    )
+    python_tree(root, 2)
+    with Client.open(settings_for(admin_url)) as client:
+        client.connection.execute(
+            "select pgdex.cancel_job(job_id) from pgdex.job_status where status in ('pending', 'running')"
+        )
+        job_id = client.start(root, project=mine).job_id
+    with workers_on(admin_url, folder) as workers:
+        assert workers.wait_for_end(job_id).status == "completed"
+    (root / "new.py").write_text("def zebra_new() -> str:\n    return 'something longer'\n")
+    (root / "new2.py").write_text("def zebra_new2() -> str:\n    return 'NEW2'\n")  # as long as before
+    (root / "gone.py").unlink()
+    os.utime(root / "same.py")  # a checkout writes files anew that are what they were
+    return mine, root
+
+
+def test_files_that_changed_since_are_marked_and_counted(changed: tuple[str, Path], door: Door) -> None:
+    mine, root = changed
+
+    answer = door.call("search_code", query="zebra", project_id=mine).data
+
+    outdated = {hit["path"]: hit["is_outdated"] for hit in answer["hits"] if "zebra" in hit["code"]}
+    assert outdated == {"same.py": False, "new.py": True, "new2.py": True, "gone.py": True}
+    assert answer["notes"] == [
+        f"3 of the files found in {root} changed or went away since they were indexed; start_indexing_background "
+        "brings the index up to date"
+    ]
