@@ -55,7 +55,9 @@ def test_a_start_answers_with_everything_that_an_agent_needs(door: Door, reposit
     assert row == ("tiny",)
 
 
-def test_a_server_that_can_start_no_workers_says_what_to_do(door: Door, repository: Path) -> None:
+def test_a_server_that_can_start_no_workers_says_what_to_do(door: Door, admin: Connection, repository: Path) -> None:
+    admin.execute("delete from pgdex.procrastinate_workers")  # those of other tests look alive for five seconds
+
     answer = door.call("start_indexing_background", repo_path=str(repository), project_id=project()).data
 
     assert "pgdex worker" in answer["message"]
