@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from jobs.database import connect, conninfo
 from jobs.logs import fields
-from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, Meaning, meaning_of
+from jobs.outages import Backoff, Meaning, meaning_of
 from jobs.settings import settings
 
 LISTEN_CHECK_SECONDS = 10.0  # a connection that broke without a word is found out after so long
@@ -56,25 +56,24 @@ class Connector(PsycopgConnector):
     async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
         """Hand every notification on, through a connection that is made again whenever it breaks. Never returns."""
         names = list(channels)
-        delay = FIRST_DELAY_SECONDS
+        backoff = Backoff()
         while True:
             try:
                 where = await asyncio.to_thread(conninfo, settings(), application="pgdex listener")
                 async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
                     for name in names:
                         await connection.execute(sql.SQL("listen {}").format(sql.Identifier(name)))
-                    delay = FIRST_DELAY_SECONDS
+                    backoff.reset()
                     while True:
                         async for notification in connection.notifies(timeout=LISTEN_CHECK_SECONDS):
                             await _hand_on(on_notification, notification)
                         await connection.execute("select 1")
             except Exception as error:  # nobody looks after this task; without it the worker would be deaf
                 logger.warning("listening again soon: %s", str(error).strip(), extra=fields(action="listener_broken"))
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+            await asyncio.sleep(backoff.next())
 
     async def _until_back(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        delay = FIRST_DELAY_SECONDS
+        backoff = Backoff()
         while True:
             try:
                 return await call()
@@ -82,8 +81,7 @@ class Connector(PsycopgConnector):
                 if not is_outage(error) or not self.is_patient():
                     raise
                 logger.warning("waiting for the database: %s", str(error).strip(), extra=fields(action="database_away"))
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+            await asyncio.sleep(backoff.next())
 
 
 async def _hand_on(on_notification: Notify, notification: psycopg.Notify) -> None:

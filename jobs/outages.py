@@ -25,6 +25,27 @@ PASSING = {"40001", "40P01", "55P03", "57014"}  # serialization, deadlock, lock 
 logger = logging.getLogger("pgdex.worker")
 
 
+class Backoff:
+    """The seconds to wait before each next try: twice as long each time, up to `longest`."""
+
+    def __init__(self, *, first: float = FIRST_DELAY_SECONDS, longest: float = LONGEST_DELAY_SECONDS) -> None:
+        if not 0 < first <= longest:
+            raise ValueError(f"first must be positive and at most longest, got {first} and {longest}")
+        self._first = first
+        self._longest = longest
+        self._delay = first
+
+    def next(self) -> float:
+        """The seconds to wait now."""
+        delay = self._delay
+        self._delay = min(delay * 2, self._longest)
+        return delay
+
+    def reset(self) -> None:
+        """A try has gone well: begin with `first` again."""
+        self._delay = self._first
+
+
 class Meaning(Enum):
     """What is to be done about an error."""
 
@@ -59,7 +80,7 @@ def full_message(error: psycopg.Error) -> str:
 
 def until_back(call: Callable[[], Result], *, stop: Callable[[], None], what: str) -> Result:
     """`call()`, again with a growing delay while the database is away. `stop` raises when it is time to give up."""
-    delay = FIRST_DELAY_SECONDS
+    backoff = Backoff()
     while True:
         try:
             return call()
@@ -68,8 +89,7 @@ def until_back(call: Callable[[], Result], *, stop: Callable[[], None], what: st
                 raise
             reason = str(error).strip()
             logger.warning("waiting for the database (%s): %s", what, reason, extra=fields(action="database_away"))
-        _sleep(delay, stop)
-        delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+        _sleep(backoff.next(), stop)
 
 
 def _sleep(seconds: float, stop: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from procrastinate.worker import Worker
 from jobs.claims import TOKENS_IN_HAND
 from jobs.database import conninfo
 from jobs.logs import fields
-from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS
+from jobs.outages import LONGEST_DELAY_SECONDS, Backoff
 from jobs.pools import POOLS
 from jobs.probing import probe_one
 from jobs.settings import Settings
@@ -47,14 +47,14 @@ class Liveness:
         """Hold a session while the worker runs; when it breaks, wait with a growing delay and start a new one."""
         while self._worker.worker_id is None:  # worker.run() registers it within milliseconds
             await asyncio.sleep(0.01)
-        delay = FIRST_DELAY_SECONDS
+        backoff = Backoff()
         while True:
             try:
                 name = f"pgdex worker {self._worker.worker_id}"
                 where = await asyncio.to_thread(conninfo, self._settings, application=name)
                 async with await psycopg.AsyncConnection.connect(where, autocommit=True) as session:
                     if await self._introduce(session):
-                        delay = FIRST_DELAY_SECONDS
+                        backoff.reset()
                         await self._watch(session)
                     await self._register_anew()
             except Exception as error:  # whatever it was: a worker without liveness would be taken for dead
@@ -63,8 +63,7 @@ class Liveness:
                     error,
                     extra=fields(action="liveness_broken", worker_id=self._worker.worker_id),
                 )
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+                await asyncio.sleep(backoff.next())
 
     async def _introduce(self, session: psycopg.AsyncConnection) -> bool:
         """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""

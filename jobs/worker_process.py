@@ -9,7 +9,7 @@ from procrastinate.worker import Worker
 
 from jobs.client import Client
 from jobs.logs import fields, log_as_json
-from jobs.outages import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS
+from jobs.outages import Backoff
 from jobs.pools import POOLS
 from jobs.recovery import Liveness
 from jobs.retention import keep_history_short
@@ -42,7 +42,7 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     # Tasks are synchronous and run in threads; asyncio's default would stop at a handful on a small machine.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=worker.concurrency + 4))
-    delay = FIRST_DELAY_SECONDS
+    backoff = Backoff()
     while True:
         try:
             await _run_once(worker, settings)
@@ -52,8 +52,7 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
             logger.warning("starting again: %s", error, extra=fields(action="worker_restarted"))
         else:
             return
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+        await asyncio.sleep(backoff.next())
 
 
 async def _run_once(worker: StoppableWorker, settings: Settings) -> None:

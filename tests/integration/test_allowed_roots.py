@@ -1,17 +1,15 @@
 """Paths and room are checked before a job is made, and again by the worker that does it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs.client import Client
 from jobs.errors import InvalidRequest
-from tests.databases import settings_for
 from tests.index_digest import assert_index_is_sound
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
+from tests.workers import Workers
 
 
 @pytest.fixture
@@ -21,17 +19,14 @@ def allowed(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(database_url: str, allowed: Path) -> Iterator[Client]:
-    with Client.open(settings_for(database_url, allowed_roots=str(allowed))) as client:
-        yield client
+def configuration(allowed: Path) -> dict[str, object]:
+    return {"allowed_roots": str(allowed)}
 
 
 @pytest.fixture
-def workers(database_url: str, allowed: Path, tmp_path: Path) -> Iterator[Workers]:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(database_url, folder, count=1, PGDEX_ALLOWED_ROOTS=str(allowed)) as workers:
-        yield workers
+def workers(workers: Workers) -> Workers:
+    workers.start()
+    return workers
 
 
 def count_of_jobs(client: Client) -> object:

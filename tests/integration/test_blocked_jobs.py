@@ -1,7 +1,6 @@
 """Jobs that wait for their embedding service: who asks it, how often, and how the waiting ends."""
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,40 +9,15 @@ from uuid import UUID
 import pytest
 
 from jobs.client import Client
-from tests.databases import settings_for
 from tests.embedding_server import EmbeddingServer
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
-
-MODEL = "ollama:test-model"
+from tests.workers import Workers
 
 
 @pytest.fixture
-def service() -> Iterator[EmbeddingServer]:
-    with EmbeddingServer() as service:
-        yield service
-
-
-@pytest.fixture
-def client(database_url: str, service: EmbeddingServer) -> Iterator[Client]:
-    with Client.open(settings_for(database_url, embedder=MODEL, embedder_url=service.url)) as client:
-        yield client
-
-
-@pytest.fixture
-def workers(database_url: str, service: EmbeddingServer, tmp_path: Path) -> Iterator[Workers]:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(
-        database_url,
-        folder,
-        count=0,
-        PGDEX_EMBEDDER=MODEL,
-        PGDEX_EMBEDDER_URL=service.url,
-        PGDEX_BATCH_FILES="4",
-    ) as workers:
-        yield workers
+def configuration(service_configuration: dict[str, object]) -> dict[str, object]:
+    return {**service_configuration, "batch_files": 4}
 
 
 def has_begun(client: Client, job: UUID) -> bool:

@@ -1,17 +1,14 @@
 """A cancelled job stops within its promise, whatever its workers are doing, and leaves a sound index."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
-import pytest
-
 from jobs.client import Client
 from jobs.errors import JobIsFinal
 from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
+from tests.embedding_server import MODEL, EmbeddingServer
 from tests.index_digest import assert_index_is_sound
 from tests.trees import python_tree, write_tree
 from tests.waiting import wait_for, wait_for_end
@@ -20,18 +17,6 @@ from tests.workers import Workers, workers_on
 PROMISE_SECONDS = 5.0
 IN_HAND = "select count(*) from pgdex.procrastinate_jobs where status = 'doing'"
 PHASE = "select phase from pgdex.job_batches where job_id = %s and state = 'running'"
-
-
-@pytest.fixture
-def client(database_url: str) -> Iterator[Client]:
-    with Client.open(settings_for(database_url)) as client:
-        yield client
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "processes").mkdir()
-    return tmp_path / "processes"
 
 
 def phase_of(client: Client, job: UUID) -> object:
@@ -56,61 +41,61 @@ def assert_stops(client: Client, job: UUID, workers: Workers) -> None:
     assert open_batches == (0,)
 
 
-def test_during_an_embedding_call_that_never_ends(database_url: str, folder: Path, tmp_path: Path) -> None:
-    with EmbeddingServer() as service:
-        model = "ollama:test-model"
-        with (
-            Client.open(settings_for(database_url, embedder=model, embedder_url=service.url)) as client,
-            workers_on(database_url, folder, PGDEX_EMBEDDER=model, PGDEX_EMBEDDER_URL=service.url) as workers,
-        ):
-            workers.wait_until_alive(1)
-            job = client.start(python_tree(tmp_path / "repository", 20)).job_id
-            service.fail("hang")
-            wait_for(lambda: service.counts().failed_calls > 0, what="a call that hangs")
-            assert_stops(client, job, workers)
-
-
-def test_while_a_large_file_is_cut(client: Client, database_url: str, folder: Path, tmp_path: Path) -> None:
-    block = "".join(f"def function_{n}(a, b):\n    return [a * {n}, b, (a, b)]\n\n\n" for n in range(16_000))
-    tree = write_tree(tmp_path / "repository", {f"large_{number}.py": block[: 1 << 20] for number in range(12)})
-    with workers_on(database_url, folder) as workers:
+def test_during_an_embedding_call_that_never_ends(
+    database_url: str, processes_folder: Path, service: EmbeddingServer, tmp_path: Path
+) -> None:
+    model = f"ollama:{MODEL}"
+    with (
+        Client.open(settings_for(database_url, embedder=model, embedder_url=service.url)) as client,
+        workers_on(database_url, processes_folder, PGDEX_EMBEDDER=model, PGDEX_EMBEDDER_URL=service.url) as workers,
+    ):
         workers.wait_until_alive(1)
-        job = client.start(tree).job_id
-        wait_for(lambda: phase_of(client, job) == "chunking", what="a file in hand")
-        time.sleep(0.3)
+        job = client.start(python_tree(tmp_path / "repository", 20)).job_id
+        service.fail("hang")
+        wait_for(lambda: service.counts().failed_calls > 0, what="a call that hangs")
         assert_stops(client, job, workers)
 
 
-def test_while_a_large_tree_is_listed(client: Client, database_url: str, folder: Path, tmp_path: Path) -> None:
+def test_while_a_large_file_is_cut(client: Client, workers: Workers, tmp_path: Path) -> None:
+    block = "".join(f"def function_{n}(a, b):\n    return [a * {n}, b, (a, b)]\n\n\n" for n in range(16_000))
+    tree = write_tree(tmp_path / "repository", {f"large_{number}.py": block[: 1 << 20] for number in range(12)})
+    workers.start()
+    workers.wait_until_alive(1)
+    job = client.start(tree).job_id
+    wait_for(lambda: phase_of(client, job) == "chunking", what="a file in hand")
+    time.sleep(0.3)
+    assert_stops(client, job, workers)
+
+
+def test_while_a_large_tree_is_listed(client: Client, workers: Workers, tmp_path: Path) -> None:
     tree = tmp_path / "repository"
     for number in range(200):
         (tree / f"folder_{number}").mkdir(parents=True)
         for file in range(100):
             (tree / f"folder_{number}" / f"file_{file}.py").touch()
-    with workers_on(database_url, folder) as workers:
-        workers.wait_until_alive(1)
-        job = client.start(tree).job_id
-        wait_for(lambda: phase_of(client, job) == "scanning", what="a scan")
-        assert_stops(client, job, workers)
+    workers.start()
+    workers.wait_until_alive(1)
+    job = client.start(tree).job_id
+    wait_for(lambda: phase_of(client, job) == "scanning", what="a scan")
+    assert_stops(client, job, workers)
 
 
-def test_while_the_vector_index_is_built(client: Client, database_url: str, folder: Path, tmp_path: Path) -> None:
+def test_while_the_vector_index_is_built(client: Client, workers: Workers, tmp_path: Path) -> None:
     tree = python_tree(tmp_path / "repository", 4_000)
-    with workers_on(database_url, folder, PGDEX_EXACT_SEARCH_CHUNKS="1") as workers:
-        workers.wait_until_alive(1)
-        job = client.start(tree).job_id
-        building = (
-            "select 1 from pg_stat_progress_create_index where command = 'CREATE INDEX' and phase like '%tuples%'"
-        )
-        wait_for(lambda: client.connection.execute(building).fetchone(), what="an index that is being built")
-        assert_stops(client, job, workers)
-        assert client.status(job).files_indexed == 4_000
-        again = wait_for_end(client, client.start(tree).job_id, workers=workers)
-        assert (again.status, again.files_unchanged) == ("completed", 4_000)
-        indexes = client.connection.execute(
-            "select count(*) from pg_indexes where indexname like '%hnsw%' and schemaname = 'pgdex'"
-        ).fetchone()
-        assert indexes == (1,)
+    workers.environment["PGDEX_EXACT_SEARCH_CHUNKS"] = "1"
+    workers.start()
+    workers.wait_until_alive(1)
+    job = client.start(tree).job_id
+    building = "select 1 from pg_stat_progress_create_index where command = 'CREATE INDEX' and phase like '%tuples%'"
+    wait_for(lambda: client.connection.execute(building).fetchone(), what="an index that is being built")
+    assert_stops(client, job, workers)
+    assert client.status(job).files_indexed == 4_000
+    again = wait_for_end(client, client.start(tree).job_id, workers=workers)
+    assert (again.status, again.files_unchanged) == ("completed", 4_000)
+    indexes = client.connection.execute(
+        "select count(*) from pg_indexes where indexname like '%hnsw%' and schemaname = 'pgdex'"
+    ).fetchone()
+    assert indexes == (1,)
 
 
 def test_two_cancellations_at_once_have_one_outcome(client: Client, database_url: str, tmp_path: Path) -> None:

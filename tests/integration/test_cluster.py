@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,42 +11,16 @@ from indexer.search import search
 from jobs.client import Client
 from jobs.embedders import embedder_for
 from jobs.errors import JobIsFinal
-from tests.databases import settings_for
 from tests.embedding_server import EmbeddingServer
 from tests.index_digest import assert_index_is_sound, index_digest
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
-
-MODEL = "ollama:test-model"
+from tests.workers import Workers
 
 
 @pytest.fixture
-def service() -> Iterator[EmbeddingServer]:
-    """An embedding service, whose latency makes a job last as long as a test needs."""
-    with EmbeddingServer() as server:
-        yield server
-
-
-@pytest.fixture
-def client(database_url: str, service: EmbeddingServer) -> Iterator[Client]:
-    with Client.open(settings_for(database_url, embedder=MODEL, embedder_url=service.url)) as client:
-        yield client
-
-
-@pytest.fixture
-def workers(database_url: str, service: EmbeddingServer, tmp_path: Path) -> Iterator[Workers]:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(
-        database_url,
-        folder,
-        count=0,
-        PGDEX_EMBEDDER=MODEL,
-        PGDEX_EMBEDDER_URL=service.url,
-        PGDEX_BATCH_FILES="8",
-    ) as workers:
-        yield workers
+def configuration(service_configuration: dict[str, object]) -> dict[str, object]:
+    return {**service_configuration, "batch_files": 8}
 
 
 def slow(service: EmbeddingServer, milliseconds: int = 150) -> None:
@@ -361,6 +334,24 @@ def test_a_worker_that_was_struck_off_while_its_session_was_broken_works_again(
 
     assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 10
     assert workers.processes[0].poll() is None
+
+
+def test_the_number_of_jobs_at_once_that_a_worker_is_given_becomes_the_clusters_and_others_leave_it(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    stored = "select value from pgdex.settings where name = 'max_concurrent_jobs'"
+    assert client.connection.execute(stored).fetchone() in (None, ("3",))
+    workers.environment["PGDEX_MAX_CONCURRENT_JOBS"] = "5"
+    workers.start()
+
+    wait_for(lambda: client.connection.execute(stored).fetchone() == ("5",), what="the cluster's setting")
+
+    del workers.environment["PGDEX_MAX_CONCURRENT_JOBS"]
+    workers.kill(workers.processes[0])
+    workers.start()
+    job = client.start(python_tree(tmp_path / "repository", 8))
+    assert wait_for_end(client, job.job_id, workers=workers).status == "completed"
+    assert client.connection.execute(stored).fetchone() == ("5",)
 
 
 def test_a_workers_setting_says_how_many_jobs_the_cluster_runs_at_once(

@@ -11,25 +11,21 @@ from pathlib import Path
 import pytest
 
 from jobs.client import Client
-from tests.databases import settings_for
 from tests.index_digest import assert_index_is_sound
 from tests.trees import python_tree, write_tree
 from tests.waiting import wait_for_end
-from tests.workers import Workers, workers_on
+from tests.workers import Workers
 
 
 @pytest.fixture
-def client(database_url: str) -> Iterator[Client]:
-    with Client.open(settings_for(database_url)) as client:
-        yield client
+def configuration() -> dict[str, object]:
+    return {"batch_files": 8}
 
 
 @pytest.fixture
-def workers(database_url: str, tmp_path: Path) -> Iterator[Workers]:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(database_url, folder, count=1, PGDEX_BATCH_FILES="8") as workers:
-        yield workers
+def workers(workers: Workers) -> Workers:
+    workers.start()
+    return workers
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,9 @@ from tests.workers import Workers, workers_on
 
 
 @pytest.fixture
-def client(database_url: str) -> Iterator[Client]:
-    with Client.open(settings_for(database_url)) as client:
-        yield client
-
-
-@pytest.fixture
-def workers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    with workers_on(database_url, tmp_path_factory.mktemp("workers"), count=2) as workers:
-        yield workers
+def workers(workers: Workers) -> Workers:
+    workers.start(2)
+    return workers
 
 
 @pytest.fixture
@@ -62,6 +55,8 @@ def test_a_repository_is_indexed_and_found(client: Client, workers: Workers, tre
 
     assert (status.files_scanned, status.files_indexed, status.files_skipped) == (120, 120, 0)
     assert status.progress_percentage == 100
+    events = [event.event_type for event in client.events(status.job_id)]
+    assert [event for event in events if event != "progress"] == ["created", "started", "scanned", "completed"]
     assert found_paths(client, "run_42")[0] == "package_0/module_42.py"
     assert all(path.startswith("package_1/") for path in found_paths(client, "load_117", path_glob="package_1/*"))
     assert found_paths(client, "load_117", path_glob="package_2/*")[0] == "package_2/module_117.py"
@@ -90,6 +85,8 @@ def test_the_summary_accounts_for_every_file_and_for_the_time(client: Client, wo
     assert summary["files_found"] == summary["files_indexed"] + summary["files_skipped"] + summary["files_unchanged"]
     assert summary["skipped_by_reason"] == {"binary": 2, "empty": 1, "oversized": 1, "symlink": 1}
     assert summary["chunks_created"] == status.chunks_created > 0
+    stored = client.connection.execute("select sum(chunks) from pgdex.files").fetchone()
+    assert stored == (status.chunks_created,)
     assert set(summary["seconds"]) == {"scanning", "reading", "chunking", "embedding", "writing", "finishing"}
     assert all(seconds > 0 for seconds in summary["seconds"].values())
     skipped = {file.path: file.skip_reason for file in client.skipped_files(repo_path=str(tree))}
@@ -252,11 +249,9 @@ def test_two_projects_have_the_same_folder_without_seeing_each_other(
 
 
 def test_a_large_repository_gets_a_vector_index_and_filters_lose_no_rows(
-    client: Client, tree: Path, database_url: str, tmp_path: Path
+    client: Client, tree: Path, database_url: str, processes_folder: Path
 ) -> None:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(database_url, folder, PGDEX_EXACT_SEARCH_CHUNKS="50") as workers:
+    with workers_on(database_url, processes_folder, PGDEX_EXACT_SEARCH_CHUNKS="50") as workers:
         run(client, workers, tree)
 
     names = [

@@ -1,31 +1,33 @@
 """The database restarts, drops connections, has none left: workers and commands wait, reconnect, and go on."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from jobs.client import Client
 from jobs.database import connect
 from jobs.schema import upgrade
+from jobs.supervisor import STOP_SECONDS
 from tests.chaos.server import ChaosServer
 from tests.databases import settings_for
 from tests.embedding_server import EmbeddingServer
 from tests.index_digest import assert_index_is_sound
+from tests.integration.cli.commands import Environment, ended, started
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
+from tests.workers import Workers
 
-MODEL = "ollama:test-model"
+NewClient = Callable[[], Client]
+
 LISTENERS = "select count(*) from pg_stat_activity where application_name = 'pgdex listener'"
 
 
@@ -43,59 +45,45 @@ def server() -> Iterator[ChaosServer]:
 
 
 @pytest.fixture
-def service() -> Iterator[EmbeddingServer]:
-    with EmbeddingServer() as service:
-        yield service
+def database_url(server: ChaosServer) -> str:
+    return server.url
 
 
 @pytest.fixture
-def workers(server: ChaosServer, service: EmbeddingServer, tmp_path: Path) -> Iterator[Workers]:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(
-        server.url,
-        folder,
-        count=0,
-        PGDEX_EMBEDDER=MODEL,
-        PGDEX_EMBEDDER_URL=service.url,
-        PGDEX_BATCH_FILES="8",
-    ) as workers:
-        yield workers
+def configuration(service_configuration: dict[str, object]) -> dict[str, object]:
+    return {**service_configuration, "batch_files": 8}
 
 
-def client_of(server: ChaosServer, service: EmbeddingServer) -> Client:
-    return Client.open(settings_for(server.url, embedder=MODEL, embedder_url=service.url))
-
-
-def command(server: ChaosServer, *arguments: str) -> subprocess.Popen[str]:
-    """A pgdex command, as a user runs it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PGDEX_")}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "jobs.cli", *arguments],
-        env=environment | {"PGDEX_DATABASE_URL": server.url},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def new_client(database_url: str, configuration: dict[str, object]) -> NewClient:
+    """A client of before an outage is of no use after it."""
+    return partial(Client.open, settings_for(database_url, **configuration))
 
 
 def test_an_immediate_restart_costs_no_work_and_no_process_and_commands_that_watch_go_on(
-    server: ChaosServer, service: EmbeddingServer, workers: Workers, tmp_path: Path
+    server: ChaosServer,
+    service: EmbeddingServer,
+    workers: Workers,
+    environment: Environment,
+    new_client: NewClient,
+    tmp_path: Path,
 ) -> None:
     service.fail("slow", latency_ms=150)
     workers.start(2)
     workers.wait_until_alive(2)
-    with client_of(server, service) as client:
+    with new_client() as client:
         job = client.start(python_tree(tmp_path / "repository", 240))
         wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
-    watching = command(server, "status", str(job.job_id), "--watch", "--json")
-    following = command(server, "events", str(job.job_id), "--follow", "--json")
-    time.sleep(2)
+    with (
+        started(environment, "status", str(job.job_id), "--watch", "--json") as watching,
+        started(environment, "events", str(job.job_id), "--follow", "--json") as following,
+        ExitStack() as stack,
+    ):
+        time.sleep(2)
 
-    server.restart()
+        server.restart()
 
-    with client_of(server, service) as client:
+        client = stack.enter_context(new_client())
         status = wait_for_end(client, job.job_id, workers=workers)
         assert (status.status, status.files_indexed) == ("completed", 240)
         assert_index_is_sound(client.connection)
@@ -104,22 +92,39 @@ def test_an_immediate_restart_costs_no_work_and_no_process_and_commands_that_wat
         # What was computed is committed when the database is back. Each of three processes has tried the model once.
         assert service.counts().repeated_texts <= 2
         wait_for(lambda: client.connection.execute(LISTENERS).fetchone() == (2,), what="two listeners", seconds=10)
-        texts, errors = watching.communicate(timeout=20)
-        assert watching.returncode == 0, errors
-        assert json.loads(texts)["status"] == "completed"
-        lines, errors = following.communicate(timeout=20)
-        assert following.returncode == 0, errors
-        events = [json.loads(line) for line in lines.splitlines()]
-        assert [event["event_id"] for event in events] == [event.event_id for event in client.events(job.job_id)]
+        watched, followed = ended(watching), ended(following)
+        assert (watched.code, followed.code) == (0, 0), watched.err + followed.err
+        assert watched.json["status"] == "completed"
+        events = [json.loads(line)["event_id"] for line in followed.out.splitlines()]
+        assert events == [event.event_id for event in client.events(job.job_id)]
+
+
+def test_a_command_that_indexes_survives_a_restart_of_the_database_and_ends_with_the_jobs_result(
+    server: ChaosServer, service: EmbeddingServer, environment: Environment, new_client: NewClient, tmp_path: Path
+) -> None:
+    service.fail("slow", latency_ms=150)
+    tree = python_tree(tmp_path / "repository", 160)
+    with started(environment | {"PGDEX_PROCESSES": "2"}, "index", str(tree), "--json") as process:
+        with new_client() as client:
+            wait_for(lambda: [job for job in client.list_jobs().jobs if job.files_indexed >= 16], what="a first part")
+        server.restart()
+        done = ended(process)
+
+    assert done.code == 0, done.err
+    assert (done.json["status"], done.json["files_indexed"]) == ("completed", 160)
+    assert done.err.count("The database does not answer") == done.err.count("The database is back.") >= 1
+    with new_client() as client:
+        assert [str(job.job_id) for job in client.list_jobs().jobs] == [done.json["job_id"]]
+        assert_index_is_sound(client.connection)
 
 
 def test_workers_wait_for_a_database_that_is_gone_for_long_and_stop_when_they_are_told_to(
-    server: ChaosServer, service: EmbeddingServer, workers: Workers, tmp_path: Path
+    server: ChaosServer, service: EmbeddingServer, workers: Workers, new_client: NewClient, tmp_path: Path
 ) -> None:
     service.fail("slow", latency_ms=150)
     stopping, staying = workers.start(2)
     workers.wait_until_alive(2)
-    with client_of(server, service) as client:
+    with new_client() as client:
         job = client.start(python_tree(tmp_path / "repository", 100))
         wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
     server.shut_down()
@@ -133,7 +138,7 @@ def test_workers_wait_for_a_database_that_is_gone_for_long_and_stop_when_they_ar
 
     server.start_again()
 
-    with client_of(server, service) as client:
+    with new_client() as client:
         before = client.status(job.job_id).files_indexed
         # Not for as long again as the outage lasted, which was more than ten seconds.
         wait_for(lambda: client.status(job.job_id).files_indexed > before, what="a commit", seconds=7)
@@ -143,12 +148,46 @@ def test_workers_wait_for_a_database_that_is_gone_for_long_and_stop_when_they_ar
         wait_for(lambda: client.connection.execute(LISTENERS).fetchone() == (1,), what="its listener", seconds=10)
 
 
+def test_sigterm_ends_a_supervisor_and_its_workers_while_the_database_is_away_and_their_job_goes_on_later(
+    server: ChaosServer,
+    service: EmbeddingServer,
+    environment: Environment,
+    workers: Workers,
+    new_client: NewClient,
+    tmp_path: Path,
+) -> None:
+    service.fail("slow", latency_ms=150)
+    with started(environment, "worker", "--processes", "2", "--exit-when-idle", "60") as supervisor:
+        with new_client() as client:
+            job = client.start(python_tree(tmp_path / "repository", 100))
+            wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
+            wait_for(lambda: sum(worker.alive for worker in client.workers()) == 2, what="two workers")
+            pids = [worker.pid for worker in client.workers() if worker.pid]
+        server.shut_down()
+        time.sleep(3)
+        assert supervisor.poll() is None
+        told = time.monotonic()
+        supervisor.terminate()
+        done = ended(supervisor)
+
+    assert done.code == 0, done.err
+    assert time.monotonic() - told < STOP_SECONDS + 2
+    assert "the database does not answer" in done.err
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+
+    server.start_again()
+    workers.start()
+    with new_client() as client:
+        status = wait_for_end(client, job.job_id, workers=workers)
+        assert (status.status, status.files_indexed) == ("completed", 100)
+
+
 def test_a_notification_that_nobody_understands_does_not_deafen_the_workers(
-    server: ChaosServer, service: EmbeddingServer, workers: Workers
+    workers: Workers, new_client: NewClient
 ) -> None:
     workers.start()
     workers.wait_until_alive(1)
-    with client_of(server, service) as client:
+    with new_client() as client:
         wait_for(lambda: client.connection.execute(LISTENERS).fetchone() == (1,), what="a listener", seconds=10)
         for channel in ("procrastinate_queue_v1#pgdex", "procrastinate_any_queue_v1"):
             for payload in ("hello", '"x"', "{}", '{"type": "abort_job_requested"}'):
@@ -159,7 +198,7 @@ def test_a_notification_that_nobody_understands_does_not_deafen_the_workers(
 
 
 def test_workers_outlast_a_server_that_has_no_connection_left(
-    server: ChaosServer, service: EmbeddingServer, workers: Workers, tmp_path: Path
+    server: ChaosServer, service: EmbeddingServer, workers: Workers, new_client: NewClient, tmp_path: Path
 ) -> None:
     with connect(settings_for(server.url)) as admin:
         admin.execute("create role indexer login superuser")  # reserved connections are for other superusers
@@ -173,7 +212,7 @@ def test_workers_outlast_a_server_that_has_no_connection_left(
     workers.database_url = url
     service.fail("slow", latency_ms=150)
     workers.start(2)
-    with client_of(server, service) as client:
+    with new_client() as client:
         wait_for(lambda: sum(worker.alive for worker in client.workers()) == 2, what="two workers")
         job = client.start(python_tree(tmp_path / "repository", 160))
         wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")

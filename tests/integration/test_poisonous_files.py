@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -12,27 +11,23 @@ import pytest
 from jobs.client import Client
 from jobs.models import JobStatus, SkippedFile
 from jobs.stuck import EXIT_CODE
-from tests.databases import settings_for
 from tests.index_digest import assert_index_is_sound
 from tests.trees import python_tree, write_tree
-from tests.workers import Workers, workers_on
+from tests.workers import Workers
 
 COMMAND = (sys.executable, "-P", "-m", "tests.crashing_worker", "--app=jobs.app.app", "worker")
 MOST_DEATHS = 6  # two before files are noted, then at most four rungs of jobs.care
 
 
 @pytest.fixture
-def client(database_url: str) -> Iterator[Client]:
-    with Client.open(settings_for(database_url)) as client:
-        yield client
+def configuration() -> dict[str, object]:
+    return {"file_timeout": 1}
 
 
 @pytest.fixture
-def workers(database_url: str, tmp_path: Path) -> Iterator[Workers]:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(database_url, folder, count=0, command=COMMAND, PGDEX_FILE_TIMEOUT="1") as workers:
-        yield workers
+def workers(workers: Workers) -> Workers:
+    workers.command = COMMAND
+    return workers
 
 
 def supervised(client: Client, workers: Workers, job_id: UUID, *, seconds: float = 60) -> tuple[JobStatus, int]:

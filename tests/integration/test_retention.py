@@ -1,15 +1,11 @@
 """History is kept for a time: ended jobs go, whatever they left in other tables goes with them, live jobs stay."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-import pytest
-
 from jobs.client import Client
 from jobs.database import Connection
-from tests.databases import settings_for
 from tests.job_checks import value
 from tests.sql_worker import SqlWorker, enqueue, tree
 from tests.trees import python_tree
@@ -17,12 +13,6 @@ from tests.waiting import wait_for, wait_for_end
 from tests.workers import Workers, workers_on
 
 LEFT = "select count(*) from pgdex.{}"
-
-
-@pytest.fixture
-def client(database_url: str) -> Iterator[Client]:
-    with Client.open(settings_for(database_url)) as client:
-        yield client
 
 
 def age(connection: Connection, job_id: UUID, *, days: float) -> None:
@@ -74,25 +64,25 @@ def test_old_jobs_go_in_portions_oldest_first(connection: Connection) -> None:
     assert removed == [2, 2, 1, 0]
 
 
-def test_a_worker_removes_old_jobs_when_it_starts(client: Client, database_url: str, tmp_path: Path) -> None:
-    folder = tmp_path / "processes"
-    folder.mkdir()
+def test_a_worker_removes_old_jobs_when_it_starts(
+    client: Client, database_url: str, processes_folder: Path, tmp_path: Path
+) -> None:
     source = python_tree(tmp_path / "repository", 3)
-    with workers_on(database_url, folder) as workers:
+    with workers_on(database_url, processes_folder) as workers:
         first = wait_for_end(client, client.start(source).job_id, workers=workers).job_id
     age(client.connection, first, days=2)
-    with workers_on(database_url, folder, PGDEX_RETENTION_DAYS="7"):
+    with workers_on(database_url, processes_folder, PGDEX_RETENTION_DAYS="7"):
         time.sleep(3)
         assert client.status(first).status == "completed"
-    with workers_on(database_url, folder, PGDEX_RETENTION_DAYS="1.5"):
+    with workers_on(database_url, processes_folder, PGDEX_RETENTION_DAYS="1.5"):
         jobs = LEFT.format("indexing_jobs").encode()
         wait_for(lambda: client.connection.execute(jobs).fetchone() == (0,), what="an empty history", seconds=20)
 
 
-def test_finished_tokens_and_ended_workers_do_not_pile_up(client: Client, database_url: str, tmp_path: Path) -> None:
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    with workers_on(database_url, folder, count=2, PGDEX_BATCH_FILES="2") as workers:
+def test_finished_tokens_and_ended_workers_do_not_pile_up(
+    client: Client, database_url: str, processes_folder: Path, tmp_path: Path
+) -> None:
+    with workers_on(database_url, processes_folder, count=2, PGDEX_BATCH_FILES="2") as workers:
         job = wait_for_end(client, client.start(python_tree(tmp_path / "a", 40)).job_id, workers=workers)
         assert job.status == "completed"
         cancelled = client.start(python_tree(tmp_path / "b", 400)).job_id

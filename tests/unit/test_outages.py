@@ -5,7 +5,7 @@ import pytest
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from jobs.outages import Meaning, full_message, meaning_of, until_back
+from jobs.outages import Backoff, Meaning, full_message, meaning_of, until_back
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,19 @@ def test_a_full_disk_is_told_in_words_that_say_what_to_do() -> None:
     assert message.startswith("The database can't take more: its disk is full (could not extend file")
     assert message.endswith("Make room, then index again: what was indexed is kept.")
     assert "\n" not in message
+
+
+def test_each_wait_is_twice_as_long_up_to_the_longest_and_short_again_after_a_success() -> None:
+    backoff = Backoff(first=0.1, longest=0.5)
+    assert [backoff.next() for _ in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.5]
+    backoff.reset()
+    assert [backoff.next() for _ in range(2)] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(("first", "longest"), [(0, 1), (-1, 1), (2, 1)])
+def test_waits_that_make_no_sense_are_refused(first: float, longest: float) -> None:
+    with pytest.raises(ValueError, match=f"got {first} and {longest}"):
+        Backoff(first=first, longest=longest)
 
 
 def test_a_call_is_repeated_until_the_database_is_back() -> None:

@@ -1,0 +1,98 @@
+"""What commands print: on terminals, into pipes, in any locale."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
+from jobs.database import Connection
+from tests.integration.cli.commands import Environment, pgdex, started
+from tests.integration.cli.terminal import Terminal
+from tests.logins import PATIENCE_SECONDS
+from tests.sql_worker import enqueue
+
+COLOUR = re.compile(rb"\x1b\[[0-9;]*3[0-7]m")
+
+
+def test_tables_fit_a_terminal_of_80_columns(environment: Environment, connection: Connection) -> None:
+    enqueue(connection, "/src/" + "a-long-name-" * 10)
+    terminal = Terminal(environment, "list")
+
+    assert terminal.end() == ExitCode.DONE
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.shown.decode()).splitlines()
+    assert len(lines) == 2
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_there_are_colours_on_a_terminal_but_not_with_no_color(
+    environment: Environment, connection: Connection
+) -> None:
+    enqueue(connection)
+
+    coloured = Terminal(environment, "list")
+    coloured.end()
+    plain = Terminal(environment | {"NO_COLOR": "1"}, "list")
+    plain.end()
+
+    assert COLOUR.search(coloured.shown)
+    assert not COLOUR.search(plain.shown)
+    assert b"pending" in plain.shown
+
+
+def test_a_name_cannot_send_escape_sequences_to_the_terminal(environment: Environment, connection: Connection) -> None:
+    enqueue(connection, "/src/x", name="evil\x1b]0;owned\x07")
+    for command in ("list", "status", "events"):
+        terminal = Terminal(environment, command)
+        terminal.end()
+        assert b"\x1b]0" not in terminal.shown
+
+
+def test_a_reader_that_has_enough_ends_the_command_silently(environment: Environment, connection: Connection) -> None:
+    job_id = enqueue(connection)
+    connection.execute(
+        "insert into pgdex.job_events (job_id, event_type, event_data)"
+        " select %s, 'progress', jsonb_build_object('progress_message', repeat('x', 500)) from generate_series(1, 999)",
+        [job_id],
+    )
+    for command in (("events", "--json"), ("events",)):
+        with started(environment, *command) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.stdout.close()
+            process.stdout = None
+            assert process.wait(PATIENCE_SECONDS) == BROKEN_PIPE
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+
+
+def test_json_is_utf_8_whatever_the_locale(environment: Environment, connection: Connection) -> None:
+    enqueue(connection, "/src/日本語")
+
+    raw = subprocess.run(
+        pgdex("status", "--json"),
+        env=environment | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    ).stdout
+
+    assert json.loads(raw.decode())["repository"] == "日本語"
+
+
+@pytest.mark.parametrize("command", ["list", "status", "events"])
+def test_a_locale_without_unicode_is_no_reason_to_fail(
+    environment: Environment, connection: Connection, command: str
+) -> None:
+    enqueue(connection, "/src/日本語")
+
+    done = subprocess.run(
+        pgdex(command),
+        env=environment | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == ExitCode.DONE, done.stderr
