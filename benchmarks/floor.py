@@ -7,19 +7,18 @@ when the queue, the fences, the progress and the events are taken away.
 import multiprocessing
 import time
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 
+from indexer.chunk_terms import chunk_terms
 from indexer.chunking import chunk_file
-from indexer.embedding import Embedder, open_embedder
+from indexer.embedding import BagEmbedder, open_embedder
 from indexer.languages import language_of
-from indexer.lexemes import tsvector_binary, words
 from indexer.sources import SourceText, read_source, walk
 from indexer.storage import IndexedFile, write_files
-from jobs.files import embedding_text
 
 BATCH_FILES = 32
 MAX_FILE_BYTES = 1 << 20
@@ -65,7 +64,7 @@ class Bench:
 
     root: Path
     connection: psycopg.Connection[tuple[Any, ...]]
-    embedder: Embedder
+    embedder: BagEmbedder
     repository_id: int
     model_id: int
 
@@ -73,7 +72,9 @@ class Bench:
 def _prepare(root: Path, conninfo: str, embedder: str, repository_id: int, model_id: int) -> None:
     Bench.root, Bench.repository_id, Bench.model_id = root, repository_id, model_id
     Bench.connection = psycopg.connect(conninfo, autocommit=True)
-    Bench.embedder = open_embedder(embedder)
+    opened = open_embedder(embedder)
+    assert isinstance(opened, BagEmbedder), embedder
+    Bench.embedder = opened
     Bench.embedder.probe()
 
 
@@ -85,13 +86,11 @@ def _index(paths: list[str]) -> None:
             continue
         language = language_of(path, source.text[:200].partition("\n")[0])
         chunks = chunk_file(source.text, language)
-        path_words = words(path)
-        lexemes = [tsvector_binary(words(" ".join(c.symbols)), path_words, words(c.content)) for c in chunks]
-        files.append((path, language.name, source, chunks, lexemes))
-    texts = [embedding_text(path, chunk) for path, _, _, chunks, _ in files for chunk in chunks]
-    vectors = Bench.embedder.embed(texts) if texts else np.empty((0, Bench.embedder.dimension), dtype=np.float32)
-    ends = np.cumsum([len(chunks) for _, _, _, chunks, _ in files])
-    parts = np.split(vectors, ends[:-1]) if files else []
+        files.append((path, language.name, source, chunks))
+    terms = chunk_terms(
+        [chunk for *_, chunks in files for chunk in chunks], [path for path, *_, chunks in files for _ in chunks]
+    )
+    vectors = Bench.embedder.embed_bags(terms.words)
     indexed = [
         IndexedFile(
             path=path,
@@ -100,10 +99,13 @@ def _index(paths: list[str]) -> None:
             mtime_ns=source.mtime_ns,
             content_hash=source.content_hash,
             chunks=chunks,
-            lexemes=lexemes,
-            embeddings=part,
+            lexemes=terms.lexemes[end - len(chunks) : end],
+            term_weights=terms.weights[end - len(chunks) : end],
+            embeddings=vectors[end - len(chunks) : end],
         )
-        for (path, language, source, chunks, lexemes), part in zip(files, parts, strict=True)
+        for (path, language, source, chunks), end in zip(
+            files, accumulate(len(chunks) for *_, chunks in files), strict=True
+        )
     ]
     with Bench.connection.transaction():
         write_files(Bench.connection, repository_id=Bench.repository_id, model_id=Bench.model_id, indexed=indexed)

@@ -10,6 +10,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from indexer.binary_formats import halfvecs
 from indexer.chunking import Chunk
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -28,6 +29,7 @@ COPY_COLUMNS = (
     "symbol",
     "content",
     "lexemes",
+    "term_weights",
     "embedding",
 )
 # The field count and the six integers, each with its length: one call packs them all.
@@ -39,8 +41,8 @@ COPY_BLOCK_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """A file that was read and cut: `lexemes` holds one binary tsvector for each chunk, `embeddings` has shape
-    (len(chunks), dimension)."""
+    """A file that was read and cut: `lexemes` and `term_weights` hold one value in binary format for each chunk,
+    `embeddings` has shape (len(chunks), dimension)."""
 
     path: str
     language: str
@@ -49,6 +51,7 @@ class IndexedFile:
     content_hash: bytes
     chunks: Sequence[Chunk]
     lexemes: Sequence[bytes]
+    term_weights: Sequence[bytes]
     embeddings: NDArray[np.float32]
 
 
@@ -152,8 +155,9 @@ def _copy_blocks(
     block = bytearray(COPY_HEADER)
     for file in files:
         file_id = ids[file.path]
-        vectors = _halfvecs(file.embeddings)
-        for ordinal, (chunk, lexemes, vector) in enumerate(zip(file.chunks, file.lexemes, vectors, strict=True)):
+        vectors = halfvecs(file.embeddings)
+        rows = zip(file.chunks, file.lexemes, file.term_weights, vectors, strict=True)
+        for ordinal, (chunk, *binaries) in enumerate(rows):
             block += FIXED_FIELDS.pack(
                 len(COPY_COLUMNS),
                 *(8, repository_id),
@@ -165,18 +169,12 @@ def _copy_blocks(
             )
             for value in (chunk.kind.encode(), _encoded(chunk.symbol), chunk.content.encode()):
                 block += NULL if value is None else LENGTH.pack(len(value)) + value
-            block += LENGTH.pack(len(lexemes)) + lexemes
-            block += LENGTH.pack(len(vector)) + vector
+            for binary in binaries:
+                block += LENGTH.pack(len(binary)) + binary
             if len(block) >= COPY_BLOCK_BYTES:
                 yield bytes(block)
                 block.clear()
     yield bytes(block + COPY_TRAILER)
-
-
-def _halfvecs(embeddings: NDArray[np.float32]) -> list[bytes]:
-    """pgvector's binary format of a halfvec: dimension, an unused field, then big-endian half floats."""
-    head = struct.pack(">hh", embeddings.shape[1], 0) if embeddings.ndim == 2 else b""
-    return [head + row.tobytes() for row in embeddings.astype(">f2")]
 
 
 def _encoded(text: str | None) -> bytes | None:

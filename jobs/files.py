@@ -1,14 +1,13 @@
-"""One file of a batch: read, judged, and cut into chunks with their lexemes."""
+"""One file of a batch: read, judged, and cut into chunks."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
 from indexer.languages import Language, language_of
-from indexer.lexemes import tsvector_binary, words
 from indexer.sources import Skipped, SkipReason, SourceText, Unchanged, read_source
 from indexer.storage import SkippedFile, StoredFile, UnchangedFile
 from jobs.care import Care, care_for
@@ -23,13 +22,14 @@ logger = logging.getLogger("pgdex.worker")
 
 @dataclass(slots=True)
 class CutFile:
-    """A file between cutting and writing."""
+    """A file between cutting and writing; what is made of its words comes last."""
 
     path: str
     language: str
     source: SourceText
     chunks: list[Chunk]
-    lexemes: list[bytes]
+    lexemes: list[bytes] = field(default_factory=list)
+    term_weights: list[bytes] = field(default_factory=list)
     embeddings: Vectors | None = None
 
 
@@ -94,9 +94,7 @@ def _cut(path: str, source: SourceText, claim: Claim, *, with_grammar: bool) -> 
     except ChunkingAborted:
         claim.stop_if_aborted()
         raise
-    path_words = words(path)
-    lexemes = [tsvector_binary(words(" ".join(chunk.symbols)), path_words, words(chunk.content)) for chunk in chunks]
-    return CutFile(path, language.name, source, chunks, lexemes)
+    return CutFile(path, language.name, source, chunks)
 
 
 def _known_hash(claim: Claim, stored: StoredFile | None) -> bytes | None:

@@ -3,7 +3,7 @@
 The statements that make them are in `versions/`; functions, views and triggers are in the folder `sql`.
 """
 
-from pgvector.sqlalchemy import HALFVEC
+from pgvector.sqlalchemy import HALFVEC, SPARSEVEC
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,7 +25,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 SCHEMA = "pgdex"
 LIVE = "status IN ('pending', 'running', 'blocked')"
@@ -146,9 +146,10 @@ chunks = Table(
     Column("kind", Text, nullable=False),
     Column("symbol", Text),
     Column("content", Text, nullable=False),
-    Column("lexemes", TSVECTOR, nullable=False),
     Column("embedding", HALFVEC),
     Column("model_id", SmallInteger),
+    Column("lexemes", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    Column("term_weights", SPARSEVEC),
     CheckConstraint("start_line >= 1 AND end_line >= start_line", name="lines_in_order"),
     postgresql_partition_by="LIST (repository_id)",
 )

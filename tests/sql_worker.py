@@ -162,7 +162,7 @@ class SqlWorker:
                 " array_fill(null::text, array[%(n)s])))"
                 " insert into pgdex.chunks"
                 " (repository_id, file_id, ordinal, start_line, end_line, kind, content, lexemes)"
-                " select %(id)s, s.id, 0, 1, 1, 'text', s.path, '' from stored s"
+                " select %(id)s, s.id, 0, 1, 1, 'text', s.path, '{}' from stored s"
                 " join unnest(%(paths)s::text[], %(reasons)s::text[]) as u (path, reason) using (path)"
                 " where u.reason is null",
                 {

@@ -60,7 +60,8 @@ class Chunk:
     ("Outer.inner", or "Guide > Install" for headings) of the definition that the chunk is, is a
     part of, or mostly consists of; None where there is none. `symbols` are all the names that the
     chunk defines or continues, `symbol` first, so that an exact search finds each of several small
-    functions that share a chunk.
+    functions that share a chunk. `defines` are those that begin in it: of a class in several chunks
+    only the first has its name there.
     """
 
     start_line: int
@@ -69,6 +70,7 @@ class Chunk:
     symbol: str | None
     content: str
     symbols: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

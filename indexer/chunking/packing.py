@@ -111,9 +111,8 @@ def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
     main = _main(lines, draft, defines)
     kind: Kind = plain if main is None else main.kind
     symbol = None if main is None else main.symbol
-    names = dict.fromkeys(d.symbol for d in defines)
-    if symbol is not None:
-        names = {symbol: None, **names}
+    begun = dict.fromkeys(d.symbol for d in defines)
+    names = begun if symbol is None else {symbol: None, **begun}
     return Chunk(
         start_line=start + 1,
         end_line=stop,
@@ -121,6 +120,7 @@ def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
         symbol=symbol,
         content=lines.content(start, stop),
         symbols=tuple(names),
+        defines=tuple(begun),
     )
 
 

@@ -11,10 +11,11 @@ from indexer.embedding.errors import (
     EmbedderUnavailable,
     EmbeddingAborted,
 )
-from indexer.embedding.protocol import Embedder
+from indexer.embedding.protocol import BagEmbedder, Embedder
 from indexer.embedding.providers import open_embedder
 
 __all__ = [
+    "BagEmbedder",
     "Embedder",
     "EmbedderError",
     "EmbedderMisconfigured",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from indexer.word_bags import WordBags
 
 AbortFlag = Callable[[], bool]
 """Says whether to stop. It is called often and from the calling thread, so it must be cheap."""
@@ -61,3 +63,11 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Let go of connections and threads. A call that is under way ends as aborted."""
+
+
+@runtime_checkable
+class BagEmbedder(Embedder, Protocol):
+    """An embedder that looks at nothing but which words a text has, and how often."""
+
+    def embed_bags(self, bags: WordBags) -> NDArray[np.float32]:
+        """Embed texts of which the words are counted: shape (number of texts, dimension), as `embed` would."""

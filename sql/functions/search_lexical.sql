@@ -1,94 +1,86 @@
--- The chunks of one repository that hold the words, by BM25 (k1 1.2, b 0.75), best first.
+-- The chunks of one repository that have the terms, by BM25, best first.
 --
--- A word's rarity comes from the statistics that ANALYZE keeps of lexemes (the thousand or so most common ones
--- with their share; any other is rarer than those): counting would cost a pass over each word's postings. Words in
--- more than a fifth of the chunks choose no candidates while rarer ones do. Candidates are ordered by the rarity
--- of the words that they have; the best p_candidates of them are then weighed by how often they have them, with
--- words of the symbol counting three times and words of the path twice.
+-- A chunk's term_weights hold the part of BM25 that depends on the chunk (see indexer/terms.py); the rarity of the
+-- terms comes from term_frequencies, and the score is their inner product. It is worked out for the chunks that have
+--   - a rare term: the rarest ones, as long as together they are in no more than p_candidates chunks;
+--   - for the other terms, the term in a symbol, or two of the terms;
+-- so that a word which half of the chunks have costs no pass over half of the table. In repositories of up to
+-- p_candidates chunks nothing is left out.
+--
+-- p_terms: numbers of terms; p_symbol_terms: for each, the number of the same term in a symbol. For the filters see
+-- matching_files; p_kinds: only chunks of these kinds. Null filters leave all.
 create or replace function pgdex.search_lexical(
-    p_repository_id bigint, p_words text[], p_path_regex text, p_language text, p_limit integer,
-    p_candidates integer default 400
+    p_repository_id bigint, p_terms integer[], p_symbol_terms integer[],
+    p_path_regex text, p_without_regex text, p_language text, p_kinds text[],
+    p_limit integer, p_candidates integer default 4000
 ) returns table (file_id bigint, ordinal integer, score double precision)
 language plpgsql stable
-set search_path = pgdex, pg_temp
+set search_path = pgdex, public, extensions, pg_temp
 as $$
 #variable_conflict use_column
 declare
     v_table text := 'chunks_r' || p_repository_id;
+    v_filters boolean := coalesce(p_path_regex, p_without_regex, p_language) is not null;
+    v_query text;
     v_total double precision;
-    v_words text[];
-    v_idf double precision[];
-    v_query tsquery;
+    v_left double precision := p_candidates;
+    v_rare integer[] := '{}';
+    v_other integer[] := '{}';
+    v_shares double precision[] := '{}';
+    v_conditions text[] := '{}';
+    v_term record;
 begin
-    if to_regclass('pgdex.' || v_table) is null or cardinality(p_words) = 0 then
+    if to_regclass('pgdex.' || v_table) is null or cardinality(p_terms) = 0 then
         return;
     end if;
-    select greatest(reltuples, 1) into v_total from pg_class where oid = to_regclass('pgdex.' || v_table);
-
-    with common as (
-        select w.word, w.share
-        from pg_stats s,
-            unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs[1:cardinality(s.most_common_elems::text::text[])])
-                as w (word, share)
-        where s.schemaname = 'pgdex' and s.tablename = v_table and s.attname = 'lexemes'
-    ),
-    weighed as (
-        select q.word, coalesce(c.share, (select min(share) / 2 from common), 0) as share
-        from (select distinct unnest(p_words) as word) as q
-        left join common c on c.word = q.word
-    )
-    select
-        array_agg(word order by word),
-        array_agg(ln(1 + (1 - share + 0.5 / v_total) / (share + 0.5 / v_total)) order by word),
-        coalesce(
-            string_agg(quote_literal(word), ' | ') filter (where share <= 0.2),
-            string_agg(quote_literal(word), ' | ')
-        )::tsquery
-    into v_words, v_idf, v_query
-    from weighed;
+    for v_term in
+        select t.term, s.symbol_term, t.frequency, t.total
+        from pgdex.term_frequencies(p_repository_id, p_terms) t
+        join unnest(p_terms, p_symbol_terms) as s (term, symbol_term) on s.term = t.term
+        where t.frequency > 0
+        order by t.frequency, t.term
+    loop
+        v_total := v_term.total;
+        v_query := concat_ws(
+            ',', v_query,
+            v_term.term + 1 || ':' || ln(1 + (v_total - v_term.frequency + 0.5) / (v_term.frequency + 0.5))
+        );
+        if v_filters or v_term.frequency <= v_left then
+            v_left := v_left - v_term.frequency;
+            v_rare := v_rare || v_term.term;
+        else
+            v_other := v_other || v_term.term;
+            v_shares := v_shares || v_term.frequency / v_total;
+            v_rare := v_rare || v_term.symbol_term;
+        end if;
+    end loop;
+    if v_query is null then
+        return;
+    end if;
+    v_conditions := array[format('c.lexemes && %L::integer[]', v_rare)];
+    -- Terms that go together are some four times as often in one chunk as chance has it.
+    for v_term in
+        select v_other[a] as one, v_other[b] as two, v_shares[a] * v_shares[b] * v_total * 4 as frequency
+        from generate_subscripts(v_other, 1) as a
+        join generate_subscripts(v_other, 1) as b on a < b
+        order by 3
+    loop
+        exit when v_term.frequency > v_left;
+        v_left := v_left - v_term.frequency;
+        v_conditions := v_conditions || format('c.lexemes @> %L::integer[]', array[v_term.one, v_term.two]);
+    end loop;
 
     return query execute format($query$
-        with query_words as (
-            select word, idf, quote_literal(word)::tsquery as has from unnest($1, $2) as w (word, idf)
-        ),
-        candidates as materialized (
-            select c.file_id, c.ordinal, c.lexemes
-            from pgdex.%I c
-            where c.lexemes @@ $3
-                and (
-                    ($4::text is null and $5::text is null) or c.file_id in (
-                        select f.id from files f
-                        where f.repository_id = $6 and ($4 is null or f.path ~ $4) and ($5 is null or f.language = $5)
-                    )
-                )
-        ),
-        best as (
-            select file_id, ordinal, lexemes
-            from candidates
-            order by (select sum(idf) from query_words w where lexemes @@ w.has) desc, file_id, ordinal
-            limit $7
-        ),
-        average as (select avg(length(lexemes)) as length from best)
-        select b.file_id, b.ordinal, sum(
-            w.idf * t.tf * 2.2 / (t.tf + 1.2 * (0.25 + 0.75 * length(b.lexemes) / average.length))
-        ) as score
-        from best b
-        cross join average
-        cross join lateral (
-            select
-                l.lexeme,
-                (
-                    select sum(case weight when 'A' then 3 when 'B' then 2 else 1 end)
-                    from unnest(l.weights) as weight
-                )::double precision as tf
-            from unnest(ts_filter(b.lexemes, '{a,b,c,d}')) as l
-            where l.lexeme = any ($1)
-        ) as t
-        join query_words w on w.word = t.lexeme
-        group by b.file_id, b.ordinal
-        order by score desc, b.file_id, b.ordinal
-        limit $8
-    $query$, v_table)
-    using v_words, v_idf, v_query, p_path_regex, p_language, p_repository_id, p_candidates, p_limit;
+        select c.file_id, c.ordinal, -(c.term_weights <#> $1::sparsevec)
+        from pgdex.%I c
+        where (%s) %s %s
+        order by c.term_weights <#> $1::sparsevec, c.file_id, c.ordinal
+        limit $2
+    $query$,
+        v_table, array_to_string(v_conditions, ' or '),
+        case when v_filters then 'and c.file_id in (select f.id from pgdex.matching_files($3, $4, $5, $6) f)' else '' end,
+        case when p_kinds is not null then 'and c.kind = any ($7)' else '' end)
+    using format('{%s}/1000000000', v_query), p_limit,
+        p_repository_id, p_path_regex, p_without_regex, p_language, p_kinds;
 end
 $$;

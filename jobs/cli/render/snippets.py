@@ -4,20 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.lexemes import query_words
+from indexer.search.query import understand
+from indexer.terms import stem_of
 
 SNIPPET_LINES = 6
 LONGEST_LINE = 400  # of a line in a pipe; a terminal cuts at its width
 TOKEN = re.compile(r"\w+")
 PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-# Words of a question that say nothing about the code; searched for, but not worth marking.
-ASKING = frozenset(
-    (
-        *("a", "an", "and", "are", "be", "by", "can", "do", "does", "for", "from", "how", "i", "if", "in", "is", "it"),
-        *("its", "not", "of", "on", "or", "the", "this", "that", "to", "was", "what", "when", "where", "which", "who"),
-        *("why", "with"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +22,18 @@ class Snippet:
 
 
 def query_terms(query: str) -> frozenset[str]:
-    """The words to mark: those that the search looks for, without the ones that only make a question."""
-    words = query_words(query)
-    telling = [word for word in words if word not in ASKING and len(word) > 1]
-    return frozenset(_stem(word) for word in telling or words)
+    """The stems to mark: those that the search looks for."""
+    return frozenset(understand(query).terms)
 
 
 def marks(line: str, terms: frozenset[str]) -> Iterator[tuple[int, int]]:
     """Where `line` has one of the terms: as a whole word, or as a part of an identifier."""
     for token in TOKEN.finditer(line):
-        if _stem(token[0].lower()) in terms:
+        if stem_of(token[0].lower()) in terms:
             yield token.span()
             continue
         for part in PART.finditer(token[0]):
-            if _stem(part[0].lower()) in terms:
+            if stem_of(part[0].lower()) in terms:
                 yield token.start() + part.start(), token.start() + part.end()
         if not token[0].isascii():  # scripts that put no spaces between words
             for term in terms:
@@ -52,7 +43,7 @@ def marks(line: str, terms: frozenset[str]) -> Iterator[tuple[int, int]]:
 
 def best_snippet(lines: Sequence[str], terms: frozenset[str], *, size: int = SNIPPET_LINES) -> Snippet:
     """The `size` lines with the most different terms of the query; the first ones where no line has any."""
-    found = [{_stem(line[start:end].lower()) for start, end in marks(line, terms)} for line in lines]
+    found = [{stem_of(line[start:end].lower()) for start, end in marks(line, terms)} for line in lines]
 
     def worth(first: int) -> tuple[int, int, int]:
         window = found[first : first + size]
@@ -62,8 +53,3 @@ def best_snippet(lines: Sequence[str], terms: frozenset[str], *, size: int = SNI
 
     first = max(range(max(1, len(lines) - size + 1)), key=lambda start: (*worth(start), -start))
     return Snippet(first, list(lines[first : first + size]))
-
-
-def _stem(word: str) -> str:
-    """A parameter is also looked at where the question was about parameters."""
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

@@ -1,0 +1,12 @@
+"""Search over what is indexed: words and vectors ranked in the database, fused, and ranked again by what code is like.
+
+    result = search(connection, "where is the retry delay computed", project_id="default", open_embedder=open_embedder)
+
+`search` answers a query, `related` finds what is like a given place. Both return hits that are files, each with the
+piece of it that answers best.
+"""
+
+from indexer.search.engine import related, search
+from indexer.search.result import BOTH_LEGS, Leg, Place, SearchHit, SearchResult
+
+__all__ = ["BOTH_LEGS", "Leg", "Place", "SearchHit", "SearchResult", "related", "search"]

@@ -1,0 +1,116 @@
+"""The two questions that can be asked of an index: what answers a query, and what is like a place in the code."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from indexer.embedding import Embedder, EmbedderError
+from indexer.search.filters import Filters, Tests
+from indexer.search.hits import describe, hits_of
+from indexer.search.legs import Candidates, QueryVectors, find_definitions, find_paths, find_vectors, find_words
+from indexer.search.likeness import Seed, seed_at, telling_terms
+from indexer.search.query import Query, QueryKind, understand
+from indexer.search.ranking import rank
+from indexer.search.repositories import SearchedRepository, coverage_notes, searched_repositories
+from indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchResult
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+ALIKE = frozenset({"file names", "folder names"})  # rules about what a query says: a place says nothing
+
+
+def search(
+    connection: Connection,
+    query: str,
+    *,
+    project_id: str,
+    open_embedder: Callable[[str], Embedder],
+    repo: str | None = None,
+    path_glob: str | None = None,
+    language: str | None = None,
+    kinds: Sequence[str] = (),
+    tests: Tests = "in",
+    limit: int = 10,
+    legs: Sequence[Leg] = BOTH_LEGS,
+    without_rules: frozenset[str] = frozenset(),
+) -> SearchResult:
+    """The files of a project that answer `query`, best first, each with the piece of it that answers best.
+
+    `repo` is a repository's path, a folder above it, or a part of its name; `kinds` are kinds of symbols (function,
+    class, …); `tests` says whether tests take part. `legs` says what is compared, `without_rules` leaves out rules of
+    the ranking, to see what they bring. Where the embedding model of a repository can't be used now, its words are
+    still searched, and a note says so. Raises ValueError for an empty query, a limit below 1, and what Filters refuses.
+    """
+    if not query.strip():
+        raise ValueError("the query is empty: give words, an identifier or a question")
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    filters = Filters.of(path_glob=path_glob, language=language, kinds=kinds, tests=tests)
+    repositories = searched_repositories(connection, project_id=project_id, repo=repo)
+    notes = coverage_notes(repositories, project_id=project_id, repo=repo)
+    understood = understand(query)
+    vectors = QueryVectors(query, open_embedder)
+    candidates = Candidates()
+    for repository in repositories:
+        if "words" in legs:
+            find_words(connection, repository, understood.terms, filters, candidates)
+            find_definitions(connection, repository, understood.all_names, filters, candidates)
+            find_paths(connection, repository, understood, filters, candidates)
+        if "vectors" in legs and repository.embedding_model is not None:
+            try:
+                vector = vectors.of(repository.embedding_model)
+            except EmbedderError as error:
+                notes.append(f"Only words were searched in {repository.root}: {error}")
+            else:
+                find_vectors(connection, repository, vector, filters, candidates)
+    return SearchResult(
+        _ranked_hits(connection, understood, candidates, repositories, limit=limit, without=without_rules), notes
+    )
+
+
+def related(
+    connection: Connection,
+    *,
+    project_id: str,
+    root: str,
+    path: str,
+    line: int,
+    tests: Tests = "in",
+    limit: int = 10,
+) -> SearchResult:
+    """What is like the piece of code at a line of a file: it does similar things, uses the same words, or defines what
+    is used there. Looks in the repository at `root` only.
+
+    Raises LookupError where the index has no such place.
+    """
+    repositories = [
+        one for one in searched_repositories(connection, project_id=project_id, repo=root) if one.root == root
+    ]
+    if not repositories:
+        raise LookupError(f"{root} is not indexed in project {project_id}")
+    repository = repositories[0]
+    seed: Seed = seed_at(connection, repository, path=path, line=line)
+    query = Query(seed.content, QueryKind.CODE)
+    filters = Filters.of(tests=tests)
+    candidates = Candidates()
+    find_words(connection, repository, telling_terms(connection, repository, seed), filters, candidates)
+    find_definitions(connection, repository, query.names, filters, candidates)
+    if seed.vector is not None:
+        find_vectors(connection, repository, seed.vector, filters, candidates)
+    candidates.found.pop(seed.key, None)
+    hits = _ranked_hits(connection, query, candidates, repositories, limit=limit, without=ALIKE)
+    return SearchResult(hits, coverage_notes(repositories, project_id=project_id, repo=root))
+
+
+def _ranked_hits(
+    connection: Connection,
+    query: Query,
+    candidates: Candidates,
+    repositories: Sequence[SearchedRepository],
+    *,
+    limit: int,
+    without: frozenset[str],
+) -> list[SearchHit]:
+    ranked = rank(query, describe(connection, candidates.found), without=without)
+    return hits_of(connection, ranked, repositories, limit=limit)

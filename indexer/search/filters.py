@@ -1,0 +1,54 @@
+"""What narrows a search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Self, get_args
+
+from indexer.globs import glob_regex
+from indexer.search.paths import TEST_PATH
+
+Tests = Literal["in", "out", "only"]
+TESTS: Final[tuple[Tests, ...]] = get_args(Tests)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What narrows a search, as the database understands it; None leaves all."""
+
+    path_regex: str | None = None
+    without_regex: str | None = None
+    language: str | None = None
+    kinds: list[str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        path_glob: str | None = None,
+        language: str | None = None,
+        kinds: Sequence[str] = (),
+        tests: Tests = "in",
+    ) -> Self:
+        """Raises ValueError for an empty glob, an unknown kind of symbol, and a `tests` that is none of TESTS."""
+        if kinds:
+            _check_kinds(kinds)
+        if tests not in TESTS:
+            raise ValueError(f"tests must be one of {', '.join(TESTS)}, got {tests!r}")
+        regex = glob_regex(path_glob) if path_glob else None
+        if tests == "only":
+            # A lookahead, so that both must hold.
+            regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
+        return cls(
+            path_regex=regex,
+            without_regex=TEST_PATH if tests == "out" else None,
+            language=language.lower() if language else None,
+            kinds=list(kinds) or None,
+        )
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    from indexer.chunking import KINDS  # with its grammars, 0.1 s that most searches need not pay
+
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no kind of symbol: the kinds are {', '.join(KINDS)}")

@@ -1,0 +1,106 @@
+"""From ranked files to hits: what is to be shown of them is read, and near-duplicates become one."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from indexer.lexemes import words
+from indexer.search.candidates import Candidate, ChunkKey
+from indexer.search.ranking import RankedFile
+from indexer.search.repositories import SearchedRepository
+from indexer.search.result import Place, SearchHit
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# Further places of a file: those that score at least half of its best piece would be too many in a large file.
+MOST_PLACES: Final = 3
+# Words that two pieces must share (Jaccard) to be the same for a reader: copies with another licence or import.
+SAME_SHARE: Final = 0.9
+# How many files are looked at for each hit that is wanted, since copies take some away.
+LOOKED_AT: Final = 3
+
+
+def describe(connection: Connection, candidates: dict[ChunkKey, Candidate]) -> list[Candidate]:
+    """The candidates that are still there, with what ranking looks at."""
+    rows = connection.execute(
+        "select c.repository_id, c.file_id, c.ordinal, f.path, f.language, c.kind, c.symbol, c.start_line, c.end_line"
+        " from unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, file_id, ordinal)"
+        " join pgdex.chunks c using (repository_id, file_id, ordinal)"
+        " join pgdex.files f on f.id = c.file_id",
+        _columns(list(candidates)),
+    )
+    described = []
+    for repository_id, file_id, ordinal, *values in rows:
+        one = candidates[repository_id, file_id, ordinal]
+        one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line = values
+        described.append(one)
+    return described
+
+
+def hits_of(
+    connection: Connection, ranked: Sequence[RankedFile], repositories: Sequence[SearchedRepository], *, limit: int
+) -> list[SearchHit]:
+    """The first `limit` files as hits, copies of better ones left out."""
+    looked_at = ranked[: limit * LOOKED_AT]
+    contents = _contents(connection, [file.chunks[0].key for file in looked_at])
+    known = {repository.id: repository for repository in repositories}
+    hits: list[SearchHit] = []
+    bags: list[frozenset[str]] = []
+    for file in looked_at:
+        best = file.chunks[0]
+        content = contents.get(best.key)
+        if content is None:  # the file was replaced meanwhile
+            continue
+        bag = frozenset(words(content))
+        copy = next((hit for hit, other in zip(hits, bags, strict=True) if _same(bag, other)), None)
+        if copy is not None:
+            copy.also_in.append(best.path)
+        elif len(hits) < limit:
+            hits.append(_hit(file, known[best.key[0]], content))
+            bags.append(bag)
+    return hits
+
+
+def _hit(file: RankedFile, repository: SearchedRepository, content: str) -> SearchHit:
+    best = file.chunks[0]
+    return SearchHit(
+        repository=repository.name,
+        repo_path=repository.root,
+        path=best.path,
+        start_line=best.start_line,
+        end_line=best.end_line,
+        kind=best.kind,
+        symbol=best.symbol,
+        language=best.language,
+        score=file.score,
+        content=content,
+        more=list(_places(file.chunks[1:])),
+        reasons=file.reasons,
+    )
+
+
+def _places(chunks: Sequence[Candidate]) -> Iterator[Place]:
+    return (Place(chunk.start_line, chunk.end_line, chunk.symbol) for chunk in chunks[:MOST_PLACES])
+
+
+def _contents(connection: Connection, keys: Sequence[ChunkKey]) -> dict[ChunkKey, str]:
+    rows = connection.execute(
+        "select repository_id, file_id, ordinal, c.content"
+        " from unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, file_id, ordinal)"
+        " join pgdex.chunks c using (repository_id, file_id, ordinal)",
+        _columns(keys),
+    )
+    return {(repository_id, file_id, ordinal): content for repository_id, file_id, ordinal, content in rows}
+
+
+def _columns(keys: Sequence[ChunkKey]) -> list[list[int]]:
+    return [list(part) for part in zip(*keys, strict=True)] if keys else [[], [], []]
+
+
+def _same(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two pieces have nearly the same words; small ones have too few to tell."""
+    if min(len(one), len(other)) < 12 or min(len(one), len(other)) < SAME_SHARE * max(len(one), len(other)):
+        return False
+    shared = len(one & other)
+    return shared >= SAME_SHARE * (len(one) + len(other) - shared)

@@ -1,0 +1,165 @@
+"""The ways in which chunks are found: by words, by vectors, by the name that they define, by their path."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from indexer.embedding import Embedder
+from indexer.search.candidates import Candidate, ChunkKey, Defines
+from indexer.search.filters import Filters
+from indexer.search.query import Query, QueryKind
+from indexer.search.repositories import SearchedRepository
+from indexer.terms import definition_terms, place_of, symbol_term
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# Of each leg: deeper candidates never reached the first ten on the development questions.
+LEG_LIMIT = 100
+MOST_DEFINITIONS = 100
+MOST_PATHS = 20
+
+
+@dataclass(slots=True)
+class Candidates:
+    """The chunks found so far, by their keys."""
+
+    found: dict[ChunkKey, Candidate] = field(default_factory=dict)
+
+    def at(self, repository: SearchedRepository, file_id: int, ordinal: int) -> Candidate:
+        """The candidate of this chunk, a new one if there is none yet."""
+        key = (repository.id, file_id, ordinal)
+        return self.found.setdefault(key, Candidate(key))
+
+
+def find_words(
+    connection: Connection,
+    repository: SearchedRepository,
+    terms: Sequence[str],
+    filters: Filters,
+    candidates: Candidates,
+) -> None:
+    """The chunks with the terms, by BM25."""
+    rows = connection.execute(
+        "select file_id, ordinal, score"
+        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], %s, %s, %s, %s, %s)",
+        [
+            repository.id,
+            [place_of(term) for term in terms],
+            [place_of(symbol_term(term)) for term in terms],
+            filters.path_regex,
+            filters.without_regex,
+            filters.language,
+            filters.kinds,
+            LEG_LIMIT,
+        ],
+    )
+    for file_id, ordinal, score in rows:
+        candidates.at(repository, file_id, ordinal).lexical = score
+
+
+def find_vectors(
+    connection: Connection,
+    repository: SearchedRepository,
+    vector: str,
+    filters: Filters,
+    candidates: Candidates,
+) -> None:
+    """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it."""
+    rows = connection.execute(
+        "select file_id, ordinal, score from pgdex.search_vectors(%s, %s::smallint, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            repository.id,
+            repository.model_id,
+            repository.embedding_dimension,
+            vector,
+            filters.path_regex,
+            filters.without_regex,
+            filters.language,
+            filters.kinds,
+            LEG_LIMIT,
+        ],
+    )
+    for file_id, ordinal, score in rows:
+        if score > 0:
+            candidates.at(repository, file_id, ordinal).nearness = score
+
+
+def find_definitions(
+    connection: Connection,
+    repository: SearchedRepository,
+    names: Iterable[str],
+    filters: Filters,
+    candidates: Candidates,
+) -> None:
+    """The chunks that define one of the names."""
+    exact: list[str] = []
+    folded: list[str] = []
+    for name in names:
+        spelled = definition_terms(name)
+        exact += spelled[:1]
+        folded += definition_terms(name.lower())
+    if not exact:
+        return
+    rows = connection.execute(
+        "select file_id, ordinal, is_exact from"
+        " pgdex.search_definitions(%s, %s::integer[], %s::integer[], %s, %s, %s, %s, %s)",
+        [
+            repository.id,
+            [place_of(term) for term in exact],
+            [place_of(term) for term in folded],
+            filters.path_regex,
+            filters.without_regex,
+            filters.language,
+            filters.kinds,
+            MOST_DEFINITIONS,
+        ],
+    )
+    for file_id, ordinal, is_exact in rows:
+        candidates.at(repository, file_id, ordinal).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
+
+
+def find_paths(
+    connection: Connection, repository: SearchedRepository, query: Query, filters: Filters, candidates: Candidates
+) -> None:
+    """The files whose path the query is a part of; only where the query looks like one."""
+    if query.kind is not QueryKind.PATH:
+        return
+    rows = connection.execute(
+        "select file_id, ordinal from pgdex.search_paths(%s, %s, %s, %s, %s, %s)",
+        [
+            repository.id,
+            query.text.strip().removeprefix("./"),
+            filters.path_regex,
+            filters.without_regex,
+            filters.language,
+            MOST_PATHS,
+        ],
+    )
+    for file_id, ordinal in rows:
+        candidates.at(repository, file_id, ordinal).path_is_asked_for = True
+
+
+class QueryVectors:
+    """The vector of a query for each model, made once."""
+
+    def __init__(self, text: str, open_embedder: Callable[[str], Embedder]) -> None:
+        self._text = text
+        self._open = open_embedder
+        self._vectors: dict[str, str] = {}
+
+    def of(self, model: str) -> str:
+        """As PostgreSQL writes it. Raises EmbedderError."""
+        if model not in self._vectors:
+            self._vectors[model] = vector_text(self._open(model).embed_query(self._text))
+        return self._vectors[model]
+
+
+def vector_text(vector: "NDArray[np.float32]") -> str:
+    """A vector as PostgreSQL writes it."""
+    return f"[{','.join(map(str, vector.tolist()))}]"

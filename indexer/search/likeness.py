@@ -1,0 +1,67 @@
+"""A place in the code as a query: the chunk there, its vector, and the terms that tell it from others."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from indexer.lexemes import words
+from indexer.search.candidates import ChunkKey
+from indexer.search.repositories import SearchedRepository
+from indexer.terms import place_of, stem_of
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# More terms than that find the same chunks, at twice the cost.
+TELLING_TERMS: Final = 16
+# As BM25's k1: the tenth time says little more than the third.
+SATURATION: Final = 1.8
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """The chunk that likeness is measured from."""
+
+    key: ChunkKey
+    content: str
+    vector: str | None
+
+
+def seed_at(connection: Connection, repository: SearchedRepository, *, path: str, line: int) -> Seed:
+    """The chunk at a line. Raises LookupError where there is none."""
+    row = connection.execute(
+        "select c.file_id, c.ordinal, c.content, case when c.model_id = %s then c.embedding::text end"
+        " from pgdex.files f join pgdex.chunks c on c.repository_id = f.repository_id and c.file_id = f.id"
+        " where f.repository_id = %s and f.path = %s and %s between c.start_line and c.end_line",
+        [repository.model_id, repository.id, path, line],
+    ).fetchone()
+    if row is not None:
+        return Seed((repository.id, row[0], row[1]), row[2], row[3])
+    last = connection.execute(
+        "select max(c.end_line) from pgdex.files f"
+        " join pgdex.chunks c on c.repository_id = f.repository_id and c.file_id = f.id"
+        " where f.repository_id = %s and f.path = %s",
+        [repository.id, path],
+    ).fetchone()
+    if last is None or last[0] is None:
+        raise LookupError(f"{path} is not indexed in {repository.root}")
+    raise LookupError(f"{path} has lines 1 to {last[0]} in the index, not {line}")
+
+
+def telling_terms(connection: Connection, repository: SearchedRepository, seed: Seed) -> list[str]:
+    """The terms of a chunk that are frequent in it and rare elsewhere."""
+    counts = Counter(map(stem_of, words(seed.content)))
+    by_place = {place_of(term): term for term in counts}
+    rows = connection.execute(
+        "select term, frequency, total from pgdex.term_frequencies(%s, %s::integer[])",
+        [repository.id, list(by_place)],
+    )
+    worth = {}
+    for place, frequency, total in rows:
+        times = counts[by_place[place]]
+        worth[by_place[place]] = (
+            times / (times + SATURATION) * math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+        )
+    return sorted(worth, key=lambda term: (-worth[term], term))[:TELLING_TERMS]

@@ -1,0 +1,110 @@
+"""What a query is (a name, a path, a question, an error message, code), and what in it is worth looking for."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from indexer.languages import TEXT, language_of
+from indexer.lexemes import words
+from indexer.terms import stem_of
+
+MOST_TERMS: Final = 48
+
+# Words that say that something is asked, not what: looked for only where a query has no others.
+ASKING: Final = frozenset(
+    """
+    a about after all an and any are as at be been before between but by can could did do does during each else for
+    from get gets had has have how i if in into is it its like me my not of on one or our over should so some such than
+    that the their them then there these they this those through to under until up us used using via was we were what
+    when where which while who why will with without would you your
+    """.split()  # noqa: SIM905 -- a list of quoted words is three times as long and no easier to read
+)
+
+
+class QueryKind(StrEnum):
+    """Kinds that are ranked differently."""
+
+    NAME = "name"  # parse_args, Session.send
+    PATH = "path"  # src/flask/ctx.py
+    ERROR = "error"  # ValueError: invalid literal for int()
+    CODE = "code"  # for key, value in headers.items():
+    WORDS = "words"  # session management; how are sessions stored?
+
+
+_NAME: Final = re.compile(r"[A-Za-z_$@][\w$]*(?:(?:\.|::|#|->|\\)[A-Za-z_$][\w$]*)*[?!]?(?:\(\))?")
+_PATH: Final = re.compile(r"[\w.@+-]+(?:/[\w.@+-]*)+|(?:\./|/)[\w.@+/-]+|[\w@+-]+(?:\.[\w@+-]+)+")
+_ERROR: Final = re.compile(
+    r"\b\w*(?:Error|Exception|Warning|Panic)\b\s*[:(]|\b(?:error|panic|fatal|traceback|exception|errno)\b[^?]*[:\[]"
+    r"|\b(?:cannot|could not|can't|failed to|unable to|undefined|unexpected|invalid)\b.*['\"`:]",
+    re.IGNORECASE,
+)
+_CODE: Final = re.compile(r"[;{}]|\w\(.*\)|[^=!<>]=[^=]|=>|->|::|\w\[|^\s*(?:@\w|#include|import |from \w+ import )")
+# Names in a text: camelCase, snake_case, ALLCaps inside, calls, and what stands in backquotes.
+_NAME_IN_TEXT: Final = re.compile(
+    r"`([^`\s]+)`|\b([A-Za-z_$]\w*)(?=\()|\b(\w*[a-z0-9][A-Z]\w*|[A-Z]{2,}[a-z]\w*|\w*[A-Za-z0-9]_\w+|_+[A-Za-z]\w*)"
+)
+_CAPITALISED: Final = re.compile(r"(?<=[\w,)] )([A-Z][a-z]\w+)\b")
+_LAST_NAME: Final = re.compile(r"[\w$]+[?!]?(?=(?:\(\))?$)")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query, taken apart."""
+
+    text: str
+    kind: QueryKind
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words to look for, each once; words that only ask are left out where there are others."""
+        found = dict.fromkeys(words(self.text))
+        telling = [word for word in found if word not in ASKING] or list(found)
+        return telling[:MOST_TERMS]
+
+    @cached_property
+    def terms(self) -> list[str]:
+        """The stems of the words, each once."""
+        return list(dict.fromkeys(map(stem_of, self.words)))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What may be the name of a definition, as it is spelled: all of a name, or what looks like one in a text."""
+        if self.kind is QueryKind.NAME:
+            found = _LAST_NAME.search(self.text)
+            return [found[0]] if found else []
+        if self.kind is QueryKind.PATH:
+            return []
+        found_names = [next(filter(None, groups)) for groups in _NAME_IN_TEXT.findall(self.text)]
+        return list(dict.fromkeys(name.rsplit(".", 1)[-1] for name in found_names))[:8]
+
+    @cached_property
+    def capitalised(self) -> list[str]:
+        """Capitalised words inside a sentence: often classes, sometimes only names of things."""
+        if self.kind is not QueryKind.WORDS:
+            return []
+        return [word for word in dict.fromkeys(_CAPITALISED.findall(self.text)) if word not in self.names][:4]
+
+    @property
+    def all_names(self) -> list[str]:
+        """The names and the capitalised words."""
+        return self.names + self.capitalised
+
+
+def understand(text: str) -> Query:
+    """What a query is."""
+    return Query(text, _kind(text.strip()))
+
+
+def _kind(text: str) -> QueryKind:
+    if " " not in text and "\n" not in text:
+        if _PATH.fullmatch(text) and ("/" in text or language_of(text) is not TEXT):
+            return QueryKind.PATH
+        if _NAME.fullmatch(text):
+            return QueryKind.NAME
+    if _ERROR.search(text):
+        return QueryKind.ERROR
+    if _CODE.search(text) and not text.endswith("?"):
+        return QueryKind.CODE
+    return QueryKind.WORDS

@@ -1,0 +1,154 @@
+"""From candidates to ranked files: the legs fused, then rules about what people look for in code.
+
+The legs are fused by a convex combination of their normalised scores, which keeps what reciprocal ranks throw away: by
+how much the first is better than the tenth (Bruch, Gai, Ingber 2023). A file's score is that of its best chunk and,
+less and less, of the next ones: a file in which five functions are about the question is what the question is about.
+docs/search.md has what each rule brings.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Final
+
+from indexer.lexemes import words
+from indexer.search.candidates import Candidate, Defines
+from indexer.search.paths import Role, roles_of
+from indexer.search.query import Query, QueryKind
+from indexer.terms import stem_of
+
+# The share of the vectors in the fused score; the words have the rest.
+VECTOR_SHARE: Final[Mapping[QueryKind, float]] = MappingProxyType(
+    {
+        QueryKind.NAME: 0.2,
+        QueryKind.PATH: 0.1,
+        QueryKind.ERROR: 0.2,
+        QueryKind.CODE: 0.3,
+        QueryKind.WORDS: 0.4,
+    }
+)
+# Each further chunk of a file counts half of the one before.
+NEXT_CHUNK: Final = 0.5
+COUNTED_CHUNKS: Final = 8
+
+# What is added, in units of the best fused score.
+EXACT_DEFINITION: Final = 1.2
+FOLDED_DEFINITION: Final = 0.4
+NAMED_IN_TEXT: Final = 0.5  # of the above, where the name is one word of a sentence
+FILE_NAME: Final = 0.4
+FOLDER_NAME: Final = 0.1
+ASKED_PATH: Final = 2.0
+
+# What a file's score is multiplied with.
+ROLE_FACTORS: Final[Mapping[Role, float]] = MappingProxyType(
+    {
+        Role.TEST: 0.4,
+        Role.EXAMPLE: 0.5,
+        Role.VENDORED: 0.5,
+        Role.GENERATED: 0.5,
+        Role.PROSE: 0.5,
+        Role.DATA: 0.6,
+        Role.STUB: 0.7,
+        Role.ENTRANCE: 0.8,
+    }
+)
+# Words with which a query asks for such files.
+_ASKS_FOR: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
+    {
+        Role.TEST: frozenset(map(stem_of, ("test", "tests", "testing", "spec", "mock", "fixture", "fixtures"))),
+        Role.EXAMPLE: frozenset(map(stem_of, ("example", "sample", "demo", "tutorial", "benchmark"))),
+        Role.VENDORED: frozenset(map(stem_of, ("vendor", "vendored", "bundled"))),
+        Role.GENERATED: frozenset(map(stem_of, ("generated", "protobuf"))),
+        Role.PROSE: frozenset(map(stem_of, ("readme", "documentation", "docs", "changelog", "guide", "license"))),
+        Role.DATA: frozenset(map(stem_of, ("json", "yaml", "toml", "xml", "csv", "manifest", "workflow"))),
+        Role.STUB: frozenset(map(stem_of, ("stub", "declaration", "typings"))),
+        Role.ENTRANCE: frozenset(map(stem_of, ("export", "exports", "init", "entry"))),
+    }
+)
+RULES: Final = ("definitions", "file names", "folder names", "several chunks", "roles")
+
+
+@dataclass(slots=True)
+class RankedFile:
+    """A file with the chunks of it that were found, best first, and what its score is made of."""
+
+    score: float
+    chunks: list[Candidate]
+    reasons: dict[str, float] = field(default_factory=dict)
+
+
+def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[str] = frozenset()) -> list[RankedFile]:
+    """The files of the candidates, best first. `without` names rules of RULES to leave out, to see what they bring."""
+    found = list(candidates)
+    words_of, nearness_of = _normalised([one.lexical for one in found]), _normalised_nearness(found)
+    share = VECTOR_SHARE[query.kind]
+    if not any(words_of):
+        share = 1.0
+    elif not any(nearness_of):
+        share = 0.0
+    by_file: defaultdict[tuple[int, int], list[tuple[float, dict[str, float], Candidate]]] = defaultdict(list)
+    for one, lexical, nearness in zip(found, words_of, nearness_of, strict=True):
+        reasons = {"words": (1 - share) * lexical, "meaning": share * nearness}
+        if "definitions" not in without:
+            reasons["definition"] = _definition_bonus(query, one)
+        if one.path_is_asked_for:
+            reasons["path"] = ASKED_PATH
+        by_file[one.file].append((sum(reasons.values()), reasons, one))
+    asked = frozenset(query.terms)
+    ranked = [_ranked(chunks, asked, without) for chunks in by_file.values()]
+    return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
+
+
+def _ranked(
+    chunks: list[tuple[float, dict[str, float], Candidate]], asked: frozenset[str], without: frozenset[str]
+) -> RankedFile:
+    chunks.sort(key=lambda chunk: (-chunk[0], chunk[2].key))
+    _, of_best, candidate = chunks[0]
+    reasons = dict(of_best)
+    if "several chunks" not in without:
+        further = enumerate((score for score, _, _ in chunks[1:COUNTED_CHUNKS]), start=1)
+        reasons["further chunks"] = sum(score * NEXT_CHUNK**number for number, score in further)
+    if "file names" not in without:
+        reasons["file name"] = FILE_NAME * _named_share(PurePosixPath(candidate.path).name.partition(".")[0], asked)
+    if "folder names" not in without:
+        folders = words(str(PurePosixPath(candidate.path).parent))
+        reasons["folder"] = FOLDER_NAME if any(stem_of(word) in asked for word in folders) else 0.0
+    score = sum(reasons.values())
+    if "roles" not in without:
+        for role in roles_of(candidate.path):
+            if not asked & _ASKS_FOR[role]:
+                reasons[f"is {role}"] = -score * (1 - ROLE_FACTORS[role])
+                score *= ROLE_FACTORS[role]
+    return RankedFile(
+        score, [chunk for _, _, chunk in chunks], {name: value for name, value in reasons.items() if value}
+    )
+
+
+def _named_share(name: str, asked: frozenset[str]) -> float:
+    """How much of a file's name, without its suffixes, is asked for."""
+    all_words = words(name)
+    parts = all_words[1:] or all_words  # a compound is its first word, followed by its parts
+    return sum(stem_of(part) in asked for part in parts) / len(parts) if parts else 0.0
+
+
+def _definition_bonus(query: Query, candidate: Candidate) -> float:
+    bonus = {Defines.NOTHING: 0.0, Defines.FOLDED: FOLDED_DEFINITION, Defines.EXACTLY: EXACT_DEFINITION}
+    return bonus[candidate.defines] * (1.0 if query.kind is QueryKind.NAME else NAMED_IN_TEXT)
+
+
+def _normalised(scores: Sequence[float]) -> list[float]:
+    best = max(scores, default=0.0)
+    return [score / best if best > 0 else 0.0 for score in scores]
+
+
+def _normalised_nearness(candidates: Sequence[Candidate]) -> list[float]:
+    """Between the least near and the nearest of those that the leg found: a cosine of 0.5 may be much or little."""
+    found = [one.nearness for one in candidates if one.nearness]
+    if not found:
+        return [0.0] * len(candidates)
+    low, high = min(found), max(found)
+    spread = (high - low) or 1.0
+    # The last one found is still nearer than all that were not.
+    return [0.1 + 0.9 * (one.nearness - low) / spread if one.nearness else 0.0 for one in candidates]

@@ -1,0 +1,48 @@
+"""What a search gives back."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Leg = Literal["words", "vectors"]
+BOTH_LEGS: Final[tuple[Leg, ...]] = ("words", "vectors")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Another piece of a hit's file that answers too."""
+
+    start_line: int
+    end_line: int
+    symbol: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A file that answers the query, and the piece of it that answers best; `score` orders the hits of one search and
+    means nothing else.
+
+    `more` are further pieces of the file, best first; `also_in` the paths of other files whose best piece is nearly
+    the same, left out of the hits. `reasons` says what the score is made of.
+    """
+
+    repository: str
+    repo_path: str
+    path: str
+    start_line: int
+    end_line: int
+    kind: str
+    symbol: str | None
+    language: str
+    score: float
+    content: str
+    more: list[Place] = field(default_factory=list)
+    also_in: list[str] = field(default_factory=list)
+    reasons: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first, and what a reader should know about how complete they are."""
+
+    hits: list[SearchHit]
+    notes: list[str]
