@@ -69,4 +69,4 @@ def chunk_terms(chunks: Sequence[Chunk], paths: Sequence[str]) -> ChunkTerms:
 def _definitions(chunk: Chunk) -> list[int]:
     if chunk.kind in _UNNAMED_KINDS:
         return []
-    return [place_of(term) for name in chunk.defines for term in definition_terms(name)]
+    return [place_of(term) for name in chunk.defines for term in definition_terms(name) or ()]

@@ -16,9 +16,10 @@ import Stemmer
 # costs is a little rank, and only where both are asked for or in one chunk.
 TERM_PLACES: Final = 1_000_000_000
 
-# Terms beside those that BM25 weighs, which choose chunks: "=" and the last part of a name where it is defined, "@" and
-# a stem where it is in a symbol.
+# Terms beside those that BM25 weighs, which choose chunks: "=" and the last part of a name where it is defined, "~" and
+# the same in small letters, "@" and a stem where it is in a symbol.
 _DEFINITION_MARK: Final = "="
+_FOLDED_MARK: Final = "~"
 _SYMBOL_MARK: Final = "@"
 _LAST_PART = re.compile(r"[\w$?!~-]+$")
 
@@ -73,13 +74,10 @@ def place_of(term: str) -> int:
     return crc32(term.encode("utf-8", "surrogatepass")) % TERM_PLACES
 
 
-def definition_terms(name: str) -> tuple[str, ...]:
-    """The terms of a definition of `name`: as it is spelled, and in small letters if that differs.
+def definition_terms(name: str) -> tuple[str, str] | None:
+    """The terms of a definition of `name`: as it is spelled, and in small letters.
 
     None for what is no name. Of a qualified name the last part counts.
     """
     found = _LAST_PART.search(name)
-    if found is None:
-        return ()
-    exact, folded = _DEFINITION_MARK + found[0], _DEFINITION_MARK + found[0].lower()
-    return (exact,) if exact == folded else (exact, folded)
+    return None if found is None else (_DEFINITION_MARK + found[0], _FOLDED_MARK + found[0].lower())

@@ -274,6 +274,19 @@ class Client:
             )
         return dict(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0])))
 
+    def missed_files(self, repository_ids: Sequence[int], *, reasons: Sequence[str]) -> dict[str, dict[str, int]]:
+        """How many files of each repository, by its root, are left out for which of the reasons."""
+        rows = self.connection.execute(
+            "select r.root, f.skip_reason, count(*) from pgdex.files f"
+            " join pgdex.repositories r on r.id = f.repository_id"
+            " where f.repository_id = any(%s) and f.skip_reason = any(%s) group by 1, 2 order by 1, 3 desc, 2",
+            [list(repository_ids), list(reasons)],
+        )
+        found: dict[str, dict[str, int]] = {}
+        for root, reason, count in rows:
+            found.setdefault(root, {})[reason] = count
+        return found
+
     def stored_files(self, keys: Sequence[tuple[str, str]], *, project: str) -> list[StoredFile]:
         """What the index knows of the files that `keys` names by repository path and path."""
         with self.connection.cursor(row_factory=class_row(StoredFile)) as cursor:

@@ -12,10 +12,12 @@ def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
         return "everything, since it has not started yet", "nothing"
     left = max(0, job.files_scanned - job.files_indexed - job.files_skipped - job.files_unchanged)
     return (
-        f"{_files(job.files_indexed)} that this job indexed stay searchable, and the next {again} goes on from there",
-        f"the work on the few files in hand now; {_files(left)} stay as they were before",
+        f"{counted(job.files_indexed, 'file')} that this job indexed stay searchable, and the next {again} goes on from"
+        " there",
+        f"the work on the few files in hand now; {counted(left, 'file')} stay as they were before",
     )
 
 
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number:,} files"
+def counted(number: int, thing: str) -> str:
+    """A number with its noun: "1 file", "1,204 files"."""
+    return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -7,6 +7,6 @@ piece of it that answers best.
 """
 
 from indexer.search.engine import related, search
-from indexer.search.result import BOTH_LEGS, Leg, Place, SearchHit, SearchResult
+from indexer.search.result import BOTH_LEGS, Leg, Place, SearchHit, SearchRefused, SearchResult
 
-__all__ = ["BOTH_LEGS", "Leg", "Place", "SearchHit", "SearchResult", "related", "search"]
+__all__ = ["BOTH_LEGS", "Leg", "Place", "SearchHit", "SearchRefused", "SearchResult", "related", "search"]

@@ -12,8 +12,8 @@ from indexer.search.legs import Candidates, QueryVectors, find_definitions, find
 from indexer.search.likeness import Seed, seed_at, telling_terms
 from indexer.search.query import Query, QueryKind, understand
 from indexer.search.ranking import rank
-from indexer.search.repositories import SearchedRepository, coverage_notes, searched_repositories
-from indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchResult
+from indexer.search.repositories import SearchedRepository, live_notes, searched_repositories
+from indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -40,15 +40,18 @@ def search(
     `repo` is a repository's path, a folder above it, or a part of its name; `kinds` are kinds of symbols (function,
     class, …); `tests` says whether tests take part. `legs` says what is compared, `without_rules` leaves out rules of
     the ranking, to see what they bring. Where the embedding model of a repository can't be used now, its words are
-    still searched, and a note says so. Raises ValueError for an empty query, a limit below 1, and what Filters refuses.
+    still searched, and a note says so.
+    Raises SearchRefused for an empty query, a limit below 1, and what Filters refuses.
     """
     if not query.strip():
-        raise ValueError("the query is empty: give words, an identifier or a question")
+        raise SearchRefused("the query is empty: give words, an identifier or a question")
+    if any("\0" in text for text in (query, repo or "", path_glob or "", language or "")):
+        raise SearchRefused("a NUL character is in no source file and in no path: leave it out")
     if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+        raise SearchRefused(f"limit must be at least 1, got {limit}")
     filters = Filters.of(path_glob=path_glob, language=language, kinds=kinds, tests=tests)
     repositories = searched_repositories(connection, project_id=project_id, repo=repo)
-    notes = coverage_notes(repositories, project_id=project_id, repo=repo)
+    notes = live_notes(repositories)
     understood = understand(query)
     vectors = QueryVectors(query, open_embedder)
     candidates = Candidates()
@@ -58,10 +61,9 @@ def search(
             find_definitions(connection, repository, understood.all_names, filters, candidates)
             find_paths(connection, repository, understood, filters, candidates)
         if "vectors" in legs and repository.embedding_model is not None:
-            try:
-                vector = vectors.of(repository.embedding_model)
-            except EmbedderError as error:
-                notes.append(f"Only words were searched in {repository.root}: {error}")
+            vector = vectors.of(repository.embedding_model)
+            if isinstance(vector, EmbedderError):
+                notes.append(f"Only words were searched in {repository.root}: {vector}")
             else:
                 find_vectors(connection, repository, vector, filters, candidates)
     return SearchResult(
@@ -82,13 +84,13 @@ def related(
     """What is like the piece of code at a line of a file: it does similar things, uses the same words, or defines what
     is used there. Looks in the repository at `root` only.
 
-    Raises LookupError where the index has no such place.
+    Raises SearchRefused where the index has no such place.
     """
     repositories = [
         one for one in searched_repositories(connection, project_id=project_id, repo=root) if one.root == root
     ]
     if not repositories:
-        raise LookupError(f"{root} is not indexed in project {project_id}")
+        raise SearchRefused(f"{root} is not indexed in project {project_id}")
     repository = repositories[0]
     seed: Seed = seed_at(connection, repository, path=path, line=line)
     query = Query(seed.content, QueryKind.CODE)
@@ -100,7 +102,7 @@ def related(
         find_vectors(connection, repository, seed.vector, filters, candidates)
     candidates.found.pop(seed.key, None)
     hits = _ranked_hits(connection, query, candidates, repositories, limit=limit, without=ALIKE)
-    return SearchResult(hits, coverage_notes(repositories, project_id=project_id, repo=root))
+    return SearchResult(hits, live_notes(repositories))
 
 
 def _ranked_hits(

@@ -1,11 +1,13 @@
 """What narrows a search."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Self, get_args
 
 from indexer.globs import glob_regex
 from indexer.search.paths import TEST_PATH
+from indexer.search.result import SearchRefused
 
 Tests = Literal["in", "out", "only"]
 TESTS: Final[tuple[Tests, ...]] = get_args(Tests)
@@ -29,12 +31,18 @@ class Filters:
         kinds: Sequence[str] = (),
         tests: Tests = "in",
     ) -> Self:
-        """Raises ValueError for an empty glob, an unknown kind of symbol, and a `tests` that is none of TESTS."""
+        """Raises SearchRefused for an empty glob, an unknown kind of symbol, and a `tests` that is none of TESTS."""
         if kinds:
             _check_kinds(kinds)
         if tests not in TESTS:
-            raise ValueError(f"tests must be one of {', '.join(TESTS)}, got {tests!r}")
-        regex = glob_regex(path_glob) if path_glob else None
+            raise SearchRefused(f"tests must be one of {', '.join(TESTS)}, got {tests!r}")
+        try:
+            regex = glob_regex(path_glob) if path_glob is not None else None
+            re.compile(regex or "")
+        except re.error as error:
+            raise SearchRefused(f"the path glob {path_glob!r} has brackets that mean nothing: {error}") from None
+        except ValueError as error:
+            raise SearchRefused(str(error)) from None
         if tests == "only":
             # A lookahead, so that both must hold.
             regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
@@ -51,4 +59,4 @@ def _check_kinds(kinds: Sequence[str]) -> None:
 
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is no kind of symbol: the kinds are {', '.join(KINDS)}")
+        raise SearchRefused(f"{unknown[0]!r} is no kind of symbol: the kinds are {', '.join(KINDS)}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from indexer.embedding import Embedder
+from indexer.embedding import Embedder, EmbedderError
 from indexer.search.candidates import Candidate, ChunkKey, Defines
 from indexer.search.filters import Filters
 from indexer.search.query import Query, QueryKind
@@ -45,13 +45,14 @@ def find_words(
     candidates: Candidates,
 ) -> None:
     """The chunks with the terms, by BM25."""
+    by_place = {place_of(term): term for term in terms}  # two terms may share a place
     rows = connection.execute(
         "select file_id, ordinal, score"
         " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], %s, %s, %s, %s, %s)",
         [
             repository.id,
-            [place_of(term) for term in terms],
-            [place_of(symbol_term(term)) for term in terms],
+            list(by_place),
+            [place_of(symbol_term(term)) for term in by_place.values()],
             filters.path_regex,
             filters.without_regex,
             filters.language,
@@ -98,21 +99,16 @@ def find_definitions(
     candidates: Candidates,
 ) -> None:
     """The chunks that define one of the names."""
-    exact: list[str] = []
-    folded: list[str] = []
-    for name in names:
-        spelled = definition_terms(name)
-        exact += spelled[:1]
-        folded += definition_terms(name.lower())
-    if not exact:
+    asked = [terms for terms in map(definition_terms, names) if terms is not None]
+    if not asked:
         return
     rows = connection.execute(
         "select file_id, ordinal, is_exact from"
         " pgdex.search_definitions(%s, %s::integer[], %s::integer[], %s, %s, %s, %s, %s)",
         [
             repository.id,
-            [place_of(term) for term in exact],
-            [place_of(term) for term in folded],
+            [place_of(exact) for exact, _ in asked],
+            [place_of(folded) for _, folded in asked],
             filters.path_regex,
             filters.without_regex,
             filters.language,
@@ -127,8 +123,8 @@ def find_definitions(
 def find_paths(
     connection: Connection, repository: SearchedRepository, query: Query, filters: Filters, candidates: Candidates
 ) -> None:
-    """The files whose path the query is a part of; only where the query looks like one."""
-    if query.kind is not QueryKind.PATH:
+    """The files whose path the query is a part of; only where the query looks like one, and no kind is asked for."""
+    if query.kind is not QueryKind.PATH or filters.kinds is not None:
         return
     rows = connection.execute(
         "select file_id, ordinal from pgdex.search_paths(%s, %s, %s, %s, %s, %s)",
@@ -151,12 +147,15 @@ class QueryVectors:
     def __init__(self, text: str, open_embedder: Callable[[str], Embedder]) -> None:
         self._text = text
         self._open = open_embedder
-        self._vectors: dict[str, str] = {}
+        self._vectors: dict[str, str | EmbedderError] = {}
 
-    def of(self, model: str) -> str:
-        """As PostgreSQL writes it. Raises EmbedderError."""
+    def of(self, model: str) -> str | EmbedderError:
+        """As PostgreSQL writes it, or why there is none: a service that does not answer is asked once."""
         if model not in self._vectors:
-            self._vectors[model] = vector_text(self._open(model).embed_query(self._text))
+            try:
+                self._vectors[model] = vector_text(self._open(model).embed_query(self._text))
+            except EmbedderError as error:
+                self._vectors[model] = error
         return self._vectors[model]
 
 

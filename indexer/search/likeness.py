@@ -10,6 +10,7 @@ import psycopg
 from indexer.lexemes import words
 from indexer.search.candidates import ChunkKey
 from indexer.search.repositories import SearchedRepository
+from indexer.search.result import SearchRefused
 from indexer.terms import place_of, stem_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -30,7 +31,7 @@ class Seed:
 
 
 def seed_at(connection: Connection, repository: SearchedRepository, *, path: str, line: int) -> Seed:
-    """The chunk at a line. Raises LookupError where there is none."""
+    """The chunk at a line. Raises SearchRefused where there is none."""
     row = connection.execute(
         "select c.file_id, c.ordinal, c.content, case when c.model_id = %s then c.embedding::text end"
         " from pgdex.files f join pgdex.chunks c on c.repository_id = f.repository_id and c.file_id = f.id"
@@ -46,8 +47,8 @@ def seed_at(connection: Connection, repository: SearchedRepository, *, path: str
         [repository.id, path],
     ).fetchone()
     if last is None or last[0] is None:
-        raise LookupError(f"{path} is not indexed in {repository.root}")
-    raise LookupError(f"{path} has lines 1 to {last[0]} in the index, not {line}")
+        raise SearchRefused(f"{path} is not indexed in {repository.root}")
+    raise SearchRefused(f"{path} has lines 1 to {last[0]} in the index, not {line}")
 
 
 def telling_terms(connection: Connection, repository: SearchedRepository, seed: Seed) -> list[str]:

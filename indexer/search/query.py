@@ -94,7 +94,8 @@ class Query:
 
 def understand(text: str) -> Query:
     """What a query is."""
-    return Query(text, _kind(text.strip()))
+    text = text.strip()
+    return Query(text, _kind(text))
 
 
 def _kind(text: str) -> QueryKind:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
-from indexer.lexemes import words
+from indexer.lexemes import split_token, tokens, words
 from indexer.search.candidates import Candidate, Defines
 from indexer.search.paths import Role, roles_of
 from indexer.search.query import Query, QueryKind
@@ -128,8 +128,7 @@ def _ranked(
 
 def _named_share(name: str, asked: frozenset[str]) -> float:
     """How much of a file's name, without its suffixes, is asked for."""
-    all_words = words(name)
-    parts = all_words[1:] or all_words  # a compound is its first word, followed by its parts
+    parts = [part for token in tokens(name) for part in split_token(token)[1:] or split_token(token)]
     return sum(stem_of(part) in asked for part in parts) / len(parts) if parts else 0.0
 
 

@@ -36,11 +36,8 @@ def searched_repositories(connection: Connection, *, project_id: str, repo: str 
     return [SearchedRepository(*row) for row in rows]
 
 
-def coverage_notes(repositories: Sequence[SearchedRepository], *, project_id: str, repo: str | None) -> list[str]:
-    """What a reader should know about the repositories."""
-    if not repositories:
-        what = f"No repository of project {project_id} matches {repo!r}" if repo else f"Project {project_id} is empty"
-        return [f"{what}. Index one with: pgdex index PATH"]
+def live_notes(repositories: Sequence[SearchedRepository]) -> list[str]:
+    """Which of the repositories are being indexed now."""
     return [
         f"{repository.root} is being indexed ({repository.live_status}): the answers may be incomplete"
         for repository in repositories

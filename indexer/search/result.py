@@ -7,6 +7,10 @@ Leg = Literal["words", "vectors"]
 BOTH_LEGS: Final[tuple[Leg, ...]] = ("words", "vectors")
 
 
+class SearchRefused(ValueError):
+    """What was asked for can't be searched; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Another piece of a hit's file that answers too."""

@@ -17,6 +17,7 @@ SECTIONS = {
     },
     "Search": {
         "search": LazyCommand("jobs.cli.commands.search:search", "Search the indexed code."),
+        "related": LazyCommand("jobs.cli.commands.search:related", "Find code that is like a place."),
         "skipped": LazyCommand(
             "jobs.cli.commands.skipped:skipped", "List the files that are not in the index, and why."
         ),

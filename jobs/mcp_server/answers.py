@@ -133,7 +133,7 @@ class Cancellation(Answer):
 
 
 class Hit(Answer):
-    """A piece of code that answers the query."""
+    """A file that answers the query, and the piece of it that answers best."""
 
     path: str = Field(description="The file, relative to repo_path.")
     repo_path: str
@@ -144,6 +144,8 @@ class Hit(Answer):
     language: str
     score: float = Field(description="Orders the hits of one search and means nothing else.")
     code: str
+    more: list[str] = Field(description="Further pieces of the file that answer: their lines and symbols.")
+    also_in: list[str] = Field(description="Other files whose piece is nearly the same, left out of the hits.")
     is_outdated: bool = Field(description="The file has changed or is gone since it was indexed: read it anew.")
 
 

@@ -116,6 +116,7 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
         ("List indexing jobs", Listing(place).list_background_jobs, READS),
         ("Cancel indexing", Cancelling(place).cancel_indexing_background, CANCELS),
         ("Search code", Searching(place).search_code, READS),
+        ("Find related code", Searching(place).find_related_code, READS),
         ("Wait for indexing", Watching(place).watch_indexing, READS),
     ):
         server.add_tool(tool, title=title, description=cleandoc(tool.__doc__ or ""), annotations=annotations)

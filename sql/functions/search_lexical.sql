@@ -4,7 +4,8 @@
 -- terms comes from term_frequencies, and the score is their inner product. It is worked out for the chunks that have
 --   - a rare term: the rarest ones, as long as together they are in no more than p_candidates chunks;
 --   - for the other terms, the term in a symbol, or two of the terms;
--- so that a word which half of the chunks have costs no pass over half of the table. In repositories of up to
+-- so that a word which half of the chunks have costs no pass over half of the table. Where these are fewer than
+-- p_limit, up to p_candidates others with the rarest of the other terms are looked at too. In repositories of up to
 -- p_candidates chunks nothing is left out.
 --
 -- p_terms: numbers of terms; p_symbol_terms: for each, the number of the same term in a symbol. For the filters see
@@ -29,6 +30,9 @@ declare
     v_shares double precision[] := '{}';
     v_conditions text[] := '{}';
     v_term record;
+    v_found text;
+    v_narrowed text;
+    v_count bigint;
 begin
     if to_regclass('pgdex.' || v_table) is null or cardinality(p_terms) = 0 then
         return;
@@ -70,17 +74,37 @@ begin
         v_conditions := v_conditions || format('c.lexemes @> %L::integer[]', array[v_term.one, v_term.two]);
     end loop;
 
+    v_narrowed := concat_ws(
+        ' ',
+        case when v_filters then 'and c.file_id in (select f.id from pgdex.matching_files($3, $4, $5, $6) f)' end,
+        case when p_kinds is not null then 'and c.kind = any ($7)' end
+    );
+    v_found := array_to_string(v_conditions, ' or ');
     return query execute format($query$
         select c.file_id, c.ordinal, -(c.term_weights <#> $1::sparsevec)
         from pgdex.%I c
-        where (%s) %s %s
+        where (%s) %s
         order by c.term_weights <#> $1::sparsevec, c.file_id, c.ordinal
         limit $2
-    $query$,
-        v_table, array_to_string(v_conditions, ' or '),
-        case when v_filters then 'and c.file_id in (select f.id from pgdex.matching_files($3, $4, $5, $6) f)' else '' end,
-        case when p_kinds is not null then 'and c.kind = any ($7)' else '' end)
+    $query$, v_table, v_found, v_narrowed)
     using format('{%s}/1000000000', v_query), p_limit,
         p_repository_id, p_path_regex, p_without_regex, p_language, p_kinds;
+    get diagnostics v_count = row_count;
+    if v_count >= p_limit or cardinality(v_other) = 0 then
+        return;
+    end if;
+    return query execute format($query$
+        select some.file_id, some.ordinal, -(some.term_weights <#> $1::sparsevec)
+        from (
+            select c.file_id, c.ordinal, c.term_weights
+            from pgdex.%I c
+            where c.lexemes @> array[$8] and not (%s) %s
+            limit $9
+        ) as some
+        order by some.term_weights <#> $1::sparsevec, some.file_id, some.ordinal
+        limit $2
+    $query$, v_table, v_found, v_narrowed)
+    using format('{%s}/1000000000', v_query), p_limit - v_count,
+        p_repository_id, p_path_regex, p_without_regex, p_language, p_kinds, v_other[1], p_candidates;
 end
 $$;

@@ -1,42 +1,16 @@
-"""Words of code, and PostgreSQL's binary tsvector of them."""
+"""Words of code."""
 
-import struct
-from itertools import pairwise
+import re
+from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.lexemes import query_words, tsvector_binary, words
+from indexer.lexemes import split_token, tokens, words
 
-WEIGHTS = "DCBA"
-Lexemes = dict[str, list[tuple[int, str]]]
-
-
-def decode(vector: bytes) -> Lexemes:
-    """Each lexeme's positions with their weights; fails on anything that tsvectorrecv refuses."""
-    (count,) = struct.unpack_from(">i", vector)
-    at = 4
-    lexemes: Lexemes = {}
-    stored = 0
-    for _ in range(count):
-        end = vector.index(b"\0", at)
-        text = vector[at:end]
-        assert 0 < len(text) <= 2_047
-        assert stored <= (1 << 20) - 1
-        (number,) = struct.unpack_from(">H", vector, end + 1)
-        assert 1 <= number <= 255
-        entries = struct.unpack_from(f">{number}H", vector, end + 3)
-        at = end + 3 + 2 * number
-        positions = [entry & 0x3FFF for entry in entries]
-        assert all(before < after for before, after in pairwise(positions))
-        assert positions[0] > 0
-        lexemes[text.decode()] = [(entry & 0x3FFF, WEIGHTS[entry >> 14]) for entry in entries]
-        stored += len(text) + len(text) % 2 + 2 + 2 * number
-    assert at == len(vector)
-    assert len(lexemes) == count
-    assert [name.encode() for name in lexemes] == sorted(name.encode() for name in lexemes)
-    return lexemes
+ASCII = st.text(st.characters(max_codepoint=127), max_size=200)
+ANY_TEXT = st.text(max_size=300) | st.text("aB_1 é\u0301漢한カ\n\0", max_size=60)
 
 
 @pytest.mark.parametrize(
@@ -99,70 +73,52 @@ def test_words_are_fit_for_a_lexeme_and_found_again_by_themselves(text: str) -> 
         assert word == word.lower()
 
 
+@given(ASCII)
+@example("".join(map(chr, range(128))))
+def test_the_tokens_of_an_ascii_text_are_what_the_regular_expression_finds(text: str) -> None:
+    assert tokens(text) == re.findall(r"\w+", text)
+
+
+@given(ANY_TEXT)
+def test_the_tokens_of_any_text_are_those_of_its_composed_form(text: str) -> None:
+    assert tokens(text) == re.findall(r"\w+", normalize("NFC", text))
+    assert tokens(normalize("NFD", text)) == tokens(normalize("NFC", text))
+
+
+@given(ANY_TEXT)
+def test_the_words_of_a_text_are_those_of_its_tokens_one_after_another(text: str) -> None:
+    assert words(text) == [word for token in tokens(text) for word in split_token(token)]
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_two_texts_with_a_space_between_have_the_words_of_both(one: str, other: str) -> None:
+    assert words(f"{one} {other}") == words(one) + words(other)
+
+
 @given(st.from_regex(r"[a-z]{2,10}(_[a-z]{1,10}){0,3}", fullmatch=True))
-def test_what_is_indexed_is_what_a_query_looks_for(name: str) -> None:
-    assert set(query_words(name)) <= set(words(f"{name} = 1"))
+def test_an_identifier_in_another_case_style_shares_all_its_parts(name: str) -> None:
+    parts = name.split("_")
+    camel = "".join(part.capitalize() if len(part) > 1 else part for part in parts)
+    assert set(words(name)) >= set(parts)
+    if all(len(part) > 1 for part in parts):
+        assert set(words(camel)) >= set(parts)
+        assert set(words(name.upper())) >= set(parts)
 
 
-def test_a_query_has_each_word_once_and_not_too_many() -> None:
-    assert query_words("parse the URL, parse it") == ["parse", "the", "url", "it"]
-    assert len(query_words(" ".join(f"w{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(200)))) == 64
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("retry", ("retry",)),
+        ("RetryPolicy", ("retrypolicy", "retry", "policy")),
+        ("_", ("_",)),
+        ("42", ("42",)),
+        ("x86_64", ("x86_64", "x", "86", "64")),
+        ("IOError", ("ioerror", "io", "error")),
+    ],
+)
+def test_a_token_is_split_into_itself_and_its_parts(token: str, expected: tuple[str, ...]) -> None:
+    assert split_token(token) == expected
 
 
-def test_symbols_path_and_content_have_the_weights_a_b_and_d() -> None:
-    assert decode(tsvector_binary(["add"], ["cart", "py"], ["def", "add", "def"])) == {
-        "add": [(1, "A"), (5, "D")],
-        "cart": [(2, "B")],
-        "def": [(4, "D"), (6, "D")],
-        "py": [(3, "B")],
-    }
-
-
-def test_no_words_are_an_empty_vector() -> None:
-    assert tsvector_binary([], [], []) == b"\0\0\0\0"
-
-
-def test_a_lexeme_keeps_its_first_255_positions() -> None:
-    positions = decode(tsvector_binary([], [], ["a"] * 300))["a"]
-    assert [position for position, _ in positions] == list(range(1, 256))
-
-
-def test_positions_end_at_the_last_that_there_is() -> None:
-    content = [f"w{number}" for number in range(20_000)] + ["w5", "end", "end"]
-    lexemes = decode(tsvector_binary(["w5"], [], content))
-    assert lexemes["w5"] == [(1, "A"), (7, "D"), (16_383, "D")]
-    assert lexemes["w19999"] == lexemes["end"] == [(16_383, "D")]
-
-
-def test_words_that_postgresql_refuses_are_left_out() -> None:
-    assert list(decode(tsvector_binary([""], ["a\0b"], ["x" * 2_047, "é" * 1_024, "fine", "y" * 2_046]))) == [
-        "fine",
-        "y" * 2_046,
-    ]
-
-
-def test_a_text_with_too_many_distinct_words_keeps_the_first() -> None:
-    content = [f"{number:0>100}" for number in range(20_000)]
-    vector = tsvector_binary(["symbol"], ["path"], content)
-    lexemes = decode(vector)
-    assert len(vector) <= 1 << 20
-    assert {"symbol", "path", content[0], content[8_000]} <= set(lexemes)
-    assert content[-1] not in lexemes
-
-
-LISTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from("abc"), max_size=60)
-
-
-@given(LISTS, LISTS, LISTS)
-@example([], [], ["\U0001f600", "\ue000", "\uffff"])
-def test_a_vector_has_every_word_with_the_places_where_it_stood(
-    symbols: list[str], path: list[str], content: list[str]
-) -> None:
-    expected: Lexemes = {}
-    position = 0
-    for weight, field in (("A", symbols), ("B", path), ("D", content)):
-        for word in field:
-            position += 1
-            if word and "\0" not in word:
-                expected.setdefault(word, []).append((position, weight))
-    assert decode(tsvector_binary(symbols, path, content)) == expected
+def test_a_composed_and_a_decomposed_letter_are_the_same_word() -> None:
+    assert words("nai\u0308ve") == words("na\u00efve") == ["naïve"]

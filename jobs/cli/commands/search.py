@@ -1,4 +1,4 @@
-"""`pgdex search`: the doors' search, with snippets."""
+"""`pgdex search` and `pgdex related`: the doors' search, with snippets."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,12 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.arguments import json_option, project_option, repository_filter
+from jobs.cli.arguments import absolute_folder, json_option, project_option, repository_filter
 from jobs.cli.render.console import note, output, print_json, show
 from jobs.cli.session import open_client
 
 if TYPE_CHECKING:
-    from indexer.search import SearchResult
+    from jobs.searching import Found
+
+REMEDY = "pgdex index PATH"
+
+limit_option = click.option(
+    "--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits to show."
+)
+tests_option = click.option(
+    "--tests",
+    type=click.Choice(["in", "out", "only"]),
+    default="in",
+    show_default=True,
+    help="Whether tests take part; they rank lower unless the query asks for them.",
+)
+explain_option = click.option("--explain", is_flag=True, help="Show what each score is made of.")
 
 
 @click.command()
@@ -20,7 +34,10 @@ if TYPE_CHECKING:
 @click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
 @click.option("--path", "path_glob", metavar="GLOB", help="Only files like this: '*.py', 'src/**/test_*'.")
 @click.option("--language", metavar="L", help="Only files of this language: python, typescript, go, …")
-@click.option("--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits to show.")
+@click.option("--kind", "kinds", metavar="K", multiple=True, help="Only this kind of code: function, class, method, …")
+@tests_option
+@limit_option
+@explain_option
 @json_option
 def search(
     *,
@@ -29,85 +46,108 @@ def search(
     repo: str | None,
     path_glob: str | None,
     language: str | None,
+    kinds: tuple[str, ...],
+    tests: str,
     limit: int,
+    explain: bool,
     as_json: bool,
 ) -> None:
-    """Search the indexed code for QUERY: words, an identifier, or a question in quotes.
+    """Search the indexed code for QUERY: an identifier, a path, a question, an error message, a line of code.
 
-    Each hit is a piece of a file (a function, a class, a section) with its place, its symbol, its kind and its
-    score (which only orders the hits of one search), and the lines in it that match best.
+    Each hit is a file with the piece of it that answers best (a function, a class, a section): its place, its symbol,
+    its kind and its score (which only orders the hits of one search), and the lines in it that match.
 
     \b
     Examples:
       pgdex search "where are retries configured"
-      pgdex search parse_args --language python --path 'src/**'
+      pgdex search parse_args --language python --path 'src/**' --tests out
     """
-    if not query.strip():
-        raise click.BadParameter("it is empty: give words, an identifier or a question.", param_hint="QUERY")
-    known_language = _known_language(language) if language else None
-    if path_glob is not None:
-        _check_glob(path_glob)
-    from indexer.search import search as search_index
-    from jobs.embedders import embedder_for
+    from jobs.searching import SearchOptions, search_code
 
+    options = SearchOptions(
+        repo=repository_filter(repo) if repo else None,
+        path_glob=path_glob,
+        language=language,
+        kinds=kinds,
+        tests=tests,
+        limit=limit,
+    )
     with open_client() as client:
-        result = search_index(
-            client.connection,
-            query,
-            project_id=project or client.settings.project,
-            open_embedder=embedder_for,
-            repo=repository_filter(repo) if repo else None,
-            path_glob=path_glob,
-            language=known_language,
+        found = search_code(client, query, project=project or client.settings.project, options=options, remedy=REMEDY)
+    _show(found, query, as_json=as_json, explain=explain)
+
+
+@click.command()
+@click.argument("place", metavar="FILE:LINE")
+@project_option
+@tests_option
+@limit_option
+@explain_option
+@json_option
+def related(*, place: str, project: str | None, tests: str, limit: int, explain: bool, as_json: bool) -> None:
+    """Find the code that is most like the code at FILE:LINE: what does similar things, and what it makes use of.
+
+    \b
+    Example:
+      pgdex related src/flask/sessions.py:120
+    """
+    from jobs.searching import related_code
+
+    file, line = _place(place)
+    with open_client() as client:
+        chosen = project or client.settings.project
+        root = _root_of(file, [one["root"] for one in client.repositories(project=chosen)], chosen)
+        found = related_code(
+            client,
+            project=chosen,
+            root=root,
+            path=file.relative_to(root).as_posix(),
+            line=line,
+            tests=tests,
             limit=limit,
+            remedy=REMEDY,
         )
+    _show(found, "", as_json=as_json, explain=explain)
+
+
+def _place(given: str) -> tuple[Path, int]:
+    name, colon, line = given.rpartition(":")
+    if not colon or not name or not line.isdigit() or int(line) < 1:
+        raise click.BadParameter(f"{given!r} is no place in a file: write it as src/app.py:42.", param_hint="FILE:LINE")
+    return absolute_folder(name), int(line)
+
+
+def _root_of(file: Path, roots: list[str], project: str) -> str:
+    """The innermost indexed repository that the file is in."""
+    around = [root for root in roots if file.is_relative_to(root)]
+    if not around:
+        raise click.BadParameter(
+            f"{file} is in no repository that is indexed in project {project}; {REMEDY} indexes one.",
+            param_hint="FILE:LINE",
+        )
+    return max(around, key=len)
+
+
+def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
     if as_json:
         import json
 
-        print_json(json.dumps(asdict(result), ensure_ascii=False, indent=2))
-    else:
-        _show(result, query)
-
-
-def _show(result: "SearchResult", query: str) -> None:
+        hits = [{**asdict(hit), "is_outdated": (hit.repo_path, hit.path) in found.outdated} for hit in found.hits]
+        print_json(json.dumps({"hits": hits, "notes": found.notes}, ensure_ascii=False, indent=2))
+        return
     from rich.console import Group
 
-    from jobs.cli.render.search import hit_lines
+    from jobs.cli.render.search import hit_lines, reason_line
     from jobs.cli.render.snippets import query_terms
 
     colour = output().color_system is not None
     terms = query_terms(query)
-    for number, hit in enumerate(result.hits):
+    for number, hit in enumerate(found.hits):
         if number:
             show("")
-        show(Group(*hit_lines(hit, terms, folder=Path.cwd(), colour=colour)))
-    if not result.hits:
+        lines = [*hit_lines(hit, terms, folder=Path.cwd(), colour=colour)]
+        show(Group(*lines, *([reason_line(hit)] if explain else [])))
+    if not found.hits:
         note("Nothing found.")
-    for remark in result.notes:
+    for remark in found.notes:
         note(f"Note: {remark}")
-
-
-def _known_language(given: str) -> str:
-    """The name that the index uses: also for a file extension such as `py`, and for other capitals."""
-    from indexer.languages import NAMES, TEXT, language_of
-
-    name = given.strip().lower()
-    if name in NAMES:
-        return name
-    by_extension = language_of(f"file.{name.removeprefix('.')}")
-    if by_extension is not TEXT:
-        return by_extension.name
-    import difflib
-
-    near = difflib.get_close_matches(name, NAMES, n=3)
-    instead = f"did you mean {' or '.join(near)}?" if near else f"the languages are {', '.join(NAMES)}."
-    raise click.BadParameter(f"{given!r} is not known: {instead}", param_hint="--language")
-
-
-def _check_glob(path_glob: str) -> None:
-    from indexer.globs import glob_regex
-
-    try:
-        glob_regex(path_glob)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.", param_hint="--path") from None

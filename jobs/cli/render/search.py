@@ -44,6 +44,25 @@ def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: 
                 line.stylize(MARK, start, end)
         yield Text.assemble((f"{hit.start_line + number:>6} ", "dim"), line, overflow="ellipsis", no_wrap=True)
 
+    others = [
+        f"{place.start_line}-{place.end_line}{f' {printable(place.symbol)}' if place.symbol else ''}"
+        for place in hit.more
+    ]
+    if others:
+        yield Text(f"{'':>6} also {' · '.join(others)}", "dim", overflow="ellipsis", no_wrap=True)
+    if hit.also_in:
+        names = ", ".join(printable(path) for path in hit.also_in[:3])
+        more = f" and {len(hit.also_in) - 3:,} more" if len(hit.also_in) > 3 else ""
+        yield Text(f"{'':>6} nearly the same in {names}{more}", "dim", overflow="ellipsis", no_wrap=True)
+
+
+def reason_line(hit: "SearchHit") -> "Text":
+    """What the score is made of."""
+    from rich.text import Text
+
+    parts = [f"{name} {value:+.2f}" for name, value in hit.reasons.items() if round(value, 2)]
+    return Text(f"{'':>6} score {hit.score:.2f} = {'  '.join(parts)}", "dim")
+
 
 def shown_path(hit: "SearchHit", folder: Path) -> str:
     """The file's path from where the user stands, or from the root."""

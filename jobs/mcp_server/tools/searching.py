@@ -1,19 +1,20 @@
-"""search_code."""
+"""search_code and find_related_code."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from jobs.errors import InvalidRequest
 from jobs.mcp_server.answers import Hit, SearchAnswer
 from jobs.mcp_server.arguments import LONGEST_TEXT, ProjectId, RepoFilter, Text, absolute_path
-from jobs.mcp_server.freshness import coverage_notes, outdated_paths
 from jobs.mcp_server.workplace import Workplace
+from jobs.projects import Project
+from jobs.searching import Found, SearchOptions, related_code, search_code
 
 if TYPE_CHECKING:
-    from indexer.search import SearchResult
     from jobs.client import Client
+
+START = "start_indexing_background"
 
 Query = Annotated[
     Text,
@@ -35,6 +36,13 @@ Language = Annotated[
     Text | None,
     Field(min_length=1, max_length=50, description="Only files of this language: python, typescript, go, …"),
 ]
+Kinds = Annotated[
+    list[Text] | None,
+    Field(max_length=20, description="Only these kinds of code: function, method, class, interface, test, section, …"),
+]
+Tests = Annotated[
+    Literal["in", "out", "only"], Field(description="Whether tests take part; they rank lower unless asked for.")
+]
 Limit = Annotated[int, Field(ge=1, le=100, description="How many pieces of code to return.")]
 
 
@@ -52,9 +60,12 @@ class Searching:
         repo_path: RepoFilter = None,
         path_glob: PathGlob = None,
         language: Language = None,
+        kinds: Kinds = None,
+        tests: Tests = "in",
         limit: Limit = 10,
     ) -> SearchAnswer:
-        """Search the indexed code: returns the functions, classes and sections that match best, with their code.
+        """Search the indexed code: returns the files that match best, each with the function, class or section that
+        answers and its code.
 
         Use it to find where something is done when you don't know the exact text; grep is better for an exact string.
         It searches by words and by meaning at once, in every repository of the project unless repo_path narrows it.
@@ -63,36 +74,56 @@ class Searching:
         """
 
         def search(client: "Client") -> SearchAnswer:
-            from indexer.search import search as search_index
-            from jobs.embedders import embedder_for
-
             folder = absolute_path(repo_path) if repo_path is not None else None
             project = self._place.known_project(client, project_id, folder=Path(folder) if folder else None)
-            _check_glob(path_glob)
-            if not query.strip():
-                raise InvalidRequest("query: it is empty; give words, an identifier or a question")
-            result = search_index(
-                client.connection,
-                query,
-                project_id=project.id,
-                open_embedder=lambda spec: embedder_for(spec, self._place.settings),
-                repo=folder,
-                path_glob=path_glob,
-                language=known_language(language) if language else None,
+            options = SearchOptions(
+                repo=folder, path_glob=path_glob, language=language, kinds=kinds or [], tests=tests, limit=limit
+            )
+            return _answer(search_code(client, query, project=project.id, options=options, remedy=START), project)
+
+        return await self._place.run(search)
+
+    async def find_related_code(
+        self,
+        *,
+        repo_path: RepoFilter,
+        path: Annotated[
+            Text, Field(min_length=1, max_length=LONGEST_TEXT, description="The file, relative to repo_path.")
+        ],
+        line: Annotated[int, Field(ge=1, description="A line of the code in question.")],
+        project_id: ProjectId = None,
+        tests: Tests = "in",
+        limit: Limit = 10,
+    ) -> SearchAnswer:
+        """Find the code that is most like the code at a place: what does similar things, and what it makes use of.
+
+        Use it before you change something, to find its twins, its callees and its tests, or to see how the same is done
+        elsewhere. The place must be in an indexed repository; repo_path and path are as in search_code's answers.
+        """
+
+        def search(client: "Client") -> SearchAnswer:
+            folder = absolute_path(repo_path) if repo_path is not None else ""
+            project = self._place.known_project(client, project_id, folder=Path(folder))
+            found = related_code(
+                client,
+                project=project.id,
+                root=folder,
+                path=path,
+                line=line,
+                tests=tests,
                 limit=limit,
+                remedy=START,
             )
-            outdated = outdated_paths(client, result.hits, project=project.id)
-            return SearchAnswer(
-                hits=_hits(result, outdated),
-                notes=coverage_notes(client, result, outdated, project=project.id, folder=folder),
-                project_id=project.id,
-                project_source=project.origin,
-            )
+            return _answer(found, project)
 
         return await self._place.run(search)
 
 
-def _hits(result: "SearchResult", outdated: set[tuple[str, str]]) -> list[Hit]:
+def _answer(found: Found, project: Project) -> SearchAnswer:
+    return SearchAnswer(hits=_hits(found), notes=found.notes, project_id=project.id, project_source=project.origin)
+
+
+def _hits(found: Found) -> list[Hit]:
     return [
         Hit(
             path=hit.path,
@@ -104,35 +135,9 @@ def _hits(result: "SearchResult", outdated: set[tuple[str, str]]) -> list[Hit]:
             language=hit.language,
             score=hit.score,
             code=hit.content,
-            is_outdated=(hit.repo_path, hit.path) in outdated,
+            more=[f"{place.start_line}-{place.end_line} {place.symbol or ''}".rstrip() for place in hit.more],
+            also_in=hit.also_in,
+            is_outdated=(hit.repo_path, hit.path) in found.outdated,
         )
-        for hit in result.hits
+        for hit in found.hits
     ]
-
-
-def known_language(given: str) -> str:
-    """The index's name for a language, also from an extension such as `py`. Raises InvalidRequest."""
-    from difflib import get_close_matches
-
-    from indexer.languages import NAMES, TEXT, language_of
-
-    name = given.strip().lower()
-    if name in NAMES:
-        return name
-    by_extension = language_of(f"file.{name.removeprefix('.')}")
-    if by_extension is not TEXT:
-        return by_extension.name
-    near = get_close_matches(name, NAMES, n=3)
-    instead = f"did you mean {' or '.join(near)}?" if near else f"the languages are {', '.join(NAMES)}"
-    raise InvalidRequest(f"language: {given!r} is not known; {instead}")
-
-
-def _check_glob(path_glob: str | None) -> None:
-    from indexer.globs import glob_regex
-
-    if path_glob is None:
-        return
-    try:
-        glob_regex(path_glob)
-    except ValueError as error:
-        raise InvalidRequest(f"path_glob: {error}") from None

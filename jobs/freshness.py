@@ -1,0 +1,109 @@
+"""How far search results can be trusted: repositories that are not (wholly) indexed, files that changed since or are
+missing."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexer.search import SearchHit, SearchResult
+    from jobs.client import Client
+    from jobs.models import StoredFile
+
+LARGEST_HASHED_BYTES = 4 << 20
+# Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
+MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed")
+
+
+def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: str) -> set[tuple[str, str]]:
+    """The files of `hits`, by repository path and path, that are gone or have changed since they were indexed.
+
+    A repository that this machine does not see says nothing.
+    """
+    keys = sorted({(hit.repo_path, hit.path) for hit in hits})
+    visible = {root for root in {root for root, _ in keys} if Path(root).is_dir()}
+    stored = client.stored_files([key for key in keys if key[0] in visible], project=project) if visible else []
+    return {(file.repo_path, file.path) for file in stored if _has_changed(file)}
+
+
+def coverage_notes(
+    client: "Client",
+    result: "SearchResult",
+    outdated: set[tuple[str, str]],
+    *,
+    project: str,
+    repo: str | None,
+    remedy: str,
+) -> list[str]:
+    """What a reader should know, in sentences that name what helps: `remedy` is the door's way to index a folder."""
+    repositories = client.repositories(project=project)
+    chosen = [one for one in repositories if repo is None or is_searched(one, repo)]
+    if not chosen:
+        return [_nothing_there(repositories, project, repo, remedy)]
+    notes = list(result.notes)
+    notes += [
+        f"{one['root']} was never indexed to its end: what is not found may be there all the same. {remedy} goes on "
+        "with it"
+        for one in chosen
+        if one["last_indexed_at"] is None and not any(note.startswith(f"{one['root']} is being") for note in notes)
+    ]
+    notes += [
+        f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; {remedy} "
+        "brings the index up to date"
+        for root, count in _by_root(outdated).items()
+    ]
+    missed = client.missed_files([one["id"] for one in chosen], reasons=MISSED)
+    notes += [
+        f"{counted(sum(reasons.values()), 'file')} of {root} can't be found, since they are not in the index "
+        f"({', '.join(f'{count:,} {reason}' for reason, count in reasons.items())}); pgdex skipped lists them"
+        for root, reasons in missed.items()
+    ]
+    return notes
+
+
+def is_searched(repository: "dict[str, Any]", repo: str) -> bool:
+    """Whether `repo` (a path, or a part of a name) means this repository: as searched_repositories has it."""
+    return _is_at_or_below(repository["root"], repo) or repo.lower() in repository["name"].lower()
+
+
+def _nothing_there(repositories: "list[dict[str, Any]]", project: str, repo: str | None, remedy: str) -> str:
+    if not repositories:
+        return f"Nothing is indexed in project {project} yet. Index a folder with {remedy}"
+    around = next((one["root"] for one in repositories if repo and _is_at_or_below(repo, one["root"])), None)
+    if around is not None:
+        return f"{repo} is a part of {around}: search in that, and name the part as a path ('{_part(repo, around)}**')"
+    known = ", ".join(one["root"] for one in repositories[:10])
+    return f"{repo} is not indexed in project {project}; {remedy} does it. What is indexed: {known}"
+
+
+def _part(folder: str | None, around: str) -> str:
+    return f"{os.path.relpath(folder or around, around)}/"
+
+
+def _is_at_or_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _by_root(outdated: set[tuple[str, str]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for root, _ in sorted(outdated):
+        counts[root] = counts.get(root, 0) + 1
+    return counts
+
+
+def _has_changed(file: "StoredFile") -> bool:
+    path = Path(file.repo_path) / file.path
+    try:
+        now = os.stat(path)
+        if now.st_size != file.size:
+            return True
+        if now.st_mtime_ns == file.mtime_ns or now.st_size > LARGEST_HASHED_BYTES:
+            return now.st_mtime_ns != file.mtime_ns
+        return sha256(path.read_bytes()).digest() != file.content_hash
+    except OSError:
+        return True

@@ -1,0 +1,139 @@
+"""Stems, the places of terms, and the terms of definitions."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.terms import (
+    PLACES_OF_WORDS,
+    SYMBOL_PLACES_OF_WORDS,
+    TERM_PLACES,
+    definition_terms,
+    place_of,
+    stem_of,
+    symbol_term,
+)
+
+WORDS = ("retry", "retries", "session", "x", "größe", "数据", "__init__")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("retry", "retries"),
+        ("session", "sessions"),
+        ("parse", "parsing"),
+        ("parse", "parsed"),
+        ("connection", "connections"),
+        ("index", "indexed"),
+        ("delete", "deleting"),
+        ("compute", "computed"),
+    ],
+)
+def test_forms_of_a_word_have_one_stem(one: str, other: str) -> None:
+    assert stem_of(one) == stem_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("session", "connection"), ("test", "text"), ("delay", "delete"), ("read", "write")]
+)
+def test_different_words_have_different_stems(one: str, other: str) -> None:
+    assert stem_of(one) != stem_of(other)
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_every_word_has_a_stem_and_a_place(word: str) -> None:
+    assert stem_of(word)
+    assert stem_of(word) == stem_of(word)
+    assert 0 <= place_of(word) < TERM_PLACES
+
+
+@given(st.lists(st.text(min_size=1, max_size=20), max_size=20))
+def test_the_remembered_places_are_those_of_the_stems(some_words: list[str]) -> None:
+    for word in some_words:
+        assert PLACES_OF_WORDS[word] == place_of(stem_of(word))
+        assert SYMBOL_PLACES_OF_WORDS[word] == place_of(symbol_term(stem_of(word)))
+
+
+@pytest.mark.parametrize(
+    ("term", "place"), [("", 0), ("retri", 1_042_880), ("=Session", 607_053_064), ("größe", 415_016_361)]
+)
+def test_a_term_keeps_its_place_because_stored_terms_depend_on_it(term: str, place: int) -> None:
+    assert place_of(term) == place
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_places() -> None:
+    code = f"from indexer.terms import PLACES_OF_WORDS as p; print([p[w] for w in {WORDS!r}])"
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path), "PYTHONUTF8": "1"},
+        ).stdout.strip()
+        for seed in ("0", "1")
+    }
+    assert outputs == {str([PLACES_OF_WORDS[word] for word in WORDS])}
+
+
+def test_a_word_a_symbol_and_a_definition_have_places_of_their_own() -> None:
+    stem = stem_of("session")
+    (definition,) = definition_terms("session")
+    assert len({place_of(stem), place_of(symbol_term(stem)), place_of(definition)}) == 3
+
+
+def test_hardly_any_terms_share_a_place() -> None:
+    assert len({place_of(f"name{number}") for number in range(100_000)}) > 99_980
+
+
+def test_more_words_than_are_remembered_do_no_harm() -> None:
+    expected = PLACES_OF_WORDS["retries"]
+    for number in range(140_000):
+        assert PLACES_OF_WORDS[f"w{number}"] >= 0
+    assert PLACES_OF_WORDS["retries"] == expected
+    assert len(PLACES_OF_WORDS) <= PLACES_OF_WORDS.CAPACITY
+
+
+@pytest.mark.parametrize(
+    ("qualified", "last"),
+    [
+        ("Session.send", "send"),
+        ("std::vector::push_back", "push_back"),
+        ("Cart#total", "total"),
+        ("Foo::~Foo", "~Foo"),
+        ("App\\Models\\User", "User"),
+        ("empty?", "empty?"),
+        ("save!", "save!"),
+        ("$scope", "$scope"),
+        ("Größe.wert", "wert"),
+    ],
+)
+def test_of_a_qualified_name_the_last_part_is_defined(qualified: str, last: str) -> None:
+    assert definition_terms(qualified) == definition_terms(last)
+    assert definition_terms(last)
+
+
+@pytest.mark.parametrize("name", ["", "operator<<", "operator()", "Vec::operator[]", "a b )", "...", "   "])
+def test_what_is_no_name_has_no_terms(name: str) -> None:
+    assert definition_terms(name) == ()
+
+
+def test_a_name_in_capitals_can_be_found_in_small_letters_but_is_another_term() -> None:
+    spelled = definition_terms("ParseArgs")
+    assert spelled[0] not in definition_terms("parseargs")
+    assert set(spelled) & set(definition_terms("parseArgs")), "two spellings share the folded term"
+    assert set(spelled).isdisjoint(definition_terms("parse_args"))
+
+
+@given(st.text(max_size=40))
+def test_any_name_has_at_most_two_terms_and_their_folded_form_is_in_small_letters(name: str) -> None:
+    terms = definition_terms(name)
+    assert len(terms) <= 2
+    assert len(set(terms)) == len(terms)
+    assert all(place_of(term) < TERM_PLACES for term in terms)
+    if terms:
+        assert terms[-1] == terms[-1].lower()
