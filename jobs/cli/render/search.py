@@ -44,10 +44,7 @@ def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: 
                 line.stylize(MARK, start, end)
         yield Text.assemble((f"{hit.start_line + number:>6} ", "dim"), line, overflow="ellipsis", no_wrap=True)
 
-    others = [
-        f"{place.start_line}-{place.end_line}{f' {printable(place.symbol)}' if place.symbol else ''}"
-        for place in hit.more
-    ]
+    others = [f"{place.start_line}-{place.end_line} {printable(place.symbol or '')}".rstrip() for place in hit.more]
     if others:
         yield Text(f"{'':>6} also {' · '.join(others)}", "dim", overflow="ellipsis", no_wrap=True)
     if hit.also_in:

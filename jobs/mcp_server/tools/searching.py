@@ -43,6 +43,8 @@ Kinds = Annotated[
 Tests = Annotated[
     Literal["in", "out", "only"], Field(description="Whether tests take part; they rank lower unless asked for.")
 ]
+FilePath = Annotated[Text, Field(min_length=1, max_length=LONGEST_TEXT, description="The file, relative to repo_path.")]
+Line = Annotated[int, Field(ge=1, description="A line of the code in question.")]
 Limit = Annotated[int, Field(ge=1, le=100, description="How many pieces of code to return.")]
 
 
@@ -87,10 +89,8 @@ class Searching:
         self,
         *,
         repo_path: RepoFilter,
-        path: Annotated[
-            Text, Field(min_length=1, max_length=LONGEST_TEXT, description="The file, relative to repo_path.")
-        ],
-        line: Annotated[int, Field(ge=1, description="A line of the code in question.")],
+        path: FilePath,
+        line: Line,
         project_id: ProjectId = None,
         tests: Tests = "in",
         limit: Limit = 10,
