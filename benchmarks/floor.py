@@ -51,7 +51,7 @@ def run_floor(root: Path, *, conninfo: str, embedder: str, processes: int) -> fl
         ) as pool:
             for _ in pool.imap_unordered(_index, batches, chunksize=1):
                 pass
-        connection.execute("select pgdex.build_indexes(%s, 100000000)", [repository_id])
+        connection.execute("select pgdex.build_indexes(%s)", [repository_id])
         return time.perf_counter() - started
 
 

@@ -327,6 +327,13 @@ class Client:
         ).fetchone()
         return int(row[0]) if row else 0
 
+    def vector_indexes_due(self) -> int:
+        """How many repositories still get a vector index, now that their jobs are through."""
+        row = self.connection.execute(
+            "select count(*) from pgdex.vector_indexes_due(%s)", [self.settings.exact_search_chunks]
+        ).fetchone()
+        return int(row[0]) if row else 0
+
     def repositories(self, *, project: str | None = None) -> list[dict[str, Any]]:
         """What is indexed: one row for each repository of the project."""
         with self.connection.cursor(row_factory=dict_row) as cursor:

@@ -16,15 +16,12 @@ ABORT_POLL_SECONDS = 0.1
 
 
 def finish_job(claim: Claim) -> None:
-    """Complete the job. Building a vector index may take minutes: a cancelled job interrupts it at once."""
+    """Complete the job. Indexes of a large repository take seconds: a cancelled job interrupts them at once."""
     started = time.perf_counter()
     with claim.pool.connection() as connection:
         try:
             with _interrupted_when(claim.aborted, connection):
-                connection.execute(
-                    "select pgdex.build_indexes(%s, %s)",
-                    [claim.repository_id, claim.settings.exact_search_chunks],
-                )
+                connection.execute("select pgdex.build_indexes(%s)", [claim.repository_id])
         except psycopg.errors.QueryCanceled:
             claim.stop_if_aborted()
             raise

@@ -57,9 +57,9 @@ class Settings(BaseSettings):
     )
     batch_files: int = Field(32, ge=1, le=1000, description="Files of one batch.")
     exact_search_chunks: int = Field(
-        500_000,
+        50_000,
         ge=0,
-        description="From this many chunks on a repository gets a vector index (HNSW).",
+        description="Larger repositories get a vector index (HNSW) after their job; smaller ones are searched exactly.",
     )
     retention_days: float = Field(
         7, gt=0, le=36_500, description="Days after which ended jobs, their batches and events are removed."

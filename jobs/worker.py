@@ -78,7 +78,7 @@ def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> boo
 
 
 class IdleWatch:
-    """Tells when there was no live job for `seconds`, or no database for ten minutes."""
+    """Tells when there was no work for `seconds`, or no database for ten minutes."""
 
     def __init__(self, client: Client, *, seconds: float) -> None:
         self._client = client
@@ -93,7 +93,7 @@ class IdleWatch:
     def is_over(self) -> bool:
         """Look, and say whether to end. Never raises for an outage: the next look tries to connect again."""
         try:
-            if self._client.live_jobs():
+            if self._client.live_jobs() or self._client.vector_indexes_due():
                 self._busy_at = time.monotonic()
             self._answered_at = time.monotonic()
         except psycopg.OperationalError as error:

@@ -16,6 +16,7 @@ from jobs.retention import keep_history_short
 from jobs.roles import WORKER, require
 from jobs.settings import Settings
 from jobs.stuck import end_when_stuck
+from jobs.vector_indexes import keep_vector_indexes
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -62,6 +63,7 @@ async def _run_once(worker: StoppableWorker, settings: Settings) -> None:
         asyncio.create_task(liveness.run(), name="liveness"),
         asyncio.create_task(end_when_stuck(limit_seconds=settings.file_timeout), name="stuck files"),
         asyncio.create_task(keep_history_short(settings), name="retention"),
+        asyncio.create_task(keep_vector_indexes(settings), name="vector indexes"),
     ]
     for task in beside:
         task.add_done_callback(_say_how_it_ended)

@@ -41,7 +41,7 @@ _ROLES: Final = (
     (
         Role.GENERATED,
         re.compile(
-            r"(^|/)(generated|gen|autogen|dist|build)/|[._-](pb2?|generated|gen|min|bundle)(_grpc)?\.[^/]+$"
+            r"(^|/)(generated|autogen|dist)/|[._-](pb2?|generated|gen|min|bundle)(_grpc)?\.[^/]+$"
             r"|\.(designer|g)\.cs$|\.pb\.(go|cc|h)$",
             re.I,
         ),

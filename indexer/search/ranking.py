@@ -29,14 +29,24 @@ VECTOR_SHARE: Final[Mapping[QueryKind, float]] = MappingProxyType(
         QueryKind.WORDS: 0.4,
     }
 )
-# Each further chunk of a file counts half of the one before.
-NEXT_CHUNK: Final = 0.5
+# How much each further chunk of a file counts, as a share of the one before: a question is about all of a file, a line of
+# code is in one place.
+NEXT_CHUNK: Final[Mapping[QueryKind, float]] = MappingProxyType(
+    {
+        QueryKind.NAME: 0.3,
+        QueryKind.PATH: 0.3,
+        QueryKind.ERROR: 0.3,
+        QueryKind.CODE: 0.1,
+        QueryKind.WORDS: 0.5,
+    }
+)
 COUNTED_CHUNKS: Final = 8
 
 # What is added, in units of the best fused score.
 EXACT_DEFINITION: Final = 1.2
 FOLDED_DEFINITION: Final = 0.4
 NAMED_IN_TEXT: Final = 0.5  # of the above, where the name is one word of a sentence
+NAMED_IN_CODE: Final = 0.2  # a line of code mostly uses what it names
 FILE_NAME: Final = 0.4
 FOLDER_NAME: Final = 0.1
 ASKED_PATH: Final = 2.0
@@ -48,7 +58,7 @@ ROLE_FACTORS: Final[Mapping[Role, float]] = MappingProxyType(
         Role.EXAMPLE: 0.5,
         Role.VENDORED: 0.5,
         Role.GENERATED: 0.5,
-        Role.PROSE: 0.5,
+        Role.PROSE: 0.4,
         Role.DATA: 0.6,
         Role.STUB: 0.7,
         Role.ENTRANCE: 0.8,
@@ -97,19 +107,22 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
             reasons["path"] = ASKED_PATH
         by_file[one.file].append((sum(reasons.values()), reasons, one))
     asked = frozenset(query.terms)
-    ranked = [_ranked(chunks, asked, without) for chunks in by_file.values()]
+    ranked = [_ranked(chunks, asked, NEXT_CHUNK[query.kind], without) for chunks in by_file.values()]
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
 
 
 def _ranked(
-    chunks: list[tuple[float, dict[str, float], Candidate]], asked: frozenset[str], without: frozenset[str]
+    chunks: list[tuple[float, dict[str, float], Candidate]],
+    asked: frozenset[str],
+    next_chunk: float,
+    without: frozenset[str],
 ) -> RankedFile:
     chunks.sort(key=lambda chunk: (-chunk[0], chunk[2].key))
     _, of_best, candidate = chunks[0]
     reasons = dict(of_best)
     if "several chunks" not in without:
         further = enumerate((score for score, _, _ in chunks[1:COUNTED_CHUNKS]), start=1)
-        reasons["further chunks"] = sum(score * NEXT_CHUNK**number for number, score in further)
+        reasons["further chunks"] = sum(score * next_chunk**number for number, score in further)
     if "file names" not in without:
         reasons["file name"] = FILE_NAME * _named_share(PurePosixPath(candidate.path).name.partition(".")[0], asked)
     if "folder names" not in without:
@@ -134,7 +147,8 @@ def _named_share(name: str, asked: frozenset[str]) -> float:
 
 def _definition_bonus(query: Query, candidate: Candidate) -> float:
     bonus = {Defines.NOTHING: 0.0, Defines.FOLDED: FOLDED_DEFINITION, Defines.EXACTLY: EXACT_DEFINITION}
-    return bonus[candidate.defines] * (1.0 if query.kind is QueryKind.NAME else NAMED_IN_TEXT)
+    share = {QueryKind.NAME: 1.0, QueryKind.CODE: NAMED_IN_CODE}
+    return bonus[candidate.defines] * share.get(query.kind, NAMED_IN_TEXT)
 
 
 def _normalised(scores: Sequence[float]) -> list[float]:

@@ -4,8 +4,9 @@
 --
 -- Promises: calls what workers call, and writes the rows that the work consists of; the triggers of indexing_jobs and
 -- job_events hold for it too. May not create, alter, drop or truncate anything (partitions and indexes of chunks are
--- made by ensure_chunk_partition and build_indexes, with their owner's rights), change or delete events, enqueue
--- otherwise than by enqueue_job, or touch settings otherwise than by set_setting. Made and skipped like pgdex_reader.
+-- made by ensure_chunk_partition, build_indexes and build_vector_index, and dropped by drop_vector_indexes, with their
+-- owner's rights), change or delete events, enqueue otherwise than by enqueue_job, or touch settings otherwise than by
+-- set_setting. Made and skipped like pgdex_reader.
 do $$
 begin
     if to_regrole('pgdex_worker') is null then
@@ -56,7 +57,8 @@ begin
         pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
         pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
-        pgdex.build_indexes, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
+        pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,
+        pgdex.build_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs
         to pgdex_worker;

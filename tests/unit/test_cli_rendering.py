@@ -323,7 +323,7 @@ def test_a_snippet_is_always_consecutive_lines_of_the_chunk(lines: list[str], qu
         ("args", "kwargs and parseArgs and ARGS_1", ["Args", "ARGS"]),
         ("class", "classes of a class", ["class"]),
         ("what?!", "what a day", ["what"]),
-        ("a.b", "a.b", ["a", "b"]),
+        ("x.b", "x.b", ["x", "b"]),
         ("", "anything", []),
         ("読み込み", "設定を読み込みます", ["読み込み"]),
     ],

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from indexer.lexemes import words
 from indexer.word_bags import MOST_TEXTS, WordBags, counted, word_bags
 
-TEXT = st.text(max_size=80) | st.text("aAbB_12 é漢字한\n", max_size=80) | st.sampled_from(["", "x", "retry Retry RETRY"])
+TEXT = (
+    st.text(max_size=80) | st.text("aAbB_12 é漢字한\n", max_size=80) | st.sampled_from(["", "x", "retry Retry RETRY"])
+)
 TEXTS = st.lists(TEXT, max_size=12)
 MOST_TIMES = 65_535
 

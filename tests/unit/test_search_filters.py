@@ -1,0 +1,76 @@
+"""What narrows a search, and which narrowings are refused."""
+
+import re
+
+import pytest
+
+from indexer.chunking import KINDS
+from indexer.search import SearchRefused
+from indexer.search.filters import TESTS, Filters
+
+
+def left(filters: Filters, paths: list[str]) -> list[str]:
+    """The paths that the filters leave, as the database tells it."""
+    return [
+        path
+        for path in paths
+        if (filters.path_regex is None or re.search(filters.path_regex, path))
+        and (filters.without_regex is None or not re.search(filters.without_regex, path))
+    ]
+
+
+PATHS = ["src/cart.py", "src/cart_test.go", "tests/test_cart.py", "tests/data/cart.go", "readme.md", "src/a/b.py"]
+
+
+def test_no_filters_leave_all() -> None:
+    assert Filters.of() == Filters(None, None, None, None)
+    assert left(Filters.of(), PATHS) == PATHS
+
+
+@pytest.mark.parametrize(
+    ("path_glob", "tests", "expected"),
+    [
+        ("*.py", "in", ["src/cart.py", "tests/test_cart.py", "src/a/b.py"]),
+        ("*.py", "out", ["src/cart.py", "src/a/b.py"]),
+        ("*.py", "only", ["tests/test_cart.py"]),
+        ("src/*", "in", ["src/cart.py", "src/cart_test.go"]),
+        ("src/", "only", ["src/cart_test.go"]),
+        ("src/**/*.py", "out", ["src/cart.py", "src/a/b.py"]),
+        (None, "out", ["src/cart.py", "readme.md", "src/a/b.py"]),
+        (None, "only", ["src/cart_test.go", "tests/test_cart.py", "tests/data/cart.go"]),
+        ("tests/", "out", []),
+        ("[cr]*.??", "in", ["src/cart.py", "src/cart_test.go", "tests/data/cart.go", "readme.md"]),
+        ("[!cr]*.??", "in", ["tests/test_cart.py", "src/a/b.py"]),
+    ],
+)
+def test_a_glob_and_what_is_said_of_tests_must_both_hold(
+    path_glob: str | None, tests: str, expected: list[str]
+) -> None:
+    assert left(Filters.of(path_glob=path_glob, tests=tests), PATHS) == expected  # type: ignore[arg-type]
+
+
+def test_a_language_counts_in_any_letter_case() -> None:
+    assert Filters.of(language="Python").language == "python"
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_of_symbol_can_be_asked_for(kind: str) -> None:
+    assert Filters.of(kinds=[kind]).kinds == [kind]
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SearchRefused, match=r"'klass' is no kind of symbol: the kinds are .*class"):
+        Filters.of(kinds=["function", "klass"])
+
+
+def test_an_unknown_word_about_tests_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SearchRefused, match=r"tests must be one of in, out, only, got 'maybe'"):
+        Filters.of(tests="maybe")  # type: ignore[arg-type]
+    for word in TESTS:
+        assert Filters.of(tests=word)
+
+
+@pytest.mark.parametrize("path_glob", ["", "/", "//", "[z-a]", "src/[9-0]*"])
+def test_a_glob_that_means_nothing_is_refused_and_quoted(path_glob: str) -> None:
+    with pytest.raises(SearchRefused, match=re.escape(repr(path_glob))):
+        Filters.of(path_glob=path_glob)

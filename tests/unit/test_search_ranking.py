@@ -1,0 +1,243 @@
+"""The rules of the ranking, each by an example that would end otherwise without it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.search.candidates import Candidate, Defines
+from indexer.search.query import understand
+from indexer.search.ranking import RULES, rank
+
+WORDS = "how is the retry delay computed"
+
+
+def found(
+    path: str,
+    *,
+    file: int,
+    ordinal: int = 0,
+    lexical: float = 0.0,
+    nearness: float = 0.0,
+    defines: Defines = Defines.NOTHING,
+    asked: bool = False,
+) -> Candidate:
+    return Candidate(
+        (1, file, ordinal), path=path, lexical=lexical, nearness=nearness, defines=defines, path_is_asked_for=asked
+    )
+
+
+def order(query: str, *candidates: Candidate, without: str | None = None) -> list[str]:
+    """The paths, best first."""
+    rules = frozenset() if without is None else frozenset({without})
+    return [file.chunks[0].path for file in rank(understand(query), candidates, without=rules)]
+
+
+# The legs
+
+
+def test_no_candidates_are_no_files() -> None:
+    assert rank(understand(WORDS), []) == []
+
+
+def test_one_leg_alone_keeps_its_order() -> None:
+    by_words = [found(f"{name}.py", file=number, lexical=9.0 - number) for number, name in enumerate("abcd")]
+    by_vectors = [found(f"{name}.py", file=number, nearness=0.9 - number / 10) for number, name in enumerate("abcd")]
+    assert order(WORDS, *by_words) == order(WORDS, *by_vectors) == ["a.py", "b.py", "c.py", "d.py"]
+
+
+def test_the_best_of_one_leg_alone_scores_as_high_as_the_best_of_both() -> None:
+    far = found("far.py", file=2, lexical=1.0, nearness=0.1)
+    words_only = rank(understand(WORDS), [found("a.py", file=1, lexical=3.0), replace(far, nearness=0.0)])
+    vectors_only = rank(understand(WORDS), [found("a.py", file=1, nearness=0.3), replace(far, lexical=0.0)])
+    both = rank(understand(WORDS), [found("a.py", file=1, lexical=3.0, nearness=0.3), far])
+    assert words_only[0].score == pytest.approx(vectors_only[0].score) == pytest.approx(both[0].score)
+
+
+def test_what_both_legs_find_is_before_what_one_of_them_finds() -> None:
+    assert (
+        order(
+            WORDS,
+            found("words.py", file=1, lexical=10.0),
+            found("both.py", file=2, lexical=9.5, nearness=0.58),
+            found("vectors.py", file=3, nearness=0.6),
+            found("far.py", file=4, nearness=0.1),
+        )[0]
+        == "both.py"
+    )
+
+
+def test_the_words_of_a_name_count_more_than_its_meaning() -> None:
+    candidates = [
+        *(
+            found("words.py", file=1, lexical=10.0, nearness=0.1),
+            found("vectors.py", file=2, lexical=1.0, nearness=0.9),
+        ),
+        found("none.py", file=3, lexical=0.5, nearness=0.05),
+    ]
+    assert order("parse_args", *candidates)[0] == "words.py"
+
+
+def test_a_leg_that_found_only_equals_does_no_harm() -> None:
+    assert order(WORDS, found("b.py", file=2, nearness=0.5), found("a.py", file=1, nearness=0.5)) == ["a.py", "b.py"]
+
+
+# The rules
+
+
+def test_a_definition_is_before_its_uses() -> None:
+    candidates = [
+        found("uses.py", file=1, lexical=9.0, nearness=0.9),
+        found("defines.py", file=2, lexical=5.0, nearness=0.5, defines=Defines.EXACTLY),
+        found("other.py", file=3, lexical=1.0, nearness=0.1),
+    ]
+    assert order("compute_it", *candidates)[0] == "defines.py"
+    assert order("compute_it", *candidates, without="definitions")[0] == "uses.py"
+
+
+def test_a_definition_as_it_is_spelled_is_before_one_in_other_letter_case() -> None:
+    candidates = [
+        found("folded.py", file=1, lexical=5.2, defines=Defines.FOLDED),
+        found("exact.py", file=2, lexical=5.0, defines=Defines.EXACTLY),
+        found("neither.py", file=3, lexical=5.4),
+    ]
+    assert order("Compute", *candidates) == ["exact.py", "folded.py", "neither.py"]
+    assert order("Compute", *candidates, without="definitions") == ["neither.py", "folded.py", "exact.py"]
+
+
+def test_a_name_in_a_sentence_counts_less_than_a_name_alone() -> None:
+    candidate = found("a.py", file=1, lexical=5.0, defines=Defines.EXACTLY)
+    (alone,) = rank(understand("compute_it"), [candidate])
+    (in_text,) = rank(understand("where is compute_it called"), [candidate])
+    assert alone.reasons["definition"] > in_text.reasons["definition"] > 0
+
+
+def test_a_file_that_is_named_after_the_question_is_before_one_that_is_not() -> None:
+    candidates = [found("src/util.py", file=1, lexical=5.2), found("src/retry.py", file=2, lexical=5.0)]
+    assert order(WORDS, *candidates) == ["src/retry.py", "src/util.py"]
+    assert order(WORDS, *candidates, without="file names") == ["src/util.py", "src/retry.py"]
+
+
+@pytest.mark.parametrize(
+    "path", ["retry-policy.ts", "retry_policy.py", "RetryPolicy.java", "policy.retry-2.js", "retries.rb"]
+)
+def test_a_part_of_a_files_name_counts_in_every_way_to_write_it(path: str) -> None:
+    asked = "policy" if path.startswith("policy") else "retry"
+    (file,) = rank(understand(f"how does {asked} happen"), [found(path, file=1, lexical=1.0)])
+    assert file.reasons["file name"] > 0
+
+
+def test_all_of_a_files_name_counts_more_than_a_part_of_it() -> None:
+    whole, part = (
+        rank(understand(WORDS), [found(path, file=1, lexical=1.0)])[0] for path in ("retry.py", "retry_log.py")
+    )
+    assert whole.reasons["file name"] > part.reasons["file name"]
+
+
+def test_a_folder_that_is_named_after_the_question_breaks_a_tie() -> None:
+    candidates = [found("src/net/a.py", file=1, lexical=5.0), found("src/retry/a.py", file=2, lexical=5.0)]
+    assert order(WORDS, *candidates) == ["src/retry/a.py", "src/net/a.py"]
+    assert order(WORDS, *candidates, without="folder names") == ["src/net/a.py", "src/retry/a.py"]
+
+
+def test_a_file_with_several_good_pieces_is_before_one_with_a_single_good_piece() -> None:
+    candidates = [
+        found("single.py", file=1, lexical=5.2),
+        *(found("several.py", file=2, ordinal=number, lexical=5.0) for number in range(4)),
+    ]
+    assert order(WORDS, *candidates) == ["several.py", "single.py"]
+    assert order(WORDS, *candidates, without="several chunks") == ["single.py", "several.py"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("tests/test_retries.py", "examples/a.py", "vendor/a.go", "api/a.pb.go", "CHANGELOG.md", "a.json", "a.pyi"),
+        "pkg/__init__.py",
+    ],
+)
+def test_what_is_not_the_program_itself_is_after_it(path: str) -> None:
+    candidates = [found(path, file=1, lexical=5.2), found("src/a.py", file=2, lexical=5.0)]
+    assert order("compute the thing", *candidates) == ["src/a.py", path]
+    assert order("compute the thing", *candidates, without="roles") == [path, "src/a.py"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("tests/test_cart.py", "how is the cart tested in tests"),
+        ("tests/test_cart.py", "fixtures of the cart"),
+        ("examples/cart.py", "an example of a cart"),
+        ("vendor/cart.go", "the vendored cart"),
+        ("README.md", "the readme about the cart"),
+        ("a.json", "the json of a cart"),
+        ("docs/guide.md", "documentation of the cart"),
+    ],
+)
+def test_a_role_that_is_asked_for_comes_back_to_the_top(path: str, query: str) -> None:
+    assert order(query, found(path, file=1, lexical=5.2), found("src/a.py", file=2, lexical=5.0))[0] == path
+
+
+def test_the_path_that_is_asked_for_is_first() -> None:
+    assert (
+        order(
+            "src/app.py",
+            found("src/uses.py", file=1, lexical=9.0, nearness=0.9),
+            found("src/app.py", file=2, asked=True),
+            found("tests/src/app.py", file=3, lexical=8.0, asked=True),
+        )[0]
+        == "src/app.py"
+    )
+
+
+# What holds for any candidates
+
+CANDIDATES = st.lists(
+    st.builds(
+        found,
+        st.sampled_from(["src/retry.py", "tests/test_a.py", "a.md", "retry/delay.go", "x"]),
+        file=st.integers(1, 5),
+        ordinal=st.integers(0, 4),
+        lexical=st.floats(0, 50),
+        nearness=st.floats(0, 1),
+        defines=st.sampled_from(Defines),
+        asked=st.booleans(),
+    ),
+    unique_by=lambda one: one.key,
+    max_size=15,
+)
+QUERIES = st.sampled_from([WORDS, "parse_args", "src/retry.py", "ValueError: no", "x = delay(retry)", "tests of retry"])
+
+
+@given(QUERIES, CANDIDATES, st.randoms(use_true_random=False), st.sets(st.sampled_from(RULES)))
+def test_the_order_does_not_depend_on_the_order_of_the_candidates(
+    query: str, candidates: list[Candidate], random: object, without: set[str]
+) -> None:
+    # A file has one path.
+    candidates = [replace(one, path=f"{one.key[1]}/{one.path}") for one in candidates]
+    paths = {one.file: one.path for one in candidates}
+    candidates = [replace(one, path=paths[one.file]) for one in candidates]
+    shuffled = candidates[:]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    one, other = (rank(understand(query), each, without=frozenset(without)) for each in (candidates, shuffled))
+
+    assert [[chunk.key for chunk in file.chunks] for file in one] == [
+        [chunk.key for chunk in file.chunks] for file in other
+    ]
+    assert [file.score for file in one] == pytest.approx([file.score for file in other])
+
+
+@given(QUERIES, CANDIDATES, st.sets(st.sampled_from(RULES)))
+def test_every_candidate_is_in_one_file_and_scores_fall(
+    query: str, candidates: list[Candidate], without: set[str]
+) -> None:
+    ranked = rank(understand(query), candidates, without=frozenset(without))
+    assert sorted(chunk.key for file in ranked for chunk in file.chunks) == sorted(one.key for one in candidates)
+    assert all(len({chunk.file for chunk in file.chunks}) == 1 for file in ranked)
+    assert [file.score for file in ranked] == sorted((file.score for file in ranked), reverse=True)
+    for file in ranked:
+        assert file.score >= 0
+        assert sum(file.reasons.values()) == pytest.approx(file.score, abs=1e-9)
+        assert all(file.reasons.values()), "reasons that count for nothing are left out"
