@@ -85,12 +85,13 @@ def main() -> None:
 
 
 @contextmanager
-def fresh_home(work: Path) -> Iterator[Settings]:
+def fresh_home(work: Path, *, embedder: str = "hashing") -> Iterator[Settings]:
     """Settings with an embedded server of its own, upgraded, which is stopped and removed afterwards."""
     home = Path(tempfile.mkdtemp(dir=work))
     home.chmod(0o755)
     os.environ["PGDEX_HOME"] = str(home)
-    settings = Settings(home=home)
+    os.environ["PGDEX_EMBEDDER"] = embedder
+    settings = Settings(home=home, embedder=embedder)
     Client.open(settings).close()
     yield settings
     pid = int((home / "data" / "postmaster.pid").read_text().split()[0])

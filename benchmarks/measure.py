@@ -90,16 +90,16 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def write_section(name: str, body: str) -> None:
-    """Replace the section `name` of docs/benchmarks.md (between its two comment lines), or append it."""
+def write_section(name: str, body: str, *, document: Path = DOCUMENT) -> None:
+    """Replace the section `name` of a document (between its two comment lines), or append it."""
     head = f"<!-- {name}: begin -->"
     tail = f"<!-- {name}: end -->"
     stamp = f"_{dt.datetime.now(dt.UTC):%Y-%m-%d}, commit {commit()}, {machine()}. Command: `{command()}`_"
     section = f"{head}\n{stamp}\n\n{body.strip()}\n{tail}"
-    text = DOCUMENT.read_text() if DOCUMENT.exists() else "# Benchmarks\n"
+    text = document.read_text() if document.exists() else "# Benchmarks\n"
     pattern = re.compile(re.escape(head) + ".*?" + re.escape(tail), re.DOTALL)
     text = pattern.sub(lambda _: section, text) if pattern.search(text) else f"{text.rstrip()}\n\n{section}\n"
-    DOCUMENT.write_text(text)
+    document.write_text(text)
 
 
 def command() -> str:

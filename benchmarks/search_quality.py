@@ -1,146 +1,144 @@
-"""NDCG@10 of pgdex's own search over annotated repositories, for each leg and both together.
+"""NDCG@10 of pgdex's own search over annotated repositories: each leg, both fused and ranked, and two baselines.
 
 Indexes each repository into a project of its own on a fresh embedded server, then asks through the public search
-function. Run: python -m benchmarks.search_quality --annotations DIR --sources DIR [--write]
+function. Run: python -m benchmarks.search_quality [--embedder SPEC] [--write]
 
-`--annotations` holds NAME.json (a list of {query, relevant, secondary, category}; a target is a path or {path,
-start_line, end_line}) and beside it `repos.json` (name, language, benchmark_root); `--sources` a folder NAME for each.
-In chunk mode the first ten results count as they come and a target with lines needs an overlapping result; in file
-mode distinct files count.
+There are two sets of questions. `own` is in benchmarks/questions (its sources: python -m benchmarks.fetch_sources);
+`semble` are seven repositories of MinishLab/semble's benchmark, of which --semble names the folder with annotations/
+and repos.json, and --semble-sources one with a folder of sources for each repository. benchmarks/annotations.py has
+the formats and how is counted.
 """
 
 import argparse
-import json
-import math
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 
+from benchmarks.annotations import AnnotatedRepository, Answer, annotated_repositories, ndcg
+from benchmarks.baselines import Baselines
 from benchmarks.index_corpus import fresh_home, workers
 from benchmarks.measure import table, wait_until, write_section
-from indexer.search import BOTH_LEGS, Leg, SearchHit, search
+from indexer.search import search
+from indexer.search.ranking import RULES
 from jobs.client import Client
 from jobs.embedders import embedder_for
+from jobs.settings import Settings
 
-LEGS: dict[str, tuple[Leg, ...]] = {"words": ("words",), "vectors": ("vectors",), "fused": BOTH_LEGS}
-DEPTH = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a query should find: a file, or some lines of it."""
-
-    path: str
-    start_line: int | None = None
-    end_line: int | None = None
-
-    def is_met_by(self, hit: SearchHit, *, prefix: str, lines: bool) -> bool:
-        """Whether the hit is in the file and, with `lines`, overlaps the lines."""
-        if prefix + hit.path != self.path:
-            return False
-        if not lines or self.start_line is None or self.end_line is None:
-            return True
-        return hit.start_line <= self.end_line and hit.end_line >= self.start_line
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One annotated query."""
-
-    query: str
-    category: str
-    targets: tuple[Target, ...]
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parent / "docs" / "search.md"
+KEYWORDS, WINDOWS, WORDS, VECTORS, RANKED = "keywords", "BM25 windows", "words", "vectors", "pgdex"
+ENGINES = (KEYWORDS, WINDOWS, WORDS, VECTORS, RANKED)
+Find = Callable[[str], Sequence[Answer]]
+Scores = dict[tuple[str, str, str], list[float]]  # (row, engine, mode) -> NDCG of each query
 
 
 def main() -> None:
-    """Measure and print; with --write also into docs/benchmarks.md."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--annotations", type=Path, required=True)
-    options.add_argument("--sources", type=Path, required=True)
+    """Measure and print; with --write also into docs/search.md."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--semble", type=Path, default=HERE / ".cache" / "eval")
+    options.add_argument("--semble-sources", type=Path, default=HERE / ".cache" / "search")
+    options.add_argument("--own-sources", type=Path, default=HERE / ".cache" / "questions")
+    options.add_argument("--embedder", default=Settings.model_fields["embedder"].default)
     options.add_argument("--write", action="store_true")
     given = options.parse_args()
-    specs = {spec["name"]: spec for spec in json.loads((given.annotations.parent / "repos.json").read_text())}
-    names = sorted(file.stem for file in given.annotations.glob("*.json") if file.stem in specs)
+    sets = {
+        "semble": list(annotated_repositories(given.semble / "annotations", given.semble_sources)),
+        "own": [
+            *annotated_repositories(HERE / "questions" / "annotations", given.own_sources),
+            *annotated_repositories(HERE / "questions" / "kinds", given.own_sources),
+        ],
+    }
+    reports = [f"Embedder: `{given.embedder}`"]
+    for name, repositories in sets.items():
+        if not repositories:
+            print(f"no sources of the set {name}: left out")
+            continue
+        reports += [f"### The set {name}", report(measured(repositories, given.embedder))]
+        print("\n\n".join(reports[-2:]), flush=True)
+    if given.write:
+        write_section("search_quality", "\n\n".join(reports), document=DOCUMENT)
 
-    scores: dict[tuple[str, str], list[float]] = defaultdict(list)  # (row, column) -> NDCG of each query
+
+def measured(repositories: Sequence[AnnotatedRepository], embedder: str) -> Scores:
+    """The scores of all engines, and of pgdex without each of its rules."""
+    scores: Scores = defaultdict(list)
     work = Path(tempfile.mkdtemp(prefix="pgdex-quality-", dir="/tmp"))
     work.chmod(0o755)
     try:
-        with fresh_home(work) as settings, workers(settings, 2), Client.open(settings) as client:
-            for name in names:
-                root = given.sources / name / specs[name].get("benchmark_root", "")
-                job = client.start(root.resolve(), project=name)
-                wait_until(lambda job=job: client.status(job.job_id).is_final, seconds=300)
-                prefix = f"{specs[name]['benchmark_root']}/" if specs[name].get("benchmark_root") else ""
-                questions = list(_questions(given.annotations / f"{name}.json", given.sources / name))
-                for label, legs in LEGS.items():
-                    for question in questions:
-                        hits = search(
-                            client.connection,
-                            question.query,
-                            project_id=name,
-                            open_embedder=embedder_for,
-                            limit=50,
-                            legs=legs,
-                        ).hits
+        with fresh_home(work, embedder=embedder) as settings, workers(settings, 2), Client.open(settings) as client:
+            for repository in repositories:
+                for engine, find in engines(client, repository):
+                    for question in repository.questions:
+                        answers = find(question.query)
                         for mode in ("chunk", "file"):
-                            value = ndcg(hits, question.targets, prefix=prefix, mode=mode)
-                            column = f"{label}, {mode}"
-                            for row in (name, question.category, "all"):
-                                scores[row, column].append(value)
+                            value = ndcg(answers, question.targets, prefix=repository.prefix, mode=mode)
+                            for row in (repository.name, repository.language, question.category, "all"):
+                                scores[row, engine, mode].append(value)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    columns = [f"{label}, {mode}" for mode in ("chunk", "file") for label in LEGS]
-    rows = list(dict.fromkeys(row for row, _ in scores))
-    ordered = [*names, *(row for row in rows if row not in {*names, "all"}), "all"]
-    report = table(
-        ["NDCG@10", "queries", *columns],
+    return scores
+
+
+def engines(client: Client, repository: AnnotatedRepository) -> Iterator[tuple[str, Find]]:
+    """Everything that answers, by its name in the tables; indexes the repository first."""
+    job = client.start(repository.root, project=repository.name)
+    wait_until(lambda: client.status(job.job_id).is_final, seconds=300)
+    baselines = Baselines(repository.root)
+    yield KEYWORDS, baselines.keywords
+    yield WINDOWS, baselines.bm25
+
+    def searching(**how: object) -> Find:
+        return lambda query: (
+            search(
+                client.connection,
+                query,
+                project_id=repository.name,
+                open_embedder=lambda spec: embedder_for(spec, client.settings),
+                limit=10,
+                **how,  # type: ignore[arg-type]  # legs and without_rules
+            ).hits
+        )
+
+    yield WORDS, searching(legs=("words",))
+    yield VECTORS, searching(legs=("vectors",))
+    yield RANKED, searching()
+    for rule in RULES:
+        yield f"without {rule}", searching(without_rules=frozenset({rule}))
+    yield "without any rule", searching(without_rules=frozenset(RULES))
+
+
+def report(scores: Scores) -> str:
+    """The tables, in Markdown."""
+    rows = list(dict.fromkeys(row for row, _, _ in scores if row != "all"))
+    categories = [row for row in rows if row in CATEGORIES]
+    others = [row for row in rows if row not in CATEGORIES]
+    columns = [(engine, mode) for mode in ("chunk", "file") for engine in ENGINES]
+    by_engine = table(
+        ["NDCG@10", "queries", *(f"{engine}, {mode}" for engine, mode in columns)],
         [
-            [row, str(len(scores[row, columns[0]])), *(f"{mean(scores[row, column]):.3f}" for column in columns)]
-            for row in ordered
+            [
+                f"**{row}**" if row == "all" else row,
+                str(len(scores[row, RANKED, "chunk"])),
+                *(f"{mean(scores[row, engine, mode]):.3f}" for engine, mode in columns),
+            ]
+            for row in ["all", *categories, *others]
         ],
     )
-    print(report)
-    if given.write:
-        write_section("search_quality", report)
+    ablations = [RANKED, *(f"without {rule}" for rule in RULES), "without any rule"]
+    by_rule = table(
+        ["NDCG@10, chunk", "all", *categories],
+        [
+            [engine, *(f"{mean(scores[row, engine, 'chunk']):.3f}" for row in ["all", *categories])]
+            for engine in ablations
+        ],
+    )
+    return f"{by_engine}\n\n{by_rule}"
 
 
-def ndcg(hits: Sequence[SearchHit], targets: Sequence[Target], *, prefix: str, mode: str) -> float:
-    """Normalised discounted cumulative gain of the first ten; each target counts once, at its best rank."""
-    ranked: list[SearchHit] = []
-    for hit in hits:
-        if mode == "chunk" or all(hit.path != other.path for other in ranked):
-            ranked.append(hit)
-    ranks = []
-    for target in targets:
-        for rank, hit in enumerate(ranked[:DEPTH], start=1):
-            if target.is_met_by(hit, prefix=prefix, lines=mode == "chunk"):
-                ranks.append(rank)
-                break
-    gained = sum(1 / math.log2(rank + 1) for rank in set(ranks))
-    return gained / sum(1 / math.log2(rank + 1) for rank in range(1, min(DEPTH, len(targets)) + 1))
-
-
-def _questions(file: Path, checkout: Path) -> Iterator[Question]:
-    """The queries with at least one target that is in the checkout."""
-    for entry in json.loads(file.read_text()):
-        targets = tuple(
-            target
-            for target in map(_target, [*entry.get("relevant", []), *entry.get("secondary", [])])
-            if (checkout / target.path).is_file()
-        )
-        if targets:
-            category = entry.get("category") or ("symbol" if " " not in entry["query"] else "semantic")
-            yield Question(entry["query"], category, targets)
-
-
-def _target(value: str | dict[str, str | int]) -> Target:
-    return Target(value) if isinstance(value, str) else Target(**value)  # type: ignore[arg-type]  # JSON of that shape
-
+CATEGORIES = ("semantic", "architecture", "symbol", "path", "error", "fragment", "partial")
 
 if __name__ == "__main__":
     main()

@@ -55,7 +55,8 @@ def hits_of(
         bag = frozenset(words(content))
         copy = next((hit for hit, other in zip(hits, bags, strict=True) if _same(bag, other)), None)
         if copy is not None:
-            copy.also_in.append(best.path)
+            root = known[best.key[0]].root
+            copy.also_in.append(best.path if root == copy.repo_path else f"{root}/{best.path}")
         elif len(hits) < limit:
             hits.append(_hit(file, known[best.key[0]], content))
             bags.append(bag)

@@ -50,7 +50,7 @@ _ROLES: Final = (
         Role.PROSE,
         re.compile(
             r"\.(md|mdx|markdown|rst|adoc|txt|org|html?|tex)$"
-            r"|(^|/)(readme|changelog|changes|history|news|license|licence|authors|contributing)[^/]*$",
+            r"|(^|/)(readme|changelog|changes|history|news|license|licence|authors|contributing)[^/.]*$",
             re.I,
         ),
     ),

@@ -6,6 +6,7 @@ less and less, of the next ones: a file in which five functions are about the qu
 docs/search.md has what each rule brings.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,35 +20,40 @@ from indexer.search.paths import Role, roles_of
 from indexer.search.query import Query, QueryKind
 from indexer.terms import stem_of
 
-# The share of the vectors in the fused score; the words have the rest.
-VECTOR_SHARE: Final[Mapping[QueryKind, float]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What counts how much for a kind of query.
+
+    `vectors`: their share of the fused score, the words have the rest. `next_chunk`: how much each further chunk of a
+    file counts, as a share of the one before: a question is about all of a file, a line of code is in one place.
+    `definition` and `file_name`: how much of the bonus for them a file gets.
+    """
+
+    vectors: float
+    next_chunk: float
+    definition: float
+    file_name: float
+
+
+WEIGHTS: Final[Mapping[QueryKind, Weights]] = MappingProxyType(
     {
-        QueryKind.NAME: 0.2,
-        QueryKind.PATH: 0.1,
-        QueryKind.ERROR: 0.2,
-        QueryKind.CODE: 0.3,
-        QueryKind.WORDS: 0.4,
-    }
-)
-# How much each further chunk of a file counts, as a share of the one before: a question is about all of a file, a line of
-# code is in one place.
-NEXT_CHUNK: Final[Mapping[QueryKind, float]] = MappingProxyType(
-    {
-        QueryKind.NAME: 0.3,
-        QueryKind.PATH: 0.3,
-        QueryKind.ERROR: 0.3,
-        QueryKind.CODE: 0.1,
-        QueryKind.WORDS: 0.5,
+        QueryKind.NAME: Weights(vectors=0.2, next_chunk=0.3, definition=1.0, file_name=1.0),
+        QueryKind.PATH: Weights(vectors=0.1, next_chunk=0.3, definition=0.0, file_name=1.0),
+        QueryKind.ERROR: Weights(vectors=0.2, next_chunk=0.3, definition=0.3, file_name=0.3),
+        QueryKind.CODE: Weights(vectors=0.3, next_chunk=0.1, definition=0.2, file_name=0.3),
+        QueryKind.WORDS: Weights(vectors=0.4, next_chunk=0.45, definition=0.5, file_name=1.0),
     }
 )
 COUNTED_CHUNKS: Final = 8
 
 # What is added, in units of the best fused score.
-EXACT_DEFINITION: Final = 1.2
-FOLDED_DEFINITION: Final = 0.4
-NAMED_IN_TEXT: Final = 0.5  # of the above, where the name is one word of a sentence
-NAMED_IN_CODE: Final = 0.2  # a line of code mostly uses what it names
-FILE_NAME: Final = 0.4
+DEFINITION: Final[Mapping[Defines, float]] = MappingProxyType(
+    {Defines.NOTHING: 0.0, Defines.FOLDED: 0.4, Defines.EXACTLY: 1.2}
+)
+# A class may be opened again, and its methods carry its name: where it begins is its definition.
+FIRST_DEFINITION: Final = 0.1
+FILE_NAME: Final = 0.8
 FOLDER_NAME: Final = 0.1
 ASKED_PATH: Final = 2.0
 
@@ -93,7 +99,8 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     """The files of the candidates, best first. `without` names rules of RULES to leave out, to see what they bring."""
     found = list(candidates)
     words_of, nearness_of = _normalised([one.lexical for one in found]), _normalised_nearness(found)
-    share = VECTOR_SHARE[query.kind]
+    weights = WEIGHTS[query.kind]
+    share = weights.vectors
     if not any(words_of):
         share = 1.0
     elif not any(nearness_of):
@@ -102,29 +109,32 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     for one, lexical, nearness in zip(found, words_of, nearness_of, strict=True):
         reasons = {"words": (1 - share) * lexical, "meaning": share * nearness}
         if "definitions" not in without:
-            reasons["definition"] = _definition_bonus(query, one)
+            reasons["definition"] = weights.definition * DEFINITION[one.defines]
         if one.path_is_asked_for:
             reasons["path"] = ASKED_PATH
         by_file[one.file].append((sum(reasons.values()), reasons, one))
     asked = frozenset(query.terms)
-    ranked = [_ranked(chunks, asked, NEXT_CHUNK[query.kind], without) for chunks in by_file.values()]
+    ranked = [_ranked(chunks, asked, weights, without) for chunks in by_file.values()]
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
 
 
 def _ranked(
     chunks: list[tuple[float, dict[str, float], Candidate]],
     asked: frozenset[str],
-    next_chunk: float,
+    weights: Weights,
     without: frozenset[str],
 ) -> RankedFile:
-    chunks.sort(key=lambda chunk: (-chunk[0], chunk[2].key))
+    defining = [chunk for chunk in chunks if chunk[2].defines is Defines.EXACTLY]
+    first = min((chunk[2].start_line for chunk in defining), default=0)
+    chunks.sort(key=lambda chunk: (-chunk[0] - FIRST_DEFINITION * (chunk[2].start_line == first), chunk[2].key))
     _, of_best, candidate = chunks[0]
     reasons = dict(of_best)
     if "several chunks" not in without:
         further = enumerate((score for score, _, _ in chunks[1:COUNTED_CHUNKS]), start=1)
-        reasons["further chunks"] = sum(score * next_chunk**number for number, score in further)
+        reasons["further chunks"] = sum(score * weights.next_chunk**number for number, score in further)
     if "file names" not in without:
-        reasons["file name"] = FILE_NAME * _named_share(PurePosixPath(candidate.path).name.partition(".")[0], asked)
+        name = PurePosixPath(candidate.path).name.partition(".")[0]
+        reasons["file name"] = weights.file_name * FILE_NAME * _named_share(name, asked)
     if "folder names" not in without:
         folders = words(str(PurePosixPath(candidate.path).parent))
         reasons["folder"] = FOLDER_NAME if any(stem_of(word) in asked for word in folders) else 0.0
@@ -140,15 +150,13 @@ def _ranked(
 
 
 def _named_share(name: str, asked: frozenset[str]) -> float:
-    """How much of a file's name, without its suffixes, is asked for."""
+    """How much of a file's name, without its suffixes, is asked for, and how much of what is asked for it says.
+
+    The second by its root: one word of four that is all of a name is still a good reason.
+    """
     parts = [part for token in tokens(name) for part in split_token(token)[1:] or split_token(token)]
-    return sum(stem_of(part) in asked for part in parts) / len(parts) if parts else 0.0
-
-
-def _definition_bonus(query: Query, candidate: Candidate) -> float:
-    bonus = {Defines.NOTHING: 0.0, Defines.FOLDED: FOLDED_DEFINITION, Defines.EXACTLY: EXACT_DEFINITION}
-    share = {QueryKind.NAME: 1.0, QueryKind.CODE: NAMED_IN_CODE}
-    return bonus[candidate.defines] * share.get(query.kind, NAMED_IN_TEXT)
+    named = sum(stem_of(part) in asked for part in parts)
+    return named / len(parts) * math.sqrt(min(1.0, named / len(asked))) if named else 0.0
 
 
 def _normalised(scores: Sequence[float]) -> list[float]:
@@ -161,7 +169,8 @@ def _normalised_nearness(candidates: Sequence[Candidate]) -> list[float]:
     found = [one.nearness for one in candidates if one.nearness]
     if not found:
         return [0.0] * len(candidates)
-    low, high = min(found), max(found)
-    spread = (high - low) or 1.0
+    high = max(found)
     # The last one found is still nearer than all that were not.
-    return [0.1 + 0.9 * (one.nearness - low) / spread if one.nearness else 0.0 for one in candidates]
+    low = min(found) - 0.1 * (high - min(found))
+    spread = high - low
+    return [((one.nearness - low) / spread if spread else 1.0) if one.nearness else 0.0 for one in candidates]

@@ -1,6 +1,7 @@
 """Lexical search by real BM25: terms are numbers, and each chunk keeps how much each of its terms counts.
 
-What was indexed before has neither, so the next job of each repository reads every file again.
+What was indexed before has neither, and vectors of `hashing` are made differently now: each repository is as if no model
+had been used for it yet, so that its next job reads and embeds every file again.
 
 Revision ID: 0003
 Revises: 0002
@@ -13,14 +14,14 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-READ_AGAIN = "update pgdex.files set content_hash = null, mtime_ns = null where skip_reason is null"
+INDEX_AGAIN = "update pgdex.repositories set model_id = null, embedding_model = null, embedding_dimension = null"
 
 
 def upgrade() -> None:
     op.execute("alter table pgdex.chunks drop column lexemes")
     op.execute("alter table pgdex.chunks add column lexemes integer[] not null default '{}'")
     op.execute("alter table pgdex.chunks add column term_weights sparsevec")
-    op.execute(READ_AGAIN)
+    op.execute(INDEX_AGAIN)
 
 
 def downgrade() -> None:
@@ -28,4 +29,4 @@ def downgrade() -> None:
     op.execute("alter table pgdex.chunks drop column lexemes")
     op.execute("alter table pgdex.chunks add column lexemes tsvector not null default ''")
     op.execute("alter table pgdex.chunks alter column lexemes drop default")
-    op.execute(READ_AGAIN)
+    op.execute(INDEX_AGAIN)

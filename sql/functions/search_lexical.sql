@@ -94,14 +94,14 @@ begin
         return;
     end if;
     return query execute format($query$
-        select some.file_id, some.ordinal, -(some.term_weights <#> $1::sparsevec)
+        select other.file_id, other.ordinal, -(other.term_weights <#> $1::sparsevec)
         from (
             select c.file_id, c.ordinal, c.term_weights
             from pgdex.%I c
             where c.lexemes @> array[$8] and not (%s) %s
             limit $9
-        ) as some
-        order by some.term_weights <#> $1::sparsevec, some.file_id, some.ordinal
+        ) as other
+        order by other.term_weights <#> $1::sparsevec, other.file_id, other.ordinal
         limit $2
     $query$, v_table, v_found, v_narrowed)
     using format('{%s}/1000000000', v_query), p_limit - v_count,

@@ -1,0 +1,311 @@
+"""The SQL functions of a search, called by themselves on made-up chunks."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import product
+from string import ascii_lowercase
+
+import pytest
+
+from indexer.embedding import open_embedder
+from indexer.lexemes import words
+from indexer.search import search
+from indexer.terms import definition_terms, place_of, stem_of, symbol_term
+from jobs.database import Connection, connect
+from tests.databases import new_database, settings_for, url_of
+from tests.job_checks import value
+from tests.synthetic_chunks import SyntheticRepository, chunk, new_repository, write_chunks
+
+CHUNKS = 6_000
+ALL = 10**9
+# One word for each 3 chunks, each 7, …: as common as words of code are.
+COMMON = {"self": 2, "value": 3, "return": 4, "import": 5, "session": 7, "delay": 9, "header": 11, "retry": 300}
+Found = list[tuple[int, int, float]]
+
+
+class Scene:
+    """A repository of 6,000 chunks, and how many of them have each stem."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.repository: SyntheticRepository = new_repository(connection)
+        chance = random.Random(7)
+        texts = []
+        for _ in range(CHUNKS):
+            common = [word for word, one_in in COMMON.items() if chance.randrange(one_in) == 0]
+            repeated = [word for word in common for _ in range(chance.randrange(1, 4))]
+            texts.append(
+                " ".join([*repeated, *(f"name{chance.randrange(400)}x" for _ in range(chance.randrange(5, 60)))])
+            )
+        self.symbols = dict.fromkeys(range(0, CHUNKS, 500), ("self_value",))
+        chunks = [chunk(text, *self.symbols.get(number, ())) for number, text in enumerate(texts)]
+        write_chunks(connection, self.repository, chunks, path_of="src/{:06}.py".format)
+        self.frequencies = Counter(
+            stem
+            for number, text in enumerate(texts)
+            for stem in {
+                stem_of(w) for w in words(f"{text} src/{number:06}.py {' '.join(self.symbols.get(number, ()))}")
+            }
+        )
+
+    def lexical(self, query: str, *, limit: int = 10, candidates: int = ALL, kinds: list[str] | None = None) -> Found:
+        """What search_lexical answers."""
+        stems = list(dict.fromkeys(map(stem_of, words(query))))
+        rows = self.connection.execute(
+            "select * from pgdex.search_lexical(%s, %s::integer[], %s::integer[], null, null, null, %s, %s, %s)",
+            [
+                self.repository.id,
+                [place_of(stem) for stem in stems],
+                [place_of(symbol_term(stem)) for stem in stems],
+                *(kinds, limit, candidates),
+            ],
+        )
+        return [(file_id, ordinal, score) for file_id, ordinal, score in rows]
+
+    def term_frequencies(self, stems: Sequence[str]) -> dict[str, tuple[float, float]]:
+        """What term_frequencies answers."""
+        by_place = {place_of(stem): stem for stem in stems}
+        rows = self.connection.execute(
+            "select term, frequency, total from pgdex.term_frequencies(%s, %s::integer[])",
+            [self.repository.id, list(by_place)],
+        )
+        return {by_place[place]: (frequency, total) for place, frequency, total in rows}
+
+
+@pytest.fixture(scope="module")
+def scene(server_url: str, template: str) -> Iterator[Scene]:
+    with new_database(server_url, template=template) as name, connect(settings_for(url_of(server_url, name))) as one:
+        yield Scene(one)
+
+
+@pytest.fixture
+def analyzed(scene: Scene) -> Scene:
+    """As a job leaves it: with its indexes, and with statistics."""
+    scene.connection.execute("select pgdex.build_indexes(%s::bigint)", [scene.repository.id])
+    return scene
+
+
+# Before ANALYZE: these come first in the module.
+
+
+def test_terms_are_counted_while_there_are_no_statistics(scene: Scene) -> None:
+    assert value(scene.connection, "select count(*) from pg_stats where tablename = %s", table(scene)) == 0
+    found = scene.term_frequencies([*map(stem_of, COMMON), "nowhere"])
+    for stem, (frequency, total) in found.items():
+        assert frequency == min(scene.frequencies[stem], 2_000), stem
+        assert total >= frequency
+    assert found["nowhere"][0] == 0
+
+
+def table(scene: Scene) -> str:
+    return f"chunks_r{scene.repository.id}"
+
+
+def test_words_are_found_while_there_are_no_statistics(scene: Scene) -> None:
+    assert len(scene.lexical("retry delay")) == 10
+
+
+# With ANALYZE
+
+
+def test_terms_are_counted_right_with_statistics_of_the_common_ones(analyzed: Scene) -> None:
+    rare = [stem for stem, count in analyzed.frequencies.items() if count < 200][:50]
+    found = analyzed.term_frequencies([*map(stem_of, COMMON), *rare, "nowhere"])
+    assert set(found) == {*map(stem_of, COMMON), *rare, "nowhere"}
+    for stem, (frequency, total) in found.items():
+        assert frequency == pytest.approx(analyzed.frequencies[stem], rel=0.15, abs=15), stem
+        assert total == pytest.approx(CHUNKS, rel=0.02)
+    assert found["nowhere"][0] == 0
+
+
+def test_each_term_has_one_row_in_the_order_in_which_it_was_asked_for(analyzed: Scene) -> None:
+    asked = [place_of(stem_of(word)) for word in ("self", "nowhere", "retry", "value")]
+    rows = analyzed.connection.execute(
+        "select term from pgdex.term_frequencies(%s, %s::integer[])", [analyzed.repository.id, asked]
+    ).fetchall()
+    assert [term for (term,) in rows] == asked
+    nothing = analyzed.connection.execute("select * from pgdex.term_frequencies(%s, '{}')", [analyzed.repository.id])
+    assert nothing.fetchall() == []
+
+
+def test_scores_fall_and_equals_are_in_the_order_of_their_files(analyzed: Scene) -> None:
+    found = analyzed.lexical("session delay", limit=500)
+    assert len(found) == 500
+    assert found == sorted(found, key=lambda row: (-row[2], row[0], row[1]))
+    assert all(score > 0 for _, _, score in found)
+
+
+def best_scores(found: Found, count: int) -> list[float]:
+    """The scores of the first ones: equals may change places."""
+    return [score for _, _, score in found[:count]]
+
+
+@pytest.mark.parametrize("candidates", [200, 1_000, 4_000])
+@pytest.mark.parametrize(
+    "query", ["retry", "retry self", "retry value return import", "name7x self", "self retry session"]
+)
+def test_beside_a_rare_word_common_ones_cost_no_good_result(analyzed: Scene, query: str, candidates: int) -> None:
+    few, every = analyzed.lexical(query, candidates=candidates), analyzed.lexical(query)
+    assert best_scores(few, 5) == pytest.approx(best_scores(every, 5), rel=1e-6)
+    assert len({row[:2] for row in few} & {row[:2] for row in every}) >= 7
+
+
+@pytest.mark.parametrize("query", ["session delay", "session header", "delay header session", "import session delay"])
+def test_of_common_words_those_chunks_stay_that_have_several(analyzed: Scene, query: str) -> None:
+    few, every = analyzed.lexical(query, candidates=1_500), analyzed.lexical(query)
+    assert best_scores(few, 10) == pytest.approx(best_scores(every, 10), rel=1e-6)
+
+
+def test_of_very_common_words_the_chunks_with_them_in_a_symbol_stay(analyzed: Scene) -> None:
+    named = {
+        file_id
+        for (file_id,) in analyzed.connection.execute(
+            "select id from pgdex.files where path = any(%s)", [[f"src/{number:06}.py" for number in analyzed.symbols]]
+        )
+    }
+    found = analyzed.lexical("self value", candidates=100)
+    assert {file_id for file_id, _, _ in found} <= named
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize("candidates", [1, 50, 1_000])
+@pytest.mark.parametrize("query", ["return", "import", "self", "return import"])
+def test_a_word_that_is_everywhere_still_finds_something(analyzed: Scene, query: str, candidates: int) -> None:
+    found = analyzed.lexical(query, candidates=candidates)
+    assert found
+    assert len(set(found)) == len(found)
+    if candidates >= 50:
+        assert len(found) == 10
+
+
+@pytest.mark.parametrize("candidates", [10, 1_000, ALL])
+def test_no_chunk_is_found_twice(analyzed: Scene, candidates: int) -> None:
+    found = analyzed.lexical("self value return import session", limit=2_000, candidates=candidates)
+    assert len({(file_id, ordinal) for file_id, ordinal, _ in found}) == len(found)
+
+
+def test_a_kind_that_is_asked_for_narrows_and_costs_no_result(analyzed: Scene) -> None:
+    assert analyzed.lexical("retry", kinds=["function"]) == analyzed.lexical("retry")
+    assert analyzed.lexical("retry", kinds=["class"]) == []
+
+
+def test_words_that_are_nowhere_find_nothing(analyzed: Scene) -> None:
+    assert analyzed.lexical("zzyzx qwfpgj") == []
+    assert analyzed.lexical("") == []
+
+
+def test_a_filter_leaves_out_no_candidate_whatever_their_limit(analyzed: Scene) -> None:
+    stem = stem_of("return")
+    rows = analyzed.connection.execute(
+        "select f.path"
+        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], '^src/0001', null, null, null, 500, 1) s"
+        " join pgdex.files f on f.id = s.file_id",
+        [analyzed.repository.id, [place_of(stem)], [place_of(symbol_term(stem))]],
+    ).fetchall()
+    assert all(path.startswith("src/0001") for (path,) in rows)
+    assert len(rows) > 10
+
+
+# A repository that has nothing
+
+CALLS = {
+    "search_lexical": "(%s, '{1}', '{2}', null, null, null, null, 10)",
+    "search_definitions": "(%s, '{1}', '{2}', null, null, null, null, 10)",
+    "search_vectors": "(%s, 1::smallint, 3, '[1,2,3]', null, null, null, null, 10)",
+    "search_paths": "(%s, 'a', null, null, null, 10)",
+    "matching_files": "(%s, null, null, null)",
+}
+
+
+@pytest.mark.parametrize("function", list(CALLS))
+def test_a_repository_without_a_partition_has_nothing_to_find(connection: Connection, function: str) -> None:
+    assert connection.execute(f"select * from pgdex.{function}{CALLS[function]}", [4711]).fetchall() == []
+
+
+@pytest.mark.parametrize("function", list(CALLS))
+def test_an_empty_partition_has_nothing_to_find(connection: Connection, function: str) -> None:
+    repository = new_repository(connection)
+    assert connection.execute(f"select * from pgdex.{function}{CALLS[function]}", [repository.id]).fetchall() == []
+
+
+# Definitions and paths
+
+
+@pytest.fixture
+def small(connection: Connection) -> SyntheticRepository:
+    repository = new_repository(connection)
+    chunks = [
+        chunk("a", "Session"),
+        chunk("b", "session"),
+        chunk("c", "SESSION"),
+        chunk("d session"),
+        chunk("e", "x.Session"),
+    ]
+    write_chunks(connection, repository, chunks, path_of="src/f{}.py".format)
+    return repository
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "folded"),
+    [
+        ("Session", {"src/f0.py", "src/f4.py"}, {"src/f1.py", "src/f2.py"}),
+        ("session", {"src/f1.py"}, {"src/f0.py", "src/f2.py", "src/f4.py"}),
+        ("SeSsIoN", set(), {"src/f0.py", "src/f1.py", "src/f2.py", "src/f4.py"}),
+        ("sessions", set(), set()),
+    ],
+)
+def test_definitions_are_exact_only_where_they_are_spelled_alike(
+    connection: Connection, small: SyntheticRepository, name: str, exact: set[str], folded: set[str]
+) -> None:
+    terms = definition_terms(name)
+    assert terms is not None
+    rows = connection.execute(
+        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, null, null, null, null, 10) d"
+        " join pgdex.files f on f.id = d.file_id",
+        [small.id, [place_of(terms[0])], [place_of(terms[1])]],
+    ).fetchall()
+    assert {path for path, is_exact in rows if is_exact} == exact
+    assert {path for path, is_exact in rows if not is_exact} == folded
+    assert [is_exact for _, is_exact in rows] == sorted((is_exact for _, is_exact in rows), reverse=True)
+
+
+def test_a_path_is_found_by_its_end_first_and_in_any_letter_case(connection: Connection) -> None:
+    repository = new_repository(connection)
+    paths = ["lib/app.py.txt", "src/deep/app.py", "app.py", "src/App.py", "src/other.go"]
+    write_chunks(connection, repository, [chunk("a")] * len(paths), path_of=paths.__getitem__)
+    rows = connection.execute(
+        "select f.path, p.ends_with from pgdex.search_paths(%s, 'APP.py', null, null, null, 10) p"
+        " join pgdex.files f on f.id = p.file_id",
+        [repository.id],
+    ).fetchall()
+    assert {path for path, _ in rows[:3]} == {"app.py", "src/App.py", "src/deep/app.py"}
+    assert (rows[0], rows[3]) == (("app.py", True), ("lib/app.py.txt", False))
+
+
+@pytest.mark.parametrize("text", ["%", "_", "\\", "'", "[a", "(", "*"])
+def test_a_path_is_no_pattern(connection: Connection, text: str) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk("a")] * 2, path_of=["src/a.py", f"src/{text}.py"].__getitem__)
+    rows = connection.execute(
+        "select f.path from pgdex.search_paths(%s, %s, null, null, null, 10) p join pgdex.files f on f.id = p.file_id",
+        [repository.id, text],
+    ).fetchall()
+    assert rows == [(f"src/{text}.py",)]
+
+
+def test_two_words_that_share_a_place_are_no_error(connection: Connection) -> None:
+    known: dict[int, str] = {}
+    one = other = ""
+    for word in (f"{a}{b}{c}zq" for a, b, c in product(ascii_lowercase, repeat=3)):
+        for longer in (word + end for end in ascii_lowercase[:12]):
+            other = known.setdefault(place_of(stem_of(longer)), longer)
+            if other != longer:
+                one = longer
+                break
+    assert place_of(stem_of(one)) == place_of(stem_of(other))
+    assert one != other
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"x {one}"), chunk(f"y {other} "), chunk("z")], path_of="f{}.py".format)
+    result = search(connection, f"{one} {other}", project_id="default", open_embedder=open_embedder, legs=("words",))
+    assert sorted(hit.path for hit in result.hits) == ["f0.py", "f1.py"]
