@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     processes: int | None = Field(
         None, ge=1, le=1024, description="Worker processes that `pgdex worker` runs (one per core)."
     )
-    embedder: str = Field("hashing", description="hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
+    embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
     embedder_url: str | None = Field(None, description="Address of the embedding service.")
     embedder_api_key: SecretStr | None = Field(None, description="Key of the embedding service.")
     embedder_dimension: int | None = Field(

@@ -38,9 +38,11 @@ begin
         return;
     end if;
     for v_term in
-        select t.term, s.symbol_term, t.frequency, t.total
-        from pgdex.term_frequencies(p_repository_id, p_terms) t
-        join unnest(p_terms, p_symbol_terms) as s (term, symbol_term) on s.term = t.term
+        with counted as materialized (select * from pgdex.term_frequencies(p_repository_id, p_terms || p_symbol_terms))
+        select t.term, s.symbol_term, t.frequency, t.total, of_symbols.frequency as in_symbols
+        from unnest(p_terms, p_symbol_terms) as s (term, symbol_term)
+        join counted t on t.term = s.term
+        join counted of_symbols on of_symbols.term = s.symbol_term
         where t.frequency > 0
         order by t.frequency, t.term
     loop
@@ -55,7 +57,10 @@ begin
         else
             v_other := v_other || v_term.term;
             v_shares := v_shares || v_term.frequency / v_total;
-            v_rare := v_rare || v_term.symbol_term;
+            if v_term.in_symbols <= v_left then
+                v_left := v_left - v_term.in_symbols;
+                v_rare := v_rare || v_term.symbol_term;
+            end if;
         end if;
     end loop;
     if v_query is null then

@@ -294,17 +294,19 @@ def test_a_path_is_no_pattern(connection: Connection, text: str) -> None:
     assert rows == [(f"src/{text}.py",)]
 
 
-def test_two_words_that_share_a_place_are_no_error(connection: Connection) -> None:
+def words_in_one_place() -> tuple[str, str]:
+    """Two words of different stems whose terms have the same place, as few pairs of words have."""
     known: dict[int, str] = {}
-    one = other = ""
-    for word in (f"{a}{b}{c}zq" for a, b, c in product(ascii_lowercase, repeat=3)):
-        for longer in (word + end for end in ascii_lowercase[:12]):
-            other = known.setdefault(place_of(stem_of(longer)), longer)
-            if other != longer:
-                one = longer
-                break
-    assert place_of(stem_of(one)) == place_of(stem_of(other))
-    assert one != other
+    for letters in product(ascii_lowercase, repeat=4):
+        word = "".join(letters) + "zq"
+        other = known.setdefault(place_of(stem_of(word)), word)
+        if stem_of(other) != stem_of(word):
+            return word, other
+    raise AssertionError("no two of 456,976 words share a place")
+
+
+def test_two_words_that_share_a_place_are_no_error(connection: Connection) -> None:
+    one, other = words_in_one_place()
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk(f"x {one}"), chunk(f"y {other} "), chunk("z")], path_of="f{}.py".format)
     result = search(connection, f"{one} {other}", project_id="default", open_embedder=open_embedder, legs=("words",))

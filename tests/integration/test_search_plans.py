@@ -1,0 +1,253 @@
+"""Searches of a repository of 50,000 chunks: none reads the whole table, and the vector index loses nothing.
+
+PostgreSQL's own counters say what the functions read, so nothing here repeats a statement of `sql/`.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from indexer.globs import glob_regex
+from indexer.terms import definition_terms, place_of, stem_of, symbol_term
+from jobs.database import Connection, connect
+from tests.databases import new_database, settings_for, url_of
+from tests.job_checks import value
+from tests.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
+
+CHUNKS = 50_000
+QUERIES = 20
+NEAREST = 10
+CALL = (
+    "(%(repository)s, %(model)s::smallint, %(dimension)s, %(vector)s, %(regex)s, null, %(language)s, null, %(limit)s)"
+)
+Vectors = NDArray[np.float32]
+
+
+class Scene:
+    """A repository with all its indexes, and what is in it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.repository: SyntheticRepository = new_repository(connection)
+        self.generator = np.random.default_rng(11)
+        # As vectors of code are: around topics, some of them large.
+        self.topics = self.generator.normal(size=(300, DIMENSION))
+        self.vectors = self.some_vectors(CHUNKS)
+        chunks = [
+            chunk(
+                f"self value{number % 2} name{number // 25}x"
+                + (" common" if number % 3 else "")
+                + " filler" * (number % 7),
+                f"Class{number // 10}.method_{number}",
+            )
+            for number in range(CHUNKS)
+        ]
+        write_chunks(
+            connection,
+            self.repository,
+            chunks,
+            path_of=self.path_of,
+            language_of=lambda number: "go" if number % 100 == 0 else "python",
+            vectors=self.vectors,
+        )
+        connection.execute("select pgdex.build_indexes(%s::bigint)", [self.repository.id])
+        assert value(connection, "select pgdex.build_vector_index(%s::bigint, 1000)", self.repository.id) is True
+        connection.execute("vacuum analyze pgdex.files")
+        connection.execute(f"vacuum analyze pgdex.{self.table}")
+
+    @staticmethod
+    def path_of(number: int) -> str:
+        """A tenth of the files is in one folder."""
+        return f"package_{number % 10}/module_{number}.py"
+
+    @property
+    def table(self) -> str:
+        return f"chunks_r{self.repository.id}"
+
+    def some_vectors(self, count: int) -> Vectors:
+        """Vectors around the topics."""
+        topics = self.topics[self.generator.zipf(1.3, size=count) % len(self.topics)]
+        raw = topics + self.generator.normal(scale=0.6, size=(count, DIMENSION))
+        vectors: Vectors = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
+        return vectors
+
+
+@pytest.fixture(scope="module")
+def scene(server_url: str, template: str) -> Iterator[Scene]:
+    with new_database(server_url, template=template) as name, connect(settings_for(url_of(server_url, name))) as one:
+        yield Scene(one)
+
+
+@pytest.fixture(params=["auto", "force_generic_plan"])
+def rolled_back(scene: Scene, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """A transaction in which plans are made for the present values, or for any."""
+    with scene.connection.transaction(force_rollback=True):
+        scene.connection.execute(f"set local plan_cache_mode = {request.param}")
+        yield scene.connection
+
+
+def whole_scans(connection: Connection, table: str) -> int:
+    """How many rows of a table this transaction has read by scanning it from its start."""
+    rows = value(
+        connection,
+        "select seq_tup_read from pg_stat_xact_user_tables where schemaname = 'pgdex' and relname = %s",
+        table,
+    )
+    assert isinstance(rows, int)
+    return rows
+
+
+def index_scans(connection: Connection, index: str) -> int:
+    """How often this transaction has looked into an index of a repository's chunks."""
+    # There is no view of the present transaction's index scans: the function behind the views of tables has them.
+    number = value(connection, "select pg_stat_get_xact_numscans(%s::regclass)", f"pgdex.{index}")
+    assert isinstance(number, int)
+    return number
+
+
+def lexical(connection: Connection, scene: Scene, query: str, **filters: str) -> list[tuple[int, float]]:
+    """What search_lexical answers."""
+    stems = list(dict.fromkeys(map(stem_of, query.split())))
+    rows = connection.execute(
+        "select file_id, score from pgdex.search_lexical("
+        " %(id)s, %(terms)s::integer[], %(symbols)s::integer[], %(regex)s, null, %(language)s, null, 100)",
+        {
+            "id": scene.repository.id,
+            "terms": [place_of(stem) for stem in stems],
+            "symbols": [place_of(symbol_term(stem)) for stem in stems],
+            "regex": filters.get("regex"),
+            "language": filters.get("language"),
+        },
+    )
+    return [(file_id, score) for file_id, score in rows]
+
+
+# Words and definitions
+
+
+def test_the_counters_would_notice_a_scan(rolled_back: Connection, scene: Scene) -> None:
+    rolled_back.execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
+    lexical(rolled_back, scene, "name77x")
+    assert whole_scans(rolled_back, scene.table) == CHUNKS
+
+
+@pytest.mark.parametrize(
+    "query", ["name77x", "name77x name78x common", "value0 name1500x self", "method_4711", "zzyzx", "class77 method"]
+)
+def test_words_are_looked_up_in_the_index(rolled_back: Connection, scene: Scene, query: str) -> None:
+    found = lexical(rolled_back, scene, query)
+    assert bool(found) == (query != "zzyzx")
+    assert whole_scans(rolled_back, scene.table) == 0
+    assert index_scans(rolled_back, f"{scene.table}_lexemes") > 0
+
+
+@pytest.mark.parametrize("query", ["name77x", "name77x common self"])
+@pytest.mark.parametrize("filters", [{"language": "go"}, {"regex": "^package_7/"}], ids=str)
+def test_words_are_looked_up_in_the_index_with_a_filter_too(
+    rolled_back: Connection, scene: Scene, query: str, filters: dict[str, str]
+) -> None:
+    lexical(rolled_back, scene, query, **filters)
+    if query == "name77x":
+        assert whole_scans(rolled_back, scene.table) == 0
+
+
+@pytest.mark.parametrize("filters", [{}, {"language": "go"}, {"regex": "^package_0/"}], ids=str)
+def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: Scene, filters: dict[str, str]) -> None:
+    terms = definition_terms("method_4700")
+    assert terms is not None
+    rows = rolled_back.execute(
+        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, %s, null, %s, null, 100) d"
+        " join pgdex.files f on f.id = d.file_id",
+        [
+            scene.repository.id,
+            *([place_of(term)] for term in terms),
+            filters.get("regex"),
+            filters.get("language"),
+        ],
+    ).fetchall()
+    assert rows == [(scene.path_of(4_700), True)]
+    assert whole_scans(rolled_back, scene.table) == 0
+    assert index_scans(rolled_back, f"{scene.table}_lexemes") > 0
+
+
+# Vectors
+
+
+def nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: str) -> list[int]:
+    """The files that search_vectors answers."""
+    rows = connection.execute(
+        f"select file_id from pgdex.search_vectors{CALL}",
+        {
+            "repository": scene.repository.id,
+            "model": scene.repository.model_id,
+            "dimension": DIMENSION,
+            "vector": str(vector.tolist()),
+            "regex": filters.get("regex"),
+            "language": filters.get("language"),
+            "limit": NEAREST,
+        },
+    )
+    return [file_id for (file_id,) in rows]
+
+
+def exactly_nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: str) -> list[int]:
+    """The same by comparing with every vector."""
+    rows = connection.execute(
+        f"select c.file_id from pgdex.{scene.table} c join pgdex.files f on f.id = c.file_id"
+        " where (%(regex)s::text is null or f.path ~ %(regex)s)"
+        " and (%(language)s::text is null or f.language = %(language)s)"
+        f" order by (c.embedding::halfvec({DIMENSION}) <=> %(vector)s::halfvec({DIMENSION})) + 0, c.file_id limit {NEAREST}",
+        {
+            "vector": str(vector.tolist()),
+            "regex": filters.get("regex"),
+            "language": filters.get("language"),
+        },
+    )
+    return [file_id for (file_id,) in rows]
+
+
+FILTERS = [
+    pytest.param({}, id="none"),
+    pytest.param({"language": "go"}, id="1 % of the files by language"),
+    pytest.param({"regex": glob_regex("package_3/*")}, id="10 % of the files by path"),
+    pytest.param({"language": "python"}, id="99 % of the files by language"),
+    pytest.param({"regex": glob_regex("package_0/*"), "language": "go"}, id="path and language"),
+]
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_hardly_any_of_the_nearest_are_lost(scene: Scene, filters: dict[str, str]) -> None:
+    connection = scene.connection
+    found = 0
+    for vector in scene.some_vectors(QUERIES):
+        exact = exactly_nearest(connection, scene, vector, **filters)
+        answer = nearest(connection, scene, vector, **filters)
+        assert len(exact) == len(answer) == NEAREST
+        found += len(set(exact) & set(answer))
+    assert found / (QUERIES * NEAREST) >= 0.99
+
+
+def test_the_nearest_are_looked_up_in_the_vector_index(rolled_back: Connection, scene: Scene) -> None:
+    index = value(
+        rolled_back,
+        "select pgdex.vector_index_name(%s::bigint, %s::smallint)",
+        scene.repository.id,
+        scene.repository.model_id,
+    )
+    before = index_scans(rolled_back, index)
+    assert nearest(rolled_back, scene, scene.some_vectors(1)[0])
+    assert index_scans(rolled_back, index) == before + 1
+    assert whole_scans(rolled_back, scene.table) == 0
+
+
+def test_of_few_files_the_vectors_are_compared_without_reading_the_others(
+    rolled_back: Connection, scene: Scene
+) -> None:
+    assert nearest(rolled_back, scene, scene.some_vectors(1)[0], language="go")
+    assert whole_scans(rolled_back, scene.table) == 0
+
+
+def test_nothing_is_found_where_the_filters_leave_nothing(scene: Scene) -> None:
+    assert nearest(scene.connection, scene, scene.some_vectors(1)[0], language="cobol") == []
