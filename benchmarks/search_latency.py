@@ -1,0 +1,215 @@
+"""How long a search takes: by kind of query, with one client and with eight, on one index and on one several times as
+large; and how much of the exact answer the vector index finds.
+
+Run: python -m benchmarks.search_latency [--copies 1,5] [--tree FOLDER] [--write]
+
+Indexes the ansible corpus (about 210,000 chunks) on a fresh embedded server; the larger index is that many copies of
+its rows in one repository, each copy's vectors turned a little, so that neighbours are no duplicates. A query is all
+that `pgdex search` does after connecting: embedding, all legs, ranking, reading what is shown. Cold is the first round
+after a restart of the server (the operating system's cache stays warm).
+"""
+
+import argparse
+import multiprocessing
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import LiteralString
+
+import numpy as np
+import psutil
+
+from benchmarks.corpus import ANSIBLE, fetch
+from benchmarks.index_corpus import fresh_home, workers
+from benchmarks.measure import table, wait_until, write_section
+from indexer.search import search
+from indexer.search.legs import vector_text
+from jobs.client import Client
+from jobs.embedders import embedder_for
+from jobs.settings import Settings
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "search.md"
+ROUNDS = 5
+CLIENTS = 8
+QUERIES = {
+    "name": ("AnsibleModule", "get_bin_path", "ec2_instance", "parseHostPort", "VarDict", "run_command"),
+    "path": ("plugins/inventory/aws_ec2.py", "module_utils/vardict.py", "nxos_facts.py", "docker_container.py"),
+    "words": ("retry delay", "plugin", "vault decrypt password", "parse yaml loader", "facts cache", "module"),
+    "question": (
+        "where are connection retries computed",
+        "how does the inventory plugin cache hosts",
+        "how are secrets read from the environment",
+        "what happens when a container does not stop in time",
+    ),
+    "error": (
+        "ERROR! couldn't resolve module/action 'community.general.ufw'",
+        "KeyError: 'hostvars' in inventory cache",
+        "fatal: [host]: UNREACHABLE! => Failed to connect to the host via ssh",
+    ),
+    "code": ("for key, value in params.items():", "module.fail_json(msg=to_native(e))", "if not HAS_BOTO3: return"),
+}
+FILTERED = {"language": "yaml", "path_glob": "**/plugins/inventory/**"}
+
+
+def main() -> None:
+    """Measure and print; with --write also into docs/search.md."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--copies", default="1,5")
+    options.add_argument("--tree", type=Path)
+    options.add_argument("--write", action="store_true")
+    given = options.parse_args()
+    tree = (given.tree or fetch(ANSIBLE)).resolve()
+    rows: list[list[str]] = []
+    recalls: list[list[str]] = []
+    work = Path(tempfile.mkdtemp(prefix="pgdex-latency-", dir="/tmp"))
+    work.chmod(0o755)
+    try:
+        with fresh_home(work, embedder="code") as settings:
+            with workers(settings, 2), Client.open(settings) as client:
+                job = client.start(tree)
+                wait_until(lambda: client.status(job.job_id).is_final, seconds=1800)
+            for copies in map(int, given.copies.split(",")):
+                with Client.open(settings) as client:
+                    chunks = enlarge(client, copies)
+                    print(f"{chunks:,} chunks; building the vector index …", flush=True)
+                    built = build(client)
+                for row in latencies(settings, chunks, built):
+                    rows.append(row)
+                    print(row, flush=True)
+                with Client.open(settings) as client:
+                    recalls += recall(client, chunks)
+                    print(recalls[-3:], flush=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    report = "\n\n".join(
+        (
+            table(["chunks", "clients", "query", "p50 ms", "p95 ms", "first after a restart, ms"], rows),
+            table(["chunks", "filter", "recall@10 of the vector leg against the exact answer"], recalls),
+        )
+    )
+    print(report)
+    if given.write:
+        write_section("search_latency", report, document=DOCUMENT)
+
+
+def enlarge(client: Client, copies: int) -> int:
+    """Make the one repository's index so many times as large as it was at first; returns its chunks."""
+    connection = client.connection
+    connection.execute("select pgdex.drop_vector_indexes(1, null)")
+    generator = np.random.default_rng(0)
+    present = _number(client, "select count(distinct file_id / 1000000000) from pgdex.chunks_r1")
+    for copy in range(present, copies):
+        with connection.transaction():
+            connection.execute(
+                "insert into pgdex.files (id, repository_id, path, language, size, mtime_ns, content_hash, chunks)"
+                " overriding system value select id + %(copy)s * 1000000000, 1, 'copy' || %(copy)s || '/' || path,"
+                " language, size, mtime_ns, content_hash, chunks from pgdex.files where id < 1000000000",
+                {"copy": copy},
+            )
+            connection.execute(
+                "insert into pgdex.chunks_r1 (repository_id, file_id, ordinal, start_line, end_line, kind, symbol,"
+                " content, embedding, model_id, lexemes, term_weights)"
+                " select 1, file_id + %(copy)s * 1000000000, ordinal, start_line, end_line, kind, symbol, content,"
+                " l2_normalize(embedding + %(turn)s::halfvec(256)), model_id, lexemes, term_weights"
+                " from pgdex.chunks_r1 where file_id < 1000000000",
+                {"copy": copy, "turn": vector_text((generator.normal(size=256) * 0.01).astype(np.float32))},
+            )
+    connection.execute("analyze pgdex.chunks_r1")
+    return _number(client, "select count(*) from pgdex.chunks_r1")
+
+
+def build(client: Client) -> float:
+    """Build what is due; returns the seconds that it took."""
+    started = time.perf_counter()
+    client.connection.execute("select pgdex.build_vector_index(1, %s)", [client.settings.exact_search_chunks])
+    return time.perf_counter() - started
+
+
+def latencies(settings: Settings, chunks: int, built: float) -> Iterator[list[str]]:
+    """A row for each kind of query and number of clients."""
+    yield [f"{chunks:,}", "", f"vector index built in {built:.0f} s", "", "", ""]
+    for kind, queries in QUERIES.items():
+        restart(settings)
+        cold = _asked(settings, queries, 1, {})
+        warm = _asked(settings, queries, ROUNDS, {})
+        yield _row(chunks, 1, kind, warm, cold)
+    every = [query for queries in QUERIES.values() for query in queries]
+    for name, value in FILTERED.items():
+        yield _row(chunks, 1, f"all kinds, {name} {value}", _asked(settings, every, ROUNDS, {name: value}), [])
+    with multiprocessing.get_context("spawn").Pool(CLIENTS) as pool:
+        parts = pool.starmap(_asked, [(settings, every[n:] + every[:n], ROUNDS, {}) for n in range(CLIENTS)])
+    yield _row(chunks, CLIENTS, "all kinds", [value for part in parts for value in part], [])
+
+
+def restart(settings: Settings) -> None:
+    """Stop the server; the next client starts it."""
+    pid = int((settings.home / "data" / "postmaster.pid").read_text().split()[0])
+    server = psutil.Process(pid)
+    server.terminate()
+    server.wait(60)
+    Client.open(settings).close()
+
+
+def recall(client: Client, chunks: int) -> Iterator[list[str]]:
+    """How many of the ten nearest the vector index finds, without a filter and with two."""
+    embedder = embedder_for("code", client.settings)
+    every = [vector_text(embedder.embed_query(query)) for queries in QUERIES.values() for query in queries]
+    for name, path, language in (("none", None, None), ("language ini", None, "ini"), ("path", "inventory", None)):
+        shares = []
+        for vector in every:
+            arguments = [vector, path, language]
+            exact, near = ({row[:2] for row in _nearest(client, arguments, exact=exact)} for exact in (True, False))
+            shares.append(len(exact & near) / max(1, len(exact)))
+        yield [f"{chunks:,}", name, f"{statistics.mean(shares):.4f}"]
+
+
+def _nearest(client: Client, arguments: list[str | None], *, exact: bool) -> list[tuple[object, ...]]:
+    with client.connection.transaction():
+        if exact:
+            client.connection.execute("set local enable_indexscan = off")
+        return client.connection.execute(
+            "select file_id, ordinal from pgdex.search_vectors("
+            " 1, (select model_id from pgdex.repositories), 256, %s, %s, null, %s, null, 100, %s) limit 10",
+            [*arguments, 2_000_000_000 if exact else 20_000],
+        ).fetchall()
+
+
+def _asked(settings: Settings, queries: Sequence[str], rounds: int, narrowed: dict[str, str]) -> list[float]:
+    with Client.open(settings) as client:
+        seconds = []
+        for _ in range(rounds):
+            for query in queries:
+                started = time.perf_counter()
+                search(
+                    client.connection,
+                    query,
+                    project_id="default",
+                    open_embedder=lambda spec: embedder_for(spec, settings),
+                    **narrowed,  # type: ignore[arg-type]  # a language or a path
+                )
+                seconds.append(time.perf_counter() - started)
+        return seconds
+
+
+def _row(chunks: int, clients: int, kind: str, warm: list[float], cold: list[float]) -> list[str]:
+    quantiles = statistics.quantiles(warm, n=20)
+    return [
+        f"{chunks:,}",
+        str(clients),
+        kind,
+        f"{statistics.median(warm) * 1000:.0f}",
+        f"{quantiles[-1] * 1000:.0f}",
+        f"{max(cold) * 1000:.0f}" if cold else "",
+    ]
+
+
+def _number(client: Client, query: LiteralString) -> int:
+    row = client.connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+if __name__ == "__main__":
+    main()
