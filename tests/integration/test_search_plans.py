@@ -19,6 +19,8 @@ from tests.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_re
 CHUNKS = 50_000
 QUERIES = 20
 NEAREST = 10
+# Of words that are common, some of the chunks that have them are looked at, wherever they are in the table.
+BOUNDED = CHUNKS // 5
 CALL = (
     "(%(repository)s, %(model)s::smallint, %(dimension)s, %(vector)s, %(regex)s, null, %(language)s, null, %(limit)s)"
 )
@@ -28,7 +30,8 @@ Vectors = NDArray[np.float32]
 class Scene:
     """A repository with all its indexes, and what is in it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, url: str, connection: Connection) -> None:
+        self.url = url
         self.connection = connection
         self.repository: SyntheticRepository = new_repository(connection)
         self.generator = np.random.default_rng(11)
@@ -76,16 +79,18 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(server_url: str, template: str) -> Iterator[Scene]:
-    with new_database(server_url, template=template) as name, connect(settings_for(url_of(server_url, name))) as one:
-        yield Scene(one)
+    with new_database(server_url, template=template) as name:
+        url = url_of(server_url, name)
+        with connect(settings_for(url)) as connection:
+            yield Scene(url, connection)
 
 
 @pytest.fixture(params=["auto", "force_generic_plan"])
 def rolled_back(scene: Scene, request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """A transaction in which plans are made for the present values, or for any."""
-    with scene.connection.transaction(force_rollback=True):
-        scene.connection.execute(f"set local plan_cache_mode = {request.param}")
-        yield scene.connection
+    """A transaction of a new connection, whose counters are 0; plans are made for the present values, or for any."""
+    with connect(settings_for(scene.url)) as connection, connection.transaction(force_rollback=True):
+        connection.execute(f"set local plan_cache_mode = {request.param}")
+        yield connection
 
 
 def whole_scans(connection: Connection, table: str) -> int:
@@ -130,27 +135,30 @@ def lexical(connection: Connection, scene: Scene, query: str, **filters: str) ->
 def test_the_counters_would_notice_a_scan(rolled_back: Connection, scene: Scene) -> None:
     rolled_back.execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
     lexical(rolled_back, scene, "name77x")
-    assert whole_scans(rolled_back, scene.table) == CHUNKS
+    assert whole_scans(rolled_back, scene.table) >= CHUNKS
 
 
 @pytest.mark.parametrize(
-    "query", ["name77x", "name77x name78x common", "value0 name1500x self", "method_4711", "zzyzx", "class77 method"]
+    ("query", "most_rows"),
+    [
+        *(("name77x", 0), ("name77x name78x", 0), ("method_4711", 0), ("zzyzx", 0)),
+        *(("name77x name78x common", BOUNDED), ("value0 name1500x self", BOUNDED), ("class77 method", BOUNDED)),
+        *(("self", BOUNDED), ("self common", BOUNDED)),
+    ],
 )
-def test_words_are_looked_up_in_the_index(rolled_back: Connection, scene: Scene, query: str) -> None:
+def test_words_are_looked_up_in_the_index(rolled_back: Connection, scene: Scene, query: str, most_rows: int) -> None:
     found = lexical(rolled_back, scene, query)
     assert bool(found) == (query != "zzyzx")
-    assert whole_scans(rolled_back, scene.table) == 0
+    assert whole_scans(rolled_back, scene.table) <= most_rows
     assert index_scans(rolled_back, f"{scene.table}_lexemes") > 0
 
 
-@pytest.mark.parametrize("query", ["name77x", "name77x common self"])
 @pytest.mark.parametrize("filters", [{"language": "go"}, {"regex": "^package_7/"}], ids=str)
 def test_words_are_looked_up_in_the_index_with_a_filter_too(
-    rolled_back: Connection, scene: Scene, query: str, filters: dict[str, str]
+    rolled_back: Connection, scene: Scene, filters: dict[str, str]
 ) -> None:
-    lexical(rolled_back, scene, query, **filters)
-    if query == "name77x":
-        assert whole_scans(rolled_back, scene.table) == 0
+    lexical(rolled_back, scene, "name77x name80x", **filters)
+    assert whole_scans(rolled_back, scene.table) == 0
 
 
 @pytest.mark.parametrize("filters", [{}, {"language": "go"}, {"regex": "^package_0/"}], ids=str)
@@ -198,7 +206,8 @@ def exactly_nearest(connection: Connection, scene: Scene, vector: Vectors, **fil
         f"select c.file_id from pgdex.{scene.table} c join pgdex.files f on f.id = c.file_id"
         " where (%(regex)s::text is null or f.path ~ %(regex)s)"
         " and (%(language)s::text is null or f.language = %(language)s)"
-        f" order by (c.embedding::halfvec({DIMENSION}) <=> %(vector)s::halfvec({DIMENSION})) + 0, c.file_id limit {NEAREST}",
+        f" order by (c.embedding::halfvec({DIMENSION}) <=> %(vector)s::halfvec({DIMENSION})) + 0, c.file_id"
+        f" limit {NEAREST}",
         {
             "vector": str(vector.tolist()),
             "regex": filters.get("regex"),
