@@ -28,6 +28,11 @@ def halfvecs(rows: NDArray[np.float32]) -> list[bytes]:
     return [head + row.tobytes() for row in rows.astype(">f2")]
 
 
+def halfvec_numbers(binary: bytes) -> NDArray[np.float32]:
+    """The numbers of a halfvec that the server sent (halfvec_send)."""
+    return np.frombuffer(binary, dtype=">f2", offset=_HALFVEC_HEAD.size).astype(np.float32)
+
+
 def sparsevecs(
     places: NDArray[np.int64], values: NDArray[np.float64], ends: NDArray[np.int64], *, dimension: int
 ) -> list[bytes]:

@@ -1,8 +1,10 @@
 """One file of a batch: read, judged, and cut into chunks."""
 
+import hashlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 
@@ -105,3 +107,8 @@ def _known_hash(claim: Claim, stored: StoredFile | None) -> bytes | None:
 def embedding_text(path: str, chunk: Chunk) -> str:
     """What is embedded of a chunk: where it stands, what it defines, and its lines."""
     return f"{path} {chunk.symbol or ''}\n{chunk.content}"
+
+
+def text_hash(text: str) -> UUID:
+    """The hash by which the database knows what was embedded before (pgdex.embedded_text_hash)."""
+    return UUID(bytes=hashlib.md5(text.encode(), usedforsecurity=False).digest())

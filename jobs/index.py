@@ -3,16 +3,18 @@
 import json
 import time
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.binary_formats import halfvec_numbers
 from indexer.chunk_terms import chunk_terms
 from indexer.embedding import BagEmbedder, Embedder
 from indexer.storage import IndexedFile, SkippedFile, UnchangedFile, stored_files, write_files
 from jobs.claims import Claim
 from jobs.embedders import embedder_for
-from jobs.files import CutFile, embedding_text, take_file
+from jobs.files import CutFile, Vectors, embedding_text, take_file, text_hash
 from jobs.outages import until_back
 from jobs.stopwatch import Stopwatch
 from jobs.stuck import file_in_hand
@@ -172,13 +174,37 @@ def _embed(files: list[CutFile], embedder: Embedder, claim: Claim, reporter: Rep
         texts = [embedding_text(file.path, chunk) for file in files for chunk in file.chunks]
         ends = _ends(files)
         vectors = np.empty((len(texts), embedder.dimension), dtype=np.float32)
-        for start in range(0, len(texts), embedder.batch_size):
-            finished = int(np.searchsorted(ends, start, side="right"))
+        left = _not_known(texts, vectors, claim) if embedder.is_remote and not claim.embed_all else range(len(texts))
+        for start in range(0, len(left), embedder.batch_size):
+            places = list(left[start : start + embedder.batch_size])
+            finished = int(np.searchsorted(ends, places[0], side="right"))
             reporter.tell("embedding", chunked=len(claim.paths or ()), embedded=finished)
-            part = texts[start : start + embedder.batch_size]
-            vectors[start : start + len(part)] = embedder.embed(part, aborted=claim.aborted)
+            vectors[places] = embedder.embed([texts[place] for place in places], aborted=claim.aborted)
         for file, of_file in zip(files, np.split(vectors, ends[:-1]), strict=True):
             file.embeddings = of_file
+
+
+def _not_known(texts: list[str], vectors: Vectors, claim: Claim) -> list[int]:
+    """Set the vectors of the texts that this model has embedded in this project before; the others' places remain.
+
+    Of an edited file that is all but the functions that changed, and after a branch is switched back, everything.
+    """
+    hashes = list(map(text_hash, texts))
+    with claim.pool.connection() as connection:
+        known: dict[UUID, bytes] = dict(
+            connection.execute(
+                "select text_hash, embedding from pgdex.known_embeddings(%s, %s::smallint, %s, %s)",
+                [claim.repository_id, claim.model_id, claim.paths, hashes],
+                binary=True,
+            ).fetchall()
+        )
+    left = []
+    for place, text in enumerate(hashes):
+        if text in known:
+            vectors[place] = halfvec_numbers(known[text])
+        else:
+            left.append(place)
+    return left
 
 
 def _ends(files: list[CutFile]) -> NDArray[np.int64]:

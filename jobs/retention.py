@@ -1,7 +1,9 @@
-"""Removing the history of jobs that ended long ago: when a worker starts, and once a day."""
+"""Removing what nobody needs any more (the history of jobs that ended long ago, embeddings that were kept): when a
+worker starts, and once a day."""
 
 import asyncio
 import logging
+from typing import LiteralString
 
 import psycopg
 
@@ -13,7 +15,9 @@ from jobs.settings import Settings
 PERIOD_SECONDS = 24 * 3600.0
 PAUSE_SECONDS = 0.2  # between two portions, so that a long history does not keep others from the disk
 TRY_AGAIN_SECONDS = 60.0
-REMOVE = "select pgdex.remove_old_jobs(make_interval(secs => %(seconds)s))"
+REMOVE_JOBS = "select pgdex.remove_old_jobs(make_interval(secs => %(seconds)s))"
+REMOVE_EMBEDDINGS = "select pgdex.remove_old_embeddings(make_interval(secs => %(seconds)s))"
+KEPT_EMBEDDINGS_SECONDS = 30 * 86_400.0  # a branch that nobody went back to for a month
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -38,12 +42,14 @@ async def remove_old_jobs(settings: Settings) -> int:
     where = await asyncio.to_thread(conninfo, settings, application="pgdex retention")
     removed = 0
     async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
-        while portion := await _portion(connection, settings.retention_days * 86_400):
+        while portion := await _portion(connection, REMOVE_JOBS, settings.retention_days * 86_400):
             removed += portion
+            await asyncio.sleep(PAUSE_SECONDS)
+        while await _portion(connection, REMOVE_EMBEDDINGS, KEPT_EMBEDDINGS_SECONDS):
             await asyncio.sleep(PAUSE_SECONDS)
     return removed
 
 
-async def _portion(connection: psycopg.AsyncConnection, seconds: float) -> int:
-    row = await (await connection.execute(REMOVE, {"seconds": seconds})).fetchone()
+async def _portion(connection: psycopg.AsyncConnection, statement: LiteralString, seconds: float) -> int:
+    row = await (await connection.execute(statement, {"seconds": seconds})).fetchone()
     return int(row[0]) if row else 0

@@ -154,6 +154,18 @@ chunks = Table(
     postgresql_partition_by="LIST (repository_id)",
 )
 
+# What a service was once paid for. Chunks of models that run in the worker are not kept: they cost less than looking.
+departed_embeddings = Table(
+    "departed_embeddings",
+    metadata,
+    Column("project_id", Text, ForeignKey("pgdex.projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id"), primary_key=True),
+    Column("text_hash", Uuid, primary_key=True),
+    Column("embedding", HALFVEC, nullable=False),
+    Column("kept_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+)
+Index("departed_embeddings_kept_idx", departed_embeddings.c.kept_at)
+
 indexing_jobs = Table(
     "indexing_jobs",
     metadata,

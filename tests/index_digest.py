@@ -9,8 +9,8 @@ FILES = """
     from pgdex.files f order by f.path
 """
 CHUNKS = """
-    select f.path, c.ordinal, c.start_line, c.end_line, c.kind, c.symbol, md5(c.content), md5(c.lexemes::text), md5(c.term_weights::text),
-        md5(c.embedding::text), m.name
+    select f.path, c.ordinal, c.start_line, c.end_line, c.kind, c.symbol, md5(c.content),
+        md5(c.lexemes::text), md5(c.term_weights::text), md5(c.embedding::text), m.name
     from pgdex.chunks c
     join pgdex.files f on f.id = c.file_id and f.repository_id = c.repository_id
     left join pgdex.embedding_models m on m.id = c.model_id

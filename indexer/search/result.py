@@ -26,7 +26,8 @@ class SearchHit:
     means nothing else.
 
     `more` are further pieces of the file, best first; `also_in` the paths of other files whose best piece is nearly
-    the same, left out of the hits (whole paths where they are in another repository). `reasons` says what the score is made of.
+    the same, left out of the hits (whole paths where they are in another repository). `reasons` says what the score is
+    made of.
     """
 
     repository: str

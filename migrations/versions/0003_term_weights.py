@@ -1,7 +1,7 @@
 """Lexical search by real BM25: terms are numbers, and each chunk keeps how much each of its terms counts.
 
-What was indexed before has neither, and vectors of `hashing` are made differently now: each repository is as if no model
-had been used for it yet, so that its next job reads and embeds every file again.
+What was indexed before has neither, and vectors of `hashing` are made differently now: each repository is as if no
+model had been used for it yet, so that its next job reads and embeds every file again.
 
 Revision ID: 0003
 Revises: 0002

@@ -20,6 +20,7 @@ begin
     select file_ids into v_gone from job_batches where job_id = p_job_id and seq = p_seq;
     perform pgdex.close_own_batch(p_job_id, p_seq, p_attempt, p_seconds);
 
+    perform pgdex.keep_embeddings(v_job.repository_id, v_gone);
     delete from chunks where repository_id = v_job.repository_id and file_id = any (v_gone);
     delete from files where repository_id = v_job.repository_id and id = any (v_gone);
     get diagnostics v_deleted = row_count;

@@ -10,6 +10,9 @@ set search_path = pgdex, pg_temp
 as $$
 #variable_conflict use_column
 begin
+    perform pgdex.keep_embeddings(p_repository_id, array(
+        select f.id from files f where f.repository_id = p_repository_id and f.path = any (p_paths) and f.chunks > 0
+    ));
     delete from chunks c
     using files f
     where f.repository_id = p_repository_id and f.path = any (p_paths) and f.chunks > 0

@@ -21,7 +21,7 @@ begin
 
     grant usage on schema pgdex to pgdex_reader;
     grant select on
-        pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models,
+        pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models, pgdex.departed_embeddings,
         pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.workers, pgdex.settings,
         pgdex.job_status, pgdex.worker_status, pgdex.skipped_files
         to pgdex_reader;

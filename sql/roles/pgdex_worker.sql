@@ -42,6 +42,7 @@ begin
     grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
     grant insert, update, delete on pgdex.files to pgdex_worker;
     grant insert, delete on pgdex.chunks to pgdex_worker;
+    grant select, insert, update (kept_at), delete on pgdex.departed_embeddings to pgdex_worker;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
     -- procrastinate's queue: its functions and triggers run with the rights of their caller.
     grant select, insert, delete, update (status, worker_id, abort_requested, attempts)
@@ -60,7 +61,8 @@ begin
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,
         pgdex.build_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
-        pgdex.remove_old_jobs
+        pgdex.remove_old_jobs, pgdex.remove_old_embeddings,
+        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash
         to pgdex_worker;
     grant execute on function
         pgdex.procrastinate_register_worker_v1, pgdex.procrastinate_unregister_worker_v1,

@@ -10,12 +10,12 @@ from indexer.embedding import EmbedderUnavailable
 from indexer.languages import NAMES
 from jobs.cli import main
 from jobs.cli.arguments import repository_filter
-from jobs.cli.commands.search import _known_language
 from jobs.cli.entry import explained
 from jobs.cli.exit_codes import ExitCode
 from jobs.cli.lazy import LazyGroup
 from jobs.cli.root import pgdex
 from jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsFinal, JobNotFound, PgdexError
+from jobs.searching import known_language
 from jobs.settings import settings
 
 HEAVY = ("sqlalchemy", "alembic", "tree_sitter", "tree_sitter_language_pack", "model2vec", "httpx2", "numpy", "rich")
@@ -236,16 +236,16 @@ def test_the_shell_of_the_user_is_the_default(
     ],
 )
 def test_a_language_may_be_given_by_its_extension(typed: str, name: str) -> None:
-    assert _known_language(typed) == name
+    assert known_language(typed) == name
 
 
 def test_every_language_is_known_by_its_own_name() -> None:
-    assert [name for name in NAMES if _known_language(name) != name] == []
+    assert [name for name in NAMES if known_language(name) != name] == []
 
 
 def test_an_unknown_language_is_answered_with_near_ones() -> None:
-    with pytest.raises(click.BadParameter, match="did you mean python"):
-        _known_language("pyton")
+    with pytest.raises(InvalidRequest, match="language: 'pyton' is not known; did you mean python"):
+        known_language("pyton")
 
 
 def test_a_repository_filter_that_looks_like_a_path_is_made_absolute(

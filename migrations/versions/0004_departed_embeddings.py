@@ -1,0 +1,31 @@
+"""Embeddings of chunks that left the index are kept for a while: the way back costs no call to a service.
+
+Revision ID: 0004
+Revises: 0003
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from pgvector.sqlalchemy import HALFVEC
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "departed_embeddings",
+        sa.Column("project_id", sa.Text, sa.ForeignKey("pgdex.projects.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("model_id", sa.SmallInteger, sa.ForeignKey("pgdex.embedding_models.id"), primary_key=True),
+        sa.Column("text_hash", sa.Uuid, primary_key=True),
+        sa.Column("embedding", HALFVEC, nullable=False),
+        sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()),
+        schema="pgdex",
+    )
+    op.create_index("departed_embeddings_kept_idx", "departed_embeddings", ["kept_at"], schema="pgdex")
+
+
+def downgrade() -> None:
+    op.drop_table("departed_embeddings", schema="pgdex")

@@ -1,0 +1,21 @@
+-- Deletes kept embeddings that nobody asked back for longer than p_age, at most p_limit of them; returns how many, and a
+-- caller goes on until it is 0.
+create or replace function pgdex.remove_old_embeddings(p_age interval, p_limit integer default 5000) returns integer
+language plpgsql
+set search_path = pgdex, pg_temp
+as $$
+declare
+    v_removed integer;
+begin
+    delete from departed_embeddings
+    where (project_id, model_id, text_hash) in (
+        select project_id, model_id, text_hash from departed_embeddings
+        where kept_at < clock_timestamp() - p_age
+        order by kept_at
+        limit p_limit
+        for update skip locked
+    );
+    get diagnostics v_removed = row_count;
+    return v_removed;
+end
+$$;

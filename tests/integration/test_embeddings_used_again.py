@@ -1,0 +1,122 @@
+"""What a service has embedded once is not asked of it again: not after an edit, not on the way back to a branch."""
+
+import shutil
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from indexer.chunking import Chunk
+from jobs.client import Client
+from jobs.files import embedding_text, text_hash
+from tests.embedding_server import EmbeddingServer
+from tests.index_digest import assert_index_is_sound, index_digest
+from tests.job_checks import value
+from tests.trees import python_tree
+from tests.waiting import wait_for_end
+from tests.workers import Workers
+
+FILES = 30
+
+
+@pytest.fixture
+def configuration(service_configuration: dict[str, object]) -> dict[str, object]:
+    """An embedder that is a service."""
+    return service_configuration
+
+
+@pytest.fixture
+def indexed(client: Client, workers: Workers, tmp_path: Path) -> Path:
+    """A repository whose chunks the service has embedded."""
+    workers.start()
+    tree = python_tree(tmp_path / "repository", FILES)
+    index(client, workers, tree)
+    return tree
+
+
+def index(client: Client, workers: Workers, tree: Path, *, force: bool = False) -> UUID:
+    """Index the tree; returns the completed job."""
+    job = client.start(tree, force=force).job_id
+    assert wait_for_end(client, job, workers=workers).status == "completed"
+    return job
+
+
+def test_the_way_back_to_a_branch_costs_no_call_and_gives_the_same_index(
+    client: Client, workers: Workers, service: EmbeddingServer, indexed: Path, tmp_path: Path
+) -> None:
+    before = index_digest(client.connection)
+    kept = shutil.copytree(indexed, tmp_path / "kept")
+    for number, file in enumerate(sorted(indexed.rglob("*.py"))):
+        if number % 3 == 0:
+            file.write_text(f"def other_{number}():\n    return {number}\n")
+        elif number % 3 == 1:
+            file.unlink()
+    index(client, workers, indexed)
+    assert index_digest(client.connection) != before
+    shutil.copytree(kept, indexed, dirs_exist_ok=True)
+    service.reset_counts()
+
+    index(client, workers, indexed)
+
+    # The probe of a worker that opens the service may be one.
+    assert service.counts().texts <= 1
+    assert index_digest(client.connection) == before
+    assert_index_is_sound(client.connection)
+
+
+def test_of_an_edited_file_only_what_changed_is_embedded(
+    client: Client, workers: Workers, service: EmbeddingServer, indexed: Path
+) -> None:
+    long = indexed / "long.py"
+    functions = [
+        f"def step_{number}(value):\n" + "".join(f"    value = value * {number} + {line}\n" for line in range(30))
+        for number in range(12)
+    ]
+    long.write_text("\n\n".join(functions))
+    index(client, workers, indexed)
+    service.reset_counts()
+    functions[5] = functions[5].replace("value * 5", "value - 5")
+    long.write_text("\n\n".join(functions))
+
+    index(client, workers, indexed)
+
+    assert 1 <= service.counts().texts <= 2
+
+
+def test_a_forced_job_embeds_everything_again(
+    client: Client, workers: Workers, service: EmbeddingServer, indexed: Path
+) -> None:
+    service.reset_counts()
+    index(client, workers, indexed, force=True)
+    assert service.counts().texts >= value(client.connection, "select count(*) from pgdex.chunks")
+
+
+def test_another_project_does_not_see_what_one_has_embedded(
+    client: Client, workers: Workers, service: EmbeddingServer, indexed: Path
+) -> None:
+    chunks = value(client.connection, "select count(*) from pgdex.chunks")
+    service.reset_counts()
+    job = client.start(indexed, project="other").job_id
+    assert wait_for_end(client, job, workers=workers).status == "completed"
+    assert service.counts().texts >= chunks
+
+
+def test_what_was_kept_goes_when_nobody_asks_for_it_back(client: Client, workers: Workers, indexed: Path) -> None:
+    for file in indexed.rglob("*.py"):
+        file.write_text("print('all new')\n")
+    index(client, workers, indexed)
+    assert value(client.connection, "select count(*) from pgdex.departed_embeddings") > 0
+    assert value(client.connection, "select pgdex.remove_old_embeddings('30 days')") == 0
+    client.connection.execute("update pgdex.departed_embeddings set kept_at = now() - interval '31 days'")
+
+    assert value(client.connection, "select pgdex.remove_old_embeddings('30 days', 1)") == 1
+    assert value(client.connection, "select pgdex.remove_old_embeddings('30 days')") > 0
+    assert value(client.connection, "select count(*) from pgdex.departed_embeddings") == 0
+
+
+def test_the_database_and_the_worker_make_the_same_hash_of_a_chunk(client: Client, indexed: Path) -> None:
+    for path, symbol, content in (("a.py", None, "x = 1\n"), ("größe/ß.py", "Größe.finde", "'漢字' # é\n")):
+        chunk = Chunk(1, 1, "function", symbol, content)
+        assert text_hash(embedding_text(path, chunk)) == value(
+            client.connection, "select pgdex.embedded_text_hash(%s, %s, %s)", path, symbol, content
+        )
