@@ -128,7 +128,7 @@ def scene(server_url: str, template: str, tmp_path_factory: pytest.TempPathFacto
     )
     with ExitStack() as stack:
         url = url_of(server_url, stack.enter_context(new_database(server_url, template=template)))
-        client = stack.enter_context(Client.open(settings_for(url)))
+        client = stack.enter_context(Client.open(settings_for(url, embedder="hashing")))
         with workers_on(url, tmp_path_factory.mktemp("workers")) as workers:
             index(client, workers, root)
             index(client, workers, other, project="secret")
@@ -355,7 +355,7 @@ def test_a_repository_that_was_never_indexed_finds_nothing_and_says_that_it_is_w
     database_url: str, tmp_path: Path
 ) -> None:
     root = write_tree(tmp_path / "new", FILES)
-    with Client.open(settings_for(database_url)) as client:
+    with Client.open(settings_for(database_url, embedder="hashing")) as client:
         client.start(root)
         result = search(client.connection, "compute_delay", project_id="default", open_embedder=embedder_for)
         assert result.hits == []
@@ -464,7 +464,7 @@ def test_a_search_goes_on_while_files_are_replaced(database_url: str, tmp_path: 
 
     def search_on() -> None:
         try:
-            with Client.open(settings_for(database_url)) as client:
+            with Client.open(settings_for(database_url, embedder="hashing")) as client:
                 while not ended.is_set():
                     result = search(
                         client.connection, "run_42", project_id="default", open_embedder=embedder_for, limit=20
@@ -477,7 +477,7 @@ def test_a_search_goes_on_while_files_are_replaced(database_url: str, tmp_path: 
         except BaseException as error:
             failures.append(error)
 
-    with Client.open(settings_for(database_url)) as client, workers_on(database_url, tmp_path / "workers") as workers:
+    with Client.open(settings_for(database_url, embedder="hashing")) as client, workers_on(database_url, tmp_path / "workers") as workers:
         index(client, workers, root)
         thread = threading.Thread(target=search_on)
         thread.start()
