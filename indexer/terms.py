@@ -21,7 +21,7 @@ TERM_PLACES: Final = 1_000_000_000
 _DEFINITION_MARK: Final = "="
 _FOLDED_MARK: Final = "~"
 _SYMBOL_MARK: Final = "@"
-_LAST_PART = re.compile(r"[\w$?!~-]+$")
+_LAST_PART = re.compile(r"[\w$?!~-]+\Z")
 
 
 class _Stems(dict[str, str]):

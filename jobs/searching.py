@@ -33,6 +33,21 @@ class Found:
     outdated: set[tuple[str, str]] = field(default_factory=set)
 
 
+def check_request(query: str, options: SearchOptions) -> None:
+    """Raise InvalidRequest for what can't be asked, before a database is opened for it."""
+    from indexer.search import SearchRefused
+    from indexer.search.filters import Filters
+    from indexer.search.query import check_query
+
+    try:
+        check_query(query)
+        Filters.of(path_glob=options.path_glob, kinds=options.kinds)
+    except SearchRefused as error:
+        raise InvalidRequest(str(error)) from None
+    if options.language is not None:
+        known_language(options.language)
+
+
 def search_code(client: "Client", query: str, *, project: str, options: SearchOptions, remedy: str) -> Found:
     """The files of a project that answer `query`. `remedy` is how this door indexes a folder, for the notes.
 
@@ -41,6 +56,7 @@ def search_code(client: "Client", query: str, *, project: str, options: SearchOp
     from indexer.search import search
     from jobs.embedders import embedder_for
 
+    check_request(query, options)
     result = _checked(
         lambda: search(
             client.connection,

@@ -10,7 +10,7 @@ from indexer.search.filters import Filters, Tests
 from indexer.search.hits import describe, hits_of
 from indexer.search.legs import Candidates, QueryVectors, find_definitions, find_paths, find_vectors, find_words
 from indexer.search.likeness import Seed, seed_at, telling_terms
-from indexer.search.query import Query, QueryKind, understand
+from indexer.search.query import Query, QueryKind, check_query, understand
 from indexer.search.ranking import rank
 from indexer.search.repositories import SearchedRepository, live_notes, searched_repositories
 from indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
@@ -43,10 +43,7 @@ def search(
     still searched, and a note says so.
     Raises SearchRefused for an empty query, a limit below 1, and what Filters refuses.
     """
-    if not query.strip():
-        raise SearchRefused("the query is empty: give words, an identifier or a question")
-    if any("\0" in text for text in (query, repo or "", path_glob or "", language or "")):
-        raise SearchRefused("a NUL character is in no source file and in no path: leave it out")
+    check_query(query)
     if limit < 1:
         raise SearchRefused(f"limit must be at least 1, got {limit}")
     filters = Filters.of(path_glob=path_glob, language=language, kinds=kinds, tests=tests)

@@ -34,6 +34,8 @@ class Filters:
         """Raises SearchRefused for an empty glob, an unknown kind of symbol, and a `tests` that is none of TESTS."""
         if kinds:
             _check_kinds(kinds)
+        if "\0" in f"{path_glob}{language}":
+            raise SearchRefused("a NUL character is in no path: leave it out")
         if tests not in TESTS:
             raise SearchRefused(f"tests must be one of {', '.join(TESTS)}, got {tests!r}")
         try:

@@ -8,6 +8,7 @@ from typing import Final
 
 from indexer.languages import TEXT, language_of
 from indexer.lexemes import words
+from indexer.search.result import SearchRefused
 from indexer.terms import stem_of
 
 MOST_TERMS: Final = 48
@@ -90,6 +91,14 @@ class Query:
     def all_names(self) -> list[str]:
         """The names and the capitalised words."""
         return self.names + self.capitalised
+
+
+def check_query(text: str) -> None:
+    """Raise SearchRefused for a query that can't be one."""
+    if not text.strip():
+        raise SearchRefused("the query is empty: give words, an identifier or a question")
+    if "\0" in text:
+        raise SearchRefused("the query has a NUL character, which is in no source file: leave it out")
 
 
 def understand(text: str) -> Query:

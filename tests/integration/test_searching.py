@@ -477,7 +477,10 @@ def test_a_search_goes_on_while_files_are_replaced(database_url: str, tmp_path: 
         except BaseException as error:
             failures.append(error)
 
-    with Client.open(settings_for(database_url, embedder="hashing")) as client, workers_on(database_url, tmp_path / "workers") as workers:
+    with (
+        Client.open(settings_for(database_url, embedder="hashing")) as client,
+        workers_on(database_url, tmp_path / "workers") as workers,
+    ):
         index(client, workers, root)
         thread = threading.Thread(target=search_on)
         thread.start()

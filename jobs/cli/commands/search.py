@@ -62,7 +62,7 @@ def search(
       pgdex search "where are retries configured"
       pgdex search parse_args --language python --path 'src/**' --tests out
     """
-    from jobs.searching import SearchOptions, search_code
+    from jobs.searching import SearchOptions, check_request, search_code
 
     options = SearchOptions(
         repo=repository_filter(repo) if repo else None,
@@ -72,6 +72,7 @@ def search(
         tests=tests,
         limit=limit,
     )
+    check_request(query, options)
     with open_client() as client:
         found = search_code(client, query, project=project or client.settings.project, options=options, remedy=REMEDY)
     _show(found, query, as_json=as_json, explain=explain)

@@ -10,7 +10,8 @@ from tests.sql_worker import SqlWorker, enqueue, tree
 
 READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
-    *("worker_lock_class", "search_lexical", "search_vectors"),
+    *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
+    *("matching_files", "term_frequencies"),
 }
 CLIENT_CALLS = {"enqueue_job", "cancel_job"}
 NOBODY_CALLS = {
@@ -66,8 +67,12 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
         " where pronamespace = 'pgdex'::regnamespace and prosecdef order by 1"
     ).fetchall()
     path = "search_path=pgdex, pg_temp"
-    names = ("build_indexes", "cancel_job", "enqueue_job", "ensure_chunk_partition", "set_setting")
-    assert rows == [(name, path) for name in names]
+    assert {name for name, _ in rows} == {
+        *("build_indexes", "build_vector_index", "cancel_job", "drop_vector_indexes", "enqueue_job"),
+        *("ensure_chunk_partition", "set_setting"),
+    }
+    # The first of a function's settings; building a vector index wants memory beside it.
+    assert {configuration.partition(" maintenance_work_mem=")[0] for _, configuration in rows} == {path}
     # What those call must not look into other schemas either. These are called by workers only, or read only.
     others = connection.execute(
         "select proname from pg_proc where pronamespace = 'pgdex'::regnamespace and proname not like 'procrastinate%%'"
@@ -75,7 +80,9 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
         [path],
     ).fetchall()
     called_by_workers = {"block_job", "drop_tokens", "heal_batches", "reclaim_batches", "tick"}
-    assert {row[0] for row in others} <= {*called_by_workers, "search_vectors"}
+    assert {row[0] for row in others} <= {*called_by_workers, "build_vector_index", "known_embeddings"} | {
+        *("search_lexical", "search_vectors"),
+    }
 
 
 def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
@@ -114,7 +121,8 @@ def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
         member.execute("create temporary table repositories (like pgdex.repositories)")
         job_id = value(member, "select pgdex.enqueue_job('/repo')")
         member.execute("select pgdex.ensure_chunk_partition(2)")
-        member.execute("select pgdex.build_indexes(1, 0)")
+        member.execute("select pgdex.build_indexes(1)")
+        assert value(member, "select pgdex.build_vector_index(1, 0)") is True
         assert value(connection, "select count(*) from pg_indexes where indexname = 'chunks_r1_hnsw_m1'") == 1
         member.execute("select pgdex.set_setting('max_concurrent_jobs', '4')")
         member.execute("select pgdex.cancel_job(%s)", [job_id])
@@ -133,8 +141,13 @@ def test_what_a_client_passes_is_never_sql(connection: Connection, database_url:
         with refused("PX005", saying="project must be"):
             client.execute("select pgdex.enqueue_job('/repo', project => %s)", [text])
         assert client.execute("select root, name from pgdex.repositories").fetchall() == [(text, text)]
-        for query in ("search_lexical(1, array[%s], %s, %s, 5)", "search_vectors(1, 1::smallint, 4, %s, %s, %s, 5)"):
-            assert client.execute(f"select * from pgdex.{query}".encode(), [text] * 3).fetchall() == []
+        for query in (
+            "search_lexical(1, '{1}', '{2}', %s, %s, %s, null, 5)",
+            "search_definitions(1, '{1}', '{2}', %s, %s, %s, null, 5)",
+            "search_paths(1, %s, null, null, %s, 5)",
+            "search_vectors(1, 1::smallint, 4, %s, %s, null, %s, null, 5)",
+        ):
+            assert client.execute(f"select * from pgdex.{query}".encode(), [text] * query.count("%s")).fetchall() == []
     assert value(connection, "select count(*) from pgdex.files") == 0
 
 
@@ -144,10 +157,15 @@ def test_search_runs_nothing_that_a_reader_passes(connection: Connection, databa
     worker.work_all(tree(3))
     with logged_in(database_url, READER) as reader:
         text = "x'); drop table pgdex.files; --"
-        lexical = "select * from pgdex.search_lexical(1, array[%s], %s, %s, 5)"
-        assert reader.execute(lexical, [text, None, text]).fetchall() == []
+        for call in (
+            "search_lexical(1, '{1}', '{2}', null, null, %s, array[%s], 5)",
+            "search_definitions(1, '{1}', '{2}', null, null, %s, array[%s], 5)",
+            "search_paths(1, %s, null, null, %s, 5)",
+            "search_vectors(1, 1::smallint, 4, '[1, 2, 3, 4]', null, null, %s, array[%s], 5)",
+        ):
+            assert reader.execute(f"select * from pgdex.{call}".encode(), [text] * 2).fetchall() == []
         with refused("22P02"):
-            vectors = "select * from pgdex.search_vectors(1, 1::smallint, 4, %s, null, null, 5)"
+            vectors = "select * from pgdex.search_vectors(1, 1::smallint, 4, %s, null, null, null, null, 5)"
             reader.execute(vectors, [text]).fetchall()
     assert value(connection, "select count(*) from pgdex.files") == 3
 

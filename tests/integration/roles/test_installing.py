@@ -61,7 +61,7 @@ def test_who_may_not_make_roles_gets_none_and_works_as_the_owner(no_roles: str, 
             worker = SqlWorker(owner)
             job_id = enqueue(owner)
             worker.work_all(tree(5))
-            owner.execute("select pgdex.build_indexes(1, 1000)")
+            owner.execute("select pgdex.build_indexes(1)")
             assert value(owner, "select status from pgdex.job_status where job_id = %s", job_id) == "completed"
             check = login_check(owner)
             assert (check.outcome, "do not exist" in check.finding) == ("warning", True)
