@@ -17,5 +17,14 @@ def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
     )
 
 
+def about(seconds: float) -> str:
+    """ "12 s", "3 min", "2 h": roughly."""
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{round(seconds / 3600)} h"
+
+
 def _files(number: int) -> str:
     return "1 file" if number == 1 else f"{number:,} files"
