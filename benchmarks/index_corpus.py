@@ -1,5 +1,7 @@
 """Full index of the ansible corpus with 1, 2 and 4 worker processes, beside the floor; then nothing changed, then
-18 files changed. Run: python -m benchmarks.index_corpus [--write]
+18 files changed. Estimates before the start and on the way are compared with what happened.
+
+Run: python -m benchmarks.index_corpus [--write] [--write-estimates]
 """
 
 import argparse
@@ -13,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,11 @@ from benchmarks.floor import run_floor
 from benchmarks.measure import Sampler, Usage, machine, table, write_section
 from jobs.client import Client
 from jobs.database import conninfo
+from jobs.mcp_server.estimate import estimated_duration_seconds
 from jobs.models import JobStatus
 from jobs.settings import Settings
 
+ETA_AT_PERCENT = (20, 50, 80)
 PHASES = ("scanning", "reading", "chunking", "embedding", "writing", "finishing")
 
 
@@ -38,12 +43,15 @@ def main() -> None:
     options.add_argument("--embedder", default="hashing")
     options.add_argument("--no-floor", action="store_true")
     options.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
+    options.add_argument("--write-estimates", action="store_true", help="put the estimates there, in a section by tree")
     given = options.parse_args()
+    os.environ["PGDEX_EMBEDDER"] = given.embedder  # also of the workers
     source = given.tree or fetch(ANSIBLE)
 
     print(machine(), flush=True)
     full: list[list[str]] = []
     changes: list[list[str]] = []
+    guesses: list[list[str]] = []
     work = Path(tempfile.mkdtemp(prefix="pgdex-bench-", dir="/tmp"))
     work.chmod(0o755)
     try:
@@ -56,9 +64,13 @@ def main() -> None:
                     print("floor", processes, f"{seconds:.1f} s", flush=True)
         for processes in map(int, given.processes.split(",")):
             with fresh_home(work) as settings, workers(settings, processes) as supervisor:
-                status, usage, latency, backwards = index(settings, tree, supervisor)
+                status, usage, latency, backwards, said = index(settings, tree, supervisor)
+                guesses.append(said.row(f"{processes} processes, empty database", status))
                 full.append(full_row(settings, processes, status, usage, latency, backwards))
                 print(" | ".join(full[-1]), flush=True)
+                forced, *_, said = index(settings, tree, supervisor, force=True)
+                guesses.append(said.row(f"{processes} processes, with a history", forced))
+                print(guesses, flush=True)
                 if processes == 2:
                     again, *_ = index(settings, tree, supervisor)
                     changes.append(change_row("nothing changed", again))
@@ -79,9 +91,54 @@ def main() -> None:
         + "\n\n"
         + table(["second run", "job s", "command s", "indexed", "unchanged", "skipped", "deleted"], changes)
     )  # fmt: skip
+    estimates = (
+        f"Corpus: {given.tree.name if given.tree else ANSIBLE}. Embedder: {given.embedder}. "
+        f"1-minute load average at the end: {os.getloadavg()[0]:.1f}.\n\n"
+        + table(
+            ["run", "took s", "estimate before s", "of the truth",
+             *(f"left at {percent} %: said / true s" for percent in ETA_AT_PERCENT), "error at 20 %"],
+            guesses,
+        )
+    )  # fmt: skip
     print(report)
+    print(estimates)
     if given.write:
         write_section("index_corpus", report)
+    if given.write_estimates:
+        write_section(f"estimates_{given.tree.name if given.tree else 'ansible'}", estimates)
+
+
+@dataclass(slots=True)
+class Said:
+    """What was said about how long a job takes, and when."""
+
+    before: float
+    left: dict[int, tuple[float, int | None]]
+    """By percent: when so much was done, and how many seconds were said to be left."""
+    ended_at: float = 0.0
+
+    def note(self, status: JobStatus) -> None:
+        """Keep what is said when one of the percentages is reached."""
+        for percent in ETA_AT_PERCENT:
+            if status.progress_percentage >= percent and percent not in self.left and not status.is_final:
+                self.left[percent] = (time.perf_counter(), status.estimated_time_remaining_seconds)
+
+    def row(self, name: str, status: JobStatus) -> list[str]:
+        """One row of the table of estimates."""
+        took = float(status.elapsed_seconds)
+        pairs = {percent: (said, self.ended_at - at) for percent, (at, said) in self.left.items()}
+        said, true = pairs.get(20, (None, 0.0))
+        return [
+            name,
+            f"{took:.1f}",
+            f"{self.before:.0f}",
+            f"{self.before / took:.0%}",
+            *(
+                f"{pairs[percent][0]} / {pairs[percent][1]:.1f}" if percent in pairs else ""
+                for percent in ETA_AT_PERCENT
+            ),
+            f"{said / true - 1:+.0%}" if said is not None and true else "",
+        ]
 
 
 @contextmanager
@@ -116,27 +173,30 @@ def workers(settings: Settings, processes: int) -> Iterator[psutil.Process]:
 
 
 def index(
-    settings: Settings, tree: Path, supervisor: psutil.Process
-) -> tuple[JobStatus, tuple[Usage, Usage], list[float], int]:
-    """Run one job; the status at its end, the usage of workers and server, the latencies of status calls (s), and
-    how often the percentage that a watcher saw went back."""
+    settings: Settings, tree: Path, supervisor: psutil.Process, *, force: bool = False
+) -> tuple[JobStatus, tuple[Usage, Usage], list[float], int, Said]:
+    """Run one job; the status at its end, the usage of workers and server, the latencies of status calls (s), how
+    often the percentage that a watcher saw went back, and what was said about the time that it takes."""
     server = psutil.Process(int((settings.home / "data" / "postmaster.pid").read_text().split()[0]))
     latency: list[float] = []
     seen: list[float] = []
     with Client.open(settings) as client, Sampler(supervisor, name="procrastinate") as work, Sampler(server) as base:
-        started = client.start(tree)
+        said = Said(estimated_duration_seconds(client, tree, embedder=settings.embedder), {})
+        started = client.start(tree, force=force)
         while True:
             before = time.perf_counter()
             status = client.status(started.job_id)
             latency.append(time.perf_counter() - before)
             seen.append(status.progress_percentage)
+            said.note(status)
             if status.is_final:
+                said.ended_at = time.perf_counter()
                 break
             time.sleep(0.05)
     if status.status != "completed":
         raise RuntimeError(f"the job ended as {status.status}: {status.error_message}\n{status.error_traceback}")
     backwards = sum(later < earlier for earlier, later in itertools.pairwise(seen))
-    return status, (work.usage, base.usage), latency, backwards
+    return status, (work.usage, base.usage), latency, backwards, said
 
 
 def full_row(

@@ -71,10 +71,11 @@ class JobStatus(Answer):
 
 
 class JobPage(Answer):
-    """Jobs, newest first, with the number of all that match."""
+    """Jobs, newest first, with the number of all that match; at least so many where that is not exact."""
 
     jobs: list[JobStatus]
     total_count: int
+    total_count_is_exact: bool
     has_more: bool
 
 

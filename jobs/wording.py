@@ -18,6 +18,15 @@ def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
     )
 
 
+def about(seconds: float) -> str:
+    """ "12 s", "3 min", "2 h": roughly."""
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{round(seconds / 3600)} h"
+
+
 def counted(number: int, thing: str) -> str:
     """A number with its noun: "1 file", "1,204 files"."""
     return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -87,4 +87,4 @@ def completed_job(**changes: Any) -> JobStatus:
 def page_of(*jobs: JobStatus, total: int | None = None) -> JobPage:
     """A page with these jobs, of `total` in all."""
     count = len(jobs) if total is None else total
-    return JobPage(jobs=list(jobs), total_count=count, has_more=count > len(jobs))
+    return JobPage(jobs=list(jobs), total_count=count, total_count_is_exact=True, has_more=count > len(jobs))

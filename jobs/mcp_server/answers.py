@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from jobs.models import Answer, JobStatus, Status
+from jobs.models import Answer, JobPage, JobStatus, Status
 from jobs.projects import Project
 
 TOP_REASONS = 5
@@ -100,21 +100,22 @@ class JobList(Answer):
     """A page of jobs, newest first."""
 
     jobs: list[JobSummary]
-    total_count: int = Field(description="How many jobs match, on all pages.")
+    total_count: int = Field(description="How many jobs match, on all pages; counted up to 10,000.")
+    total_count_is_exact: bool = Field(description="False where total_count is what there is at least.")
     has_more: bool = Field(description="Whether there is a next page: call again with offset=next_offset.")
     next_offset: int | None
     project_id: str
     project_source: str
 
     @classmethod
-    def of(cls, jobs: list[JobStatus], *, total: int, offset: int, project: Project) -> "JobList":
+    def of(cls, page: JobPage, *, offset: int, project: Project) -> "JobList":
         """A page that begins at `offset`."""
-        end = offset + len(jobs)
         return cls(
-            jobs=[JobSummary(**_shared(job)) for job in jobs],
-            total_count=total,
-            has_more=end < total,
-            next_offset=end if end < total else None,
+            jobs=[JobSummary(**_shared(job)) for job in page.jobs],
+            total_count=page.total_count,
+            total_count_is_exact=page.total_count_is_exact,
+            has_more=page.has_more,
+            next_offset=offset + len(page.jobs) if page.has_more else None,
             project_id=project.id,
             project_source=project.origin,
         )

@@ -23,6 +23,7 @@ from jobs.errors import InvalidRequest
 from jobs.logs import fields
 from jobs.mcp_server.errors import explained, is_expected, unknown_arguments
 from jobs.mcp_server.instructions import INSTRUCTIONS
+from jobs.mcp_server.stdio import run_on_stdio
 from jobs.mcp_server.tools.cancelling import Cancelling
 from jobs.mcp_server.tools.listing import Listing
 from jobs.mcp_server.tools.searching import Searching
@@ -131,7 +132,7 @@ def serve_stdio(settings: Settings) -> None:
     # Not eager: the imports and the database's first start would share the processor with the handshake.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    anyio.run(build_server(place, eager=False).run_stdio_async)
+    anyio.run(run_on_stdio, build_server(place, eager=False))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

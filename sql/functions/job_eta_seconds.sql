@@ -1,17 +1,28 @@
--- Seconds until a running job is through its files, from the bytes left and the present rate; null where that
--- can't be told (not scanned yet, nothing committed yet, blocked, final).
+-- Seconds until a running job is completed; null where that can't be told (not scanned yet, nothing committed yet,
+-- blocked, final).
+--
+-- The bytes that are left at the present rate, and then the finish: the first index of a repository ends with making
+-- the GIN index and the statistics, which takes a second for about 45 MB of source (4.5 s after 44.5 s on 203 MB and
+-- two cores). Without it the estimate would be 7 to 18 % short, and half of the truth at 80 %. A vector index, which
+-- only a very large repository gets, is not in it.
 create or replace function pgdex.job_eta_seconds(job pgdex.indexing_jobs) returns integer
 language sql stable
 set search_path = pgdex, pg_temp
 as $$
     select case
-        when job.status <> 'running' or job.scanned_at is null then null
-        when job.files_done >= job.files_to_index then 0
+        when job.files_done >= job.files_to_index then
+            ceil(greatest(0, finish.seconds - extract(epoch from clock_timestamp() - job.last_commit_at)))::integer
         else (
-            select ceil((job.bytes_total - job.bytes_done) / r.bytes_per_second)::integer
+            select ceil((job.bytes_total - job.bytes_done) / r.bytes_per_second + finish.seconds)::integer
             from pgdex.job_rate(job) as r
             -- A rate that would take months is silence, not a rate.
             where r.bytes_per_second > (job.bytes_total - job.bytes_done) / (30 * 86400.0)
         )
     end
+    from (
+        select case when r.last_indexed_at is null then job.bytes_total / 45e6 else 0 end::float8 as seconds
+        from repositories r
+        where r.id = job.repository_id
+    ) as finish
+    where job.status = 'running' and job.scanned_at is not null
 $$;

@@ -93,10 +93,8 @@ def test_another_embedding_model_is_refused_with_the_argument_that_allows_it(
     ).raw.is_error
 
 
-@pytest.fixture(params=["legacy", "auto"])
-def own_server(
-    request: pytest.FixtureRequest, portal: BlockingPortal, server_url: str, template: str, tmp_path: Path
-) -> Iterator[tuple[Door, str]]:
+@pytest.fixture
+def own_server(portal: BlockingPortal, server_url: str, template: str, tmp_path: Path) -> Iterator[tuple[Door, str]]:
     """A stdio server with a database that nobody else uses, whose embedding service does not exist."""
     with new_database(server_url, template=template) as name:
         url = url_of(server_url, name)
@@ -107,7 +105,7 @@ def own_server(
             PGDEX_EMBEDDER="ollama:nothing",
             PGDEX_EMBEDDER_URL="http://127.0.0.1:1",
         )
-        with portal.wrap_async_context_manager(Client(server, mode=request.param)) as client:
+        with portal.wrap_async_context_manager(Client(server)) as client:
             yield Door(portal, client), url
 
 

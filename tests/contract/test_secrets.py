@@ -19,11 +19,11 @@ import pytest
 from jobs.cli.exit_codes import ExitCode
 from jobs.client import Client
 from jobs.database import connect
-from jobs.schema import upgrade
-from tests.databases import embedded_server, new_database, settings_for, url_of
+from tests.contract.commands import run_pgdex
+from tests.databases import embedded_server, new_database, settings_for, upgraded_template, url_of
 from tests.embedding_server import EmbeddingServer
 from tests.job_checks import value
-from tests.logins import CHECKOUT, PGDEX, Finished, as_user, new_login, run_pgdex
+from tests.logins import CHECKOUT, PGDEX, Finished, as_user, new_login
 from tests.sql_worker import enqueue
 from tests.trees import python_tree
 from tests.waiting import wait_for
@@ -69,10 +69,15 @@ def strict_server() -> str:
     return url
 
 
+@pytest.fixture(scope="module")
+def strict_template(strict_server: str) -> Iterator[str]:
+    with upgraded_template(strict_server) as name:
+        yield name
+
+
 @pytest.fixture
-def admin_url(strict_server: str) -> Iterator[str]:
-    with new_database(strict_server) as name:
-        upgrade(settings_for(url_of(strict_server, name)))
+def admin_url(strict_server: str, strict_template: str) -> Iterator[str]:
+    with new_database(strict_server, template=strict_template) as name:
         yield url_of(strict_server, name)
 
 
@@ -87,6 +92,12 @@ def url(admin_url: str) -> Iterator[str]:
 def service() -> Iterator[EmbeddingServer]:
     with EmbeddingServer() as server:
         yield server
+
+
+def at_once(*lines: list[str], home: Path, **variables: str) -> list[Finished]:
+    """These commands, beside each other."""
+    with ThreadPoolExecutor(len(lines)) as pool:
+        return list(pool.map(lambda line: run_pgdex(*line, home=home, **variables), lines))
 
 
 @contextmanager
@@ -131,22 +142,21 @@ def test_nothing_is_said_when_all_goes_well(
         assert started.code == 0, started
         with Client.open(settings_for(url)) as client:
             assert workers.wait_for_end(client.list_jobs().jobs[0].job_id).status == "completed"
-        outputs = [
-            run_pgdex(*line, home=tmp_path, **variables)
-            for line in (
-                ["index", str(tree)],
-                ["--debug", "status"],
-                ["list", "--json"],
-                ["events", "--json"],
-                ["doctor", "--json"],
-                ["workers", "--json"],
-                ["search", "load_1", "--json"],
-                ["db", "url"],
-                ["db", "url", "--json"],
-                ["db", "psql", "-c", "select * from pgdex.settings"],
-                ["db", "psql", "-c", "\\conninfo"],
-            )
-        ]
+        outputs = at_once(
+            ["index", str(tree)],
+            ["--debug", "status"],
+            ["list", "--json"],
+            ["events", "--json"],
+            ["doctor", "--json"],
+            ["workers", "--json"],
+            ["search", "load_1", "--json"],
+            ["db", "url"],
+            ["db", "url", "--json"],
+            ["db", "psql", "-c", "select * from pgdex.settings"],
+            ["db", "psql", "-c", "\\conninfo"],
+            home=tmp_path,
+            **variables,
+        )
         stored = everything_stored(admin_url)
     for finished in [started, *outputs]:
         assert finished.code == 0, finished
@@ -221,19 +231,19 @@ def test_trouble_with_the_service_is_told_without_its_secrets(
         with working(url, tmp_path, keyed(service, way)) as workers:
             settled = "select status in ('failed', 'blocked') from pgdex.indexing_jobs"
             wait_for(lambda: value(connection, settled), what="a job that fails or waits")
-            if fault == "down":  # a probe or two
-                probes = "select probe_delay >= 4 from pgdex.indexing_jobs"
+            if fault == "down":  # a probe
+                probes = "select probe_delay >= 2 from pgdex.indexing_jobs"
                 wait_for(lambda: value(connection, probes), what="probes")
-            with ThreadPoolExecutor(2) as pool:
-                lines = (
-                    ["index", str(tree / "package_0"), "--detach"],
-                    ["--debug", "index", str(tree / "package_0"), "--detach"],
-                    ["--debug", "status"],
-                    ["events", "--json"],
-                    ["doctor"],
-                    ["--debug", "search", "load_1"],
-                )
-                outputs = list(pool.map(lambda line: run_pgdex(*line, home=tmp_path, **variables), lines))
+            outputs = at_once(
+                ["index", str(tree / "package_0"), "--detach"],
+                ["--debug", "index", str(tree / "package_0"), "--detach"],
+                ["--debug", "status"],
+                ["events", "--json"],
+                ["doctor"],
+                ["--debug", "search", "load_1"],
+                home=tmp_path,
+                **variables,
+            )
             stored = everything_stored(admin_url)
             logs = workers.logs()
     for finished in outputs:
@@ -306,16 +316,11 @@ def name_in(url: str) -> str:
     return str(psycopg.conninfo.conninfo_to_dict(url)["user"])
 
 
-def commands(url: str, folder: Path, *lines: list[str]) -> list[Finished]:
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda line: run_pgdex(*line, home=folder, PGDEX_DATABASE_URL=url), lines))
-
-
 @pytest.mark.parametrize("trouble", AWAY)
 def test_a_database_that_cannot_be_reached_is_told_without_the_password(url: str, tmp_path: Path, trouble: str) -> None:
     broken = AWAY[trouble](url)
     lines = (["--debug", "list"], ["doctor"], ["db", "upgrade"], ["--debug", "db", "url"], ["db", "psql", "-c", ""])
-    outputs = commands(broken, tmp_path, *lines)
+    outputs = at_once(*lines, home=tmp_path, PGDEX_DATABASE_URL=broken)
     for finished in outputs:
         assert_silent(finished)
     assert [finished.code for finished in outputs[:3]] == [ExitCode.DATABASE, ExitCode.FAILED, ExitCode.DATABASE]
@@ -327,7 +332,9 @@ def test_a_database_that_cannot_be_reached_is_told_without_the_password(url: str
 
 @pytest.mark.parametrize("malformed", MALFORMED)
 def test_a_malformed_url_is_not_quoted_not_even_in_part(tmp_path: Path, malformed: str) -> None:
-    listed, address = commands(malformed, tmp_path, ["--debug", "list"], ["--debug", "db", "url"])
+    listed, address = at_once(
+        ["--debug", "list"], ["--debug", "db", "url"], home=tmp_path, PGDEX_DATABASE_URL=malformed
+    )
     assert_silent(listed)
     assert_silent(address)
     assert listed.code == ExitCode.DATABASE
@@ -367,8 +374,7 @@ def test_a_secret_in_the_wrong_variable_is_refused_without_being_quoted(
     admin_url: str, tmp_path: Path, variable: str
 ) -> None:
     wrong = {"PGDEX_DATABASE_URL": admin_url, f"PGDEX_{variable}": f"{API_KEY} "}
-    for line in (["--debug", "list"], ["doctor"]):
-        finished = run_pgdex(*line, home=tmp_path, **wrong)
+    for finished in at_once(["--debug", "list"], ["doctor"], home=tmp_path, **wrong):
         assert finished.code in (ExitCode.USAGE, ExitCode.FAILED)
         assert f"PGDEX_{variable}" in finished.out + finished.err
         assert_silent(finished)

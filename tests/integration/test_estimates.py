@@ -23,7 +23,13 @@ def finished_job(connection: Connection, path: str, *, bytes_done: int, seconds:
 
 @pytest.mark.parametrize(
     ("embedder", "workers", "seconds"),
-    [("hashing", 1, 5.0), ("hashing", 2, 2.8), ("static:/models/code", 2, 3.3), ("ollama:nomic-embed-text", 1, 167.2)],
+    [
+        ("hashing", 1, 5.0),
+        ("hashing", 2, 2.8),
+        ("static:/models/code", 2, 5.5),
+        ("ollama:nomic-embed-text", 1, 167.2),
+        ("ollama:nomic-embed-text", 8, 167.2),
+    ],
 )
 def test_without_history_the_estimate_comes_from_what_one_worker_does(
     connection: Connection, embedder: str, workers: int, seconds: float

@@ -15,6 +15,7 @@ import pytest
 
 from jobs.client import Client
 from jobs.database import Connection, connect
+from jobs.estimates import TreeSize, estimated_duration
 from tests.databases import new_database, settings_for, url_of
 from tests.job_checks import value
 from tests.sql_worker import Claim, SqlWorker, Token, enqueue
@@ -215,6 +216,16 @@ def test_counting_live_jobs_and_workers(rolled_back: Connection, scene: Scene) -
     client = Client(settings_for(scene.url), rolled_back)
     assert client.live_jobs() == 8
     assert [worker.batches for worker in client.workers()] == [1]
+    assert_few(rolled_back)
+
+
+def test_what_the_agents_server_asks_besides(rolled_back: Connection, scene: Scene) -> None:
+    client = Client(settings_for(scene.url), rolled_back)
+    size = TreeSize(files=1, bytes=1_000_000, is_whole=True)
+    assert estimated_duration(rolled_back, size, embedder="hashing", workers=1).seconds > 0
+    assert client.project_exists("p3")
+    assert client.oldest_live_job_seconds() is not None
+    assert client.resolve_id("last")
     assert_few(rolled_back)
 
 

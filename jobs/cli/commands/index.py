@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.arguments import absolute_folder, json_option, project_option
+from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
 from jobs.cli.exit_codes import OUTCOMES, ExitCode
 from jobs.cli.render.console import note, print_json
 from jobs.cli.session import open_client
@@ -14,6 +14,7 @@ from jobs.errors import ModelChanged
 if TYPE_CHECKING:
     from jobs.client import Client
     from jobs.models import JobStatus, StartedJob
+    from jobs.projects import Project
 
 
 # What the database says to do, in its own words: the command line says it in others.
@@ -22,7 +23,7 @@ MODEL_HINT = "Enqueue with force to do that, or set the embedder back."
 
 @click.command()
 @click.argument("path", type=click.Path(file_okay=True))
-@project_option
+@project_of_folder_option
 @click.option("--name", help="What to call the repository (default: the folder's name).")
 @click.option(
     "--force", is_flag=True, help="Index every file again, also unchanged ones; needed after a change of model."
@@ -42,12 +43,17 @@ def index(*, path: str, project: str | None, name: str | None, force: bool, deta
       pgdex index ~/src/django --project web
       pgdex index . --detach          prints the job's id at once
     """
+    from jobs.projects import resolve_project
+
+    folder = absolute_folder(path)
     with open_client() as client:
+        chosen = resolve_project(client.settings, argument=project, folder=folder)
         try:
-            started = client.start(absolute_folder(path), project=project, name=name, force=force)
+            started = client.start(folder, project=chosen.id, name=name, force=force)
         except ModelChanged as error:
             how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
             raise ModelChanged(f"{str(error).removesuffix(MODEL_HINT).rstrip()}\n{how}") from error
+        _say_project(chosen)
         if detach:
             _print_started(started, as_json=as_json, force=force)
             from jobs.worker import ensure_workers
@@ -63,6 +69,16 @@ def index(*, path: str, project: str | None, name: str | None, force: bool, deta
             return ExitCode.INTERRUPTED
         _print_outcome(job, as_json=as_json, default_project=client.settings.project)
         return OUTCOMES[job.status]
+
+
+def _say_project(project: "Project") -> None:
+    """Nothing where nobody chose one: most people never hear of projects."""
+    from jobs.cli.render.text import printable
+
+    if project.source == "argument":
+        note(f"Project {project.id}.")
+    elif project.source != "default":
+        note(f"Project {project.id}, by {printable(project.origin)}.")
 
 
 def _watched(client: "Client", started: "StartedJob") -> "JobStatus":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from indexer.sources.skips import SkipReason
-from jobs.cli.arguments import absolute_folder, json_option, project_option
+from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
 from jobs.cli.render.console import note, output, print_json, show
 from jobs.cli.session import open_client
 from jobs.errors import InvalidRequest
@@ -22,7 +22,7 @@ TERMINAL_LIMIT = 100
 
 @click.command()
 @click.argument("path", required=False)
-@project_option
+@project_of_folder_option
 @click.option(
     "--reason",
     type=click.Choice([reason.value for reason in SkipReason]),
@@ -42,8 +42,11 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
     PATH is an indexed repository or a folder in it; without it, all repositories of the project are listed. What
     .gitignore, .pgdexignore and built-in rules (such as .git) leave out is not listed.
     """
+    from jobs.projects import resolve_project
+
     with open_client() as client:
-        project = project or client.settings.project
+        place = absolute_folder(path or ".")
+        project = resolve_project(client.settings, argument=project, folder=place).id
         root, below = _repository_of(client, path, project=project) if path else (None, "")
         files = [
             file

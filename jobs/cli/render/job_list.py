@@ -44,8 +44,12 @@ def page_note(page: JobPage, *, offset: int) -> str | None:
     if not page.has_more and offset == 0:
         return None
     last = offset + len(page.jobs)
-    where = f"Jobs {offset + 1} to {last} of {page.total_count:,}." if page.jobs else "No jobs on this page."
+    where = f"Jobs {offset + 1} to {last} of {_total(page)}." if page.jobs else "No jobs on this page."
     return f"{where} The next: --offset {last}" if page.has_more else where
+
+
+def _total(page: JobPage) -> str:
+    return f"{page.total_count:,}" if page.total_count_is_exact else f"at least {page.total_count:,}"
 
 
 def _cut(name: str) -> "Text":

@@ -61,6 +61,6 @@ class Listing:
                 limit=limit,
                 offset=offset,
             )
-            return JobList.of(page.jobs, total=page.total_count, offset=offset, project=project)
+            return JobList.of(page, offset=offset, project=project)
 
         return await self._place.run(look)

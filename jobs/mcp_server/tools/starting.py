@@ -9,6 +9,7 @@ from jobs.mcp_server.answers import StartedIndexing
 from jobs.mcp_server.arguments import ProjectId, RepoPath, Text, absolute_path
 from jobs.mcp_server.workplace import Workplace
 from jobs.repository_path import checked_root
+from jobs.wording import about
 
 if TYPE_CHECKING:
     from jobs.client import Client
@@ -88,8 +89,6 @@ class Starting:
 
 
 def _message(started: "StartedJob", seconds: int, workforce: "Workforce", *, named: bool) -> str:
-    from jobs.mcp_server.wording import about
-
     what = (
         "This repository is being indexed already; this is the job that does it."
         if started.already_running

@@ -55,6 +55,8 @@ class Watching:
                 await reports.send(job.progress_percentage, job.progress_message)
                 await anyio.sleep(min(left, SHORTEST_PAUSE_SECONDS))
                 await news.wait(min(max(0.0, left - SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
+                if await _has_left(context):
+                    break
                 job = await self._next(job, reports, deadline=deadline, project_id=project_id)
         await reports.send(job.progress_percentage, job.progress_message)
         return await self._place.run(lambda client: _answer(client, job))
@@ -78,6 +80,16 @@ class Watching:
                     raise
                 await reports.send(job.progress_percentage, "The database does not answer; waiting for it")
                 await anyio.sleep(min(left, OUTAGE_PAUSE_SECONDS))
+
+
+async def _has_left(context: Context) -> bool:
+    """Whether the connection over HTTP on which the client waits is closed, so that nobody gets the answer.
+
+    Under protocol 2026-07-28 the SDK cancels the call then; under the older one it lets it run to its end.
+    """
+    request = context.request_context.request
+    is_disconnected = getattr(request, "is_disconnected", None)
+    return is_disconnected is not None and bool(await is_disconnected())
 
 
 def _answer(client: "Client", job: "JobStatus") -> WatchedIndexing:

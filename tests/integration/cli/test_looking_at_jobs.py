@@ -14,7 +14,12 @@ from tests.sql_worker import enqueue
 
 def test_without_jobs_the_commands_say_how_to_start_one(run_pgdex: Run) -> None:
     assert "pgdex index PATH" in run_pgdex("list").err
-    assert run_pgdex("list", "--json").json == {"jobs": [], "total_count": 0, "has_more": False}
+    assert run_pgdex("list", "--json").json == {
+        "jobs": [],
+        "total_count": 0,
+        "total_count_is_exact": True,
+        "has_more": False,
+    }
     assert run_pgdex("status").code == ExitCode.NOT_FOUND
     assert run_pgdex("workers", "--json").json == []
     assert run_pgdex("skipped", "--json").json == {"total_count": 0, "by_reason": {}, "files": []}
