@@ -24,7 +24,8 @@ HISTORY = """
         from (
             select * from pgdex.indexing_jobs where status = 'completed' order by created_at desc, id limit 200
         ) as latest
-        where embedder = %s and completed_at - started_at > interval '2 seconds' and bytes_done > 500000
+        where (embedder = %(spec)s or starts_with(embedder, %(spec)s || ':'))
+            and completed_at - started_at > interval '2 seconds' and bytes_done > 500000
         order by created_at desc limit 10
     ) as rates
 """
@@ -64,6 +65,8 @@ class Duration:
     seconds: float
     from_history: bool
     """Whether jobs of this database told, or a rate that was measured elsewhere."""
+    at_least: bool
+    """Whether the tree was too large to be counted to its end."""
 
 
 def estimated_duration(connection: Connection, size: TreeSize, *, embedder: str, workers: int) -> Duration:
@@ -73,11 +76,11 @@ def estimated_duration(connection: Connection, size: TreeSize, *, embedder: str,
     of them; where there are none, from what one worker does with the kind of embedder. Unchanged files of a repository
     that is indexed already make it shorter.
     """
-    row = connection.execute(HISTORY, [embedder]).fetchone()
+    row = connection.execute(HISTORY, {"spec": embedder}).fetchone()
     if row is not None and row[0] is not None:
-        return Duration(OVERHEAD_SECONDS + size.bytes / row[0], from_history=True)
+        return Duration(OVERHEAD_SECONDS + size.bytes / row[0], from_history=True, at_least=not size.is_whole)
     kind = embedder.partition(":")[0]
     rate = BYTES_A_SECOND.get(kind, BYTES_A_SECOND["ollama"])
     if kind not in SERVICES:
         rate *= max(1, workers)
-    return Duration(OVERHEAD_SECONDS + size.bytes / rate, from_history=False)
+    return Duration(OVERHEAD_SECONDS + size.bytes / rate, from_history=False, at_least=not size.is_whole)

@@ -12,9 +12,9 @@ def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
         return "everything, since it has not started yet", "nothing"
     left = max(0, job.files_scanned - job.files_indexed - job.files_skipped - job.files_unchanged)
     return (
-        f"{counted(job.files_indexed, 'file')} that this job indexed stay searchable, and the next {again} goes on from"
-        " there",
-        f"the work on the few files in hand now; {counted(left, 'file')} stay as they were before",
+        f"what this job indexed ({counted(job.files_indexed, 'file')}) stays searchable, and the next {again} goes on"
+        " from there",
+        f"the work on the few files in hand now; the others ({counted(left, 'file')}) stay as they were before",
     )
 
 

@@ -16,7 +16,6 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 JOB_ID_HELP = "JOB_ID is a job's id, its first 4 or more characters, or `last` for the newest job."
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-project_option = click.option("--project", metavar="ID", help="The project (default: PGDEX_PROJECT, or `default`).")
 project_of_folder_option = click.option(
     "--project",
     metavar="ID",

@@ -184,8 +184,8 @@ def test_without_confirmation_nothing_is_cancelled_and_the_loss_is_named(door: D
     answer = door.call("cancel_indexing_background", job_id=job_id, project_id=mine).data
 
     assert (answer["cancelled"], answer["confirmation_required"], answer["status"]) == (False, True, "running")
-    assert "3 files that this job indexed stay searchable" in answer["kept"]
-    assert "6 files stay as they were" in answer["lost"]
+    assert "what this job indexed (3 files) stays searchable" in answer["kept"]
+    assert "the others (6 files) stay as they were" in answer["lost"]
     assert "confirmed=true" in answer["message"]
     assert door.call("get_indexing_status", job_id=job_id, project_id=mine).data["status"] == "running"
 

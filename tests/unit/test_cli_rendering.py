@@ -101,8 +101,8 @@ def test_a_failed_job_ends_with_its_error_and_what_to_do() -> None:
 def test_a_cancellation_says_what_is_kept_and_what_is_lost() -> None:
     question = cancel_question(sample_job())
 
-    assert "28 files that this job indexed stay searchable" in question
-    assert "33 files stay as they were" in question
+    assert "what this job indexed (28 files) stays searchable" in question
+    assert "the others (33 files) stay as they were" in question
     assert "nothing is lost" in cancel_question(sample_job(status="pending"))
 
 

@@ -23,6 +23,6 @@ def test_a_cancellation_keeps_what_is_indexed_and_names_the_way_on() -> None:
 
     kept, lost = kept_and_lost(job, again="`pgdex index`")
 
-    assert "1 file that this job indexed" in kept
+    assert "what this job indexed (1 file) stays searchable" in kept
     assert "`pgdex index`" in kept
-    assert "4 files stay as they were" in lost
+    assert "the others (4 files) stay as they were" in lost

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.arguments import absolute_folder, json_option, project_option, repository_filter
+from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
 from jobs.cli.render.console import note, output, print_json, show
 from jobs.cli.session import open_client
 
@@ -30,7 +30,7 @@ explain_option = click.option("--explain", is_flag=True, help="Show what each sc
 
 @click.command()
 @click.argument("query")
-@project_option
+@project_of_folder_option
 @click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
 @click.option("--path", "path_glob", metavar="GLOB", help="Only files like this: '*.py', 'src/**/test_*'.")
 @click.option("--language", metavar="L", help="Only files of this language: python, typescript, go, …")
@@ -62,6 +62,7 @@ def search(
       pgdex search "where are retries configured"
       pgdex search parse_args --language python --path 'src/**' --tests out
     """
+    from jobs.projects import resolve_project
     from jobs.searching import SearchOptions, check_request, search_code
 
     options = SearchOptions(
@@ -73,14 +74,16 @@ def search(
         limit=limit,
     )
     check_request(query, options)
+    folder = Path(options.repo) if options.repo and options.repo.startswith("/") else Path.cwd()
     with open_client() as client:
-        found = search_code(client, query, project=project or client.settings.project, options=options, remedy=REMEDY)
+        chosen = resolve_project(client.settings, argument=project, folder=folder).id
+        found = search_code(client, query, project=chosen, options=options, remedy=REMEDY)
     _show(found, query, as_json=as_json, explain=explain)
 
 
 @click.command()
 @click.argument("place", metavar="FILE:LINE")
-@project_option
+@project_of_folder_option
 @tests_option
 @limit_option
 @explain_option
@@ -92,11 +95,12 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
     Example:
       pgdex related src/flask/sessions.py:120
     """
+    from jobs.projects import resolve_project
     from jobs.searching import related_code
 
     file, line = _place(place)
     with open_client() as client:
-        chosen = project or client.settings.project
+        chosen = resolve_project(client.settings, argument=project, folder=file.parent).id
         root = _root_of(file, [one["root"] for one in client.repositories(project=chosen)], chosen)
         found = related_code(
             client,

@@ -62,12 +62,12 @@ class Starting:
             project = self._place.project(project_id, folder=root)
             started = client.start(root, project=project.id, name=name, force=force_reindex)
             workforce = self._place.care.ensure(client)
-            seconds = self._seconds(client, started)
+            seconds, at_least = self._seconds(client, started)
             return StartedIndexing(
                 job_id=started.job_id,
                 status=started.status,
                 already_running=started.already_running,
-                message=_message(started, seconds, workforce, named=project.source == "argument"),
+                message=_message(started, seconds, workforce, at_least=at_least, named=project.source == "argument"),
                 estimated_duration_seconds=seconds,
                 repo_path=started.repo_path,
                 project_id=started.project_id,
@@ -77,24 +77,27 @@ class Starting:
 
         return await self._place.run(start)
 
-    def _seconds(self, client: "Client", started: "StartedJob") -> int:
-        from jobs.mcp_server.estimate import estimated_duration_seconds
+    def _seconds(self, client: "Client", started: "StartedJob") -> tuple[int, bool]:
+        """How long it will take, and whether that is only known to be the least."""
+        from jobs.mcp_server.estimate import estimate_of
 
         if started.already_running:
             job: JobStatus = client.status(started.job_id)
             if job.estimated_time_remaining_seconds is not None:
-                return job.estimated_time_remaining_seconds
+                return job.estimated_time_remaining_seconds, False
         embedder = client.status(started.job_id).embedder or client.settings.embedder
-        return estimated_duration_seconds(client, Path(started.repo_path), embedder=embedder)
+        estimate = estimate_of(client, Path(started.repo_path), embedder=embedder)
+        return max(1, round(estimate.seconds)), estimate.at_least
 
 
-def _message(started: "StartedJob", seconds: int, workforce: "Workforce", *, named: bool) -> str:
+def _message(started: "StartedJob", seconds: int, workforce: "Workforce", *, at_least: bool, named: bool) -> str:
     what = (
         "This repository is being indexed already; this is the job that does it."
         if started.already_running
         else "Queued."
     )
-    how_long = f"{'A short job' if seconds < SHORT_SECONDS else 'It will take a while'}: about {about(seconds)}."
+    length = "A short job" if seconds < SHORT_SECONDS and not at_least else "It will take a while"
+    how_long = f"{length}: {'at least' if at_least else 'about'} {about(seconds)}."
     with_project = f" and project_id {started.project_id!r}" if named else ""
     return (
         f"{what} {how_long}{WORKERS[workforce]} Look with get_indexing_status (this job_id{with_project}) when that "
