@@ -60,7 +60,8 @@ def chunk_terms(chunks: Sequence[Chunk], paths: Sequence[str]) -> ChunkTerms:
     for owner, number in zip(chunk_of[in_symbols].tolist(), fields.numbers[in_symbols].tolist(), strict=True):
         marks[owner].append(SYMBOL_PLACES_OF_WORDS[fields.words[number]])
     return ChunkTerms(
-        lexemes=integer_arrays(sorted_places[numbers], ends, marks),
+        # In their own order, not in that of the block's words: the same file gives the same row in any company.
+        lexemes=integer_arrays(sorted_places[numbers], ends, [sorted(set(of_chunk)) for of_chunk in marks]),
         weights=sparsevecs(sorted_places[numbers], weights, ends, dimension=TERM_PLACES),
         words=fields.regrouped(chunk_of, count),
     )

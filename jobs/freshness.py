@@ -2,6 +2,7 @@
 missing."""
 
 import os
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 LARGEST_HASHED_BYTES = 4 << 20
 # Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
 MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed")
+
+
+@dataclass(frozen=True, slots=True)
+class DoorWords:
+    """How a door says what helps: `index` a folder, and `narrow` a search to the `glob` of a repository's `root`."""
+
+    index: str
+    narrow: str
 
 
 def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: str) -> set[tuple[str, str]]:
@@ -38,23 +47,23 @@ def coverage_notes(
     *,
     project: str,
     repo: str | None,
-    remedy: str,
+    words: DoorWords,
 ) -> list[str]:
-    """What a reader should know, in sentences that name what helps: `remedy` is the door's way to index a folder."""
+    """What a reader should know, in sentences that name what helps, in the `words` of the door."""
     repositories = client.repositories(project=project)
     chosen = [one for one in repositories if repo is None or is_searched(one, repo)]
     if not chosen:
-        return [_nothing_there(repositories, project, repo, remedy)]
+        return [_nothing_there(repositories, project, repo, words)]
     notes = list(result.notes)
     notes += [
-        f"{one['root']} was never indexed to its end: what is not found may be there all the same. {remedy} goes on "
-        "with it"
+        f"{one['root']} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
+        "on with it"
         for one in chosen
         if one["last_indexed_at"] is None and not any(note.startswith(f"{one['root']} is being") for note in notes)
     ]
     notes += [
-        f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; {remedy} "
-        "brings the index up to date"
+        f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "
+        f"{words.index} brings the index up to date"
         for root, count in _by_root(outdated).items()
     ]
     missed = client.missed_files([one["id"] for one in chosen], reasons=MISSED)
@@ -71,18 +80,15 @@ def is_searched(repository: "dict[str, Any]", repo: str) -> bool:
     return _is_at_or_below(repository["root"], repo) or repo.lower() in repository["name"].lower()
 
 
-def _nothing_there(repositories: "list[dict[str, Any]]", project: str, repo: str | None, remedy: str) -> str:
+def _nothing_there(repositories: "list[dict[str, Any]]", project: str, repo: str | None, words: DoorWords) -> str:
     if not repositories:
-        return f"Nothing is indexed in project {project} yet. Index a folder with {remedy}"
+        return f"Nothing is indexed in project {project} yet. Index a folder with {words.index}"
     around = next((one["root"] for one in repositories if repo and _is_at_or_below(repo, one["root"])), None)
-    if around is not None:
-        return f"{repo} is a part of {around}: search in that, and name the part as a path ('{_part(repo, around)}**')"
+    if repo is not None and around is not None:
+        part = os.path.relpath(repo, around)
+        return f"{repo} is a part of {around}: search with {words.narrow.format(root=around, glob=f'{part}/**')}"
     known = ", ".join(one["root"] for one in repositories[:10])
-    return f"{repo} is not indexed in project {project}; {remedy} does it. What is indexed: {known}"
-
-
-def _part(folder: str | None, around: str) -> str:
-    return f"{os.path.relpath(folder or around, around)}/"
+    return f"{repo} is not indexed in project {project}; {words.index} does it. What is indexed: {known}"
 
 
 def _is_at_or_below(path: str, folder: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobs.errors import InvalidRequest
-from jobs.freshness import coverage_notes, outdated_paths
+from jobs.freshness import DoorWords, coverage_notes, outdated_paths
 
 if TYPE_CHECKING:
     from indexer.search import SearchHit, SearchResult
@@ -48,8 +48,8 @@ def check_request(query: str, options: SearchOptions) -> None:
         known_language(options.language)
 
 
-def search_code(client: "Client", query: str, *, project: str, options: SearchOptions, remedy: str) -> Found:
-    """The files of a project that answer `query`. `remedy` is how this door indexes a folder, for the notes.
+def search_code(client: "Client", query: str, *, project: str, options: SearchOptions, words: DoorWords) -> Found:
+    """The files of a project that answer `query`. `words` are the door's, for the notes.
 
     Raises InvalidRequest, whose message names the argument.
     """
@@ -71,11 +71,11 @@ def search_code(client: "Client", query: str, *, project: str, options: SearchOp
             limit=options.limit,
         )
     )
-    return _found(client, result, project=project, repo=options.repo, remedy=remedy)
+    return _found(client, result, project=project, repo=options.repo, words=words)
 
 
 def related_code(
-    client: "Client", *, project: str, root: str, path: str, line: int, tests: str, limit: int, remedy: str
+    client: "Client", *, project: str, root: str, path: str, line: int, tests: str, limit: int, words: DoorWords
 ) -> Found:
     """What is like the code at a line of a file in the repository at `root`. Raises InvalidRequest."""
     from indexer.search import related
@@ -91,7 +91,7 @@ def related_code(
             limit=limit,
         )
     )
-    return _found(client, result, project=project, repo=root, remedy=remedy)
+    return _found(client, result, project=project, repo=root, words=words)
 
 
 def known_language(given: str) -> str:
@@ -120,7 +120,7 @@ def _checked(action: "Callable[[], SearchResult]") -> "SearchResult":
         raise InvalidRequest(str(error)) from None
 
 
-def _found(client: "Client", result: "SearchResult", *, project: str, repo: str | None, remedy: str) -> Found:
+def _found(client: "Client", result: "SearchResult", *, project: str, repo: str | None, words: DoorWords) -> Found:
     outdated = outdated_paths(client, result.hits, project=project)
-    notes = coverage_notes(client, result, outdated, project=project, repo=repo, remedy=remedy)
+    notes = coverage_notes(client, result, outdated, project=project, repo=repo, words=words)
     return Found(result.hits, notes, outdated)

@@ -45,7 +45,7 @@ def search(
     """
     check_query(query)
     if limit < 1:
-        raise SearchRefused(f"limit must be at least 1, got {limit}")
+        raise SearchRefused(f"limit: it must be at least 1, got {limit}")
     filters = Filters.of(path_glob=path_glob, language=language, kinds=kinds, tests=tests)
     repositories = searched_repositories(connection, project_id=project_id, repo=repo)
     notes = live_notes(repositories)
@@ -87,7 +87,7 @@ def related(
         one for one in searched_repositories(connection, project_id=project_id, repo=root) if one.root == root
     ]
     if not repositories:
-        raise SearchRefused(f"{root} is not indexed in project {project_id}")
+        raise SearchRefused(f"repo_path: {root} is not indexed in project {project_id}")
     repository = repositories[0]
     seed: Seed = seed_at(connection, repository, path=path, line=line)
     query = Query(seed.content, QueryKind.CODE)

@@ -35,16 +35,16 @@ class Filters:
         if kinds:
             _check_kinds(kinds)
         if "\0" in f"{path_glob}{language}":
-            raise SearchRefused("a NUL character is in no path: leave it out")
+            raise SearchRefused("path_glob, language: a NUL character is in neither; leave it out")
         if tests not in TESTS:
-            raise SearchRefused(f"tests must be one of {', '.join(TESTS)}, got {tests!r}")
+            raise SearchRefused(f"tests: it must be one of {', '.join(TESTS)}, got {tests!r}")
         try:
             regex = glob_regex(path_glob) if path_glob is not None else None
             re.compile(regex or "")
         except re.error as error:
-            raise SearchRefused(f"the path glob {path_glob!r} has brackets that mean nothing: {error}") from None
+            raise SearchRefused(f"path_glob: the brackets in {path_glob!r} mean nothing ({error})") from None
         except ValueError as error:
-            raise SearchRefused(str(error)) from None
+            raise SearchRefused(f"path_glob: {error}") from None
         if tests == "only":
             # A lookahead, so that both must hold.
             regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
@@ -61,4 +61,4 @@ def _check_kinds(kinds: Sequence[str]) -> None:
 
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
-        raise SearchRefused(f"{unknown[0]!r} is no kind of symbol: the kinds are {', '.join(KINDS)}")
+        raise SearchRefused(f"kinds: {unknown[0]!r} is none; the kinds are {', '.join(KINDS)}")

@@ -47,8 +47,8 @@ def seed_at(connection: Connection, repository: SearchedRepository, *, path: str
         [repository.id, path],
     ).fetchone()
     if last is None or last[0] is None:
-        raise SearchRefused(f"{path} is not indexed in {repository.root}")
-    raise SearchRefused(f"{path} has lines 1 to {last[0]} in the index, not {line}")
+        raise SearchRefused(f"path: {path} is not indexed in {repository.root}")
+    raise SearchRefused(f"line: {path} has lines 1 to {last[0]} in the index, not {line}")
 
 
 def telling_terms(connection: Connection, repository: SearchedRepository, seed: Seed) -> list[str]:

@@ -12,6 +12,7 @@ from indexer.search.result import SearchRefused
 from indexer.terms import stem_of
 
 MOST_TERMS: Final = 48
+LONGEST_QUERY: Final = 2_000  # characters that are looked at: a traceback's end is mostly its callers
 
 # Words that say that something is asked, not what: looked for only where a query has no others.
 ASKING: Final = frozenset(
@@ -34,7 +35,7 @@ class QueryKind(StrEnum):
     WORDS = "words"  # session management; how are sessions stored?
 
 
-_NAME: Final = re.compile(r"[A-Za-z_$@][\w$]*(?:(?:\.|::|#|->|\\)[A-Za-z_$][\w$]*)*[?!]?(?:\(\))?")
+_NAME: Final = re.compile(r"[A-Za-z_$@][\w$]*(?:(?:\.|::|#|->|\\|-)[A-Za-z_$][\w$]*)*[?!]?(?:\(\))?")
 _PATH: Final = re.compile(r"[\w.@+-]+(?:/[\w.@+-]*)+|(?:\./|/)[\w.@+/-]+|[\w@+-]+(?:\.[\w@+-]+)+")
 _ERROR: Final = re.compile(
     r"\b\w*(?:Error|Exception|Warning|Panic)\b\s*[:(]|\b(?:error|panic|fatal|traceback|exception|errno)\b[^?]*[:\[]"
@@ -47,7 +48,7 @@ _NAME_IN_TEXT: Final = re.compile(
     r"`([^`\s]+)`|\b([A-Za-z_$]\w*)(?=\()|\b(\w*[a-z0-9][A-Z]\w*|[A-Z]{2,}[a-z]\w*|\w*[A-Za-z0-9]_\w+|_+[A-Za-z]\w*)"
 )
 _CAPITALISED: Final = re.compile(r"(?<=[\w,)] )([A-Z][a-z]\w+)\b")
-_LAST_NAME: Final = re.compile(r"[\w$]+[?!]?(?=(?:\(\))?$)")
+_LAST_NAME: Final = re.compile(r"[\w$-]+[?!]?(?=(?:\(\))?\Z)")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Query:
     @cached_property
     def names(self) -> list[str]:
         """What may be the name of a definition, as it is spelled: all of a name, or what looks like one in a text."""
-        if self.kind is QueryKind.NAME:
+        # self.d may be a file in D, and the attribute of an object.
+        if self.kind is QueryKind.NAME or (self.kind is QueryKind.PATH and "/" not in self.text):
             found = _LAST_NAME.search(self.text)
             return [found[0]] if found else []
         if self.kind is QueryKind.PATH:
@@ -95,15 +97,20 @@ class Query:
 
 def check_query(text: str) -> None:
     """Raise SearchRefused for a query that can't be one."""
+    check_text("query", text)
     if not text.strip():
-        raise SearchRefused("the query is empty: give words, an identifier or a question")
-    if "\0" in text:
-        raise SearchRefused("the query has a NUL character, which is in no source file: leave it out")
+        raise SearchRefused("query: it is empty; give words, an identifier or a question")
+
+
+def check_text(argument: str, text: str | None) -> None:
+    """Raise SearchRefused for a text that no database can hold."""
+    if text is not None and ("\0" in text or (not text.isascii() and text != text.encode(errors="ignore").decode())):
+        raise SearchRefused(f"{argument}: it has characters that are in no file and in no path (NUL, half a surrogate)")
 
 
 def understand(text: str) -> Query:
     """What a query is."""
-    text = text.strip()
+    text = text.strip()[:LONGEST_QUERY]
     return Query(text, _kind(text))
 
 

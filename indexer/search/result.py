@@ -8,7 +8,7 @@ BOTH_LEGS: Final[tuple[Leg, ...]] = ("words", "vectors")
 
 
 class SearchRefused(ValueError):
-    """What was asked for can't be searched; the message says why."""
+    """What was asked for can't be searched; the message begins with the argument and says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ TOOLS = {
         *("status", "repo_path", "project_id", "created_after", "created_before", "limit", "offset"),
     ),
     "cancel_indexing_background": ("job_id", "confirmed", "project_id"),
-    "search_code": ("query", "project_id", "repo_path", "path_glob", "language", "limit"),
+    "search_code": ("query", "project_id", "repo_path", "path_glob", "language", "kinds", "tests", "limit"),
+    "find_related_code": ("repo_path", "path", "line", "project_id", "tests", "limit"),
     "watch_indexing": ("job_id", "timeout_seconds", "project_id"),
 }
-READERS = {"get_indexing_status", "list_background_jobs", "search_code", "watch_indexing"}
+READERS = {"get_indexing_status", "list_background_jobs", "search_code", "find_related_code", "watch_indexing"}
 
 
 def tools_of(door: Door) -> dict[str, Tool]:
@@ -101,3 +102,6 @@ def test_every_answer_has_the_form_of_its_output_schema(door: Door, indexed: obj
     checked("cancel_indexing_background", **job)
     checked("cancel_indexing_background", **job, confirmed=True)
     checked("search_code", query="cart", project_id=PROJECT)
+    hit = checked("search_code", query="cart", project_id=PROJECT)["hits"][0]
+    place = {"repo_path": hit["repo_path"], "path": hit["path"], "line": hit["start_line"]}
+    checked("find_related_code", **place, project_id=PROJECT)

@@ -14,7 +14,7 @@ from jobs.models import JobStatus
 from tests.databases import settings_for
 from tests.index_digest import assert_index_is_sound, index_digest
 from tests.trees import module, python_tree, write_tree
-from tests.waiting import wait_for_end
+from tests.waiting import wait_for, wait_for_end
 from tests.workers import Workers, workers_on
 
 
@@ -253,11 +253,10 @@ def test_a_large_repository_gets_a_vector_index_and_filters_lose_no_rows(
 ) -> None:
     with workers_on(database_url, processes_folder, PGDEX_EXACT_SEARCH_CHUNKS="50") as workers:
         run(client, workers, tree)
+        # It is built beside the jobs, by the same processes.
+        found = "select from pg_indexes where tablename ~ '^chunks_r' and indexname ~ 'hnsw'"
+        wait_for(lambda: client.connection.execute(found).fetchone() is not None, what="a vector index")
 
-    names = [
-        name for (name,) in client.connection.execute("select indexname from pg_indexes where tablename ~ 'chunks_r'")
-    ]
-    assert any("hnsw" in name for name in names)
     vectors_only = search(
         client.connection,
         "def load_117",

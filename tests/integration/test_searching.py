@@ -364,6 +364,19 @@ def test_a_repository_that_was_never_indexed_finds_nothing_and_says_that_it_is_w
             related(client.connection, project_id="default", root=str(root), path="a.py", line=1)
 
 
+def test_a_copy_in_another_repository_is_named_with_its_repository(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "workers").mkdir()
+    roots = [write_tree(tmp_path / name, {"src/first_copy.js": FILES["src/first_copy.js"]}) for name in ("one", "two")]
+    with Client.open(settings_for(database_url, embedder="hashing")) as client:
+        with workers_on(database_url, tmp_path / "workers") as workers:
+            for root in roots:
+                index(client, workers, root)
+        result = search(client.connection, "chunkInvoices", project_id="default", open_embedder=embedder_for)
+    (hit,) = result.hits
+    (other,) = hit.also_in
+    assert {f"{hit.repo_path}/{hit.path}", other} == {f"{root}/src/first_copy.js" for root in roots}
+
+
 # What is like a place
 
 

@@ -64,7 +64,7 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
 
 
 def test_an_unknown_word_about_tests_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SearchRefused, match=r"tests must be one of in, out, only, got 'maybe'"):
+    with pytest.raises(SearchRefused, match=r"tests: it must be one of in, out, only, got 'maybe'"):
         Filters.of(tests="maybe")  # type: ignore[arg-type]
     for word in TESTS:
         assert Filters.of(tests=word)

@@ -9,11 +9,12 @@ import click
 from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
 from jobs.cli.render.console import note, output, print_json, show
 from jobs.cli.session import open_client
+from jobs.freshness import DoorWords
 
 if TYPE_CHECKING:
     from jobs.searching import Found
 
-REMEDY = "pgdex index PATH"
+WORDS = DoorWords(index="pgdex index PATH", narrow="--repo {root} --path '{glob}'")
 
 limit_option = click.option(
     "--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits to show."
@@ -77,7 +78,7 @@ def search(
     folder = Path(options.repo) if options.repo and options.repo.startswith("/") else Path.cwd()
     with open_client() as client:
         chosen = resolve_project(client.settings, argument=project, folder=folder).id
-        found = search_code(client, query, project=chosen, options=options, remedy=REMEDY)
+        found = search_code(client, query, project=chosen, options=options, words=WORDS)
     _show(found, query, as_json=as_json, explain=explain)
 
 
@@ -110,7 +111,7 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
             line=line,
             tests=tests,
             limit=limit,
-            remedy=REMEDY,
+            words=WORDS,
         )
     _show(found, "", as_json=as_json, explain=explain)
 
@@ -127,7 +128,7 @@ def _root_of(file: Path, roots: list[str], project: str) -> str:
     around = [root for root in roots if file.is_relative_to(root)]
     if not around:
         raise click.BadParameter(
-            f"{file} is in no repository that is indexed in project {project}; {REMEDY} indexes one.",
+            f"{file} is in no repository that is indexed in project {project}; {WORDS.index} indexes one.",
             param_hint="FILE:LINE",
         )
     return max(around, key=len)

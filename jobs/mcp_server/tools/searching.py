@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from jobs.freshness import DoorWords
 from jobs.mcp_server.answers import Hit, SearchAnswer
 from jobs.mcp_server.arguments import LONGEST_TEXT, ProjectId, RepoFilter, Text, absolute_path
 from jobs.mcp_server.workplace import Workplace
@@ -14,7 +15,7 @@ from jobs.searching import Found, SearchOptions, related_code, search_code
 if TYPE_CHECKING:
     from jobs.client import Client
 
-START = "start_indexing_background"
+WORDS = DoorWords(index="start_indexing_background", narrow="repo_path={root!r} and path_glob={glob!r}")
 
 Query = Annotated[
     Text,
@@ -81,7 +82,7 @@ class Searching:
             options = SearchOptions(
                 repo=folder, path_glob=path_glob, language=language, kinds=kinds or [], tests=tests, limit=limit
             )
-            return _answer(search_code(client, query, project=project.id, options=options, remedy=START), project)
+            return _answer(search_code(client, query, project=project.id, options=options, words=WORDS), project)
 
         return await self._place.run(search)
 
@@ -112,7 +113,7 @@ class Searching:
                 line=line,
                 tests=tests,
                 limit=limit,
-                remedy=START,
+                words=WORDS,
             )
             return _answer(found, project)
 

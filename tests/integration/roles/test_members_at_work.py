@@ -35,7 +35,7 @@ def urls(database_url: str) -> Iterator[dict[str, str]]:
 
 
 def index(urls: dict[str, str], tree: Path, folder: Path, *, exact_chunks: int, jobs: int) -> JobStatus:
-    """A client asks for it, and a worker's process does it."""
+    """A client asks for it, and a worker's process does it, with the vector index that more chunks are to have."""
     with (
         workers_on(
             urls[WORKER],
@@ -45,7 +45,12 @@ def index(urls: dict[str, str], tree: Path, folder: Path, *, exact_chunks: int, 
         ) as workers,
         Client.open(settings_for(urls[CLIENT])) as client,
     ):
-        return workers.wait_for_end(client.start(tree).job_id)
+        status = workers.wait_for_end(client.start(tree).job_id)
+        due = "select from pg_class where relname ~ '^chunks_r1$' and reltuples > %s"
+        if client.connection.execute(due, [exact_chunks]).fetchone() is not None:
+            built = "select from pg_indexes where indexname ~ '^chunks_r1_hnsw'"
+            wait_for(lambda: client.connection.execute(built).fetchone() is not None, what="a vector index")
+        return status
 
 
 def test_a_workers_process_does_what_a_client_asked_for_and_a_reader_finds_it(
