@@ -37,10 +37,12 @@ def check_request(query: str, options: SearchOptions) -> None:
     """Raise InvalidRequest for what can't be asked, before a database is opened for it."""
     from indexer.search import SearchRefused
     from indexer.search.filters import Filters
-    from indexer.search.query import check_query
+    from indexer.search.query import check_query, check_text
 
     try:
         check_query(query)
+        for argument, text in (("repo_path", options.repo), ("path_glob", options.path_glob)):
+            check_text(argument, text)
         Filters.of(path_glob=options.path_glob, kinds=options.kinds)
     except SearchRefused as error:
         raise InvalidRequest(str(error)) from None

@@ -10,7 +10,7 @@ from indexer.search.filters import Filters, Tests
 from indexer.search.hits import describe, hits_of
 from indexer.search.legs import Candidates, QueryVectors, find_definitions, find_paths, find_vectors, find_words
 from indexer.search.likeness import Seed, seed_at, telling_terms
-from indexer.search.query import Query, QueryKind, check_query, understand
+from indexer.search.query import Query, QueryKind, check_query, check_text, understand
 from indexer.search.ranking import rank
 from indexer.search.repositories import SearchedRepository, live_notes, searched_repositories
 from indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
@@ -44,6 +44,8 @@ def search(
     Raises SearchRefused for an empty query, a limit below 1, and what Filters refuses.
     """
     check_query(query)
+    for argument, text in (("repo_path", repo), ("path_glob", path_glob), ("language", language)):
+        check_text(argument, text)
     if limit < 1:
         raise SearchRefused(f"limit: it must be at least 1, got {limit}")
     filters = Filters.of(path_glob=path_glob, language=language, kinds=kinds, tests=tests)
@@ -83,6 +85,8 @@ def related(
 
     Raises SearchRefused where the index has no such place.
     """
+    for argument, text in (("repo_path", root), ("path", path)):
+        check_text(argument, text)
     repositories = [
         one for one in searched_repositories(connection, project_id=project_id, repo=root) if one.root == root
     ]

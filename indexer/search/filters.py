@@ -34,8 +34,6 @@ class Filters:
         """Raises SearchRefused for an empty glob, an unknown kind of symbol, and a `tests` that is none of TESTS."""
         if kinds:
             _check_kinds(kinds)
-        if "\0" in f"{path_glob}{language}":
-            raise SearchRefused("path_glob, language: a NUL character is in neither; leave it out")
         if tests not in TESTS:
             raise SearchRefused(f"tests: it must be one of {', '.join(TESTS)}, got {tests!r}")
         try:

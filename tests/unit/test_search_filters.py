@@ -59,7 +59,7 @@ def test_every_kind_of_symbol_can_be_asked_for(kind: str) -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SearchRefused, match=r"'klass' is no kind of symbol: the kinds are .*class"):
+    with pytest.raises(SearchRefused, match=r"kinds: 'klass' is none; the kinds are .*class"):
         Filters.of(kinds=["function", "klass"])
 
 
