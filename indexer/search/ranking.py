@@ -42,7 +42,7 @@ WEIGHTS: Final[Mapping[QueryKind, Weights]] = MappingProxyType(
         QueryKind.PATH: Weights(vectors=0.1, next_chunk=0.3, definition=1.0, file_name=1.0),
         QueryKind.ERROR: Weights(vectors=0.2, next_chunk=0.3, definition=0.3, file_name=0.3),
         QueryKind.CODE: Weights(vectors=0.3, next_chunk=0.1, definition=0.2, file_name=0.3),
-        QueryKind.WORDS: Weights(vectors=0.4, next_chunk=0.45, definition=0.5, file_name=1.0),
+        QueryKind.WORDS: Weights(vectors=0.5, next_chunk=0.45, definition=0.5, file_name=1.0),
     }
 )
 COUNTED_CHUNKS: Final = 8
