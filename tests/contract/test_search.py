@@ -1,5 +1,6 @@
 """search_code: what is found, and what is said about how complete and how new that is."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from jobs.client import Client
 from jobs.database import Connection
+from tests.contract.commands import run_pgdex
 from tests.contract.conftest import PROJECT
 from tests.contract.doors import Door
 from tests.contract.test_jobs import half_done, project, start
@@ -25,6 +27,55 @@ def test_a_hit_has_its_place_its_symbol_and_its_code(door: Door, indexed: Path) 
     assert hit["score"] > answer["hits"][1]["score"]
     assert hit["is_outdated"] is False
     assert (answer["notes"], answer["project_id"]) == ([], PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "arguments"),
+    [
+        ("put an item into the shopping cart", [], {}),
+        ("add_to_cart", ["--limit", "1"], {"limit": 1}),
+        ("cart pay load thing", ["--language", "ts"], {"language": "ts"}),
+        (
+            "cart pay load thing",
+            ["--path", "shop/**", "--kind", "function"],
+            {"path_glob": "shop/**", "kinds": ["function"]},
+        ),
+        ("cart", ["--tests", "only"], {"tests": "only"}),
+        ("shop/cart.py", [], {}),
+    ],
+)
+def test_the_command_and_the_tool_give_the_same_answers(
+    door: Door,
+    indexed: Path,
+    client_url: str,
+    tmp_path: Path,
+    query: str,
+    options: list[str],
+    arguments: dict[str, object],
+) -> None:
+    shown = run_pgdex(
+        *("search", query, "--project", PROJECT, "--json", *options), home=tmp_path, PGDEX_DATABASE_URL=client_url
+    )
+    told = door.call("search_code", query=query, project_id=PROJECT, **arguments).data
+
+    assert shown.code == 0, shown.err
+    places = [
+        (hit["path"], hit["start_line"], hit["end_line"], hit["content"]) for hit in json.loads(shown.out)["hits"]
+    ]
+    assert places == [(hit["path"], hit["start_line"], hit["end_line"], hit["code"]) for hit in told["hits"]]
+    assert json.loads(shown.out)["notes"] == told["notes"]
+
+
+def test_what_is_related_to_a_place_does_not_hold_the_place_itself(door: Door, indexed: Path) -> None:
+    place = {"repo_path": str(indexed), "path": "shop/cart.py", "project_id": PROJECT}
+
+    found = door.call("find_related_code", **place, line=1).data["hits"]
+
+    assert found
+    assert all((hit["path"], hit["start_line"]) != ("shop/cart.py", 1) for hit in found)
+    too_far = door.call("find_related_code", **place, line=99_999)
+    assert "VALIDATION_ERROR" in too_far.text
+    assert "line: shop/cart.py has lines 1 to" in too_far.text
 
 
 def test_filters_narrow_a_search(door: Door, indexed: Path) -> None:
