@@ -23,7 +23,7 @@ def open_embedder(
     dimension: int | None = None,
     timeout_seconds: float = 60,
 ) -> Embedder:
-    """Open the embedder that `spec` names: "hashing", "hashing:512", "static:FOLDER",
+    """Open the embedder that `spec` names: "code", "hashing", "hashing:512", "static:FOLDER",
     "ollama:MODEL" or "openai:MODEL".
 
     `url` and `api_key` are for the remote providers; the others ignore them. `dimension` asks for
@@ -35,10 +35,10 @@ def open_embedder(
     opened = _PROVIDERS.get(provider)
     if opened is None:
         raise EmbedderMisconfigured(
-            f"unknown embedding provider {provider!r}: use hashing, static:FOLDER, ollama:MODEL or openai:MODEL"
+            f"unknown embedding provider {provider!r}: use code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL"
         )
     argument = argument.strip()
-    if not argument and (colon or provider != "hashing"):
+    if not argument and (colon or provider not in _ALONE):
         raise EmbedderMisconfigured(
             f"the embedding provider in {spec!r} lacks what follows the colon: for example {_EXAMPLES[provider]}"
         )
@@ -67,6 +67,16 @@ class _Request:
 
 
 # Each imports its module itself, because none of them is cheap.
+
+
+def _code(request: _Request) -> Embedder:
+    from indexer.embedding.code_model import CodeEmbedder
+
+    if not request.argument:
+        return CodeEmbedder(dimension=request.dimension)
+    if not (request.argument.isascii() and request.argument.isdigit()):
+        raise EmbedderMisconfigured(f"the version in {request.spec!r} must be a whole number, as in code:1")
+    return CodeEmbedder(version=int(request.argument), dimension=request.dimension)
 
 
 def _hashing(request: _Request) -> Embedder:
@@ -116,13 +126,18 @@ def _openai(request: _Request) -> Embedder:
 
 
 _PROVIDERS: Final[dict[str, Callable[[_Request], Embedder]]] = {
+    "code": _code,
     "hashing": _hashing,
     "static": _static,
     "ollama": _ollama,
     "openai": _openai,
 }
 
+# What follows their colon can be left out.
+_ALONE: Final = frozenset({"code", "hashing"})
+
 _EXAMPLES: Final = {
+    "code": "code:1",
     "hashing": "hashing:512",
     "static": "static:/models/potion-code-16M",
     "ollama": "ollama:nomic-embed-text",
