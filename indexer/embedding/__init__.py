@@ -1,4 +1,4 @@
-"""Texts to vectors: one protocol, four providers.
+"""Texts to vectors: one protocol, five providers.
 
 `open_embedder(spec)` opens one. Importing this package loads neither numpy nor an HTTP library nor
 a model: the command line imports it for every command, and most of them embed nothing.

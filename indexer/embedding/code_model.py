@@ -1,0 +1,214 @@
+"""The bundled model: a row of numbers for each word of code, summed and scaled to length 1.
+
+The words are those of `indexer.lexemes.words`, so one tokenising pass serves both legs of a search. Related words have
+related rows, learnt from comments and the code below them: "delete a file" also finds `os.unlink`. docs/model.md has
+what it was learnt from, what it is worth and how to make it again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import blake2b
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted
+from indexer.embedding.validation import unit_vectors
+from indexer.lexemes import words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from indexer.embedding.protocol import AbortFlag
+
+VERSION: Final = 1
+DATA: Final = Path(__file__).with_name("code_model_data")
+
+# Texts embedded at once, and between two looks at the abort flag (about 15 ms).
+_BLOCK: Final = 128
+
+# A text's number is above the number of a row in an int64, so that one sort counts the words of a block.
+_ROW_BITS: Final = 24
+
+# About 15 MB when full. Then it is emptied.
+_CACHED_WORDS: Final = 1 << 17
+
+
+class Table(NamedTuple):
+    """The model's data: the words have the first rows, in order; the hash buckets of all others follow."""
+
+    words: list[str]
+    rows: NDArray[np.int8]
+    scales: NDArray[np.float16]
+
+
+def bucket_of(word: str, buckets: int) -> int:
+    """The bucket of a word that has no row of its own. The same on every machine, unlike `hash()`."""
+    digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % buckets
+
+
+def word_weight(occurrences: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much a word counts that occurs so many times in a text."""
+    weights: NDArray[np.float32] = 1 + np.log(occurrences)
+    return weights
+
+
+def read_table(folder: Path = DATA) -> Table:
+    """The model's data. The rows stay in the file, mapped, so that all processes of a machine share them.
+
+    Raises EmbedderMisconfigured if it is not there or not whole.
+    """
+    try:
+        vocabulary = (folder / "words.txt").read_text(encoding="utf-8").split("\n")
+        rows = np.load(folder / "rows.npy", mmap_mode="r", allow_pickle=False)
+        scales = np.load(folder / "scales.npy", allow_pickle=False)
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise EmbedderMisconfigured(
+            f"the bundled model could not be read from {str(folder)!r}: install pgdex again ({error})"
+        ) from error
+    if rows.dtype != np.int8 or rows.ndim != 2 or scales.shape != rows.shape[:1] or len(vocabulary) >= len(rows):
+        raise EmbedderMisconfigured(
+            f"the bundled model in {str(folder)!r} is not whole: {len(vocabulary)} words, "
+            f"rows {rows.shape} {rows.dtype}, scales {scales.shape}: install pgdex again"
+        )
+    return Table(vocabulary, rows, scales)
+
+
+@cache
+def _bundled() -> Table:
+    return read_table()
+
+
+class _Rows(dict[str, int]):
+    """Word to the number of its row. Those of the vocabulary stay; other words are remembered for a while."""
+
+    def __init__(self, vocabulary: list[str], buckets: int) -> None:
+        super().__init__(zip(vocabulary, range(len(vocabulary)), strict=True))
+        self._first_bucket = len(vocabulary)
+        self._buckets = buckets
+        self._others: list[str] = []
+
+    def __missing__(self, word: str) -> int:
+        row = self[word] = self._first_bucket + bucket_of(word, self._buckets)
+        self._others.append(word)
+        if len(self._others) > _CACHED_WORDS:
+            self.forget()
+        return row
+
+    def forget(self) -> None:
+        """Let go of the words that are not the vocabulary's, one by one: another thread may be looking words up."""
+        others, self._others = self._others, []
+        for word in others:
+            self.pop(word, None)
+
+
+class CodeEmbedder:
+    """The sum of the rows of a text's distinct words, each times 1 + ln(times that it occurs), at length 1.
+
+    The same text gives the same vector, bit for bit, whatever else is in the call.
+    """
+
+    def __init__(self, *, version: int | None = None, dimension: int | None = None, table: Table | None = None) -> None:
+        """Open the bundled model, or `table`.
+
+        Raises EmbedderMisconfigured if another version or dimension is asked for than the bundled model has.
+        """
+        if version not in (None, VERSION):
+            raise EmbedderMisconfigured(
+                f"this pgdex brings version {VERSION} of its code model, not {version}: use code to index anew with "
+                f"the one it has, or install the release of pgdex that has version {version}"
+            )
+        words_, self._rows, scales = _bundled() if table is None else table
+        self._dimension = int(self._rows.shape[1])
+        if dimension not in (None, self._dimension):
+            raise EmbedderMisconfigured(
+                f"the vectors of the code model have {self._dimension} numbers, not {dimension}: "
+                "set no dimension with it"
+            )
+        self._numbers = _Rows(words_, len(self._rows) - len(words_))
+        self._scales = scales.astype(np.float32)
+
+    @property
+    def name(self) -> str:
+        """ "code:1": vectors of another version of the model are not comparable."""
+        return f"code:{VERSION}"
+
+    @property
+    def dimension(self) -> int:
+        """The length of the vectors."""
+        return self._dimension
+
+    @property
+    def is_remote(self) -> bool:
+        """It is arithmetic in this process."""
+        return False
+
+    @property
+    def batch_size(self) -> int:
+        """Enough that the cost of a call no longer counts."""
+        return 1024
+
+    def embed(self, texts: Sequence[str], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
+        """Embed texts: shape (len(texts), dimension). Raises only EmbeddingAborted."""
+        vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
+        for start in range(0, len(texts), _BLOCK):
+            self._stop_if(aborted)
+            block = [words(text) for text in texts[start : start + _BLOCK]]
+            vectors[start : start + len(block)] = self._block_vectors(block)
+        return vectors
+
+    def embed_words(self, texts: Sequence[Sequence[str]], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
+        """Embed texts that are already words, as `indexer.lexemes.words` gives them. Otherwise as `embed`.
+
+        The order of a text's words makes no difference.
+        """
+        vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
+        for start in range(0, len(texts), _BLOCK):
+            self._stop_if(aborted)
+            block = texts[start : start + _BLOCK]
+            vectors[start : start + len(block)] = self._block_vectors(block)
+        return vectors
+
+    def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
+        """Embed what somebody searches for: shape (dimension,). Questions and code share the table."""
+        vector: NDArray[np.float32] = self.embed([text], aborted=aborted)[0]
+        return vector
+
+    def probe(self, *, aborted: AbortFlag | None = None) -> None:
+        """Embed one word."""
+        self.embed(["probe"], aborted=aborted)
+
+    def close(self) -> None:
+        """Let go of the remembered words; the vocabulary and the rows are shared."""
+        self._numbers.forget()
+
+    def _stop_if(self, aborted: AbortFlag | None) -> None:
+        if aborted is not None and aborted():
+            raise EmbeddingAborted("the code model was asked to stop")
+
+    def _block_vectors(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        lengths = [len(text) for text in texts]
+        numbers = map(self._numbers.__getitem__, chain.from_iterable(texts))
+        keys = np.fromiter(numbers, dtype=np.int64, count=sum(lengths))
+        keys |= np.repeat(np.arange(len(texts), dtype=np.int64) << _ROW_BITS, lengths)
+        keys.sort()
+        firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+        distinct = keys[firsts]
+        places = distinct & ((1 << _ROW_BITS) - 1)
+        weights = word_weight(np.diff(firsts, append=len(keys)).astype(np.float32))
+        weights *= self._scales[places]
+        bounds = np.searchsorted(distinct, np.arange(len(texts) + 1, dtype=np.int64) << _ROW_BITS).tolist()
+        sums = np.zeros((len(texts), self._dimension), dtype=np.float32)
+        for number, (start, stop) in enumerate(pairwise(bounds)):
+            # Not a product of matrices over the block: BLAS adds up in another order for other shapes.
+            rows = self._rows.take(places[start:stop], axis=0).astype(np.float32)
+            np.einsum("i,ij->j", weights[start:stop], rows, out=sums[number])
+        return unit_vectors(
+            sums, count=len(texts), dimension=self._dimension, source=self.name, zeros_are_wordless=True
+        )
