@@ -27,7 +27,7 @@ from benchmarks.floor import run_floor
 from benchmarks.measure import Sampler, Usage, machine, table, write_section
 from jobs.client import Client
 from jobs.database import conninfo
-from jobs.mcp_server.estimate import estimated_duration_seconds
+from jobs.mcp_server.estimate import estimate_of
 from jobs.models import JobStatus
 from jobs.settings import Settings
 
@@ -181,7 +181,7 @@ def index(
     latency: list[float] = []
     seen: list[float] = []
     with Client.open(settings) as client, Sampler(supervisor, name="procrastinate") as work, Sampler(server) as base:
-        said = Said(estimated_duration_seconds(client, tree, embedder=settings.embedder), {})
+        said = Said(round(estimate_of(client, tree, embedder=settings.embedder).seconds), {})
         started = client.start(tree, force=force)
         while True:
             before = time.perf_counter()

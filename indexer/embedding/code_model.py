@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from hashlib import blake2b
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted
 from indexer.embedding.validation import unit_vectors
-from indexer.lexemes import words
+from indexer.word_bags import counted, word_bags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,15 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.embedding.protocol import AbortFlag
+    from indexer.word_bags import WordBags
 
 VERSION: Final = 1
 DATA: Final = Path(__file__).with_name("code_model_data")
 
 # Texts embedded at once, and between two looks at the abort flag (about 15 ms).
-_BLOCK: Final = 128
-
-# A text's number is above the number of a row in an int64, so that one sort counts the words of a block.
-_ROW_BITS: Final = 24
+_BLOCK: Final = 256
 
 # About 15 MB when full. Then it is emptied.
 _CACHED_WORDS: Final = 1 << 17
@@ -159,21 +157,25 @@ class CodeEmbedder:
         vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
         for start in range(0, len(texts), _BLOCK):
             self._stop_if(aborted)
-            block = [words(text) for text in texts[start : start + _BLOCK]]
-            vectors[start : start + len(block)] = self._block_vectors(block)
+            bags = word_bags(texts[start : start + _BLOCK])
+            vectors[start : start + _BLOCK] = self.embed_bags(bags)
         return vectors
 
-    def embed_words(self, texts: Sequence[Sequence[str]], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed texts that are already words, as `indexer.lexemes.words` gives them. Otherwise as `embed`.
-
-        The order of a text's words makes no difference.
-        """
-        vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
-        for start in range(0, len(texts), _BLOCK):
-            self._stop_if(aborted)
-            block = texts[start : start + _BLOCK]
-            vectors[start : start + len(block)] = self._block_vectors(block)
-        return vectors
+    def embed_bags(self, bags: WordBags) -> NDArray[np.float32]:
+        """Embed texts of which the words are counted: shape (number of texts, dimension)."""
+        rows_of_words = np.fromiter(map(self._numbers.__getitem__, bags.words), dtype=np.int64, count=len(bags.words))
+        # By text and row: words that share a bucket are one, and no sum depends, in its last bit, on the other texts.
+        texts, places, times = counted(bags.texts, rows_of_words[bags.numbers], bags.counts)
+        weights = word_weight(times.astype(np.float32))
+        weights *= self._scales[places]
+        count = len(bags.lengths)
+        bounds = np.searchsorted(texts, np.arange(count + 1)).tolist()
+        sums = np.zeros((count, self._dimension), dtype=np.float32)
+        for number, (start, stop) in enumerate(pairwise(bounds)):
+            # Not a product of matrices over the block: BLAS adds up in another order for other shapes.
+            rows = self._rows.take(places[start:stop], axis=0).astype(np.float32)
+            np.einsum("i,ij->j", weights[start:stop], rows, out=sums[number])
+        return unit_vectors(sums, count=count, dimension=self._dimension, source=self.name, zeros_are_wordless=True)
 
     def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
         """Embed what somebody searches for: shape (dimension,). Questions and code share the table."""
@@ -191,24 +193,3 @@ class CodeEmbedder:
     def _stop_if(self, aborted: AbortFlag | None) -> None:
         if aborted is not None and aborted():
             raise EmbeddingAborted("the code model was asked to stop")
-
-    def _block_vectors(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-        lengths = [len(text) for text in texts]
-        numbers = map(self._numbers.__getitem__, chain.from_iterable(texts))
-        keys = np.fromiter(numbers, dtype=np.int64, count=sum(lengths))
-        keys |= np.repeat(np.arange(len(texts), dtype=np.int64) << _ROW_BITS, lengths)
-        keys.sort()
-        firsts = np.flatnonzero(np.diff(keys, prepend=-1))
-        distinct = keys[firsts]
-        places = distinct & ((1 << _ROW_BITS) - 1)
-        weights = word_weight(np.diff(firsts, append=len(keys)).astype(np.float32))
-        weights *= self._scales[places]
-        bounds = np.searchsorted(distinct, np.arange(len(texts) + 1, dtype=np.int64) << _ROW_BITS).tolist()
-        sums = np.zeros((len(texts), self._dimension), dtype=np.float32)
-        for number, (start, stop) in enumerate(pairwise(bounds)):
-            # Not a product of matrices over the block: BLAS adds up in another order for other shapes.
-            rows = self._rows.take(places[start:stop], axis=0).astype(np.float32)
-            np.einsum("i,ij->j", weights[start:stop], rows, out=sums[number])
-        return unit_vectors(
-            sums, count=len(texts), dimension=self._dimension, source=self.name, zeros_are_wordless=True
-        )

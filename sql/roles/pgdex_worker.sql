@@ -42,7 +42,7 @@ begin
     grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
     grant insert, update, delete on pgdex.files to pgdex_worker;
     grant insert, delete on pgdex.chunks to pgdex_worker;
-    grant select, insert, update (kept_at), delete on pgdex.departed_embeddings to pgdex_worker;
+    grant insert, update (kept_at), delete on pgdex.departed_embeddings to pgdex_worker;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
     -- procrastinate's queue: its functions and triggers run with the rights of their caller.
     grant select, insert, delete, update (status, worker_id, abort_requested, attempts)

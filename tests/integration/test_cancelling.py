@@ -11,7 +11,7 @@ from tests.databases import settings_for
 from tests.embedding_server import MODEL, EmbeddingServer
 from tests.index_digest import assert_index_is_sound
 from tests.trees import python_tree, write_tree
-from tests.waiting import wait_for, wait_for_end
+from tests.waiting import wait_for
 from tests.workers import Workers, workers_on
 
 PROMISE_SECONDS = 5.0
@@ -78,24 +78,6 @@ def test_while_a_large_tree_is_listed(client: Client, workers: Workers, tmp_path
     job = client.start(tree).job_id
     wait_for(lambda: phase_of(client, job) == "scanning", what="a scan")
     assert_stops(client, job, workers)
-
-
-def test_while_the_vector_index_is_built(client: Client, workers: Workers, tmp_path: Path) -> None:
-    tree = python_tree(tmp_path / "repository", 4_000)
-    workers.environment["PGDEX_EXACT_SEARCH_CHUNKS"] = "1"
-    workers.start()
-    workers.wait_until_alive(1)
-    job = client.start(tree).job_id
-    building = "select 1 from pg_stat_progress_create_index where command = 'CREATE INDEX' and phase like '%tuples%'"
-    wait_for(lambda: client.connection.execute(building).fetchone(), what="an index that is being built")
-    assert_stops(client, job, workers)
-    assert client.status(job).files_indexed == 4_000
-    again = wait_for_end(client, client.start(tree).job_id, workers=workers)
-    assert (again.status, again.files_unchanged) == ("completed", 4_000)
-    indexes = client.connection.execute(
-        "select count(*) from pg_indexes where indexname like '%hnsw%' and schemaname = 'pgdex'"
-    ).fetchone()
-    assert indexes == (1,)
 
 
 def test_two_cancellations_at_once_have_one_outcome(client: Client, database_url: str, tmp_path: Path) -> None:

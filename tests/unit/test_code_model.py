@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.embedding import EmbedderMisconfigured, EmbeddingAborted, open_embedder
+from indexer.embedding import BagEmbedder, EmbedderMisconfigured, EmbeddingAborted, open_embedder
 from indexer.embedding.code_model import DATA, VERSION, CodeEmbedder, Table, bucket_of, read_table, word_weight
 from indexer.embedding.validation import wordless_vector
 from indexer.lexemes import words
+from indexer.word_bags import word_bags
 
 MOST_BYTES = 16_000_000
 
@@ -57,18 +58,22 @@ def test_a_fresh_embedder_gives_the_same_vectors(embedder: CodeEmbedder) -> None
     assert fresh.embed(TEXTS[::-1])[::-1].tobytes() == embedder.embed(TEXTS).tobytes()
 
 
-def test_words_made_elsewhere_give_the_vectors_of_their_text(embedder: CodeEmbedder) -> None:
-    tokenised = [words(text) for text in TEXTS]
-    assert embedder.embed_words(tokenised).tobytes() == embedder.embed(TEXTS).tobytes()
-    shuffled = [list(reversed(text)) for text in tokenised]
-    assert embedder.embed_words(shuffled).tobytes() == embedder.embed(TEXTS).tobytes()
+def test_words_counted_elsewhere_give_the_vectors_of_their_text(embedder: CodeEmbedder) -> None:
+    assert isinstance(embedder, BagEmbedder)
+    alone = embedder.embed(TEXTS).tobytes()
+    assert embedder.embed_bags(word_bags(TEXTS)).tobytes() == alone
+    # Among other texts, whose words come first, and with its own words in another order.
+    others = ["zebra yak " * 40, *TEXTS[::-1]]
+    assert embedder.embed_bags(word_bags([*others, *TEXTS]))[len(others) :].tobytes() == alone
+    shuffled = [" ".join(reversed(words(text))) for text in TEXTS]
+    assert embedder.embed_bags(word_bags(shuffled)).shape == (len(TEXTS), 256)
 
 
 def test_a_text_without_words_gets_the_fixed_vector(embedder: CodeEmbedder) -> None:
     for text in ("", " \n", "+-*/ ..."):
         np.testing.assert_array_equal(embedder.embed_query(text), wordless_vector(256))
     assert embedder.embed([]).shape == (0, 256)
-    assert embedder.embed_words([]).shape == (0, 256)
+    assert embedder.embed_bags(word_bags([])).shape == (0, 256)
 
 
 def test_a_word_that_occurs_more_often_counts_more_but_less_than_in_proportion(embedder: CodeEmbedder) -> None:
@@ -112,8 +117,6 @@ def test_stops_within_a_tenth_of_a_second(embedder: CodeEmbedder) -> None:
         embedder.embed_query("text", aborted=lambda: True)
     with pytest.raises(EmbeddingAborted):
         embedder.probe(aborted=lambda: True)
-    with pytest.raises(EmbeddingAborted):
-        embedder.embed_words([["text"]], aborted=lambda: True)
 
 
 def test_several_threads_get_the_vectors_that_one_gets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def test_an_unknown_provider_is_quoted_with_the_ones_that_exist() -> None:
     with pytest.raises(EmbedderMisconfigured) as raised:
         open_embedder("olama:nomic-embed-text")
     assert str(raised.value) == (
-        "unknown embedding provider 'olama': use hashing, static:FOLDER, ollama:MODEL or openai:MODEL"
+        "unknown embedding provider 'olama': use code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL"
     )
 
 

@@ -40,7 +40,8 @@ def test_a_folder_is_indexed_and_found_again(run_pgdex: Run, repository: Path) -
     hits = run_pgdex("search", "handler_7", "--limit", "1", "--json").json
     assert set(hits) == {"hits", "notes"}
     assert set(hits["hits"][0]) == {
-        *("repository", "repo_path", "path", "start_line", "end_line", "kind", "symbol", "language", "score", "content")
+        *("repository", "repo_path", "path", "start_line", "end_line", "kind", "symbol", "language", "score"),
+        *("content", "more", "also_in", "reasons", "is_outdated"),
     }
     assert hits["hits"][0]["path"] == "src/module_7.py"
 

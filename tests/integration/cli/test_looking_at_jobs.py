@@ -23,7 +23,7 @@ def test_without_jobs_the_commands_say_how_to_start_one(run_pgdex: Run) -> None:
     assert run_pgdex("status").code == ExitCode.NOT_FOUND
     assert run_pgdex("workers", "--json").json == []
     assert run_pgdex("skipped", "--json").json == {"total_count": 0, "by_reason": {}, "files": []}
-    assert "Project default is empty" in run_pgdex("search", "anything").err
+    assert "Nothing is indexed in project default yet" in run_pgdex("search", "anything").err
 
 
 def test_json_has_the_keys_of_the_models(run_pgdex: Run, connection: Connection) -> None:

@@ -10,6 +10,7 @@ from tests.sql_worker import enqueue
 # What each role may do with each table, beside what the role below it may; columns where it is only some.
 WRITES: dict[str, dict[str, str]] = {
     "chunks": {"insert": "", "delete": ""},
+    "departed_embeddings": {"insert": "", "update": "kept_at", "delete": ""},
     "embedding_models": {"insert": "", "update": "name"},
     "files": {"insert": "", "update": "", "delete": ""},
     "indexing_jobs": {"update": "", "delete": ""},
@@ -24,8 +25,8 @@ WRITES: dict[str, dict[str, str]] = {
 }
 READS = {
     READER: {
-        *("projects", "repositories", "files", "chunks", "embedding_models", "indexing_jobs", "job_batches"),
-        *("job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
+        *("projects", "repositories", "files", "chunks", "embedding_models", "departed_embeddings", "indexing_jobs"),
+        *("job_batches", "job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
     },
     WORKER: {"procrastinate_jobs", "procrastinate_workers"},
 }
@@ -39,6 +40,7 @@ COLUMN = {
     "repositories": "root",
     "settings": "value",
     "workers": "hostname",
+    "departed_embeddings": "kept_at",
     "embedding_models": "dimension",
     "indexing_jobs": "status",
     "files": "path",
