@@ -51,6 +51,7 @@ COUNTED_CHUNKS: Final = 8
 DEFINITION: Final[Mapping[Defines, float]] = MappingProxyType(
     {Defines.NOTHING: 0.0, Defines.FOLDED: 0.4, Defines.EXACTLY: 1.2}
 )
+PART_OF_SYMBOL: Final = 0.2
 # A class may be opened again, and its methods carry its name: where it begins is its definition.
 FIRST_DEFINITION: Final = 0.1
 FILE_NAME: Final = 0.8
@@ -109,7 +110,7 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     for one, lexical, nearness in zip(found, words_of, nearness_of, strict=True):
         reasons = {"words": (1 - share) * lexical, "meaning": share * nearness}
         if "definitions" not in without:
-            reasons["definition"] = weights.definition * DEFINITION[one.defines]
+            reasons["definition"] = weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
         if one.path_is_asked_for:
             reasons["path"] = ASKED_PATH
         by_file[one.file].append((sum(reasons.values()), reasons, one))
@@ -157,6 +158,14 @@ def _named_share(name: str, asked: frozenset[str]) -> float:
     parts = [part for token in tokens(name) for part in split_token(token)[1:] or split_token(token)]
     named = sum(stem_of(part) in asked for part in parts)
     return named / len(parts) * math.sqrt(min(1.0, named / len(asked))) if named else 0.0
+
+
+def _part_of_symbol(query: Query, candidate: Candidate) -> float:
+    """The bonus for a symbol of which a half-remembered name is a part."""
+    if query.kind is not QueryKind.NAME or not candidate.symbol:
+        return 0.0
+    in_symbol = set(map(stem_of, words(candidate.symbol)))
+    return PART_OF_SYMBOL if in_symbol.issuperset(query.terms) else 0.0
 
 
 def _normalised(scores: Sequence[float]) -> list[float]:

@@ -35,6 +35,8 @@ from jobs.settings import Settings
 
 LEAVE_SECONDS = 1.5
 """A client that closes gives its servers about two seconds."""
+WARM_UP_PAUSE_SECONDS = 0.5
+LONGEST_WARM_UP_PAUSE_SECONDS = 30.0
 
 READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 STARTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -82,7 +84,8 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
     """The server with all its tools. It begins to open the database when it starts (`eager`), or when its first
     client has been answered."""
 
-    warm_up = threading.Thread(target=_warmed_up, args=[place], name="pgdex-warm-up", daemon=True)
+    over = threading.Event()
+    warm_up = threading.Thread(target=_warm_up, args=[place, over], name="pgdex-warm-up", daemon=True)
 
     async def after_the_handshake(ctx: ServerRequestContext[None, Any], call_next: CallNext) -> HandlerResult:
         try:
@@ -98,6 +101,7 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
         try:
             yield
         finally:
+            over.set()
             place.connections.close()
 
     server = PgdexServer(
@@ -144,8 +148,23 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def _warmed_up(place: Workplace) -> None:
-    try:
-        place.warm_up()
-    except Exception as error:
-        logger.warning("the database is not ready: %s", error, extra=fields(action="database_away"))
+def _warm_up(place: Workplace, over: threading.Event) -> None:
+    """Warm up, and try again until the database is there: after a crash it may refuse the first connection, and the
+    jobs that the crash interrupted wait for the workers that this starts."""
+    from psycopg import OperationalError
+
+    from jobs.errors import DatabaseUnavailable
+    from jobs.outages import Backoff
+
+    pauses = Backoff(first=WARM_UP_PAUSE_SECONDS, longest=LONGEST_WARM_UP_PAUSE_SECONDS)
+    while not over.is_set():
+        try:
+            place.warm_up()
+        except (DatabaseUnavailable, OperationalError) as error:
+            logger.warning("the database is not ready: %s", error, extra=fields(action="database_away"))
+            over.wait(pauses.next())
+        except Exception as error:
+            logger.warning("the server is not ready: %s", error, extra=fields(action="warm_up_failed"))
+            return
+        else:
+            return
