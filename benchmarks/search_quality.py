@@ -75,7 +75,7 @@ def measured(repositories: Sequence[AnnotatedRepository], embedder: str) -> Scor
                         answers = find(question.query)
                         for mode in ("chunk", "file"):
                             value = ndcg(answers, question.targets, prefix=repository.prefix, mode=mode)
-                            for row in (repository.name, repository.language, question.category, "all"):
+                            for row in (repository.name, f"all {repository.language}", question.category, "all"):
                                 scores[row, engine, mode].append(value)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -112,7 +112,9 @@ def engines(client: Client, repository: AnnotatedRepository) -> Iterator[tuple[s
 
 def report(scores: Scores) -> str:
     """The tables, in Markdown."""
-    rows = list(dict.fromkeys(row for row, _, _ in scores if row != "all"))
+    sizes = {row: len(values) for (row, engine, mode), values in scores.items() if (engine, mode) == (RANKED, "chunk")}
+    # A language with one repository has that repository's row.
+    rows = [row for row in sizes if row != "all" and not (row.startswith("all ") and sizes[row] < MOST_OF_ONE)]
     categories = [row for row in rows if row in CATEGORIES]
     others = [row for row in rows if row not in CATEGORIES]
     columns = [(engine, mode) for mode in ("chunk", "file") for engine in ENGINES]
@@ -138,6 +140,7 @@ def report(scores: Scores) -> str:
     return f"{by_engine}\n\n{by_rule}"
 
 
+MOST_OF_ONE = 28  # questions about one repository
 CATEGORIES = ("semantic", "architecture", "symbol", "path", "error", "fragment", "partial")
 
 if __name__ == "__main__":
