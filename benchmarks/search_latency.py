@@ -26,6 +26,7 @@ from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.index_corpus import fresh_home, workers
 from benchmarks.measure import table, wait_until, write_section
 from indexer.search import search
+from indexer.search.filters import Filters, Scope
 from indexer.search.legs import vector_text
 from jobs.client import Client
 from jobs.embedders import embedder_for
@@ -160,20 +161,20 @@ def recall(client: Client, chunks: int) -> Iterator[list[str]]:
     for name, path, language in (("none", None, None), ("language ini", None, "ini"), ("path", "inventory", None)):
         shares = []
         for vector in every:
-            arguments = [vector, path, language]
-            exact, near = ({row[:2] for row in _nearest(client, arguments, exact=exact)} for exact in (True, False))
+            scope = Filters(path_regex=path, language=language).within(client.connection, 1)
+            exact, near = ({row[:2] for row in _nearest(client, vector, scope, exact=exact)} for exact in (True, False))
             shares.append(len(exact & near) / max(1, len(exact)))
         yield [f"{chunks:,}", name, f"{statistics.mean(shares):.4f}"]
 
 
-def _nearest(client: Client, arguments: list[str | None], *, exact: bool) -> list[tuple[object, ...]]:
+def _nearest(client: Client, vector: str, scope: Scope, *, exact: bool) -> list[tuple[object, ...]]:
     with client.connection.transaction():
         if exact:
             client.connection.execute("set local enable_indexscan = off")
         return client.connection.execute(
             "select file_id, ordinal from pgdex.search_vectors("
-            " 1, (select model_id from pgdex.repositories), 256, %s, %s, null, %s, null, 100, %s) limit 10",
-            [*arguments, 2_000_000_000 if exact else 20_000],
+            " 1, (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, null, 100, %s) limit 10",
+            [vector, scope.files, scope.chunks, 2_000_000_000 if exact else 20_000],
         ).fetchall()
 
 

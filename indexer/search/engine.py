@@ -55,16 +55,19 @@ def search(
     vectors = QueryVectors(query, open_embedder)
     candidates = Candidates()
     for repository in repositories:
+        scope = filters.within(connection, repository.id)
+        if scope.is_empty:
+            continue
         if "words" in legs:
-            find_words(connection, repository, understood.terms, filters, candidates)
-            find_definitions(connection, repository, understood.all_names, filters, candidates)
-            find_paths(connection, repository, understood, filters, candidates)
+            find_words(connection, repository, understood.terms, scope, candidates)
+            find_definitions(connection, repository, understood.all_names, scope, candidates)
+            find_paths(connection, repository, understood, scope, candidates)
         if "vectors" in legs and repository.embedding_model is not None:
             vector = vectors.of(repository.embedding_model)
             if isinstance(vector, EmbedderError):
                 notes.append(f"Only words were searched in {repository.root}: {vector}")
             else:
-                find_vectors(connection, repository, vector, filters, candidates)
+                find_vectors(connection, repository, vector, scope, candidates)
     return SearchResult(
         _ranked_hits(connection, understood, candidates, repositories, limit=limit, without=without_rules), notes
     )
@@ -95,12 +98,12 @@ def related(
     repository = repositories[0]
     seed: Seed = seed_at(connection, repository, path=path, line=line)
     query = Query(seed.content, QueryKind.CODE)
-    filters = Filters.of(tests=tests)
+    scope = Filters.of(tests=tests).within(connection, repository.id)
     candidates = Candidates()
-    find_words(connection, repository, telling_terms(connection, repository, seed), filters, candidates)
-    find_definitions(connection, repository, query.names, filters, candidates)
+    find_words(connection, repository, telling_terms(connection, repository, seed), scope, candidates)
+    find_definitions(connection, repository, query.names, scope, candidates)
     if seed.vector is not None:
-        find_vectors(connection, repository, seed.vector, filters, candidates)
+        find_vectors(connection, repository, seed.vector, scope, candidates)
     candidates.found.pop(seed.key, None)
     hits = _ranked_hits(connection, query, candidates, repositories, limit=limit, without=ALIKE)
     return SearchResult(hits, live_notes(repositories))

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self, get_args
+from typing import Any, Final, Literal, Self, get_args
+
+import psycopg
 
 from indexer.globs import glob_regex
 from indexer.search.paths import TEST_PATH
@@ -11,6 +13,20 @@ from indexer.search.result import SearchRefused
 
 Tests = Literal["in", "out", "only"]
 TESTS: Final[tuple[Tests, ...]] = get_args(Tests)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the filters leave of one repository: ids of files (None: all), how many chunks they have, kinds."""
+
+    files: list[int] | None
+    chunks: int | None
+    kinds: list[str] | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return self.files is not None and not self.files
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,16 @@ class Filters:
             language=language.lower() if language else None,
             kinds=list(kinds) or None,
         )
+
+    def within(self, connection: psycopg.Connection[tuple[Any, ...]], repository_id: int) -> Scope:
+        """What they leave of a repository; the paths are looked at once for all legs."""
+        if self.path_regex is None and self.without_regex is None and self.language is None:
+            return Scope(None, None, self.kinds)
+        rows = connection.execute(
+            "select id, chunks from pgdex.matching_files(%s, %s, %s, %s)",
+            [repository_id, self.path_regex, self.without_regex, self.language],
+        ).fetchall()
+        return Scope([row[0] for row in rows], sum(row[1] for row in rows), self.kinds)
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:

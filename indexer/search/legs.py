@@ -8,7 +8,7 @@ import psycopg
 
 from indexer.embedding import Embedder, EmbedderError
 from indexer.search.candidates import Candidate, ChunkKey, Defines
-from indexer.search.filters import Filters
+from indexer.search.filters import Scope
 from indexer.search.query import Query, QueryKind
 from indexer.search.repositories import SearchedRepository
 from indexer.terms import definition_terms, place_of, symbol_term
@@ -41,22 +41,21 @@ def find_words(
     connection: Connection,
     repository: SearchedRepository,
     terms: Sequence[str],
-    filters: Filters,
+    scope: Scope,
     candidates: Candidates,
 ) -> None:
     """The chunks with the terms, by BM25."""
     by_place = {place_of(term): term for term in terms}  # two terms may share a place
     rows = connection.execute(
         "select file_id, ordinal, score"
-        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], %s, %s, %s, %s, %s)",
+        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], %s::bigint[], %s, %s, %s)",
         [
             repository.id,
             list(by_place),
             [place_of(symbol_term(term)) for term in by_place.values()],
-            filters.path_regex,
-            filters.without_regex,
-            filters.language,
-            filters.kinds,
+            scope.files,
+            scope.chunks,
+            scope.kinds,
             LEG_LIMIT,
         ],
     )
@@ -68,21 +67,20 @@ def find_vectors(
     connection: Connection,
     repository: SearchedRepository,
     vector: str,
-    filters: Filters,
+    scope: Scope,
     candidates: Candidates,
 ) -> None:
     """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it."""
     rows = connection.execute(
-        "select file_id, ordinal, score from pgdex.search_vectors(%s, %s::smallint, %s, %s, %s, %s, %s, %s, %s)",
+        "select file_id, ordinal, score from pgdex.search_vectors(%s, %s::smallint, %s, %s, %s::bigint[], %s, %s, %s)",
         [
             repository.id,
             repository.model_id,
             repository.embedding_dimension,
             vector,
-            filters.path_regex,
-            filters.without_regex,
-            filters.language,
-            filters.kinds,
+            scope.files,
+            scope.chunks,
+            scope.kinds,
             LEG_LIMIT,
         ],
     )
@@ -95,7 +93,7 @@ def find_definitions(
     connection: Connection,
     repository: SearchedRepository,
     names: Iterable[str],
-    filters: Filters,
+    scope: Scope,
     candidates: Candidates,
 ) -> None:
     """The chunks that define one of the names."""
@@ -104,15 +102,13 @@ def find_definitions(
         return
     rows = connection.execute(
         "select file_id, ordinal, is_exact from"
-        " pgdex.search_definitions(%s, %s::integer[], %s::integer[], %s, %s, %s, %s, %s)",
+        " pgdex.search_definitions(%s, %s::integer[], %s::integer[], %s::bigint[], %s, %s)",
         [
             repository.id,
             [place_of(exact) for exact, _ in asked],
             [place_of(folded) for _, folded in asked],
-            filters.path_regex,
-            filters.without_regex,
-            filters.language,
-            filters.kinds,
+            scope.files,
+            scope.kinds,
             MOST_DEFINITIONS,
         ],
     )
@@ -121,19 +117,17 @@ def find_definitions(
 
 
 def find_paths(
-    connection: Connection, repository: SearchedRepository, query: Query, filters: Filters, candidates: Candidates
+    connection: Connection, repository: SearchedRepository, query: Query, scope: Scope, candidates: Candidates
 ) -> None:
     """The files whose path the query is a part of; only where the query looks like one, and no kind is asked for."""
-    if query.kind is not QueryKind.PATH or filters.kinds is not None:
+    if query.kind is not QueryKind.PATH or scope.kinds is not None:
         return
     rows = connection.execute(
-        "select file_id, ordinal from pgdex.search_paths(%s, %s, %s, %s, %s, %s)",
+        "select file_id, ordinal from pgdex.search_paths(%s, %s, %s::bigint[], %s)",
         [
             repository.id,
             query.text.strip().removeprefix("./"),
-            filters.path_regex,
-            filters.without_regex,
-            filters.language,
+            scope.files,
             MOST_PATHS,
         ],
     )

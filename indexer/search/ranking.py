@@ -10,7 +10,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
@@ -134,10 +133,10 @@ def _ranked(
         further = enumerate((score for score, _, _ in chunks[1:COUNTED_CHUNKS]), start=1)
         reasons["further chunks"] = sum(score * weights.next_chunk**number for number, score in further)
     if "file names" not in without:
-        name = PurePosixPath(candidate.path).name.partition(".")[0]
+        name = candidate.path.rpartition("/")[2].partition(".")[0]
         reasons["file name"] = weights.file_name * FILE_NAME * _named_share(name, asked)
     if "folder names" not in without:
-        folders = words(str(PurePosixPath(candidate.path).parent))
+        folders = words(candidate.path.rpartition("/")[0])
         reasons["folder"] = FOLDER_NAME if any(stem_of(word) in asked for word in folders) else 0.0
     score = sum(reasons.values())
     if "roles" not in without:

@@ -1,10 +1,10 @@
 -- The chunks of one repository in which one of the names is defined; is_exact: spelled as it was asked for.
 --
--- p_exact, p_folded: numbers of the terms for definitions, as spelled and in small letters (indexer/terms.py). For the
--- filters see matching_files; p_kinds: only chunks of these kinds. Null filters leave all.
+-- p_exact, p_folded: numbers of the terms for definitions, as spelled and in small letters (indexer/terms.py). p_files:
+-- only chunks of these files (see matching_files), p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_definitions(
     p_repository_id bigint, p_exact integer[], p_folded integer[],
-    p_path_regex text, p_without_regex text, p_language text, p_kinds text[], p_limit integer
+    p_files bigint[], p_kinds text[], p_limit integer
 ) returns table (file_id bigint, ordinal integer, is_exact boolean)
 language plpgsql stable
 set search_path = pgdex, pg_temp
@@ -12,7 +12,6 @@ as $$
 #variable_conflict use_column
 declare
     v_table text := 'chunks_r' || p_repository_id;
-    v_filters boolean := coalesce(p_path_regex, p_without_regex, p_language) is not null;
 begin
     if to_regclass('pgdex.' || v_table) is null then
         return;
@@ -25,8 +24,8 @@ begin
         limit $3
     $query$,
         v_table,
-        case when v_filters then 'and c.file_id in (select f.id from pgdex.matching_files($4, $5, $6, $7) f)' else '' end,
-        case when p_kinds is not null then 'and c.kind = any ($8)' else '' end)
-    using p_exact, p_folded, p_limit, p_repository_id, p_path_regex, p_without_regex, p_language, p_kinds;
+        case when p_files is not null then 'and c.file_id = any ($4)' else '' end,
+        case when p_kinds is not null then 'and c.kind = any ($5)' else '' end)
+    using p_exact, p_folded, p_limit, p_files, p_kinds;
 end
 $$;

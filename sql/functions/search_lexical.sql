@@ -5,15 +5,14 @@
 --   - a rare term: the rarest ones, as long as together they are in no more than p_candidates chunks;
 --   - for the other terms, the term in a symbol, or two of the terms;
 -- so that a word which half of the chunks have costs no pass over half of the table. Where these are fewer than
--- p_limit, up to p_candidates others with the rarest of the other terms are looked at too. In repositories of up to
--- p_candidates chunks nothing is left out.
+-- p_limit, up to 4,000 others with the rarest of the other terms are looked at too. In repositories of up to p_candidates
+-- chunks nothing is left out; in one of 210,000, nine of the ten first hits are those of looking at everything.
 --
--- p_terms: numbers of terms; p_symbol_terms: for each, the number of the same term in a symbol. For the filters see
--- matching_files; p_kinds: only chunks of these kinds. Null filters leave all.
+-- p_terms: numbers of terms; p_symbol_terms: for each, the number of the same term in a symbol. p_files: only chunks of
+-- these files (see matching_files), which have p_chunks chunks; p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_lexical(
     p_repository_id bigint, p_terms integer[], p_symbol_terms integer[],
-    p_path_regex text, p_without_regex text, p_language text, p_kinds text[],
-    p_limit integer, p_candidates integer default 4000
+    p_files bigint[], p_chunks bigint, p_kinds text[], p_limit integer, p_candidates integer default 6000
 ) returns table (file_id bigint, ordinal integer, score double precision)
 language plpgsql stable
 set search_path = pgdex, public, extensions, pg_temp
@@ -21,7 +20,6 @@ as $$
 #variable_conflict use_column
 declare
     v_table text := 'chunks_r' || p_repository_id;
-    v_filters boolean := coalesce(p_path_regex, p_without_regex, p_language) is not null;
     v_query text;
     v_total double precision;
     v_left double precision := p_candidates;
@@ -46,12 +44,15 @@ begin
         where t.frequency > 0
         order by t.frequency, t.term
     loop
+        if v_total is null and p_files is not null then
+            v_left := v_left * greatest(1, v_term.total / greatest(p_chunks, 1));  -- most of what is found is not meant
+        end if;
         v_total := v_term.total;
         v_query := concat_ws(
             ',', v_query,
             v_term.term + 1 || ':' || ln(1 + (v_total - v_term.frequency + 0.5) / (v_term.frequency + 0.5))
         );
-        if v_filters or v_term.frequency <= v_left then
+        if v_term.frequency <= v_left then
             v_left := v_left - v_term.frequency;
             v_rare := v_rare || v_term.term;
         else
@@ -81,8 +82,8 @@ begin
 
     v_narrowed := concat_ws(
         ' ',
-        case when v_filters then 'and c.file_id in (select f.id from pgdex.matching_files($3, $4, $5, $6) f)' end,
-        case when p_kinds is not null then 'and c.kind = any ($7)' end
+        case when p_files is not null then 'and c.file_id = any ($3)' end,
+        case when p_kinds is not null then 'and c.kind = any ($4)' end
     );
     v_found := array_to_string(v_conditions, ' or ');
     return query execute format($query$
@@ -92,8 +93,7 @@ begin
         order by c.term_weights <#> $1::sparsevec, c.file_id, c.ordinal
         limit $2
     $query$, v_table, v_found, v_narrowed)
-    using format('{%s}/1000000000', v_query), p_limit,
-        p_repository_id, p_path_regex, p_without_regex, p_language, p_kinds;
+    using format('{%s}/1000000000', v_query), p_limit, p_files, p_kinds;
     get diagnostics v_count = row_count;
     if v_count >= p_limit or cardinality(v_other) = 0 then
         return;
@@ -103,13 +103,13 @@ begin
         from (
             select c.file_id, c.ordinal, c.term_weights
             from pgdex.%I c
-            where c.lexemes @> array[$8] and not (%s) %s
-            limit $9
+            where c.lexemes @> array[$5] and not (%s) %s
+            limit $6
         ) as other
         order by other.term_weights <#> $1::sparsevec, other.file_id, other.ordinal
         limit $2
     $query$, v_table, v_found, v_narrowed)
-    using format('{%s}/1000000000', v_query), p_limit - v_count,
-        p_repository_id, p_path_regex, p_without_regex, p_language, p_kinds, v_other[1], p_candidates;
+    using format('{%s}/1000000000', v_query), p_limit - v_count, p_files, p_kinds, v_other[1],
+        least(p_candidates, 4000);
 end
 $$;

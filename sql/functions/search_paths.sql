@@ -1,7 +1,7 @@
 -- The first chunk of each file of one repository whose path contains the text, in any letter case: those that end with
--- it first, then the shortest. For the filters see matching_files; null filters leave all.
+-- it first, then the shortest. p_files: only these files (see matching_files); null leaves all.
 create or replace function pgdex.search_paths(
-    p_repository_id bigint, p_text text, p_path_regex text, p_without_regex text, p_language text, p_limit integer
+    p_repository_id bigint, p_text text, p_files bigint[], p_limit integer
 ) returns table (file_id bigint, ordinal integer, ends_with boolean)
 language sql stable
 set search_path = pgdex, pg_temp
@@ -10,9 +10,7 @@ as $$
     from files f
     where f.repository_id = p_repository_id and f.skip_reason is null and f.chunks > 0
         and strpos(lower(f.path), lower(p_text)) > 0
-        and (p_path_regex is null or f.path ~ p_path_regex)
-        and (p_without_regex is null or f.path !~ p_without_regex)
-        and (p_language is null or f.language = p_language)
+        and (p_files is null or f.id = any (p_files))
     order by 3 desc, length(f.path), f.path
     limit p_limit
 $$;

@@ -11,6 +11,7 @@ import pytest
 from indexer.embedding import open_embedder
 from indexer.lexemes import words
 from indexer.search import search
+from indexer.search.filters import Filters
 from indexer.terms import definition_terms, place_of, stem_of, symbol_term
 from jobs.database import Connection, connect
 from tests.databases import new_database, settings_for, url_of
@@ -53,7 +54,7 @@ class Scene:
         """What search_lexical answers."""
         stems = list(dict.fromkeys(map(stem_of, words(query))))
         rows = self.connection.execute(
-            "select * from pgdex.search_lexical(%s, %s::integer[], %s::integer[], null, null, null, %s, %s, %s)",
+            "select * from pgdex.search_lexical(%s, %s::integer[], %s::integer[], null, null, %s, %s, %s)",
             [
                 self.repository.id,
                 [place_of(stem) for stem in stems],
@@ -195,13 +196,14 @@ def test_words_that_are_nowhere_find_nothing(analyzed: Scene) -> None:
     assert analyzed.lexical("") == []
 
 
-def test_a_filter_leaves_out_no_candidate_whatever_their_limit(analyzed: Scene) -> None:
+def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> None:
     stem = stem_of("return")
+    scope = Filters(path_regex="^src/0001").within(analyzed.connection, analyzed.repository.id)
     rows = analyzed.connection.execute(
         "select f.path"
-        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], '^src/0001', null, null, null, 500, 1) s"
+        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], %s::bigint[], %s, null, 500, 100) s"
         " join pgdex.files f on f.id = s.file_id",
-        [analyzed.repository.id, [place_of(stem)], [place_of(symbol_term(stem))]],
+        [analyzed.repository.id, [place_of(stem)], [place_of(symbol_term(stem))], scope.files, scope.chunks],
     ).fetchall()
     assert all(path.startswith("src/0001") for (path,) in rows)
     assert len(rows) > 10
@@ -210,10 +212,10 @@ def test_a_filter_leaves_out_no_candidate_whatever_their_limit(analyzed: Scene) 
 # A repository that has nothing
 
 CALLS = {
-    "search_lexical": "(%s, '{1}', '{2}', null, null, null, null, 10)",
-    "search_definitions": "(%s, '{1}', '{2}', null, null, null, null, 10)",
-    "search_vectors": "(%s, 1::smallint, 3, '[1,2,3]', null, null, null, null, 10)",
-    "search_paths": "(%s, 'a', null, null, null, 10)",
+    "search_lexical": "(%s, '{1}', '{2}', null, null, null, 10)",
+    "search_definitions": "(%s, '{1}', '{2}', null, null, 10)",
+    "search_vectors": "(%s, 1::smallint, 3, '[1,2,3]', null, null, null, 10)",
+    "search_paths": "(%s, 'a', null, 10)",
     "matching_files": "(%s, null, null, null)",
 }
 
@@ -261,7 +263,7 @@ def test_definitions_are_exact_only_where_they_are_spelled_alike(
     terms = definition_terms(name)
     assert terms is not None
     rows = connection.execute(
-        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, null, null, null, null, 10) d"
+        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, null, null, 10) d"
         " join pgdex.files f on f.id = d.file_id",
         [small.id, [place_of(terms[0])], [place_of(terms[1])]],
     ).fetchall()
@@ -275,7 +277,7 @@ def test_a_path_is_found_by_its_end_first_and_in_any_letter_case(connection: Con
     paths = ["lib/app.py.txt", "src/deep/app.py", "app.py", "src/App.py", "src/other.go"]
     write_chunks(connection, repository, [chunk("a")] * len(paths), path_of=paths.__getitem__)
     rows = connection.execute(
-        "select f.path, p.ends_with from pgdex.search_paths(%s, 'APP.py', null, null, null, 10) p"
+        "select f.path, p.ends_with from pgdex.search_paths(%s, 'APP.py', null, 10) p"
         " join pgdex.files f on f.id = p.file_id",
         [repository.id],
     ).fetchall()
@@ -288,7 +290,7 @@ def test_a_path_is_no_pattern(connection: Connection, text: str) -> None:
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk("a")] * 2, path_of=["src/a.py", f"src/{text}.py"].__getitem__)
     rows = connection.execute(
-        "select f.path from pgdex.search_paths(%s, %s, null, null, null, 10) p join pgdex.files f on f.id = p.file_id",
+        "select f.path from pgdex.search_paths(%s, %s, null, 10) p join pgdex.files f on f.id = p.file_id",
         [repository.id, text],
     ).fetchall()
     assert rows == [(f"src/{text}.py",)]

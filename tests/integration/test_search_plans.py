@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.globs import glob_regex
+from indexer.search.filters import Filters, Scope
 from indexer.terms import definition_terms, place_of, stem_of, symbol_term
 from jobs.database import Connection, connect
 from tests.databases import new_database, settings_for, url_of
@@ -22,7 +23,7 @@ NEAREST = 10
 # Of words that are common, some of the chunks that have them are looked at, wherever they are in the table.
 BOUNDED = CHUNKS // 5
 CALL = (
-    "(%(repository)s, %(model)s::smallint, %(dimension)s, %(vector)s, %(regex)s, null, %(language)s, null, %(limit)s)"
+    "(%(repository)s, %(model)s::smallint, %(dimension)s, %(vector)s, %(files)s::bigint[], %(chunks)s, null, %(limit)s)"
 )
 Vectors = NDArray[np.float32]
 
@@ -112,18 +113,25 @@ def index_scans(connection: Connection, index: str) -> int:
     return number
 
 
+def scope_of(connection: Connection, scene: Scene, **filters: str) -> Scope:
+    """What a filter by path or language leaves."""
+    narrowed = Filters(path_regex=filters.get("regex"), language=filters.get("language"))
+    return narrowed.within(connection, scene.repository.id)
+
+
 def lexical(connection: Connection, scene: Scene, query: str, **filters: str) -> list[tuple[int, float]]:
     """What search_lexical answers."""
     stems = list(dict.fromkeys(map(stem_of, query.split())))
+    scope = scope_of(connection, scene, **filters)
     rows = connection.execute(
         "select file_id, score from pgdex.search_lexical("
-        " %(id)s, %(terms)s::integer[], %(symbols)s::integer[], %(regex)s, null, %(language)s, null, 100)",
+        " %(id)s, %(terms)s::integer[], %(symbols)s::integer[], %(files)s::bigint[], %(chunks)s, null, 100)",
         {
             "id": scene.repository.id,
             "terms": [place_of(stem) for stem in stems],
             "symbols": [place_of(symbol_term(stem)) for stem in stems],
-            "regex": filters.get("regex"),
-            "language": filters.get("language"),
+            "files": scope.files,
+            "chunks": scope.chunks,
         },
     )
     return [(file_id, score) for file_id, score in rows]
@@ -166,13 +174,12 @@ def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: 
     terms = definition_terms("method_4700")
     assert terms is not None
     rows = rolled_back.execute(
-        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, %s, null, %s, null, 100) d"
+        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, %s::bigint[], null, 100) d"
         " join pgdex.files f on f.id = d.file_id",
         [
             scene.repository.id,
             *([place_of(term)] for term in terms),
-            filters.get("regex"),
-            filters.get("language"),
+            scope_of(rolled_back, scene, **filters).files,
         ],
     ).fetchall()
     assert rows == [(scene.path_of(4_700), True)]
@@ -185,6 +192,7 @@ def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: 
 
 def nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: str) -> list[int]:
     """The files that search_vectors answers."""
+    scope = scope_of(connection, scene, **filters)
     rows = connection.execute(
         f"select file_id from pgdex.search_vectors{CALL}",
         {
@@ -192,8 +200,8 @@ def nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: st
             "model": scene.repository.model_id,
             "dimension": DIMENSION,
             "vector": str(vector.tolist()),
-            "regex": filters.get("regex"),
-            "language": filters.get("language"),
+            "files": scope.files,
+            "chunks": scope.chunks,
             "limit": NEAREST,
         },
     )

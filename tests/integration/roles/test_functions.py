@@ -142,10 +142,11 @@ def test_what_a_client_passes_is_never_sql(connection: Connection, database_url:
             client.execute("select pgdex.enqueue_job('/repo', project => %s)", [text])
         assert client.execute("select root, name from pgdex.repositories").fetchall() == [(text, text)]
         for query in (
-            "search_lexical(1, '{1}', '{2}', %s, %s, %s, null, 5)",
-            "search_definitions(1, '{1}', '{2}', %s, %s, %s, null, 5)",
-            "search_paths(1, %s, null, null, %s, 5)",
-            "search_vectors(1, 1::smallint, 4, %s, %s, null, %s, null, 5)",
+            "search_lexical(1, '{1}', '{2}', null, null, array[%s], 5)",
+            "search_definitions(1, '{1}', '{2}', null, array[%s], 5)",
+            "search_paths(1, %s, null, 5)",
+            "search_vectors(1, 1::smallint, 4, %s, null, null, array[%s], 5)",
+            "matching_files(1, null, null, %s)",
         ):
             assert client.execute(f"select * from pgdex.{query}".encode(), [text] * query.count("%s")).fetchall() == []
     assert value(connection, "select count(*) from pgdex.files") == 0
@@ -158,14 +159,15 @@ def test_search_runs_nothing_that_a_reader_passes(connection: Connection, databa
     with logged_in(database_url, READER) as reader:
         text = "x'); drop table pgdex.files; --"
         for call in (
-            "search_lexical(1, '{1}', '{2}', null, null, %s, array[%s], 5)",
-            "search_definitions(1, '{1}', '{2}', null, null, %s, array[%s], 5)",
-            "search_paths(1, %s, null, null, %s, 5)",
-            "search_vectors(1, 1::smallint, 4, '[1, 2, 3, 4]', null, null, %s, array[%s], 5)",
+            "search_lexical(1, '{1}', '{2}', null, null, array[%s], 5)",
+            "search_definitions(1, '{1}', '{2}', null, array[%s], 5)",
+            "search_paths(1, %s, null, 5)",
+            "search_vectors(1, 1::smallint, 4, '[1, 2, 3, 4]', null, null, array[%s], 5)",
+            "matching_files(1, null, null, %s)",
         ):
-            assert reader.execute(f"select * from pgdex.{call}".encode(), [text] * 2).fetchall() == []
+            assert reader.execute(f"select * from pgdex.{call}".encode(), [text]).fetchall() == []
         with refused("22P02"):
-            vectors = "select * from pgdex.search_vectors(1, 1::smallint, 4, %s, null, null, null, null, 5)"
+            vectors = "select * from pgdex.search_vectors(1, 1::smallint, 4, %s, null, null, null, 5)"
             reader.execute(vectors, [text]).fetchall()
     assert value(connection, "select count(*) from pgdex.files") == 3
 
