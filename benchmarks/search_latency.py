@@ -106,15 +106,16 @@ def enlarge(client: Client, copies: int) -> int:
         with connection.transaction():
             connection.execute(
                 "insert into pgdex.files (id, repository_id, path, language, size, mtime_ns, content_hash, chunks)"
-                " overriding system value select id + %(copy)s * 1000000000, 1, 'copy' || %(copy)s || '/' || path,"
-                " language, size, mtime_ns, content_hash, chunks from pgdex.files where id < 1000000000",
+                " overriding system value"
+                " select id + %(copy)s::bigint * 1000000000, 1, 'copy' || %(copy)s || '/' || path, language,"
+                " size, mtime_ns, content_hash, chunks from pgdex.files where id < 1000000000",
                 {"copy": copy},
             )
             connection.execute(
                 "insert into pgdex.chunks_r1 (repository_id, file_id, ordinal, start_line, end_line, kind, symbol,"
                 " content, embedding, model_id, lexemes, term_weights)"
-                " select 1, file_id + %(copy)s * 1000000000, ordinal, start_line, end_line, kind, symbol, content,"
-                " l2_normalize(embedding + %(turn)s::halfvec(256)), model_id, lexemes, term_weights"
+                " select 1, file_id + %(copy)s::bigint * 1000000000, ordinal, start_line, end_line, kind, symbol,"
+                " content, l2_normalize(embedding + %(turn)s::halfvec(256)), model_id, lexemes, term_weights"
                 " from pgdex.chunks_r1 where file_id < 1000000000",
                 {"copy": copy, "turn": vector_text((generator.normal(size=256) * 0.01).astype(np.float32))},
             )

@@ -245,14 +245,18 @@ class Client:
             )
             return cursor.fetchall()
 
+    def listen(self) -> None:
+        """From now on, news of jobs is kept for `wait_for_news`; to be called before the first look at a job."""
+        self.connection.execute(f"listen {EVENTS_CHANNEL}")
+
     def wait_for_news(self, *, timeout_seconds: float) -> bool:
         """Wait until any job has news (a NOTIFY), or for `timeout_seconds`; true where there was some."""
-        self.connection.execute(f"listen {EVENTS_CHANNEL}")
+        self.listen()
         return any(True for _ in self.connection.notifies(timeout=timeout_seconds, stop_after=1))
 
     def follow(self, job_id: UUID | str) -> Iterator[JobEvent]:
         """A job's history from its start, and then what happens, until the job has ended."""
-        self.connection.execute(f"listen {EVENTS_CHANNEL}")
+        self.listen()
         self.status(job_id)  # JobNotFound rather than silence
         last = 0
         while True:

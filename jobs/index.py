@@ -175,8 +175,10 @@ def _embed(files: list[CutFile], embedder: Embedder, claim: Claim, reporter: Rep
         ends = _ends(files)
         vectors = np.empty((len(texts), embedder.dimension), dtype=np.float32)
         left = _not_known(texts, vectors, claim) if embedder.is_remote and not claim.embed_all else range(len(texts))
-        for start in range(0, len(left), embedder.batch_size):
-            places = list(left[start : start + embedder.batch_size])
+        # Asked once: an embedder whose service refuses a call as too large makes its own calls smaller from then on.
+        size = embedder.batch_size
+        for start in range(0, len(left), size):
+            places = list(left[start : start + size])
             finished = int(np.searchsorted(ends, places[0], side="right"))
             reporter.tell("embedding", chunked=len(claim.paths or ()), embedded=finished)
             vectors[places] = embedder.embed([texts[place] for place in places], aborted=claim.aborted)

@@ -62,6 +62,8 @@ def _watch(client: Client, job_id: UUID, shown: Display, care: WorkerCare | None
     while True:
         if care is not None:
             connection.call(care.look)
+        # Each time, since a new connection hears nothing: an end between the look and the wait would cost a second.
+        connection.call(Client.listen)
         job = connection.call(Client.status, job_id)
         shown.show(job if care is None else care.explained(job))
         if job.is_final:

@@ -119,5 +119,8 @@ begin
         where job_id = p_job_id and state = 'waiting' and (kind = 'index' or v_batches = 0)
     ));
     perform pgdex.record_progress(p_job_id);
+    if v_batches > 200 then
+        perform pgdex.analyze_queue();
+    end if;
 end
 $$;

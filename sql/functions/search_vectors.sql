@@ -9,7 +9,7 @@
 create or replace function pgdex.search_vectors(
     p_repository_id bigint, p_model_id smallint, p_dimension integer, p_query text,
     p_files bigint[], p_chunks bigint, p_kinds text[],
-    p_limit integer, p_exact_chunks integer default 20000, p_ef_search integer default 400
+    p_limit integer, p_exact_chunks integer default 20000, p_ef_search integer default 600
 ) returns table (file_id bigint, ordinal integer, score double precision)
 language plpgsql
 set search_path = pgdex, public, extensions, pg_temp

@@ -54,7 +54,7 @@ begin
 
     grant execute on function
         pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
-        pgdex.drop_tokens, pgdex.queue_batches, pgdex.setting, pgdex.set_setting,
+        pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.setting, pgdex.set_setting,
         pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
         pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,

@@ -68,7 +68,7 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
     ).fetchall()
     path = "search_path=pgdex, pg_temp"
     assert {name for name, _ in rows} == {
-        *("build_indexes", "build_vector_index", "cancel_job", "drop_vector_indexes", "enqueue_job"),
+        *("analyze_queue", "build_indexes", "build_vector_index", "cancel_job", "drop_vector_indexes", "enqueue_job"),
         *("ensure_chunk_partition", "set_setting"),
     }
     # The first of a function's settings; building a vector index wants memory beside it.
