@@ -84,6 +84,11 @@ def machine() -> str:
     )
 
 
+def load() -> str:
+    """What else the machine was doing: the figures mean less the higher this is above zero."""
+    return f"load average {os.getloadavg()[0]:.1f} before the run"
+
+
 def commit() -> str:
     """The commit that was measured."""
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
