@@ -24,9 +24,10 @@ def finished_job(connection: Connection, path: str, *, bytes_done: int, seconds:
 @pytest.mark.parametrize(
     ("embedder", "workers", "seconds"),
     [
-        ("hashing", 1, 5.0),
-        ("hashing", 2, 2.8),
-        ("static:/models/code", 2, 5.5),
+        ("hashing", 1, 4.1),
+        ("hashing", 2, 2.3),
+        ("code", 2, 2.4),
+        ("static:/models/code", 2, 4.7),
         ("ollama:nomic-embed-text", 1, 167.2),
         ("ollama:nomic-embed-text", 8, 167.2),
     ],
