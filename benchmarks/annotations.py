@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Required, TypedDict
 
 DEPTH = 10
 Mode = Literal["chunk", "file"]
@@ -112,5 +112,11 @@ def _questions(file: Path, checkout: Path) -> Iterator[Question]:
             yield Question(entry["query"], category, targets)
 
 
-def _target(value: str | dict[str, str | int]) -> Target:
-    return Target(value) if isinstance(value, str) else Target(**value)  # type: ignore[arg-type]  # JSON of that shape
+class _Lines(TypedDict, total=False):
+    path: Required[str]
+    start_line: int
+    end_line: int
+
+
+def _target(value: str | _Lines) -> Target:
+    return Target(value) if isinstance(value, str) else Target(**value)

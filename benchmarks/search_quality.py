@@ -21,7 +21,7 @@ from benchmarks.annotations import AnnotatedRepository, Answer, annotated_reposi
 from benchmarks.baselines import Baselines
 from benchmarks.index_corpus import fresh_home, workers
 from benchmarks.measure import table, wait_until, write_section
-from indexer.search import search
+from indexer.search import BOTH_LEGS, Leg, search
 from indexer.search.ranking import RULES
 from jobs.client import Client
 from jobs.embedders import embedder_for
@@ -90,7 +90,7 @@ def engines(client: Client, repository: AnnotatedRepository) -> Iterator[tuple[s
     yield KEYWORDS, baselines.keywords
     yield WINDOWS, baselines.bm25
 
-    def searching(**how: object) -> Find:
+    def searching(*, legs: Sequence[Leg] = BOTH_LEGS, without_rules: frozenset[str] = frozenset()) -> Find:
         return lambda query: (
             search(
                 client.connection,
@@ -98,7 +98,8 @@ def engines(client: Client, repository: AnnotatedRepository) -> Iterator[tuple[s
                 project_id=repository.name,
                 open_embedder=lambda spec: embedder_for(spec, client.settings),
                 limit=10,
-                **how,  # type: ignore[arg-type]  # legs and without_rules
+                legs=legs,
+                without_rules=without_rules,
             ).hits
         )
 

@@ -69,7 +69,7 @@ def search_code(client: "Client", query: str, *, project: str, options: SearchOp
             path_glob=options.path_glob,
             language=known_language(options.language) if options.language else None,
             kinds=options.kinds,
-            tests=options.tests,  # type: ignore[arg-type]  # it is checked there
+            tests=options.tests,
             limit=options.limit,
         )
     )
@@ -89,7 +89,7 @@ def related_code(
             root=root,
             path=path,
             line=line,
-            tests=tests,  # type: ignore[arg-type]  # it is checked there
+            tests=tests,
             limit=limit,
         )
     )

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
-import asyncpg  # type: ignore[import-not-found]
-import cocoindex as coco  # type: ignore[import-not-found]
+import asyncpg
+import cocoindex as coco
 import numpy as np
-from cocoindex.connectors import localfs, postgres  # type: ignore[import-not-found]
-from cocoindex.ops.text import RecursiveSplitter, detect_code_language  # type: ignore[import-not-found]
-from cocoindex.resources.id import IdGenerator  # type: ignore[import-not-found]
-from cocoindex.resources.schema import VectorSchema, VectorSchemaProvider  # type: ignore[import-not-found]
+from cocoindex.connectors import localfs, postgres
+from cocoindex.ops.text import RecursiveSplitter, detect_code_language
+from cocoindex.resources.id import IdGenerator
+from cocoindex.resources.schema import VectorSchema, VectorSchemaProvider
 from numpy.typing import NDArray
 
 from indexer.embedding.hashing import HashingEmbedder
@@ -32,7 +32,7 @@ EMBED_BATCH = 1_024
 Vector = NDArray[np.float32]
 
 
-class Hashing(VectorSchemaProvider):  # type: ignore[misc]
+class Hashing(VectorSchemaProvider):
     """pgdex's embedder without a model."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Hashing(VectorSchemaProvider):  # type: ignore[misc]
         """What a column of vectors looks like."""
         return VectorSchema(dtype=np.dtype(np.float32), size=self._embedder.dimension)
 
-    @coco.fn.as_async(batching=True, max_batch_size=EMBED_BATCH)  # type: ignore[untyped-decorator]
+    @coco.fn.as_async(batching=True, max_batch_size=EMBED_BATCH)
     def embed(self, texts: list[str]) -> list[Vector]:
         """Vectors of texts; cocoindex gathers concurrent calls."""
         return list(self._embedder.embed(texts))
@@ -65,7 +65,7 @@ class Row:
     end_line: int
 
 
-@coco.lifespan  # type: ignore[untyped-decorator]
+@coco.lifespan
 async def lifespan(builder: Any) -> AsyncIterator[None]:
     """What the app works with."""
     async with asyncpg.create_pool(sys.argv[2]) as pool:
@@ -74,7 +74,7 @@ async def lifespan(builder: Any) -> AsyncIterator[None]:
         yield
 
 
-@coco.fn  # type: ignore[untyped-decorator]
+@coco.fn
 async def process_chunk(chunk: Any, filename: PurePath, ids: Any, table: Any) -> None:
     """Embed a piece and declare its row."""
     vector = await coco.use_context(EMBEDDER).embed(chunk.text)
@@ -90,7 +90,7 @@ async def process_chunk(chunk: Any, filename: PurePath, ids: Any, table: Any) ->
     )
 
 
-@coco.fn(memo=True)  # type: ignore[untyped-decorator]
+@coco.fn(memo=True)
 async def process_file(file: Any, table: Any) -> None:
     """Cut a file and process its pieces."""
     text = (await file.read_text()).replace("\0", "")
@@ -104,7 +104,7 @@ async def process_file(file: Any, table: Any) -> None:
     await coco.map(process_chunk, chunks, file.file_path.path, IdGenerator(), table)
 
 
-@coco.fn  # type: ignore[untyped-decorator]
+@coco.fn
 async def app_main(root: Path) -> None:
     """Every file of the tree into one table."""
     table = await postgres.mount_table_target(

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from langchain_classic.indexes import SQLRecordManager, index  # type: ignore[import-not-found]
-from langchain_core.documents import Document  # type: ignore[import-not-found]
-from langchain_core.embeddings import Embeddings  # type: ignore[import-not-found]
-from langchain_core.vectorstores import VectorStore  # type: ignore[import-not-found]
-from langchain_postgres import Column, PGEngine, PGVector, PGVectorStore  # type: ignore[import-not-found]
-from langchain_text_splitters import Language, RecursiveCharacterTextSplitter  # type: ignore[import-not-found]
+from langchain_classic.indexes import SQLRecordManager, index
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.vectorstores import VectorStore
+from langchain_postgres import Column, PGEngine, PGVector, PGVectorStore
+from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 from sqlalchemy.exc import ProgrammingError
 
 from indexer.embedding.hashing import HashingEmbedder
@@ -26,7 +26,7 @@ TABLE = "chunks"
 LANGUAGES = {".py": Language.PYTHON, ".md": Language.MARKDOWN, ".rst": Language.RST, ".js": Language.JS}
 
 
-class Hashing(Embeddings):  # type: ignore[misc]
+class Hashing(Embeddings):
     """pgdex's embedder without a model."""
 
     def __init__(self) -> None:

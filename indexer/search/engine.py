@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from indexer.embedding import Embedder, EmbedderError
-from indexer.search.filters import Filters, Tests
+from indexer.search.filters import Filters
 from indexer.search.hits import describe, hits_of
 from indexer.search.legs import Candidates, QueryVectors, find_definitions, find_paths, find_vectors, find_words
 from indexer.search.likeness import Seed, seed_at, telling_terms
@@ -30,7 +30,7 @@ def search(
     path_glob: str | None = None,
     language: str | None = None,
     kinds: Sequence[str] = (),
-    tests: Tests = "in",
+    tests: str = "in",
     limit: int = 10,
     legs: Sequence[Leg] = BOTH_LEGS,
     without_rules: frozenset[str] = frozenset(),
@@ -38,9 +38,9 @@ def search(
     """The files of a project that answer `query`, best first, each with the piece of it that answers best.
 
     `repo` is a repository's path, a folder above it, or a part of its name; `kinds` are kinds of symbols (function,
-    class, …); `tests` says whether tests take part. `legs` says what is compared, `without_rules` leaves out rules of
-    the ranking, to see what they bring. Where the embedding model of a repository can't be used now, its words are
-    still searched, and a note says so.
+    class, …); `tests` says whether tests take part (in, out or only). `legs` says what is compared, `without_rules`
+    leaves out rules of the ranking, to see what they bring. Where the embedding model of a repository can't be used
+    now, its words are still searched, and a note says so.
     Raises SearchRefused for an empty query, a limit below 1, and what Filters refuses.
     """
     check_query(query)
@@ -80,7 +80,7 @@ def related(
     root: str,
     path: str,
     line: int,
-    tests: Tests = "in",
+    tests: str = "in",
     limit: int = 10,
 ) -> SearchResult:
     """What is like the piece of code at a line of a file: it does similar things, uses the same words, or defines what

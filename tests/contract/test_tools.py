@@ -3,7 +3,7 @@
 from typing import Any
 
 # Comes with mcp, which checks answers with it as well; it has no types of its own.
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 from mcp_types import Tool
 

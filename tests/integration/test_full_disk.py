@@ -41,7 +41,7 @@ def small_disk(client: Client) -> Iterator[Path]:
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False)
     if mounted.returncode != 0:
         folder.rmdir()
-        pytest.skip("this container may not mount a file system")
+        pytest.skip("this container does not let root mount a file system")
     try:
         yield folder
     finally:

@@ -54,7 +54,7 @@ def tree() -> Iterator[Path]:
 def workers(workers: Workers, tree: Path) -> Workers:
     if os.geteuid() == 0:
         if not is_bound(tree.parent):
-            pytest.skip("nothing takes its privileges from root here")
+            pytest.skip("the tests run as root, and nothing here can start a worker that permissions bind")
         workers.command = (*BOUND, *COMMAND)
         workers.database_url = with_open_door(workers.database_url, tree.parent)
     return workers

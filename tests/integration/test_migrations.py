@@ -189,7 +189,7 @@ def test_the_owner_of_a_database_who_is_no_superuser_can_upgrade_it(empty_databa
     """As on a managed server, where somebody else has created the extension."""
     with psycopg.connect(empty_database_url, autocommit=True) as admin:
         if not value(admin, "select rolsuper from pg_roles where rolname = current_user"):
-            pytest.skip("the tests' own role is no superuser: then every other test shows it")
+            pytest.skip("the tests' own role is no superuser, so every other test upgrades as an owner already")
         role = f"{admin.info.dbname}_owner"
         admin.execute(f"create role {role}")
         try:

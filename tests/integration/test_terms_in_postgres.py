@@ -199,7 +199,7 @@ def test_any_path_is_a_test_in_both_or_in_none(connection: Connection, path: str
 @pytest.mark.parametrize("glob", ["*.py", "tests/", "src/**/a.ts", "**", "[tc]*", "[!a-c]*.go", "größe/*", "a?c*"])
 @pytest.mark.parametrize("tests", ["in", "only"])
 def test_a_glob_means_the_same_in_postgresql(connection: Connection, glob: str, tests: str) -> None:
-    regex = Filters.of(path_glob=glob, tests=tests).path_regex  # type: ignore[arg-type]
+    regex = Filters.of(path_glob=glob, tests=tests).path_regex
     assert regex is not None
     paths = [folder + name for folder in FOLDERS for name in NAMES if "\n" not in name]
     rows = connection.execute("select p, p ~ %s from unnest(%s::text[]) as p", [regex, paths]).fetchall()

@@ -40,7 +40,7 @@ def test_a_file_and_a_loop_of_links_are_no_folders(tmp_path: Path) -> None:
         checked_root(tmp_path / "loop")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder, so none can be refused")
 def test_a_folder_that_can_not_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     with pytest.raises(InvalidRequest, match="can't be read by this user"):

@@ -46,7 +46,7 @@ def test_no_filters_leave_all() -> None:
 def test_a_glob_and_what_is_said_of_tests_must_both_hold(
     path_glob: str | None, tests: str, expected: list[str]
 ) -> None:
-    assert left(Filters.of(path_glob=path_glob, tests=tests), PATHS) == expected  # type: ignore[arg-type]
+    assert left(Filters.of(path_glob=path_glob, tests=tests), PATHS) == expected
 
 
 def test_a_language_counts_in_any_letter_case() -> None:
@@ -65,7 +65,7 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
 
 def test_an_unknown_word_about_tests_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SearchRefused, match=r"tests: it must be one of in, out, only, got 'maybe'"):
-        Filters.of(tests="maybe")  # type: ignore[arg-type]
+        Filters.of(tests="maybe")
     for word in TESTS:
         assert Filters.of(tests=word)
 

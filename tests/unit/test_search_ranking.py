@@ -1,6 +1,7 @@
 """The rules of the ranking, each by an example that would end otherwise without it."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -212,14 +213,14 @@ QUERIES = st.sampled_from([WORDS, "parse_args", "src/retry.py", "ValueError: no"
 
 @given(QUERIES, CANDIDATES, st.randoms(use_true_random=False), st.sets(st.sampled_from(RULES)))
 def test_the_order_does_not_depend_on_the_order_of_the_candidates(
-    query: str, candidates: list[Candidate], random: object, without: set[str]
+    query: str, candidates: list[Candidate], random: Random, without: set[str]
 ) -> None:
     # A file has one path.
     candidates = [replace(one, path=f"{one.key[1]}/{one.path}") for one in candidates]
     paths = {one.file: one.path for one in candidates}
     candidates = [replace(one, path=paths[one.file]) for one in candidates]
     shuffled = candidates[:]
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
 
     one, other = (rank(understand(query), each, without=frozenset(without)) for each in (candidates, shuffled))
 
