@@ -26,6 +26,7 @@ from benchmarks.measure import load, machine, table, wait_until, write_section
 from benchmarks.processes import cpu_seconds, peak_bytes
 from indexer.sources import walk
 from jobs.client import Client
+from jobs.cluster import vector_indexes_due
 from jobs.settings import Settings
 from tests.embedding_server import EmbeddingServerProcess
 
@@ -223,13 +224,9 @@ def one_job(
 
 def until_vector_indexes_are_built(settings: Settings) -> None:
     """Wait for what workers build beside the jobs, so that no job's figures hold the build of the one before."""
+    limit = settings.exact_search_chunks
     with Client.open(settings) as client:
-
-        def is_built() -> bool:
-            due = client.connection.execute("select pgdex.vector_indexes_due(%s)", [settings.exact_search_chunks])
-            return due.fetchone() is None
-
-        wait_until(is_built, seconds=INDEX_SECONDS)
+        wait_until(lambda: vector_indexes_due(client.connection, exact_search_chunks=limit) == 0, seconds=INDEX_SECONDS)
 
 
 def row(name: str, kind: str, rounds: list[Round], *, is_remote: bool) -> list[str]:

@@ -27,6 +27,7 @@ from benchmarks.job_record import job_record
 from benchmarks.measure import Sampler, Usage, load, machine, write_section
 from benchmarks.processes import cpu_seconds, own_cpu_seconds
 from jobs.client import Client
+from jobs.cluster import living_workers
 from jobs.database import conninfo
 from jobs.models import JobStatus
 from jobs.settings import Settings
@@ -126,7 +127,7 @@ def workers(settings: Settings, processes: int, *, slots: int = 1) -> Iterator[p
         supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         with Client.open(settings) as client:
-            while sum(w.alive and w.pid is not None for w in client.workers()) < processes:
+            while sum(worker.pid is not None for worker in living_workers(client.connection)) < processes:
                 if supervisor.poll() is not None:
                     raise RuntimeError(f"no workers: {(settings.home / 'worker.log').read_text()[-2000:]}")
                 time.sleep(0.1)

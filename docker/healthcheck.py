@@ -6,6 +6,7 @@ import sys
 import click
 
 from jobs.client import Client
+from jobs.cluster import known_workers
 from jobs.errors import PgdexError
 from jobs.settings import settings
 
@@ -14,7 +15,7 @@ def main() -> int:
     """Look once, and say what was seen."""
     try:
         with Client.open(settings()) as client:
-            ours = [worker for worker in client.workers() if worker.hostname == socket.gethostname()]
+            ours = [worker for worker in known_workers(client.connection) if worker.hostname == socket.gethostname()]
     except PgdexError as error:
         click.echo(error)
         return 1

@@ -1,6 +1,5 @@
 """What a door may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,23 +7,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
 from jobs.database import Connection, connect
 from jobs.embedders import embedder_for
 from jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
 from jobs.estimates import tree_size
-from jobs.models import (
-    CancelledJob,
-    JobEvent,
-    JobPage,
-    JobStatus,
-    SkippedFile,
-    StartedJob,
-    Status,
-    StoredFile,
-    WorkerStatus,
-)
+from jobs.job_ids import id_range, parsed_id
+from jobs.models import CancelledJob, JobEvent, JobPage, JobStatus, StartedJob, Status
 from jobs.repository_path import checked_root
 from jobs.roles import CLIENT, READER, not_allowed
 from jobs.room import require_room
@@ -267,128 +257,6 @@ class Client:
             if final:
                 return
             self.wait_for_news(timeout_seconds=2.0)
-
-    def skipped_files(
-        self, *, repo_path: str | None, project: str | None = None, reason: str | None = None
-    ) -> Iterator[SkippedFile]:
-        """Files that are known but not searchable, by path."""
-        with self.connection.cursor(row_factory=class_row(SkippedFile)) as cursor:
-            cursor.execute(
-                "select path, skip_reason, skip_detail, size, repo_path from pgdex.skipped_files"
-                " where project_id = %(project)s and (%(root)s::text is null or repo_path = %(root)s)"
-                " and (%(reason)s::text is null or skip_reason = %(reason)s) order by repo_path, path",
-                {
-                    "project": project or self.settings.project,
-                    "root": repo_path,
-                    "reason": reason,
-                },
-            )
-            yield from cursor
-
-    def skip_reasons(self, job: JobStatus) -> dict[str, int]:
-        """How many files of the job's repository are left out for which reason, most frequent first: by its summary,
-        or by what is stored now."""
-        counted = (job.summary or {}).get("skipped_by_reason")
-        if counted is None:
-            counted = dict(
-                self.connection.execute(
-                    "select skip_reason, count(*) from pgdex.skipped_files"
-                    " where project_id = %s and repo_path = %s group by skip_reason",
-                    [job.project_id, job.repo_path],
-                ).fetchall()
-            )
-        return dict(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0])))
-
-    def missed_files(self, repository_ids: Sequence[int], *, reasons: Sequence[str]) -> dict[str, dict[str, int]]:
-        """How many files of each repository, by its root, are left out for which of the reasons."""
-        rows = self.connection.execute(
-            "select r.root, f.skip_reason, count(*) from pgdex.files f"
-            " join pgdex.repositories r on r.id = f.repository_id"
-            " where f.repository_id = any(%s) and f.skip_reason = any(%s) group by 1, 2 order by 1, 3 desc, 2",
-            [list(repository_ids), list(reasons)],
-        )
-        found: dict[str, dict[str, int]] = {}
-        for root, reason, count in rows:
-            found.setdefault(root, {})[reason] = count
-        return found
-
-    def stored_files(self, keys: Sequence[tuple[str, str]], *, project: str) -> list[StoredFile]:
-        """What the index knows of the files that `keys` names by repository path and path."""
-        with self.connection.cursor(row_factory=class_row(StoredFile)) as cursor:
-            cursor.execute(
-                "select r.root as repo_path, f.path, f.size, f.mtime_ns, f.content_hash"
-                " from unnest(%s::text[], %s::text[]) as k (root, path)"
-                " join pgdex.repositories r on r.root = k.root and r.project_id = %s"
-                " join pgdex.files f on f.repository_id = r.id and f.path = k.path",
-                [[root for root, _ in keys], [path for _, path in keys], project],
-            )
-            return cursor.fetchall()
-
-    def project_exists(self, project: str) -> bool:
-        """Whether anything was ever asked for in the project."""
-        row = self.connection.execute("select exists (select from pgdex.projects where id = %s)", [project]).fetchone()
-        return bool(row and row[0])
-
-    def oldest_live_job_seconds(self) -> float | None:
-        """The age of the oldest job that is pending, running or blocked; None where there is none."""
-        row = self.connection.execute(
-            "select extract(epoch from clock_timestamp() - min(created_at))::float8"
-            " from pgdex.indexing_jobs where status in ('pending', 'running', 'blocked')"
-        ).fetchone()
-        return row[0] if row else None
-
-    def workers(self) -> list[WorkerStatus]:
-        """The worker processes that the database knows, living ones first."""
-        with self.connection.cursor(row_factory=class_row(WorkerStatus)) as cursor:
-            cursor.execute(
-                "select id, hostname, pid, started_at, alive, batches from pgdex.worker_status order by alive desc, id"
-            )
-            return cursor.fetchall()
-
-    def live_jobs(self) -> int:
-        """How many jobs are pending, running or blocked."""
-        row = self.connection.execute(
-            "select count(*) from pgdex.indexing_jobs where status in ('pending', 'running', 'blocked')"
-        ).fetchone()
-        return int(row[0]) if row else 0
-
-    def vector_indexes_due(self) -> int:
-        """How many repositories still get a vector index, now that their jobs are through."""
-        row = self.connection.execute(
-            "select count(*) from pgdex.vector_indexes_due(%s)", [self.settings.exact_search_chunks]
-        ).fetchone()
-        return int(row[0]) if row else 0
-
-    def repositories(self, *, project: str | None = None) -> list[dict[str, Any]]:
-        """What is indexed: one row for each repository of the project."""
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(
-                "select id, name, root, embedding_model, embedding_dimension, last_indexed_at"
-                " from pgdex.repositories where project_id = %s order by root",
-                [project or self.settings.project],
-            )
-            return cursor.fetchall()
-
-
-def parsed_id(job_id: UUID | str) -> UUID:
-    """A job id from what a user typed. Raises InvalidRequest."""
-    if isinstance(job_id, UUID):
-        return job_id
-    try:
-        return UUID(job_id)
-    except ValueError:
-        raise InvalidRequest(f"a job id looks like 123e4567-e89b-12d3-a456-426614174000, got {job_id!r}") from None
-
-
-def id_range(prefix: str) -> tuple[UUID, UUID]:
-    """The first and the last id that begin with `prefix`, dashes or not. Raises InvalidRequest."""
-    digits = prefix.replace("-", "").lower()
-    if not re.fullmatch(r"[0-9a-f]{4,32}", digits):
-        raise InvalidRequest(
-            "a job id looks like 123e4567-e89b-12d3-a456-426614174000 (its first 4 characters are enough), "
-            f"got {prefix!r}"
-        )
-    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
 def _translated(error: psycopg.Error, connection: Connection) -> Exception:

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobs.wording import counted
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from indexer.search import SearchHit, SearchResult
     from jobs.client import Client
-    from jobs.models import StoredFile
+    from jobs.models import IndexedRepository, StoredFile
 
 LARGEST_HASHED_BYTES = 4 << 20
 # Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
@@ -34,9 +34,13 @@ def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: st
 
     A repository that this machine does not see says nothing.
     """
+    from jobs.index_contents import stored_files
+
     keys = sorted({(hit.repo_path, hit.path) for hit in hits})
     visible = {root for root in {root for root, _ in keys} if Path(root).is_dir()}
-    stored = client.stored_files([key for key in keys if key[0] in visible], project=project) if visible else []
+    if not visible:
+        return set()
+    stored = stored_files(client.connection, [key for key in keys if key[0] in visible], project=project)
     return {(file.repo_path, file.path) for file in stored if _has_changed(file)}
 
 
@@ -50,23 +54,25 @@ def coverage_notes(
     words: DoorWords,
 ) -> list[str]:
     """What a reader should know, in sentences that name what helps, in the `words` of the door."""
-    repositories = client.repositories(project=project)
+    from jobs.index_contents import indexed_repositories, missed_files
+
+    repositories = indexed_repositories(client.connection, project=project)
     chosen = [one for one in repositories if repo is None or is_searched(one, repo)]
     if not chosen:
         return [_nothing_there(repositories, project, repo, words)]
     notes = list(result.notes)
     notes += [
-        f"{one['root']} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
+        f"{one.root} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
         "on with it"
         for one in chosen
-        if one["last_indexed_at"] is None and not any(note.startswith(f"{one['root']} is being") for note in notes)
+        if one.last_indexed_at is None and not any(note.startswith(f"{one.root} is being") for note in notes)
     ]
     notes += [
         f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "
         f"{words.index} brings the index up to date"
         for root, count in _by_root(outdated).items()
     ]
-    missed = client.missed_files([one["id"] for one in chosen], reasons=MISSED)
+    missed = missed_files(client.connection, [one.id for one in chosen], reasons=MISSED)
     notes += [
         f"{counted(sum(reasons.values()), 'file')} of {root} can't be found, since they are not in the index "
         f"({', '.join(f'{count:,} {reason}' for reason, count in reasons.items())}); pgdex skipped lists them"
@@ -75,19 +81,19 @@ def coverage_notes(
     return notes
 
 
-def is_searched(repository: "dict[str, Any]", repo: str) -> bool:
+def is_searched(repository: "IndexedRepository", repo: str) -> bool:
     """Whether `repo` (a path, or a part of a name) means this repository: as searched_repositories has it."""
-    return _is_at_or_below(repository["root"], repo) or repo.lower() in repository["name"].lower()
+    return _is_at_or_below(repository.root, repo) or repo.lower() in repository.name.lower()
 
 
-def _nothing_there(repositories: "list[dict[str, Any]]", project: str, repo: str | None, words: DoorWords) -> str:
+def _nothing_there(repositories: "list[IndexedRepository]", project: str, repo: str | None, words: DoorWords) -> str:
     if not repositories:
         return f"Nothing is indexed in project {project} yet. Index a folder with {words.index}"
-    around = next((one["root"] for one in repositories if repo and _is_at_or_below(repo, one["root"])), None)
+    around = next((one.root for one in repositories if repo and _is_at_or_below(repo, one.root)), None)
     if repo is not None and around is not None:
         part = os.path.relpath(repo, around)
         return f"{repo} is a part of {around}: search with {words.narrow.format(root=around, glob=f'{part}/**')}"
-    known = ", ".join(one["root"] for one in repositories[:10])
+    known = ", ".join(one.root for one in repositories[:10])
     return f"{repo} is not indexed in project {project}; {words.index} does it. What is indexed: {known}"
 
 

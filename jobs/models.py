@@ -1,4 +1,4 @@
-"""What the client returns: the answers of every door, with the keys of `--json`."""
+"""The answers of every door, with the keys of `--json`."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -87,6 +87,15 @@ class JobEvent(Answer):
     event_type: str
     event_data: dict[str, Any]
     created_at: datetime
+
+
+class IndexedRepository(Answer):
+    """A repository that the index knows; `last_indexed_at` is when a job of it was completed, if one ever was."""
+
+    id: int
+    name: str
+    root: str
+    last_indexed_at: datetime | None
 
 
 class SkippedFile(Answer):

@@ -13,6 +13,7 @@ from contextlib import suppress
 import psycopg
 
 from jobs.client import Client
+from jobs.cluster import live_jobs, living_workers, vector_indexes_due
 from jobs.errors import PgdexError
 from jobs.logs import fields
 from jobs.roles import WORKER, abilities, require
@@ -54,14 +55,14 @@ def supervise(settings: Settings, *, processes: int, exit_when_idle: float | Non
                 return
             # Ending the workers took a moment, in which they still looked alive to whoever asked for work.
             with suppress(psycopg.OperationalError):  # no answer: start them again, and look on
-                if not client.live_jobs():
+                if not live_jobs(client.connection):
                     return
 
 
 def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> bool:
     """Start workers in the background where none is alive; true where it did. They outlive this process and end
     by themselves when there was nothing to do for `idle_seconds`. None are started under a login that may not work."""
-    if any(worker.alive for worker in client.workers()) or WORKER not in abilities(client.connection).roles:
+    if living_workers(client.connection) or WORKER not in abilities(client.connection).roles:
         return False
     settings = client.settings
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ class IdleWatch:
     def is_over(self) -> bool:
         """Look, and say whether to end. Never raises for an outage: the next look tries to connect again."""
         try:
-            if self._client.live_jobs() or self._client.vector_indexes_due():
+            if self._has_work():
                 self._busy_at = time.monotonic()
             self._answered_at = time.monotonic()
         except psycopg.OperationalError as error:
@@ -102,6 +103,10 @@ class IdleWatch:
             self._reconnect()
             return self.database_is_gone
         return time.monotonic() - self._busy_at >= self._seconds
+
+    def _has_work(self) -> bool:
+        connection, limit = self._client.connection, self._client.settings.exact_search_chunks
+        return bool(live_jobs(connection) or vector_indexes_due(connection, exact_search_chunks=limit))
 
     def _reconnect(self) -> None:
         self._client.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from jobs.client import Client
+from jobs.cluster import living_workers
 from jobs.models import JobStatus
 from tests.databases import settings_for
 
@@ -52,7 +53,7 @@ class Workers:
         """Wait until so many workers are at work in the database's eyes."""
         end = time.monotonic() + deadline
         with Client.open(settings_for(self.database_url)) as client:
-            while sum(worker.alive for worker in client.workers()) < count:
+            while len(living_workers(client.connection)) < count:
                 assert time.monotonic() < end, f"no {count} workers within {deadline} s{self.logs()}"
                 time.sleep(0.05)
 

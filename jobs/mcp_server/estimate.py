@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jobs.client import Client
+from jobs.cluster import living_workers
 from jobs.estimates import Duration, estimated_duration, tree_size
 
 COUNTING_SECONDS = 0.3
@@ -12,6 +13,5 @@ def estimate_of(client: Client, root: Path, *, embedder: str) -> Duration:
     """How long everything in `root` will take; less where most of it is unchanged."""
     settings = client.settings
     size = tree_size(root, max_file_bytes=settings.max_file_bytes, within_seconds=COUNTING_SECONDS)
-    alive = sum(worker.alive for worker in client.workers())
-    workers = alive or settings.worker_processes  # those that are started for it
+    workers = len(living_workers(client.connection)) or settings.worker_processes  # those that are started for it
     return estimated_duration(client.connection, size, embedder=embedder, workers=workers)

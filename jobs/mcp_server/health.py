@@ -17,7 +17,12 @@ async def health(place: Workplace) -> dict[str, Any]:
     away, and does not wait for it long."""
 
     def look(client: "Client") -> dict[str, Any]:
-        return {"active_jobs": client.live_jobs(), "oldest_active_job_seconds": client.oldest_live_job_seconds()}
+        from jobs.cluster import live_jobs, oldest_live_job_seconds
+
+        return {
+            "active_jobs": live_jobs(client.connection),
+            "oldest_active_job_seconds": oldest_live_job_seconds(client.connection),
+        }
 
     found: dict[str, Any] | None = None
     with anyio.move_on_after(PATIENCE_SECONDS):

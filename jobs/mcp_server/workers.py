@@ -29,6 +29,7 @@ class WorkerCare:
     def ensure(self, client: "Client") -> Workforce:
         """Start workers where none is alive, and say who will do the work. Under a login that may not do jobs, and on
         a machine that can't start processes, none are started."""
+        from jobs.cluster import living_workers
         from jobs.worker import ensure_workers
 
         with self._lock:
@@ -42,7 +43,7 @@ class WorkerCare:
                     return "starting"
             except OSError as error:
                 logger.warning("no workers could be started: %s", error, extra=fields(action="workers_failed"))
-        return "working" if any(worker.alive for worker in client.workers()) else "none"
+        return "working" if living_workers(client.connection) else "none"
 
     def explained(self, job: "JobStatus") -> "JobStatus":
         """`job`; while workers come up, with a message that does not ask for some."""

@@ -45,8 +45,10 @@ class Workplace:
 
     def known_project(self, client: "Client", argument: str | None, *, folder: Path | None = None) -> Project:
         """As `project`; raises InvalidRequest also for one that was named and does not exist."""
+        from jobs.index_contents import project_exists
+
         project = self.project(argument, folder=folder)
-        if project.source == "argument" and not client.project_exists(project.id):
+        if project.source == "argument" and not project_exists(client.connection, project.id):
             raise InvalidRequest(
                 f"there is no project {project.id!r}: nothing was ever indexed in it. Leave project_id out for the "
                 "usual one, or index something in it with start_indexing_background"
@@ -57,10 +59,11 @@ class Workplace:
         """What the first calls would else wait for: the database, the workers for jobs that were interrupted, the
         embedding model. Errors are left to the calls that meet them."""
         from indexer.embedding import EmbedderError
+        from jobs.cluster import live_jobs
         from jobs.embedders import embedder_for
 
         def take_up(client: "Client") -> None:
-            if client.live_jobs():
+            if live_jobs(client.connection):
                 self.care.ensure(client)
 
         self.connections.call(take_up)

@@ -9,6 +9,7 @@ import pytest
 
 from indexer.search import search
 from jobs.client import Client
+from jobs.cluster import known_workers, living_workers
 from jobs.embedders import embedder_for
 from jobs.errors import JobIsFinal
 from tests.embedding_server import EmbeddingServer
@@ -35,7 +36,7 @@ def test_the_batches_of_one_job_spread_over_all_workers(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:
     workers.start(3)
-    wait_for(lambda: sum(worker.alive for worker in client.workers()) == 3, what="three workers")
+    wait_for(lambda: len(living_workers(client.connection)) == 3, what="three workers")
     slow(service)
     job = client.start(python_tree(tmp_path / "repository", 120))
     wait_for_end(client, job.job_id, workers=workers)
@@ -241,7 +242,10 @@ def test_a_stopped_worker_that_wakes_up_changes_nothing(
     slow(service, 1000)
     job = client.start(tree)
     stopped = workers.processes[0].pid
-    wait_for(lambda: any(w.pid == stopped and w.batches for w in client.workers()), what="a batch in its hand")
+    wait_for(
+        lambda: any(w.pid == stopped and w.batches for w in living_workers(client.connection)),
+        what="a batch in its hand",
+    )
     workers.pause(workers.processes[0])
     try:
         wait_for(
@@ -323,12 +327,12 @@ def test_a_worker_that_was_struck_off_while_its_session_was_broken_works_again(
 ) -> None:
     workers.start()
     workers.wait_until_alive(1)
-    (before,) = [worker.id for worker in client.workers()]
+    (before,) = [worker.id for worker in known_workers(client.connection)]
     client.connection.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s", [f"pgdex worker {before}"]
     )
     client.connection.execute("delete from pgdex.procrastinate_workers where id = %s", [before])
-    wait_for(lambda: [w.id for w in client.workers() if w.alive] not in ([], [before]), what="a new number")
+    wait_for(lambda: [w.id for w in living_workers(client.connection)] not in ([], [before]), what="a new number")
 
     job = client.start(python_tree(tmp_path / "repository", 10))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.client import Client
+from jobs.index_contents import indexed_repositories
 from tests.index_digest import assert_index_is_sound
 from tests.trees import python_tree, write_tree
 from tests.waiting import wait_for_end
@@ -124,5 +125,5 @@ def incompressible(seed: int) -> str:
 
 
 def repository_id(client: Client) -> int:
-    (repository,) = client.repositories()
-    return int(repository["id"])
+    (repository,) = indexed_repositories(client.connection, project="default")
+    return repository.id

@@ -10,6 +10,7 @@ from indexer.search import search
 from jobs.client import Client
 from jobs.embedders import embedder_for
 from jobs.errors import InvalidRequest, ModelChanged
+from jobs.index_contents import skipped_files
 from jobs.models import JobStatus
 from tests.databases import settings_for
 from tests.index_digest import assert_index_is_sound, index_digest
@@ -35,6 +36,12 @@ def run(client: Client, workers: Workers, tree: Path, *, force: bool = False) ->
     assert status.status == "completed", status.error_traceback or status.error_message
     assert_index_is_sound(client.connection)
     return status
+
+
+def skipped(client: Client, tree: Path) -> dict[str, str]:
+    """The reasons of the files that were left out, by their paths."""
+    files = skipped_files(client.connection, project="default", repo_path=str(tree))
+    return {file.path: file.skip_reason for file in files}
 
 
 def found_paths(client: Client, query: str, *, path_glob: str | None = None, language: str | None = None) -> list[str]:
@@ -89,8 +96,7 @@ def test_the_summary_accounts_for_every_file_and_for_the_time(client: Client, wo
     assert stored == (status.chunks_created,)
     assert set(summary["seconds"]) == {"scanning", "reading", "chunking", "embedding", "writing", "finishing"}
     assert all(seconds > 0 for seconds in summary["seconds"].values())
-    skipped = {file.path: file.skip_reason for file in client.skipped_files(repo_path=str(tree))}
-    assert skipped == {
+    assert skipped(client, tree) == {
         "empty.py": "empty",
         "picture.png": "binary",
         "large.txt": "oversized",
@@ -182,7 +188,7 @@ def test_names_that_are_not_utf8_are_skipped_with_their_reason(client: Client, w
     status = run(client, workers, tree)
 
     assert status.files_skipped == 1
-    assert [file.skip_reason for file in client.skipped_files(repo_path=str(tree))] == ["name_not_utf8"]
+    assert list(skipped(client, tree).values()) == ["name_not_utf8"]
 
 
 def test_an_emptied_folder_fails_the_job_instead_of_emptying_the_index(

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from jobs.client import Client
+from jobs.cluster import known_workers, living_workers
 from jobs.database import connect
 from jobs.schema import upgrade
 from jobs.supervisor import STOP_SECONDS
@@ -161,8 +162,8 @@ def test_sigterm_ends_a_supervisor_and_its_workers_while_the_database_is_away_an
         with new_client() as client:
             job = client.start(python_tree(tmp_path / "repository", 100))
             wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
-            wait_for(lambda: sum(worker.alive for worker in client.workers()) == 2, what="two workers")
-            pids = [worker.pid for worker in client.workers() if worker.pid]
+            wait_for(lambda: len(living_workers(client.connection)) == 2, what="two workers")
+            pids = [worker.pid for worker in known_workers(client.connection) if worker.pid]
         server.shut_down()
         time.sleep(3)
         assert supervisor.poll() is None
@@ -213,7 +214,7 @@ def test_workers_outlast_a_server_that_has_no_connection_left(
     service.fail("slow", latency_ms=150)
     workers.start(2)
     with new_client() as client:
-        wait_for(lambda: sum(worker.alive for worker in client.workers()) == 2, what="two workers")
+        wait_for(lambda: len(living_workers(client.connection)) == 2, what="two workers")
         job = client.start(python_tree(tmp_path / "repository", 160))
         wait_for(lambda: client.status(job.job_id).files_indexed >= 16, what="a first part of the job")
         with ExitStack() as hogs:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from jobs.client import Client
+from jobs.index_contents import skipped_files
 from jobs.models import JobStatus, SkippedFile
 from jobs.stuck import EXIT_CODE
 from tests.index_digest import assert_index_is_sound
@@ -45,7 +46,7 @@ def supervised(client: Client, workers: Workers, job_id: UUID, *, seconds: float
 
 
 def skipped(client: Client, tree: Path) -> list[SkippedFile]:
-    return list(client.skipped_files(repo_path=str(tree)))
+    return list(skipped_files(client.connection, project="default", repo_path=str(tree)))
 
 
 def test_a_file_that_kills_every_worker_is_left_out_and_the_rest_of_its_batch_is_indexed(

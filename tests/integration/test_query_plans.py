@@ -14,8 +14,10 @@ import psycopg
 import pytest
 
 from jobs.client import Client
+from jobs.cluster import known_workers, live_jobs, oldest_live_job_seconds
 from jobs.database import Connection, connect
 from jobs.estimates import TreeSize, estimated_duration
+from jobs.index_contents import project_exists
 from tests.databases import new_database, settings_for, url_of
 from tests.job_checks import value
 from tests.sql_worker import Claim, SqlWorker, Token, enqueue
@@ -212,20 +214,18 @@ def test_enqueuing(rolled_back: Connection, path: str) -> None:
     assert_few(rolled_back)
 
 
-def test_counting_live_jobs_and_workers(rolled_back: Connection, scene: Scene) -> None:
-    client = Client(settings_for(scene.url), rolled_back)
-    assert client.live_jobs() == 8
-    assert [worker.batches for worker in client.workers()] == [1]
+def test_counting_live_jobs_and_workers(rolled_back: Connection) -> None:
+    assert live_jobs(rolled_back) == 8
+    assert [worker.batches for worker in known_workers(rolled_back)] == [1]
     assert_few(rolled_back)
 
 
 def test_what_the_agents_server_asks_besides(rolled_back: Connection, scene: Scene) -> None:
-    client = Client(settings_for(scene.url), rolled_back)
     size = TreeSize(files=1, bytes=1_000_000, is_whole=True)
     assert estimated_duration(rolled_back, size, embedder="hashing", workers=1).seconds > 0
-    assert client.project_exists("p3")
-    assert client.oldest_live_job_seconds() is not None
-    assert client.resolve_id("last")
+    assert project_exists(rolled_back, "p3")
+    assert oldest_live_job_seconds(rolled_back) is not None
+    assert Client(settings_for(scene.url), rolled_back).resolve_id("last")
     assert_few(rolled_back)
 
 

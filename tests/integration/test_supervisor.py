@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from jobs.client import Client
+from jobs.cluster import living_workers
 from jobs.worker import ensure_workers
 from tests.databases import settings_for
 from tests.trees import python_tree
@@ -35,9 +36,8 @@ def client(database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("PGDEX_PROCESSES", "1")
     with Client.open(settings_for(database_url, home=home)) as client:
         yield client
-        for worker in client.workers():
-            if worker.alive and worker.pid:
-                os.kill(worker.pid, signal.SIGTERM)
+        for pid in living(client):
+            os.kill(pid, signal.SIGTERM)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def supervisor(client: Client) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def living(client: Client) -> list[int]:
-    return [worker.pid for worker in client.workers() if worker.alive and worker.pid]
+    return [worker.pid for worker in living_workers(client.connection) if worker.pid]
 
 
 def test_a_worker_that_is_killed_is_started_again(client: Client, supervisor: subprocess.Popen[bytes]) -> None:

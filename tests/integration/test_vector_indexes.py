@@ -11,6 +11,7 @@ import pytest
 
 from indexer.search import search
 from jobs.client import Client
+from jobs.cluster import vector_indexes_due
 from jobs.database import Connection, connect
 from jobs.embedders import embedder_for
 from jobs.vector_indexes import build_due_indexes
@@ -41,6 +42,10 @@ def indexes(client: Client) -> int:
     return int(value(client.connection, INDEXES))
 
 
+def due(client: Client) -> int:
+    return vector_indexes_due(client.connection, exact_search_chunks=client.settings.exact_search_chunks)
+
+
 def test_a_job_is_completed_before_its_vector_index_is_there_and_search_is_exact_until_then(
     client: Client, workers: Workers, held: Connection, tmp_path: Path
 ) -> None:
@@ -54,11 +59,11 @@ def test_a_job_is_completed_before_its_vector_index_is_there_and_search_is_exact
 
     assert wait_for_end(client, job, workers=workers).status == "completed"
     assert indexes(client) == 0
-    assert client.vector_indexes_due() == 1
+    assert due(client) == 1
     before = found(client)
     held.execute("rollback")
     wait_for(lambda: indexes(client) == 1, what="a vector index")
-    assert client.vector_indexes_due() == 0
+    assert due(client) == 0
     assert found(client) == before
 
 
@@ -161,7 +166,7 @@ def test_an_index_of_an_older_model_goes_with_the_job_that_changes_the_model(
         job = other.start(tree, force=True).job_id
         assert wait_for_end(other, job, workers=workers).status == "completed"
 
-        wait_for(lambda: other.vector_indexes_due() == 0, what="the index of the new model")
+        wait_for(lambda: due(other) == 0, what="the index of the new model")
 
         assert indexes(other) == 1
         definition = value(other.connection, "select indexdef from pg_indexes where indexname like '%%hnsw%%'")

@@ -96,13 +96,14 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
     Example:
       pgdex related src/flask/sessions.py:120
     """
+    from jobs.index_contents import indexed_repositories
     from jobs.projects import resolve_project
     from jobs.searching import related_code
 
     file, line = _place(place)
     with open_client() as client:
         chosen = resolve_project(client.settings, argument=project, folder=file.parent).id
-        root = _root_of(file, [one["root"] for one in client.repositories(project=chosen)], chosen)
+        root = _root_of(file, [one.root for one in indexed_repositories(client.connection, project=chosen)], chosen)
         found = related_code(
             client,
             project=chosen,

@@ -42,6 +42,7 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
     PATH is an indexed repository or a folder in it; without it, all repositories of the project are listed. What
     .gitignore, .pgdexignore and built-in rules (such as .git) leave out is not listed.
     """
+    from jobs.index_contents import skipped_files
     from jobs.projects import resolve_project
 
     with open_client() as client:
@@ -50,7 +51,7 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
         root, below = _repository_of(client, path, project=project) if path else (None, "")
         files = [
             file
-            for file in client.skipped_files(repo_path=root, project=project, reason=reason)
+            for file in skipped_files(client.connection, project=project, repo_path=root, reason=reason)
             if file.path.startswith(below)
         ]
     if as_json:
@@ -64,8 +65,10 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
 
 def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
     """The indexed repository that `path` is or lies in, and the beginning that the wished files' paths have."""
+    from jobs.index_contents import indexed_repositories
+
     wanted = absolute_folder(path)
-    roots = [str(repository["root"]) for repository in client.repositories(project=project)]
+    roots = [one.root for one in indexed_repositories(client.connection, project=project)]
     for folder in (wanted, *wanted.parents):
         if str(folder) in roots:
             below = "" if folder == wanted else f"{wanted.relative_to(folder).as_posix()}/"

@@ -54,8 +54,10 @@ def worker(*, processes: int | None, exit_when_idle: float | None, only_one: boo
 @json_option
 def workers(*, as_json: bool) -> None:
     """List the worker processes of all machines, living ones first."""
+    from jobs.cluster import known_workers
+
     with open_client() as client:
-        known = client.workers()
+        known = known_workers(client.connection)
     if as_json:
         import json
 

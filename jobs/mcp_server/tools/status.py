@@ -27,7 +27,9 @@ class Status:
         """
 
         def look(client: "Client") -> IndexingStatus:
+            from jobs.index_contents import skip_reasons
+
             job = watched_job(client, self._place, job_id, project_id)
-            return IndexingStatus.of(job, reasons=client.skip_reasons(job) if job.files_skipped else {})
+            return IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))
 
         return await self._place.run(look)

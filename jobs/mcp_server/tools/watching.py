@@ -93,5 +93,7 @@ async def _has_left(context: Context) -> bool:
 
 
 def _answer(client: "Client", job: "JobStatus") -> WatchedIndexing:
-    status = IndexingStatus.of(job, reasons=client.skip_reasons(job) if job.files_skipped else {})
+    from jobs.index_contents import skip_reasons
+
+    status = IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))
     return WatchedIndexing(**dict(status), timed_out=not job.is_final)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.client import Client
+from jobs.cluster import living_workers
 from tests.databases import settings_for
 from tests.integration.cli.commands import Environment, Finished, Run, pgdex
 from tests.logins import PATIENCE_SECONDS
@@ -52,7 +53,7 @@ def worker(environment: Environment, database_url: str) -> Iterator[None]:
     )
     try:
         with Client.open(settings_for(database_url)) as client:
-            wait_for(lambda: any(one.alive for one in client.workers()), what="a living worker")
+            wait_for(lambda: living_workers(client.connection), what="a living worker")
         yield
     finally:
         process.terminate()
