@@ -1,0 +1,112 @@
+"""A shop's source code, and how it is searched."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.search import SearchResult, search
+from jobs.client import Client
+from jobs.embedders import embedder_for
+from tests.waiting import wait_for_end
+from tests.workers import Workers
+
+RETRY_POLICY = '''"""When to try again."""
+
+
+def compute_delay(attempt: int, *, base: float = 0.5, longest: float = 30.0) -> float:
+    """The seconds to wait before the next attempt: exponential backoff."""
+    if attempt < 0:
+        raise ValueError(f"attempt must not be negative, got {attempt}")
+    return min(longest, base * 2**attempt)
+'''
+SESSION = '"""Sessions of customers."""\n\n\nclass Session:\n    """A customer who is logged in."""\n\n' + "\n".join(
+    f"    def {verb}_session(self, token: str) -> bool:\n"
+    f'        """{verb.capitalize()} the session with this token."""\n'
+    + "".join(f"        self.{verb}_steps.append((token, {number}, self.clock()))\n" for number in range(12))
+    + "        return self.valid\n"
+    for verb in ("open", "close", "renew", "revoke", "audit", "export")
+)
+WORKER = """from retry_policy import compute_delay
+from session import Session
+
+
+def serve(queue):
+    for attempt, message in enumerate(queue):
+        if not message.send():
+            queue.sleep(compute_delay(attempt))
+            queue.sleep(compute_delay(attempt + 1))
+"""
+CLIENT_GO = """package http
+
+// ParseHeader reads one header line of a response.
+func ParseHeader(line string) (string, string, error) {
+\tname, value, found := strings.Cut(line, ":")
+\tif !found {
+\t\treturn "", "", ErrMalformed
+\t}
+\treturn strings.TrimSpace(name), strings.TrimSpace(value), nil
+}
+"""
+COPY = """// {licence}
+export function chunkInvoices(invoices, size) {{
+  const pages = [];
+  let page = [];
+  for (const invoice of invoices) {{
+    if (page.length >= size) {{
+      pages.push(page);
+      page = [];
+    }}
+    page.push({{ number: invoice.number, total: invoice.total, customer: invoice.customer, currency: "EUR" }});
+  }}
+  pages.push(page);
+  return pages;
+}}
+"""
+TWIN = '''def {name}_orders(orders, limit):
+    """Sort the orders by their totals and keep the largest {limit}."""
+    ranking = sorted(orders, key=lambda order: order.total, reverse=True)
+    kept = ranking[:limit]
+    return [order.identifier for order in kept if order.shipped]
+'''
+FILES: dict[str, str | bytes] = {
+    "src/retry_policy.py": RETRY_POLICY,
+    "src/session.py": SESSION,
+    "src/worker.py": WORKER,
+    "src/http/client.go": CLIENT_GO,
+    "src/first_copy.js": COPY.format(licence="MIT"),
+    "src/second_copy.js": COPY.format(licence="BSD"),
+    "src/orders/top.py": TWIN.format(name="largest", limit="ones"),
+    "src/orders/best.py": TWIN.format(name="greatest", limit="few"),
+    "src/orders/unrelated.py": "def lowercase(text):\n    return text.lower()\n",
+    "tests/test_retry_policy.py": (
+        "from retry_policy import compute_delay\n\n\n"
+        "def test_compute_delay_grows():\n    assert compute_delay(2) > compute_delay(1)\n"
+    ),
+    "docs/guide.md": "# Guide\n\nHow retries work: see compute_delay, which computes the delay.\n",
+    "config.yaml": "session:\n  lifetime: 300\n  renewal: 60\n",
+}
+EVERY: dict[str, Any] = {"limit": 100}
+"""The options of a search for all that there is."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The indexed shop, and beside it another project."""
+
+    client: Client
+    root: Path
+
+    def search(self, query: str, **options: Any) -> SearchResult:
+        """A search of the project "default"."""
+        defaults: dict[str, Any] = {"project_id": "default", "open_embedder": embedder_for}
+        return search(self.client.connection, query, **defaults | options)
+
+    def paths(self, query: str, **options: Any) -> list[str]:
+        """The paths of its hits, best first."""
+        return [hit.path for hit in self.search(query, **options).hits]
+
+
+def index(client: Client, workers: Workers, root: Path, **options: Any) -> None:
+    """One job of `root` to its end, which must be a good one."""
+    status = wait_for_end(client, client.start(root, **options).job_id, workers=workers)
+    assert status.status == "completed", status.error_message

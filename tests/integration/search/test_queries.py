@@ -1,0 +1,105 @@
+"""Searching a real tree that a real worker has indexed: what comes first, and what is said of it."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.integration.search.shop import RETRY_POLICY, SESSION, Shop
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        pytest.param("compute_delay", "src/retry_policy.py", id="a name"),
+        pytest.param("compute_delay()", "src/retry_policy.py", id="a call"),
+        pytest.param(" compute_delay\n", "src/retry_policy.py", id="a name with space around it"),
+        pytest.param("retry_policy.compute_delay", "src/retry_policy.py", id="a qualified name"),
+        pytest.param("Session", "src/session.py", id="a class"),
+        pytest.param("renew_session", "src/session.py", id="a method"),
+        pytest.param("ParseHeader", "src/http/client.go", id="a function in Go"),
+        pytest.param("parseheader", "src/http/client.go", id="a name in another letter case"),
+        pytest.param("delay", "src/retry_policy.py", id="half of an identifier"),
+        pytest.param("src/http/client.go", "src/http/client.go", id="a path"),
+        pytest.param("client.go", "src/http/client.go", id="the end of a path"),
+        pytest.param("./src/worker.py", "src/worker.py", id="a path from here"),
+        pytest.param("http/cli", "src/http/client.go", id="a part of a path"),
+        pytest.param("SRC/WORKER.PY", "src/worker.py", id="a path in another letter case"),
+        pytest.param("how long do we wait before the next attempt?", "src/retry_policy.py", id="a question"),
+        pytest.param("where is the header of a response parsed", "src/http/client.go", id="a question about Go"),
+        pytest.param("how does Session get renewed", "src/session.py", id="a class in a question"),
+        pytest.param("ValueError: attempt must not be negative, got -1", "src/retry_policy.py", id="an error message"),
+        pytest.param("return min(longest, base * 2**attempt)", "src/retry_policy.py", id="a piece of code"),
+        pytest.param("name, value, found := strings.Cut(line)", "src/http/client.go", id="a piece of Go"),
+        pytest.param("tests of compute_delay", "tests/test_retry_policy.py", id="tests that are asked for"),
+    ],
+)
+def test_what_a_person_means_comes_first(shop: Shop, query: str, first: str) -> None:
+    assert shop.paths(query)[0] == first
+
+
+def test_a_hit_says_where_it_is_and_what_it_is(shop: Shop) -> None:
+    hit = shop.search("compute_delay").hits[0]
+    assert (hit.repository, hit.repo_path) == ("shop", str(shop.root))
+    assert (hit.path, hit.language, hit.kind, hit.symbol) == (
+        "src/retry_policy.py",
+        "python",
+        "function",
+        "compute_delay",
+    )
+    lines = RETRY_POLICY.splitlines(keepends=True)
+    assert hit.content == "".join(lines[hit.start_line - 1 : hit.end_line])
+    assert hit.reasons["definition"] > 0
+    assert sum(hit.reasons.values()) == pytest.approx(hit.score)
+
+
+def test_scores_fall_and_no_file_comes_twice(shop: Shop) -> None:
+    hits = shop.search("session", limit=50).hits
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert len({hit.path for hit in hits}) == len(hits)
+
+
+def test_several_pieces_of_a_file_are_one_hit_with_more_places(shop: Shop) -> None:
+    hit = shop.search("session token").hits[0]
+    assert hit.path == "src/session.py"
+    assert hit.more
+    places = [(hit.start_line, hit.end_line), *((place.start_line, place.end_line) for place in hit.more)]
+    assert len(set(places)) == len(places)
+    lines = SESSION.count("\n")
+    assert all(1 <= start <= end <= lines for start, end in places)
+    ordered = sorted(places)
+    assert all(one[1] < other[0] for one, other in pairwise(ordered)), "places do not overlap"
+    assert any(place.symbol and "_session" in place.symbol for place in hit.more)
+
+
+def test_near_duplicates_are_one_hit_that_names_the_others(shop: Shop) -> None:
+    hits = shop.search("chunkInvoices").hits
+    both = {"src/first_copy.js", "src/second_copy.js"}
+    (found,) = [hit for hit in hits if hit.path in both]
+    assert {found.path, *found.also_in} == both
+
+
+def test_a_limit_is_kept_and_its_hits_are_the_first(shop: Shop) -> None:
+    every = shop.paths("session", limit=50)
+    assert shop.paths("session", limit=2) == every[:2]
+    assert shop.paths("session", limit=1) == every[:1]
+
+
+def test_the_same_query_has_the_same_answer_twice(shop: Shop) -> None:
+    assert shop.search("how are sessions renewed") == shop.search("how are sessions renewed")
+
+
+@pytest.mark.parametrize(
+    "query", ["zzyzx_qwfpgj", "((((", "?", "漢字", "'; drop table pgdex.chunks; --", "%", "a" * 5_000]
+)
+def test_a_query_that_means_nothing_here_is_no_error(shop: Shop, query: str) -> None:
+    assert shop.search(query, legs=("words",)).notes == []
+    shop.search(query)
+
+
+@pytest.mark.parametrize("legs", [("words",), ("vectors",)])
+def test_each_leg_alone_finds_what_shares_its_words(shop: Shop, legs: tuple[str, ...]) -> None:
+    assert shop.paths("exponential backoff before the next attempt", legs=legs)[0] == "src/retry_policy.py"
+
+
+def test_no_legs_find_nothing(shop: Shop) -> None:
+    assert shop.paths("compute_delay", legs=()) == []
