@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted
+from indexer.embedding.errors import EmbedderMisconfigured
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.validation import unit_vectors
 from indexer.word_bags import counted, word_bags
 
@@ -21,16 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from indexer.embedding.protocol import AbortFlag
     from indexer.word_bags import WordBags
 
 DEFAULT_DIMENSION: Final = 256
 MIN_DIMENSION: Final = 16
 MAX_DIMENSION: Final = 4000  # the most that pgvector's HNSW indexes of a halfvec
-
-# Texts hashed at once, and between two looks at the abort flag (about 10 ms). 64 to 1,024 differ by
-# less than 15 % in speed.
-_BLOCK: Final = 256
 
 # A word is 27 bits of its hash: the uppermost is its sign, the rest choose its place.
 _WORD_BITS: Final = 27
@@ -53,7 +49,7 @@ class _WordCodes(dict[str, int]):
         return code
 
 
-class HashingEmbedder:
+class HashingEmbedder(LocalEmbedder):
     """Signed feature hashing: each word adds its weight, or subtracts it, at one place.
 
     The weight is 1 + ln(times that the word occurs in the text).
@@ -66,47 +62,20 @@ class HashingEmbedder:
                 f"the dimension of the hashing embedder must be from {MIN_DIMENSION} to "
                 f"{MAX_DIMENSION}, got {dimension}"
             )
-        self._dimension = dimension
+        # The default dimension has one name, however it was asked for.
+        super().__init__(
+            name="hashing" if dimension == DEFAULT_DIMENSION else f"hashing:{dimension}", dimension=dimension
+        )
         self._codes = _WordCodes()
-
-    @property
-    def name(self) -> str:
-        """ "hashing" for the default dimension, however it was asked for."""
-        return "hashing" if self._dimension == DEFAULT_DIMENSION else f"hashing:{self._dimension}"
-
-    @property
-    def dimension(self) -> int:
-        """The length of the vectors."""
-        return self._dimension
-
-    @property
-    def is_remote(self) -> bool:
-        """It is arithmetic in this process."""
-        return False
 
     @property
     def batch_size(self) -> int:
         """Enough that the cost of a call no longer counts."""
         return 1024
 
-    def embed(self, texts: Sequence[str], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed texts: shape (len(texts), dimension). Raises only EmbeddingAborted."""
-        vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
-        for start in range(0, len(texts), _BLOCK):
-            if aborted is not None and aborted():
-                raise EmbeddingAborted("hashing was asked to stop")
-            bags = word_bags(texts[start : start + _BLOCK])
-            vectors[start : start + _BLOCK] = self.embed_bags(bags)
-        return vectors
-
-    def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed what somebody searches for: shape (dimension,)."""
-        vector: NDArray[np.float32] = self.embed([text], aborted=aborted)[0]
-        return vector
-
-    def probe(self, *, aborted: AbortFlag | None = None) -> None:
-        """Embed one word."""
-        self.embed(["probe"], aborted=aborted)
+    def embed_block(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts: shape (len(texts), dimension). Raises nothing."""
+        return self.embed_bags(word_bags(texts))
 
     def close(self) -> None:
         """Let go of the cached words."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted
+from indexer.embedding.errors import EmbedderMisconfigured
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.texts import within_bytes
 from indexer.embedding.validation import unit_vectors
 
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from model2vec import StaticModel
     from numpy.typing import NDArray
 
-    from indexer.embedding.protocol import AbortFlag
-
-# Texts between two looks at the abort flag: about 0.1 s for chunks of 900 characters.
-_BLOCK: Final = 256
-
 # model2vec itself cuts at the model's own number of tokens (512 unless the model says otherwise).
 # This bound only keeps a text that is all whitespace or one endless token from costing memory.
 _MAX_TEXT_BYTES: Final = 64_000
@@ -36,7 +32,7 @@ _MAX_TEXT_BYTES: Final = 64_000
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-class StaticEmbedder:
+class StaticEmbedder(LocalEmbedder):
     """A model2vec model in memory."""
 
     def __init__(self, model: str, *, dimension: int | None = None) -> None:
@@ -48,69 +44,35 @@ class StaticEmbedder:
         folder = Path(model).expanduser()
         # Absolute, because the name is recorded with the repository and a worker that opens it
         # again has another current folder.
-        self._name = f"static:{abspath(folder) if folder.exists() else model}"
+        name = f"static:{abspath(folder) if folder.exists() else model}"
         self._model = _load(model, folder)
-        self._dimension = self._model.dim
-        if dimension is not None:
-            if not 0 < dimension <= self._model.dim:
-                raise EmbedderMisconfigured(
-                    f"the model of {self._name} has vectors of {self._model.dim} numbers: "
-                    f"it can be cut to a dimension from 1 to {self._model.dim}, got {dimension}"
-                )
-            self._dimension = dimension
+        if dimension is not None and not 0 < dimension <= self._model.dim:
+            raise EmbedderMisconfigured(
+                f"the model of {name} has vectors of {self._model.dim} numbers: "
+                f"it can be cut to a dimension from 1 to {self._model.dim}, got {dimension}"
+            )
+        super().__init__(name=name, dimension=dimension or self._model.dim)
         # StaticModel.encode sets its tokenizer's truncation anew for each call, which older versions
         # of tokenizers refuse while another thread encodes ("Already borrowed").
         self._lock = Lock()
-
-    @property
-    def name(self) -> str:
-        """ "static:" and the folder's absolute path, or the hub name."""
-        return self._name
-
-    @property
-    def dimension(self) -> int:
-        """The length of the vectors."""
-        return self._dimension
-
-    @property
-    def is_remote(self) -> bool:
-        """The model is in this process."""
-        return False
 
     @property
     def batch_size(self) -> int:
         """Enough that the cost of a call no longer counts."""
         return 512
 
-    def embed(self, texts: Sequence[str], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed texts: shape (len(texts), dimension).
-
-        Raises EmbeddingAborted, or EmbedderNonsense if the model's file holds NaN.
-        """
-        vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
-        for start in range(0, len(texts), _BLOCK):
-            if aborted is not None and aborted():
-                raise EmbeddingAborted(f"{self._name} was asked to stop")
-            block = [within_bytes(text, _MAX_TEXT_BYTES) for text in texts[start : start + _BLOCK]]
-            with self._lock:
-                encoded = self._model.encode(block, use_multiprocessing=False)
-            vectors[start : start + len(block)] = unit_vectors(
-                encoded[:, : self._dimension],
-                count=len(block),
-                dimension=self._dimension,
-                source=self._name,
-                zeros_are_wordless=True,  # a text with no token that the model knows
-            )
-        return vectors
-
-    def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed what somebody searches for: shape (dimension,). These models want no prefix."""
-        vector: NDArray[np.float32] = self.embed([text], aborted=aborted)[0]
-        return vector
-
-    def probe(self, *, aborted: AbortFlag | None = None) -> None:
-        """Embed one text."""
-        self.embed(["def add(a, b): return a + b"], aborted=aborted)
+    def embed_block(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts: shape (len(texts), dimension). Raises EmbedderNonsense if the model's file holds NaN."""
+        block = [within_bytes(text, _MAX_TEXT_BYTES) for text in texts]
+        with self._lock:
+            encoded = self._model.encode(block, use_multiprocessing=False)
+        return unit_vectors(
+            encoded[:, : self._dimension],
+            count=len(texts),
+            dimension=self._dimension,
+            source=self._name,
+            zeros_are_wordless=True,  # a text with no token that the model knows
+        )
 
     def close(self) -> None:
         """Nothing to do: the model goes with the object."""
