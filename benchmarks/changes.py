@@ -6,10 +6,7 @@ Run: python -m benchmarks.changes [--tree FOLDER] [--runs 3] [--latency-ms 50] [
 """
 
 import argparse
-import os
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +17,8 @@ import psutil
 
 from benchmarks.corpus import ANSIBLE, copy_of, fetch
 from benchmarks.generated_trees import small_files
-from benchmarks.index_corpus import fresh_home, server_process, workers
 from benchmarks.job_record import job_record
+from benchmarks.local_cluster import completed, embedding_at, fresh_home, server_process, work_folder, workers
 from benchmarks.measure import load, machine, table, wait_until, write_section
 from benchmarks.processes import cpu_seconds, peak_bytes
 from indexer.sources import walk
@@ -67,11 +64,9 @@ def main() -> None:
     source = given.tree or fetch(ANSIBLE)
     print(machine(), load(), flush=True)
     before = load()
-    work = Path(tempfile.mkdtemp(prefix="pgdex-changes-", dir="/tmp"))
-    work.chmod(0o755)
     rows: list[list[str]] = []
     peaks: list[str] = []
-    try:
+    with work_folder("changes") as work:
         tree = copy_of(source, work / "tree")
         with fresh_home(work, embedder=given.embedder) as settings, workers(settings, PROCESSES) as supervisor:
             rows += measured(given.embedder, settings, supervisor, tree, runs=given.runs)
@@ -86,8 +81,6 @@ def main() -> None:
             rows += measured(name, settings, supervisor, tree, runs=given.runs, server=server)
             peaks.append(peak_of_workers(supervisor))
         sizes = sized(work, runs=given.runs)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     report = (
         f"Corpus: {source.name}, {PROCESSES} worker processes (of {SERVICE_SLOTS} slots with the service), medians of"
         f" {given.runs} rounds on one index; {before}. Largest worker: {peaks[0]} with {given.embedder}, {peaks[1]}"
@@ -111,11 +104,8 @@ def service(latency_ms: int) -> Iterator[EmbeddingServerProcess]:
     """The tests' embedding service, which counts, with a latency; workers are told of it by their environment."""
     with EmbeddingServerProcess() as server:
         server.fail("slow", latency_ms=latency_ms)
-        os.environ["PGDEX_EMBEDDER_URL"] = server.url
-        try:
+        with embedding_at(server.url):
             yield server
-        finally:
-            del os.environ["PGDEX_EMBEDDER_URL"]
 
 
 def measured(
@@ -199,14 +189,11 @@ def one_job(
         server.reset_counts()
     cpu = cpu_seconds(supervisor), cpu_seconds(database)
     with Client.open(settings) as client:
-        client.connection.execute("listen pgdex_events")
+        client.listen()
         started = time.perf_counter()
         job_id = client.start(tree).job_id
-        while not (status := client.status(job_id)).is_final:
-            client.wait_for_news(timeout_seconds=1.0)
+        status = completed(client, job_id, pause=lambda: client.wait_for_news(timeout_seconds=1.0))
         asked = time.perf_counter() - started
-        if status.status != "completed":
-            raise RuntimeError(f"the job ended as {status.status}: {status.error_message}")
         record = job_record(client.connection, job_id)
     counts = server.counts() if server is not None else None
     return Round(

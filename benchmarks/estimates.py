@@ -5,14 +5,12 @@ Run: python -m benchmarks.estimates [--tree FOLDER] [--processes 2] [--write]
 
 import argparse
 import os
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.corpus import ANSIBLE, fetch
-from benchmarks.index_corpus import fresh_home, workers
+from benchmarks.local_cluster import fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
 from jobs.client import Client
 from jobs.mcp_server.estimate import estimate_of
@@ -34,17 +32,13 @@ def main() -> None:
     tree = (given.tree or fetch(ANSIBLE)).resolve()
     name = given.tree.name if given.tree else "ansible"
     rows: list[list[str]] = []
-    work = Path(tempfile.mkdtemp(prefix="pgdex-estimates-", dir="/tmp"))
-    work.chmod(0o755)
-    try:
+    with work_folder("estimates") as work:
         for processes in map(int, given.processes.split(",")):
             with fresh_home(work, embedder=given.embedder) as settings, workers(settings, processes):
                 for what, force in (("empty database", False), ("with a history", True)):
                     said, status = watched(settings, tree, force=force)
                     rows.append(said.row(f"{processes} processes, {what}", status))
                     print(rows[-1], flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     report = f"Tree: {name}. Embedder: {given.embedder}. Load at the end: {os.getloadavg()[0]:.1f}.\n\n" + table(
         [
             *("run", "took s", "estimate before s", "of the truth"),

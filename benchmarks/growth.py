@@ -10,7 +10,6 @@ import argparse
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,8 @@ from uuid import UUID
 import psutil
 
 from benchmarks.generated_trees import small_files
-from benchmarks.index_corpus import fresh_home, server_process, workers
 from benchmarks.job_record import JobRecord, job_record
+from benchmarks.local_cluster import fresh_home, server_process, work_folder, workers
 from benchmarks.measure import load, machine, table, write_section
 from benchmarks.plots import IMAGES, Axis, line_chart
 from benchmarks.processes import cpu_seconds, peak_bytes, run_command
@@ -64,9 +63,7 @@ def main() -> None:
     before = load()
     sizes = [int(size) for size in given.sizes.split(",")]
     grown: dict[int, list[Grown]] = {size: [] for size in sizes}
-    work = Path(tempfile.mkdtemp(prefix="pgdex-growth-", dir="/tmp"))
-    work.chmod(0o755)
-    try:
+    with work_folder("growth") as work:
         for _ in range(given.runs):
             for size in sizes:
                 started = time.perf_counter()
@@ -75,8 +72,6 @@ def main() -> None:
                 grown[size].append(measured(work, tree, size, embedder=given.embedder))
                 print(" | ".join(row(grown[size][-1:])), flush=True)
                 shutil.rmtree(tree)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     report = described(list(grown.values()), runs=given.runs, before=before, embedder=given.embedder)
     print(report)
     if given.write:

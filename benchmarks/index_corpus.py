@@ -5,17 +5,9 @@ The kinds of run take turns. With --write there are plots too: files a second ov
 """
 
 import argparse
-import atexit
 import itertools
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -24,10 +16,10 @@ from benchmarks.corpus import ANSIBLE, copy_of, fetch
 from benchmarks.floor import run_floor
 from benchmarks.index_report import FloorRun, FullRun, described, draw, full_row
 from benchmarks.job_record import job_record
+from benchmarks.local_cluster import fresh_home, server_process, work_folder, workers
 from benchmarks.measure import Sampler, Usage, load, machine, write_section
 from benchmarks.processes import cpu_seconds, own_cpu_seconds
 from jobs.client import Client
-from jobs.cluster import living_workers
 from jobs.database import conninfo
 from jobs.models import JobStatus
 from jobs.settings import Settings
@@ -50,9 +42,7 @@ def main() -> None:
     floors: dict[int, list[FloorRun]] = {}
     full: dict[int, list[FullRun]] = {}
     changes: dict[str, list[JobStatus]] = {}
-    work = Path(tempfile.mkdtemp(prefix="pgdex-bench-", dir="/tmp"))
-    work.chmod(0o755)
-    try:
+    with work_folder("bench") as work:
         tree = copy_of(source, work / "tree")
         for _ in range(given.runs):
             for processes in () if given.no_floor else (1, 2):
@@ -72,8 +62,6 @@ def main() -> None:
                         after, *_ = index(settings, tree, supervisor)
                         changes.setdefault("10 changed, 5 deleted, 3 added", []).append(after)
                         tree = copy_of(source, work / "tree")
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     report = described(
         floors, full, changes, corpus=given.tree.name if given.tree else ANSIBLE, embedder=given.embedder
     )
@@ -91,50 +79,6 @@ def floor(work: Path, tree: Path, *, embedder: str, processes: int) -> FloorRun:
         before = own_cpu_seconds(), cpu_seconds(server)
         seconds = run_floor(tree, conninfo=conninfo(settings), embedder=embedder, processes=processes)
         return FloorRun(seconds, own_cpu_seconds() - before[0], cpu_seconds(server) - before[1])
-
-
-@contextmanager
-def fresh_home(work: Path, *, embedder: str = "hashing") -> Iterator[Settings]:
-    """Settings with an embedded server of its own, upgraded, which is stopped and removed afterwards."""
-    home = Path(tempfile.mkdtemp(dir=work))
-    home.chmod(0o755)
-    os.environ["PGDEX_HOME"] = str(home)
-    os.environ["PGDEX_EMBEDDER"] = embedder
-    settings = Settings(home=home, embedder=embedder)
-    # Leaving a server at exit makes a lock file once more. What is registered before it starts runs after that.
-    atexit.register(shutil.rmtree, work, ignore_errors=True)
-    Client.open(settings).close()
-    try:
-        yield settings
-    finally:
-        server = server_process(settings)
-        server.terminate()
-        server.wait(30)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def server_process(settings: Settings) -> psutil.Process:
-    """The embedded server's first process."""
-    return psutil.Process(int((settings.home / "data" / "postmaster.pid").read_text().split()[0]))
-
-
-@contextmanager
-def workers(settings: Settings, processes: int, *, slots: int = 1) -> Iterator[psutil.Process]:
-    """A supervisor with `processes` workers of `slots` slots each that are ready for work."""
-    command = [sys.executable, "-P", "-m", "jobs.cli", "worker", "--processes", str(processes)]
-    environment = {**os.environ, "PROCRASTINATE_WORKER_CONCURRENCY": str(slots)}
-    with (settings.home / "worker.log").open("wb") as log:
-        supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        with Client.open(settings) as client:
-            while sum(worker.pid is not None for worker in living_workers(client.connection)) < processes:
-                if supervisor.poll() is not None:
-                    raise RuntimeError(f"no workers: {(settings.home / 'worker.log').read_text()[-2000:]}")
-                time.sleep(0.1)
-        yield psutil.Process(supervisor.pid)
-    finally:
-        supervisor.terminate()
-        supervisor.wait(30)
 
 
 def index(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,9 +121,8 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def wait_until(condition: object, *, seconds: float) -> None:
-    """Poll the callable `condition` until it is true; TimeoutError after `seconds`."""
-    assert callable(condition)
+def wait_until(condition: Callable[[], object], *, seconds: float) -> None:
+    """Poll until `condition()` is true; TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -29,7 +29,7 @@ from benchmarks.changes import Edit, text_files
 from benchmarks.chaos.server import Server
 from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.floor import run_floor
-from benchmarks.index_corpus import fresh_home, server_process, workers
+from benchmarks.local_cluster import fresh_home, server_process, work_folder, workers
 from benchmarks.measure import load, machine, table, write_section
 from benchmarks.peer_environments import ENVIRONMENTS, interpreter
 from benchmarks.processes import Outcome, cpu_seconds, own_cpu_seconds, peak_bytes, run_command
@@ -90,9 +90,7 @@ def main() -> None:
     chosen = given.systems.split(",")
     before = load()
     print(machine(), before, flush=True)
-    work = Path(tempfile.mkdtemp(prefix="pgdex-peers-", dir="/tmp"))
-    work.chmod(0o755)
-    try:
+    with work_folder("peers") as work:
         tree = readable_part(given.tree or fetch(ANSIBLE), work / "tree")
         systems = {name: go for name, go in known_systems(work, tree, given.limit).items() if _short(name) in chosen}
         if len(systems) != len(chosen):
@@ -109,8 +107,6 @@ def main() -> None:
                 results[name].append(go(ten))
                 ten.undo()
                 print(name, results[name][-1], flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     report = described(results, given=given, before=before)
     print(report)
     if given.write:

@@ -11,11 +11,8 @@ Rates are those of whole jobs, with scan and finish.
 """
 
 import argparse
-import os
 import shutil
 import statistics
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +22,9 @@ import psutil
 
 from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.generated_trees import small_files
-from benchmarks.index_corpus import fresh_home, server_process, workers
 from benchmarks.job_record import JobRecord, job_record
 from benchmarks.latency_service import LatencyService
+from benchmarks.local_cluster import completed, embedding_at, fresh_home, server_process, work_folder, workers
 from benchmarks.measure import load, machine, table, write_section
 from benchmarks.plots import IMAGES, Axis, line_chart, stacked_bars
 from benchmarks.processes import cpu_seconds
@@ -76,9 +73,7 @@ def main() -> None:
     numbers = [int(number) for number in given.slots.split(",")]
     if sorted(numbers)[0] != 1:
         raise SystemExit(f"--slots must contain 1, with which the others are compared, got {given.slots}")
-    work = Path(tempfile.mkdtemp(prefix="pgdex-scaling-", dir="/tmp"))
-    work.chmod(0o755)
-    try:
+    with work_folder("scaling") as work:
         a_slot = files_a_slot(given.seconds, given.latency_ms)
         trees = {slots: small_files(work / f"tree_{slots}", a_slot * slots) for slots in numbers}
         runs: dict[int, list[Run]] = {slots: [] for slots in numbers}
@@ -97,8 +92,6 @@ def main() -> None:
             for processes, some in cpu.items():
                 some.append(one_run(work, real, "hashing", processes, 1))
                 print(processes, "processes", cpu_row(processes, some[-1:], cpu[1]), flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     report = described(runs, cpu, given=given, before=before, a_slot=a_slot)
     print(report)
     if given.write:
@@ -122,12 +115,11 @@ def layout(slots: int, processes: int) -> tuple[int, int]:
 @contextmanager
 def simulated(latency_ms: float, processes: int) -> Iterator[LatencyService]:
     """The service; workers are told of it by their environment."""
-    with LatencyService(latency_ms=latency_ms, max_texts=1, processes=processes) as service:
-        os.environ["PGDEX_EMBEDDER_URL"] = service.url
-        try:
-            yield service
-        finally:
-            del os.environ["PGDEX_EMBEDDER_URL"]
+    with (
+        LatencyService(latency_ms=latency_ms, max_texts=1, processes=processes) as service,
+        embedding_at(service.url),
+    ):
+        yield service
 
 
 def part_of(tree: Path, target: Path, *, files: int) -> Path:
@@ -148,7 +140,7 @@ def one_run(
         warm_up(settings, work, files=BATCH_FILES * processes * slots)
         database = server_process(settings)
         before = figures(supervisor, database, service)
-        record = completed(settings, tree)
+        record = indexed(settings, tree)
         after = figures(supervisor, database, service)
     return Run(record, *(late - early for early, late in zip(before, after, strict=True)))
 
@@ -157,7 +149,7 @@ def warm_up(settings: Settings, work: Path, *, files: int) -> None:
     """Every slot has opened its connections and learned what the service takes: that is no part of scaling."""
     tree = work / "warm"
     shutil.rmtree(tree, ignore_errors=True)
-    completed(settings, small_files(tree, files))
+    indexed(settings, small_files(tree, files))
 
 
 def figures(supervisor: psutil.Process, database: psutil.Process, service: LatencyService | None) -> tuple[float, ...]:
@@ -165,15 +157,10 @@ def figures(supervisor: psutil.Process, database: psutil.Process, service: Laten
     return cpu_seconds(supervisor), cpu_seconds(database), service.cpu_seconds() if service else 0.0
 
 
-def completed(settings: Settings, tree: Path) -> JobRecord:
-    """Index a tree to the end; nobody asks for its status meanwhile."""
+def indexed(settings: Settings, tree: Path) -> JobRecord:
+    """Index a tree to the end; its status is hardly asked for meanwhile."""
     with Client.open(settings) as client:
-        job_id = client.start(tree).job_id
-        while not (status := client.status(job_id)).is_final:
-            time.sleep(0.5)
-        if status.status != "completed":
-            raise RuntimeError(f"the job ended as {status.status}: {status.error_message}")
-        return job_record(client.connection, job_id)
+        return job_record(client.connection, completed(client, client.start(tree).job_id).job_id)
 
 
 def middle_rate(runs: list[Run]) -> float:

@@ -11,9 +11,7 @@ after a restart of the server (the operating system's cache stays warm).
 
 import argparse
 import multiprocessing
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,8 +21,8 @@ import numpy as np
 import psutil
 
 from benchmarks.corpus import ANSIBLE, fetch
-from benchmarks.index_corpus import fresh_home, workers
-from benchmarks.measure import table, wait_until, write_section
+from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
+from benchmarks.measure import table, write_section
 from indexer.search import search
 from indexer.search.filters import Filters, Scope
 from indexer.search.legs import vector_text
@@ -74,26 +72,20 @@ def main() -> None:
     tree = (given.tree or fetch(ANSIBLE)).resolve()
     rows: list[list[str]] = []
     recalls: list[list[str]] = []
-    work = Path(tempfile.mkdtemp(prefix="pgdex-latency-", dir="/tmp"))
-    work.chmod(0o755)
-    try:
-        with fresh_home(work, embedder="code") as settings:
-            with workers(settings, 2), Client.open(settings) as client:
-                job = client.start(tree)
-                wait_until(lambda: client.status(job.job_id).is_final, seconds=1800)
-            for copies in map(int, given.copies.split(",")):
-                with Client.open(settings) as client:
-                    chunks = enlarge(client, copies)
-                    print(f"{chunks:,} chunks; building the vector index …", flush=True)
-                    built = build(client)
-                for row in latencies(settings, chunks, built):
-                    rows.append(row)
-                    print(row, flush=True)
-                with Client.open(settings) as client:
-                    recalls += recall(client, chunks)
-                    print(recalls[-3:], flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with work_folder("latency") as work, fresh_home(work, embedder="code") as settings:
+        with workers(settings, 2), Client.open(settings) as client:
+            completed(client, client.start(tree).job_id)
+        for copies in map(int, given.copies.split(",")):
+            with Client.open(settings) as client:
+                chunks = enlarge(client, copies)
+                print(f"{chunks:,} chunks; building the vector index …", flush=True)
+                built = build(client)
+            for row in latencies(settings, chunks, built):
+                rows.append(row)
+                print(row, flush=True)
+            with Client.open(settings) as client:
+                recalls += recall(client, chunks)
+                print(recalls[-3:], flush=True)
     report = "\n\n".join(
         (
             table(["chunks", "clients", "query", "p50 ms", "p95 ms", "first after a restart, ms"], rows),

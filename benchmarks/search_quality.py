@@ -10,8 +10,6 @@ the formats and how is counted.
 """
 
 import argparse
-import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,8 +17,8 @@ from statistics import mean
 
 from benchmarks.annotations import AnnotatedRepository, Answer, annotated_repositories, ndcg
 from benchmarks.baselines import Baselines
-from benchmarks.index_corpus import fresh_home, workers
-from benchmarks.measure import table, wait_until, write_section
+from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
+from benchmarks.measure import table, write_section
 from indexer.search import BOTH_LEGS, Leg, search
 from indexer.search.ranking import RULES
 from jobs.client import Client
@@ -65,27 +63,26 @@ def main() -> None:
 def measured(repositories: Sequence[AnnotatedRepository], embedder: str) -> Scores:
     """The scores of all engines, and of pgdex without each of its rules."""
     scores: Scores = defaultdict(list)
-    work = Path(tempfile.mkdtemp(prefix="pgdex-quality-", dir="/tmp"))
-    work.chmod(0o755)
-    try:
-        with fresh_home(work, embedder=embedder) as settings, workers(settings, 2), Client.open(settings) as client:
-            for repository in repositories:
-                for engine, find in engines(client, repository):
-                    for question in repository.questions:
-                        answers = find(question.query)
-                        for mode in ("chunk", "file"):
-                            value = ndcg(answers, question.targets, prefix=repository.prefix, mode=mode)
-                            for row in (repository.name, f"all {repository.language}", question.category, "all"):
-                                scores[row, engine, mode].append(value)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with (
+        work_folder("quality") as work,
+        fresh_home(work, embedder=embedder) as settings,
+        workers(settings, 2),
+        Client.open(settings) as client,
+    ):
+        for repository in repositories:
+            for engine, find in engines(client, repository):
+                for question in repository.questions:
+                    answers = find(question.query)
+                    for mode in ("chunk", "file"):
+                        value = ndcg(answers, question.targets, prefix=repository.prefix, mode=mode)
+                        for row in (repository.name, f"all {repository.language}", question.category, "all"):
+                            scores[row, engine, mode].append(value)
     return scores
 
 
 def engines(client: Client, repository: AnnotatedRepository) -> Iterator[tuple[str, Find]]:
     """Everything that answers, by its name in the tables; indexes the repository first."""
-    job = client.start(repository.root, project=repository.name)
-    wait_until(lambda: client.status(job.job_id).is_final, seconds=300)
+    completed(client, client.start(repository.root, project=repository.name).job_id)
     baselines = Baselines(repository.root)
     yield KEYWORDS, baselines.keywords
     yield WINDOWS, baselines.bm25

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from jobs.outages import Backoff
+
 # -P: the folder that a user stands in may hold a package `jobs` of its own.
 WORKER_COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=jobs.app.app", "worker")
-FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0  # a process that ran this long starts with a short delay again
 STOP_SECONDS = 10.0  # after SIGTERM; a worker needs 5 to put its batches back
@@ -28,8 +29,8 @@ class Slot:
 
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    delay: float = FIRST_DELAY_SECONDS
     start_at: float = field(default_factory=time.monotonic)
+    pauses: Backoff = field(default_factory=lambda: Backoff(longest=LONGEST_DELAY_SECONDS))
 
 
 class Supervisor:
@@ -72,10 +73,10 @@ class Supervisor:
             code = slot.process.returncode
             slot.process = None
             if now - slot.started_at >= HEALTHY_SECONDS:
-                slot.delay = FIRST_DELAY_SECONDS
-            slot.start_at = now + slot.delay
-            logger.warning("a worker ended with code %s; the next starts in %.1f s", code, slot.delay)
-            slot.delay = min(slot.delay * 2, LONGEST_DELAY_SECONDS)
+                slot.pauses.reset()
+            pause = slot.pauses.next()
+            slot.start_at = now + pause
+            logger.warning("a worker ended with code %s; the next starts in %.1f s", code, pause)
         if slot.process is None and now >= slot.start_at:
             environment = os.environ | {"PGDEX_SUPERVISOR_PID": str(os.getpid())}
             slot.process = subprocess.Popen(WORKER_COMMAND, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL)

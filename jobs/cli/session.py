@@ -50,11 +50,13 @@ class Reconnecting:
         found: Callable[[], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        from jobs.outages import Backoff
+
         self._client = client
         self._lost = lost
         self._found = found
         self._sleep = sleep
-        self._delay = FIRST_DELAY_SECONDS
+        self._pauses = Backoff(first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
 
     def call(
         self,
@@ -73,7 +75,7 @@ class Reconnecting:
                 self._reconnect()
                 self._found()
             else:
-                self._delay = FIRST_DELAY_SECONDS
+                self._pauses.reset()
                 return result
 
     def _reconnect(self) -> None:
@@ -82,8 +84,7 @@ class Reconnecting:
 
         self._client.close()
         while True:
-            self._sleep(self._delay)
-            self._delay = min(self._delay * 2, LONGEST_DELAY_SECONDS)
+            self._sleep(self._pauses.next())
             try:
                 self._client.connection = Client.open(self._client.settings).connection
             except DatabaseUnavailable:
