@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import UUID
 
 from jobs.client import Client
 from jobs.cluster import living_workers
-from jobs.models import JobStatus
 from tests.databases import settings_for
 
 COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=jobs.app.app", "worker")
@@ -90,18 +88,6 @@ class Workers:
             for number, process in enumerate(self.processes)
         ]
         return "".join(texts)
-
-    def wait_for_end(self, job_id: UUID, *, deadline: float = DEADLINE_SECONDS) -> JobStatus:
-        """Wait for a job's end, woken up by its notifications, and return what it came to."""
-        end = time.monotonic() + deadline
-        with Client.open(settings_for(self.database_url)) as client:
-            client.connection.execute("listen pgdex_events")
-            while True:
-                status = client.status(job_id)
-                if status.is_final:
-                    return status
-                assert time.monotonic() < end, f"{status.progress_message} after {deadline} s{self.logs()}"
-                client.wait_for_news(timeout_seconds=1.0)
 
     def _log_of(self, number: int) -> Path:
         return self.folder / f"worker-{number}.log"

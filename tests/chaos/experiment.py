@@ -12,7 +12,7 @@ from tests.chaos.checks import CHECKS, bound_of, dead_workers, the_index_equals
 from tests.chaos.cluster import chaos_cluster, undisturbed
 from tests.chaos.run import Run, Say, new_run, repeated_texts
 from tests.chaos.schedule import Schedule
-from tests.waiting import wait_for
+from tests.waiting import wait_for, wait_for_end
 
 SETTLE_SECONDS = 20.0
 SLOTS = 2
@@ -93,7 +93,7 @@ def _compared(run: Run) -> list[str]:
     with undisturbed(run.cluster) as (client, workers, service):
         jobs = [client.start(repository.root).job_id for repository in run.repositories]
         for job_id in jobs:
-            assert workers.wait_for_end(job_id).status == "completed"
+            assert wait_for_end(client, job_id, workers=workers).status == "completed"
         found = list(the_index_equals(run, client.connection))
         if repeated := repeated_texts(service):
             found.append(f"texts that are alike spoil the count: {repeated} in an undisturbed run")

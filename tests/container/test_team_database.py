@@ -8,6 +8,7 @@ from jobs.client import Client
 from jobs.errors import SchemaBehind
 from jobs.schema import expected_version, installed_version, upgrade
 from tests.databases import new_database, settings_for, url_of
+from tests.waiting import wait_for_end
 from tests.workers import workers_on
 
 pytestmark = pytest.mark.container
@@ -27,7 +28,7 @@ def test_a_whole_job_on_a_server_in_a_container(container_url: str, tmp_path: Pa
         upgrade(settings)
         with Client.open(settings) as client, workers_on(url, tmp_path, count=2) as workers:
             assert installed_version(client.connection) == expected_version()
-            done = workers.wait_for_end(client.start(repository).job_id)
+            done = wait_for_end(client, client.start(repository).job_id, workers=workers)
             assert (done.status, done.files_indexed, done.error_message) == ("completed", 40, None)
             chunks = client.connection.execute("select count(*) from pgdex.chunks").fetchone()
             assert chunks == (done.chunks_created,)
@@ -48,4 +49,4 @@ def test_a_server_in_a_container_keeps_its_jobs_over_a_restart_of_every_worker(
             with workers_on(url, tmp_path) as first:
                 first.kill(first.processes[0])
             with workers_on(url, tmp_path) as second:
-                assert second.wait_for_end(job_id).status == "completed"
+                assert wait_for_end(client, job_id, workers=second).status == "completed"

@@ -12,6 +12,7 @@ from tests.contract.doors import DOORS, Door, Doors, http_server
 from tests.databases import new_database, settings_for, url_of
 from tests.logins import new_login
 from tests.trees import python_tree, write_tree
+from tests.waiting import wait_for_end
 from tests.workers import workers_on
 
 PROJECT = "shop"
@@ -90,8 +91,8 @@ def indexed(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository that real workers have indexed in the project `shop`; they have ended since."""
     root = write_tree(tmp_path_factory.mktemp("indexed").resolve() / "shop", SEARCHED)
     python_tree(root, 5)
-    with Client.open(settings_for(admin_url)) as client:
+    folder = tmp_path_factory.mktemp("workers")
+    with Client.open(settings_for(admin_url)) as client, workers_on(admin_url, folder) as workers:
         job_id = client.start(root, project=PROJECT).job_id
-    with workers_on(admin_url, tmp_path_factory.mktemp("workers")) as workers:
-        assert workers.wait_for_end(job_id).status == "completed"
+        assert wait_for_end(client, job_id, workers=workers).status == "completed"
     return root

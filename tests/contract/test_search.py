@@ -14,6 +14,7 @@ from tests.contract.doors import Door
 from tests.contract.test_jobs import half_done, project, start
 from tests.databases import settings_for
 from tests.trees import python_tree, write_tree
+from tests.waiting import wait_for_end
 from tests.workers import workers_on
 
 
@@ -148,8 +149,8 @@ def changed(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[s
             "select pgdex.cancel_job(job_id) from pgdex.job_status where status in ('pending', 'running')"
         )
         job_id = client.start(root, project=mine).job_id
-    with workers_on(admin_url, folder) as workers:
-        assert workers.wait_for_end(job_id).status == "completed"
+        with workers_on(admin_url, folder) as workers:
+            assert wait_for_end(client, job_id, workers=workers).status == "completed"
     (root / "new.py").write_text("def zebra_new() -> str:\n    return 'something longer'\n")
     (root / "new2.py").write_text("def zebra_new2() -> str:\n    return 'NEW2'\n")  # as long as before
     (root / "gone.py").unlink()

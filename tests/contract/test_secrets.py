@@ -26,7 +26,7 @@ from tests.job_checks import value
 from tests.logins import CHECKOUT, PGDEX, Finished, as_user, new_login
 from tests.sql_worker import enqueue
 from tests.trees import python_tree
-from tests.waiting import wait_for
+from tests.waiting import wait_for, wait_for_end
 from tests.workers import Workers, workers_on
 
 WORD = "S3cr3t"
@@ -141,7 +141,7 @@ def test_nothing_is_said_when_all_goes_well(
         started = run_pgdex("index", str(tree), "--detach", home=tmp_path, **variables)
         assert started.code == 0, started
         with Client.open(settings_for(url)) as client:
-            assert workers.wait_for_end(client.list_jobs().jobs[0].job_id).status == "completed"
+            assert wait_for_end(client, client.list_jobs().jobs[0].job_id, workers=workers).status == "completed"
         outputs = at_once(
             ["index", str(tree)],
             ["--debug", "status"],

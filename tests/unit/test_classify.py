@@ -7,25 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.sources import Skipped, SkipReason, SourceText, Unchanged, content, read_source
+from indexer.sources import Skipped, SkipReason, content
 from indexer.sources.classify import LONG_LINE, decode, generated, minified
-
-LIMIT = 1 << 20
-
-
-def read(root: Path, data: bytes, name: str = "a.py") -> SourceText | Skipped | Unchanged:
-    (root / name).write_bytes(data)
-    return read_source(root, name, max_file_bytes=LIMIT)
-
-
-def skipped(result: SourceText | Skipped | Unchanged) -> SkipReason:
-    assert isinstance(result, Skipped), result
-    return result.reason
-
-
-def text_of(result: SourceText | Skipped | Unchanged) -> str:
-    assert isinstance(result, SourceText), result
-    return result.text
+from tests.unit.source_files import read, skipped, text_of
 
 
 @pytest.fixture(scope="module")

@@ -13,24 +13,9 @@ from hypothesis import strategies as st
 
 from indexer.sources import RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
 from tests.unit.privileges import tree_of_a_plain_user
+from tests.unit.source_files import LIMIT, read, skipped, text_of
 
-LIMIT = 1 << 20
 SETTLED_NS = 1_700_000_000_123_456_789
-
-
-def read(root: Path, data: bytes, name: str = "a.py") -> SourceText | Skipped | Unchanged:
-    (root / name).write_bytes(data)
-    return read_source(root, name, max_file_bytes=LIMIT)
-
-
-def skipped(result: SourceText | Skipped | Unchanged) -> SkipReason:
-    assert isinstance(result, Skipped), result
-    return result.reason
-
-
-def text_of(result: SourceText | Skipped | Unchanged) -> str:
-    assert isinstance(result, SourceText), result
-    return result.text
 
 
 @pytest.fixture(scope="module")

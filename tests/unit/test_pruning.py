@@ -6,20 +6,7 @@ import pytest
 
 from indexer.sources import SkipReason, walk
 from indexer.sources.pruning import LOCK_FILES, PRUNED, VERSION_CONTROL
-
-
-def write(root: Path, *paths: str, content: str = "x = 1\n") -> None:
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(content)
-
-
-def paths(root: Path) -> list[str]:
-    return [file.path for file in walk(root)]
-
-
-def skips(root: Path) -> dict[str, tuple[SkipReason, str | None]]:
-    return {file.path: (file.skip_reason, file.detail) for file in walk(root) if file.skip_reason is not None}
+from tests.unit.source_files import paths, skips, write
 
 
 def test_hidden_files_and_folders_are_searched(tmp_path: Path) -> None:

@@ -25,20 +25,7 @@ from indexer.sources import (
     walk,
 )
 from tests.unit.privileges import tree_of_a_plain_user
-
-
-def write(root: Path, *paths: str, content: str = "x = 1\n") -> None:
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(content)
-
-
-def paths(root: Path) -> list[str]:
-    return [file.path for file in walk(root)]
-
-
-def skips(root: Path) -> dict[str, tuple[SkipReason, str | None]]:
-    return {file.path: (file.skip_reason, file.detail) for file in walk(root) if file.skip_reason is not None}
+from tests.unit.source_files import paths, skips, write
 
 
 def test_a_plain_file_has_its_path_size_and_timestamp(tmp_path: Path) -> None:

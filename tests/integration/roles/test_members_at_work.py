@@ -45,7 +45,7 @@ def index(urls: dict[str, str], tree: Path, folder: Path, *, exact_chunks: int, 
         ) as workers,
         Client.open(settings_for(urls[CLIENT])) as client,
     ):
-        status = workers.wait_for_end(client.start(tree).job_id)
+        status = wait_for_end(client, client.start(tree).job_id, workers=workers)
         due = "select from pg_class where relname ~ '^chunks_r1$' and reltuples > %s"
         if client.connection.execute(due, [exact_chunks]).fetchone() is not None:
             built = "select from pg_indexes where indexname ~ '^chunks_r1_hnsw'"
