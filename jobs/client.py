@@ -272,4 +272,6 @@ def _translated(error: psycopg.Error, connection: Connection) -> Exception:
     kind = kinds.get(error.sqlstate or "")
     if kind is None:
         return error
-    return kind(". ".join(filter(None, (error.diag.message_primary, error.diag.message_hint))))
+    # How to go on with another model is said by each door, in its own words; the database's hint is for psql.
+    hint = error.diag.message_hint if kind is not ModelChanged else None
+    return kind(". ".join(filter(None, (error.diag.message_primary, hint))))

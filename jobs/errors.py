@@ -44,7 +44,7 @@ class JobIsFinal(PgdexError):
 
 
 class ModelChanged(PgdexError):
-    """The index was made with another embedding model."""
+    """The index was made with another embedding model. The doors add how to go on, each in its own words."""
 
     code = "MODEL_CHANGED"
     exit_code = 2

@@ -38,7 +38,8 @@ async def keep_history_short(settings: Settings) -> None:
 
 
 async def remove_old_jobs(settings: Settings) -> int:
-    """Remove what is older than PGDEX_RETENTION_DAYS, in portions; returns how many jobs. Raises psycopg.Error."""
+    """Remove jobs that ended more than PGDEX_RETENTION_DAYS ago, and embeddings that were kept for a month without
+    use, in portions; returns how many jobs. Raises psycopg.Error."""
     where = await asyncio.to_thread(conninfo, settings, application="pgdex retention")
     removed = 0
     async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:

@@ -43,7 +43,7 @@ def check_request(query: str, options: SearchOptions) -> None:
         check_query(query)
         for argument, text in (("repo_path", options.repo), ("path_glob", options.path_glob)):
             check_text(argument, text)
-        Filters.of(path_glob=options.path_glob, kinds=options.kinds)
+        Filters.of(path_glob=options.path_glob, kinds=options.kinds, tests=options.tests)
     except SearchRefused as error:
         raise InvalidRequest(str(error)) from None
     if options.language is not None:

@@ -18,7 +18,6 @@ NOT_ALLOWED = "NOT_ALLOWED"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 LONGEST_VALUE = 120
 LATER = "Running jobs lose nothing and go on by themselves; call again in some seconds"
-MODEL_HINT = "Enqueue with force to do that, or set the embedder back."
 
 
 def explained(error: BaseException) -> str:
@@ -66,8 +65,7 @@ def _code_and_message(error: BaseException) -> tuple[str, str]:
 
 def _advice(error: PgdexError) -> str:
     if isinstance(error, ModelChanged):
-        text = str(error).removesuffix(MODEL_HINT).rstrip()
-        return f"{text} Call again with force_reindex=true to do that, or set PGDEX_EMBEDDER back"
+        return f"{error}. Call again with force_reindex=true to do that, or set PGDEX_EMBEDDER back"
     return f"{error}. {LATER}" if isinstance(error, DatabaseUnavailable) else str(error)
 
 

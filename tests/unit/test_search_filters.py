@@ -7,6 +7,8 @@ import pytest
 from indexer.chunking import KINDS
 from indexer.search import SearchRefused
 from indexer.search.filters import TESTS, Filters
+from jobs.errors import InvalidRequest
+from jobs.searching import SearchOptions, check_request
 
 
 def left(filters: Filters, paths: list[str]) -> list[str]:
@@ -68,6 +70,21 @@ def test_an_unknown_word_about_tests_is_refused_with_the_known_ones() -> None:
         Filters.of(tests="maybe")
     for word in TESTS:
         assert Filters.of(tests=word)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (SearchOptions(tests="maybe"), "got 'maybe'"),
+        (SearchOptions(kinds=["klass"]), "'klass' is none"),
+        (SearchOptions(path_glob="/"), "got '/'"),
+        (SearchOptions(language="klingon"), "'klingon' is not known"),
+        (SearchOptions(repo="\0"), "NUL"),
+    ],
+)
+def test_what_can_not_narrow_a_search_is_told_before_a_database_is_opened(options: SearchOptions, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        check_request("session", options)
 
 
 @pytest.mark.parametrize("path_glob", ["", "/", "//", "[z-a]", "src/[9-0]*"])

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from jobs.projects import Project
 
 
-# What the database says to do, in its own words: the command line says it in others.
-MODEL_HINT = "Enqueue with force to do that, or set the embedder back."
-
-
 @click.command()
 @click.argument("path", type=click.Path(file_okay=True))
 @project_of_folder_option
@@ -52,7 +48,7 @@ def index(*, path: str, project: str | None, name: str | None, force: bool, deta
             started = client.start(folder, project=chosen.id, name=name, force=force)
         except ModelChanged as error:
             how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
-            raise ModelChanged(f"{str(error).removesuffix(MODEL_HINT).rstrip()}\n{how}") from error
+            raise ModelChanged(f"{error}.\n{how}") from error
         _say_project(chosen)
         if detach:
             _print_started(started, as_json=as_json, force=force)

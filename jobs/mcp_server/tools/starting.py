@@ -14,7 +14,7 @@ from jobs.wording import about
 if TYPE_CHECKING:
     from jobs.client import Client
     from jobs.mcp_server.workers import Workforce
-    from jobs.models import JobStatus, StartedJob
+    from jobs.models import StartedJob
 
 SHORT_SECONDS = 60
 WORKERS = {
@@ -81,12 +81,10 @@ class Starting:
         """How long it will take, and whether that is only known to be the least."""
         from jobs.mcp_server.estimate import estimate_of
 
-        if started.already_running:
-            job: JobStatus = client.status(started.job_id)
-            if job.estimated_time_remaining_seconds is not None:
-                return job.estimated_time_remaining_seconds, False
-        embedder = client.status(started.job_id).embedder or client.settings.embedder
-        estimate = estimate_of(client, Path(started.repo_path), embedder=embedder)
+        job = client.status(started.job_id)
+        if started.already_running and job.estimated_time_remaining_seconds is not None:
+            return job.estimated_time_remaining_seconds, False
+        estimate = estimate_of(client, Path(started.repo_path), embedder=job.embedder or client.settings.embedder)
         return max(1, round(estimate.seconds)), estimate.at_least
 
 
