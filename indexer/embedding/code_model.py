@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted
+from indexer.embedding.errors import EmbedderMisconfigured
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.validation import unit_vectors
 from indexer.word_bags import counted, word_bags
 
@@ -24,14 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from indexer.embedding.protocol import AbortFlag
     from indexer.word_bags import WordBags
 
 VERSION: Final = 1
 DATA: Final = Path(__file__).with_name("code_model_data")
-
-# Texts embedded at once, and between two looks at the abort flag (about 15 ms).
-_BLOCK: Final = 256
 
 # About 15 MB when full. Then it is emptied.
 _CACHED_WORDS: Final = 1 << 17
@@ -106,7 +103,7 @@ class _Rows(dict[str, int]):
             self.pop(word, None)
 
 
-class CodeEmbedder:
+class CodeEmbedder(LocalEmbedder):
     """The sum of the rows of a text's distinct words, each times 1 + ln(times that it occurs), at length 1.
 
     The same text gives the same vector, bit for bit, whatever else is in the call.
@@ -123,43 +120,24 @@ class CodeEmbedder:
                 f"the one it has, or install the release of pgdex that has version {version}"
             )
         words_, self._rows, scales = _bundled() if table is None else table
-        self._dimension = int(self._rows.shape[1])
-        if dimension not in (None, self._dimension):
+        own_dimension = int(self._rows.shape[1])
+        if dimension not in (None, own_dimension):
             raise EmbedderMisconfigured(
-                f"the vectors of the code model have {self._dimension} numbers, not {dimension}: "
-                "set no dimension with it"
+                f"the vectors of the code model have {own_dimension} numbers, not {dimension}: set no dimension with it"
             )
+        # With the version: vectors of another version of the model are not comparable.
+        super().__init__(name=f"code:{VERSION}", dimension=own_dimension)
         self._numbers = _Rows(words_, len(self._rows) - len(words_))
         self._scales = scales.astype(np.float32)
-
-    @property
-    def name(self) -> str:
-        """ "code:1": vectors of another version of the model are not comparable."""
-        return f"code:{VERSION}"
-
-    @property
-    def dimension(self) -> int:
-        """The length of the vectors."""
-        return self._dimension
-
-    @property
-    def is_remote(self) -> bool:
-        """It is arithmetic in this process."""
-        return False
 
     @property
     def batch_size(self) -> int:
         """Enough that the cost of a call no longer counts."""
         return 1024
 
-    def embed(self, texts: Sequence[str], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed texts: shape (len(texts), dimension). Raises only EmbeddingAborted."""
-        vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
-        for start in range(0, len(texts), _BLOCK):
-            self._stop_if(aborted)
-            bags = word_bags(texts[start : start + _BLOCK])
-            vectors[start : start + _BLOCK] = self.embed_bags(bags)
-        return vectors
+    def embed_block(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Count the words, and embed those."""
+        return self.embed_bags(word_bags(texts))
 
     def embed_bags(self, bags: WordBags) -> NDArray[np.float32]:
         """Embed texts of which the words are counted: shape (number of texts, dimension)."""
@@ -172,24 +150,13 @@ class CodeEmbedder:
         bounds = np.searchsorted(texts, np.arange(count + 1)).tolist()
         sums = np.zeros((count, self._dimension), dtype=np.float32)
         for number, (start, stop) in enumerate(pairwise(bounds)):
+            if start == stop:
+                continue  # a text without words: zeros stand for it
             # Not a product of matrices over the block: BLAS adds up in another order for other shapes.
             rows = self._rows.take(places[start:stop], axis=0).astype(np.float32)
             np.einsum("i,ij->j", weights[start:stop], rows, out=sums[number])
         return unit_vectors(sums, count=count, dimension=self._dimension, source=self.name, zeros_are_wordless=True)
 
-    def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed what somebody searches for: shape (dimension,). Questions and code share the table."""
-        vector: NDArray[np.float32] = self.embed([text], aborted=aborted)[0]
-        return vector
-
-    def probe(self, *, aborted: AbortFlag | None = None) -> None:
-        """Embed one word."""
-        self.embed(["probe"], aborted=aborted)
-
     def close(self) -> None:
         """Let go of the remembered words; the vocabulary and the rows are shared."""
         self._numbers.forget()
-
-    def _stop_if(self, aborted: AbortFlag | None) -> None:
-        if aborted is not None and aborted():
-            raise EmbeddingAborted("the code model was asked to stop")
