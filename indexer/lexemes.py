@@ -11,8 +11,9 @@ from unicodedata import normalize
 
 _TOKEN = re.compile(r"\w+")
 # Every ASCII character that is no part of a word, as a space: in ASCII, translating and splitting finds the same tokens
-# as the expression, in a third of its time.
-_SPACED = {code: " " for code in range(128) if not _TOKEN.fullmatch(chr(code))}
+# as the expression, in a quarter of its time. By bytes, since bytes.translate is a loop over a table: 4.9 ns a
+# character with the splitting, 8.6 by str.translate.
+_SPACED = bytes(code if _TOKEN.fullmatch(chr(code)) else ord(" ") for code in range(128)) + bytes(128)
 # HTTPServer2 → HTTP, Server, 2; URLs stays one word.
 _PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Scripts that put no spaces between words: Han, Kana, Hangul.
@@ -53,7 +54,7 @@ def words(text: str) -> list[str]:
 def tokens(text: str) -> list[str]:
     """The identifiers, numbers and words of a text as they are spelled: what `split_token` splits."""
     if text.isascii():
-        return text.translate(_SPACED).split()
+        return text.encode("ascii").translate(_SPACED).decode("ascii").split()
     return _TOKEN.findall(normalize("NFC", text))
 
 

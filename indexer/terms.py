@@ -30,7 +30,8 @@ class _Stems(dict[str, str]):
     CAPACITY = 131_072
 
     def __init__(self) -> None:
-        self._stem = Stemmer.Stemmer("english").stemWord
+        # Without its own cache, which costs more than the stemming: 1.5 microseconds a word, 0.45 without.
+        self._stem = Stemmer.Stemmer("english", 0).stemWord
 
     def __missing__(self, word: str) -> str:
         if len(self) >= self.CAPACITY:
