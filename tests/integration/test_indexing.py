@@ -96,6 +96,7 @@ def test_the_summary_accounts_for_every_file_and_for_the_time(client: Client, wo
     assert stored == (status.chunks_created,)
     assert set(summary["seconds"]) == {"scanning", "reading", "chunking", "embedding", "writing", "finishing"}
     assert all(seconds > 0 for seconds in summary["seconds"].values())
+    assert status.seconds_by_phase == pytest.approx(summary["seconds"], abs=0.001)
     assert skipped(client, tree) == {
         "empty.py": "empty",
         "picture.png": "binary",
@@ -104,6 +105,25 @@ def test_the_summary_accounts_for_every_file_and_for_the_time(client: Client, wo
         "notes.txt": "binary",
     }
     assert found_paths(client, "secret", path_glob="ignored/*") == []
+
+
+def test_statistics_are_made_anew_by_a_job_that_writes_a_tenth_and_by_no_smaller_one(
+    client: Client, workers: Workers, tree: Path
+) -> None:
+    def analyzed() -> int:
+        row = client.connection.execute(
+            "select pg_stat_force_next_flush(), analyze_count from pg_stat_user_tables where relname like 'chunks_r%'"
+        ).fetchone()
+        assert row is not None
+        return int(row[1])
+
+    run(client, workers, tree)
+    wait_for(lambda: analyzed() == 1, what="the statistics of the first job")
+    run(client, workers, tree)
+    (tree / "package_0/module_0.py").write_text(module(1_000))
+    run(client, workers, tree)
+    run(client, workers, tree, force=True)
+    wait_for(lambda: analyzed() == 2, what="the statistics of the job that wrote everything")
 
 
 def test_a_second_run_finds_nothing_to_do_and_changes_no_row(client: Client, workers: Workers, tree: Path) -> None:
