@@ -59,10 +59,12 @@ def server_process(settings: Settings) -> psutil.Process:
 @contextmanager
 def workers(settings: Settings, processes: int, *, slots: int = 1) -> Iterator[psutil.Process]:
     """A supervisor with `processes` workers of `slots` slots each that are ready for work."""
-    command = [sys.executable, "-P", "-m", "jobs.cli", "worker", "--processes", str(processes)]
-    environment = {**os.environ, "PROCRASTINATE_WORKER_CONCURRENCY": str(slots)}
+    command = [
+        *(sys.executable, "-P", "-m", "jobs.cli", "worker"),
+        *("--processes", str(processes), "--slots", str(slots)),
+    ]
     with (settings.home / "worker.log").open("wb") as log:
-        supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        supervisor = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         with Client.open(settings) as client:
             while sum(worker.pid is not None for worker in living_workers(client.connection)) < processes:

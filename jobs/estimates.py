@@ -6,6 +6,7 @@ from pathlib import Path
 
 from indexer.sources import WalkAborted, walk
 from jobs.database import Connection
+from jobs.settings import SERVICES
 
 OVERHEAD_SECONDS = 0.5  # the scan, the finish, and a worker that has to hear of it
 # What one worker does in a second. `hashing` and `code` are measured: 203 MB of Python and YAML in 36.7 and 37.9 s with
@@ -20,7 +21,6 @@ BYTES_A_SECOND = {
     "ollama": 60_000,
     "openai": 200_000,
 }
-SERVICES = ("ollama", "openai")
 # Jobs that were over in a moment tell of the overhead, not of the rate. Of a history of a million jobs the latest two
 # hundred are looked at.
 HISTORY = """

@@ -47,6 +47,8 @@ class JobStatus(Answer):
     files_deleted: int
     chunks_created: int
     files_per_second: float | None
+    bytes_per_second: int | None
+    seconds_by_phase: dict[str, float]
     elapsed_seconds: float
     estimated_time_remaining_seconds: int | None
     force_reindex: bool

@@ -12,6 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.errors import InvalidSetting
 
+# Embedders that wait for somebody else's processor.
+SERVICES = ("ollama", "openai")
+SLOTS_WITH_A_SERVICE = 4
+
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
@@ -38,6 +42,12 @@ class Settings(BaseSettings):
     processes: int | None = Field(
         None, ge=1, le=1024, description="Worker processes that `pgdex worker` runs (one per core)."
     )
+    slots: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Batches that a worker process has in hand at once (1, with an embedding service 4).",
+    )
     embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
     embedder_url: str | None = Field(None, description="Address of the embedding service.")
     embedder_api_key: SecretStr | None = Field(None, description="Key of the embedding service.")
@@ -55,7 +65,9 @@ class Settings(BaseSettings):
         le=86_400,
         description="Seconds that reading and cutting one file may take before its worker gives up on it.",
     )
-    batch_files: int = Field(32, ge=1, le=1000, description="Files of one batch.")
+    batch_files: int = Field(
+        32, ge=1, le=1000, description="Files of one batch; those of jobs of 16,000 files and more are larger."
+    )
     exact_search_chunks: int = Field(
         50_000,
         ge=0,
@@ -107,6 +119,11 @@ class Settings(BaseSettings):
     def worker_processes(self) -> int:
         """How many worker processes to run on this machine."""
         return self.processes or os.cpu_count() or 1
+
+    @property
+    def worker_slots(self) -> int:
+        """How many batches each of them has in hand: while one waits for a service, another can be cut or written."""
+        return self.slots or (SLOTS_WITH_A_SERVICE if self.embedder.partition(":")[0].strip() in SERVICES else 1)
 
 
 def _split(roots: str | None) -> tuple[Path, ...]:

@@ -24,8 +24,8 @@ logger = logging.getLogger("pgdex.supervisor")
 
 
 @dataclass(slots=True)
-class Slot:
-    """One place for a worker process."""
+class Place:
+    """Where one worker process runs, and after it ended the next."""
 
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -34,12 +34,15 @@ class Slot:
 
 
 class Supervisor:
-    """Keeps `processes` worker processes running until it is told to stop."""
+    """Keeps `processes` worker processes, each of `slots` batches at once, running until it is told to stop."""
 
-    def __init__(self, *, processes: int, folder: Path) -> None:
+    def __init__(self, *, processes: int, slots: int, folder: Path) -> None:
         if processes < 1:
             raise ValueError(f"processes must be at least 1, got {processes}")
-        self._slots = [Slot() for _ in range(processes)]
+        if slots < 1:
+            raise ValueError(f"slots must be at least 1, got {slots}")
+        self._command = (*WORKER_COMMAND, "--concurrency", str(slots))
+        self._places = [Place() for _ in range(processes)]
         self._folder = folder
         self._stopping = False
 
@@ -57,8 +60,8 @@ class Supervisor:
         looked_at = time.monotonic()
         try:
             while not self._stopping:
-                for slot in self._slots:
-                    self._tend(slot)
+                for place in self._places:
+                    self._tend(place)
                 if time.monotonic() - looked_at >= IDLE_POLL_SECONDS:
                     looked_at = time.monotonic()
                     if is_idle():
@@ -67,23 +70,23 @@ class Supervisor:
         finally:
             self._end_all()
 
-    def _tend(self, slot: Slot) -> None:
+    def _tend(self, place: Place) -> None:
         now = time.monotonic()
-        if slot.process is not None and slot.process.poll() is not None:
-            code = slot.process.returncode
-            slot.process = None
-            if now - slot.started_at >= HEALTHY_SECONDS:
-                slot.pauses.reset()
-            pause = slot.pauses.next()
-            slot.start_at = now + pause
+        if place.process is not None and place.process.poll() is not None:
+            code = place.process.returncode
+            place.process = None
+            if now - place.started_at >= HEALTHY_SECONDS:
+                place.pauses.reset()
+            pause = place.pauses.next()
+            place.start_at = now + pause
             logger.warning("a worker ended with code %s; the next starts in %.1f s", code, pause)
-        if slot.process is None and now >= slot.start_at:
+        if place.process is None and now >= place.start_at:
             environment = os.environ | {"PGDEX_SUPERVISOR_PID": str(os.getpid())}
-            slot.process = subprocess.Popen(WORKER_COMMAND, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL)
-            slot.started_at = now
+            place.process = subprocess.Popen(self._command, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL)
+            place.started_at = now
 
     def _end_all(self) -> None:
-        running = [slot.process for slot in self._slots if slot.process is not None]
+        running = [place.process for place in self._places if place.process is not None]
         for process in running:
             process.terminate()
         deadline = time.monotonic() + STOP_SECONDS

@@ -30,14 +30,16 @@ ONLY_ONE = "select pg_try_advisory_lock(hashtext('pgdex.supervisor'), hashtext(%
 logger = logging.getLogger("pgdex.supervisor")
 
 
-def supervise(settings: Settings, *, processes: int, exit_when_idle: float | None, only_one: bool = False) -> None:
+def supervise(
+    settings: Settings, *, processes: int, slots: int, exit_when_idle: float | None, only_one: bool = False
+) -> None:
     """Run workers on this machine until SIGTERM or SIGINT, or until there was no live job for `exit_when_idle` s.
 
     With `only_one`, returns where another supervisor started like that runs on this machine and goes on running.
     Raises DatabaseUnavailable, SchemaBehind, NotAllowed.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    supervisor = Supervisor(processes=processes, folder=settings.home)
+    supervisor = Supervisor(processes=processes, slots=slots, folder=settings.home)
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
     with Client.open(settings) as client:

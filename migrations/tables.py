@@ -209,6 +209,7 @@ indexing_jobs = Table(
     _moment("completed_at"),
     _moment("cancelled_at"),
     Column("summary", JSONB),
+    Column("seconds_by_phase", JSONB, nullable=False, server_default=text("'{}'")),
     CheckConstraint(
         "status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')",
         name="status_known",

@@ -19,6 +19,7 @@ SUMMARY: dict[str, Any] = {
     "chunks_created": 1204,
     "duration_seconds": 2.3,
     "files_per_second": 27.4,
+    "bytes_per_second": 310_000,
     "seconds": {
         "scanning": 0.1,
         "reading": 0.1,
@@ -49,6 +50,8 @@ def sample_job(**changes: Any) -> JobStatus:
         "files_deleted": 0,
         "chunks_created": 600,
         "files_per_second": 27.0,
+        "bytes_per_second": 305_000,
+        "seconds_by_phase": {"scanning": 0.1, "reading": 0.1, "chunking": 1.8, "embedding": 1.0},
         "elapsed_seconds": 1.1,
         "estimated_time_remaining_seconds": 2,
         "force_reindex": False,
@@ -80,6 +83,9 @@ def completed_job(**changes: Any) -> JobStatus:
         "chunks_created": 1204,
         "completed_at": NOW,
         "summary": SUMMARY,
+        "files_per_second": None,
+        "bytes_per_second": None,
+        "seconds_by_phase": SUMMARY["seconds"],
     }
     return sample_job(**(done | changes))
 

@@ -31,6 +31,7 @@ begin
         files_unchanged = files_unchanged + p_unchanged,
         files_done = files_done + v_batch.files_total,
         chunks_created = chunks_created + p_chunks,
+        seconds_by_phase = pgdex.added_seconds(seconds_by_phase, p_seconds),
         bytes_done = bytes_done + v_batch.bytes_total,
         recent_bytes = greatest(recent_bytes, 1) * v_decay + v_batch.bytes_total,
         recent_files = recent_files * v_decay + v_batch.files_total,

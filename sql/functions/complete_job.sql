@@ -30,27 +30,26 @@ begin
         select skip_reason, count(*) as n from files
         where repository_id = v_job.repository_id and skip_reason is not null group by skip_reason
     ) as reasons;
-    select jsonb_object_agg(phase, round(total::numeric, 3)) into v_seconds
-    from (
-        select p.phase, sum(coalesce((b.seconds ->> p.phase)::double precision, 0)) as total
-        from unnest(array['scanning', 'reading', 'chunking', 'embedding', 'writing', 'finishing']) as p (phase)
-        left join job_batches b on b.job_id = p_job_id
-        group by p.phase
-    ) as phases;
+    v_seconds := pgdex.added_seconds(v_job.seconds_by_phase, p_seconds);
     v_duration := extract(epoch from clock_timestamp() - v_job.started_at);
 
     update repositories
     set last_indexed_at = clock_timestamp(), last_job_id = p_job_id
     where id = v_job.repository_id;
     update indexing_jobs set
-        status = 'completed', files_deleted = v_deleted,
+        status = 'completed', files_deleted = v_deleted, seconds_by_phase = v_seconds,
         summary = jsonb_build_object(
             'files_found', files_scanned, 'files_indexed', files_indexed, 'files_unchanged', files_unchanged,
             'files_skipped', files_skipped, 'skipped_by_reason', v_by_reason, 'files_deleted', v_deleted,
             'chunks_created', chunks_created, 'bytes_indexed', bytes_done,
             'duration_seconds', round(v_duration::numeric, 3),
             'files_per_second', round((files_done / nullif(v_duration, 0))::numeric, 1),
-            'seconds', v_seconds, 'embedder', embedder
+            'bytes_per_second', round(bytes_done / nullif(v_duration, 0)),
+            'seconds', (
+                select jsonb_object_agg(phase, round(coalesce((v_seconds ->> phase)::numeric, 0), 3))
+                from unnest(array['scanning', 'reading', 'chunking', 'embedding', 'writing', 'finishing']) as p (phase)
+            ),
+            'embedder', embedder
         )
     where id = p_job_id;
 end

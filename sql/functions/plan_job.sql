@@ -4,7 +4,9 @@
 -- is the job's snapshot. Files are the same where size and modification time are (skipped ones too, unless the
 -- reason may have gone: then they are read again). In one transaction: rows for files that the walk skips, the
 -- job's totals, one batch row for each <= p_batch_files files and about <= p_batch_bytes bytes, one row for the
--- finish (with the ids of files that are gone), and their tokens. Fenced like every commit of a batch.
+-- finish (with the ids of files that are gone), and their tokens. A job of more than 500 such batches gets larger ones,
+-- of a 500th of its files but at most 256: claiming a batch costs the same whatever is in it, and a worker that dies
+-- still loses no more than 0.2 % of the job. Fenced like every commit of a batch.
 -- Errors: PX003 (the scan is no longer the caller's), PX006 (nothing found where files are indexed).
 create or replace function pgdex.plan_job(
     p_job_id uuid, p_attempt integer, p_embedder text, p_dimension integer,
@@ -24,6 +26,7 @@ declare
     v_to_index bigint;
     v_bytes bigint;
     v_batches integer;
+    v_batch_files integer;
     v_gone bigint[];
 begin
     -- Comparing takes most of the time, and a cancel must not wait for it: the job is locked when only writing is left.
@@ -43,7 +46,7 @@ begin
     select count(*), count(*) filter (where skip_reason is not null) into v_found, v_skipped
     from pg_temp.found_files;
     create temporary table planned_files on commit drop as
-    select path, size, ((n - 1) / p_batch_files)::integer as by_count, div(total - size, p_batch_bytes)::integer as by_bytes
+    select path, size, n, div(total - size, p_batch_bytes)::integer as by_bytes
     from (
         select w.path, w.size, row_number() over by_path as n, sum(w.size) over (by_path rows unbounded preceding) as total
         from pg_temp.found_files w
@@ -90,12 +93,13 @@ begin
         perform pgdex.drop_vector_indexes(v_repository.id, null);
     end if;
 
+    v_batch_files := greatest(p_batch_files, least(256, v_to_index / 500));
     insert into job_batches (job_id, seq, kind, paths, files_total, bytes_total)
     select
-        p_job_id, row_number() over (order by by_count, by_bytes), 'index',
+        p_job_id, row_number() over (order by (n - 1) / v_batch_files, by_bytes), 'index',
         array_agg(path order by path), count(*), sum(size)
     from pg_temp.planned_files
-    group by by_count, by_bytes;
+    group by (n - 1) / v_batch_files, by_bytes;
     get diagnostics v_batches = row_count;
     insert into job_batches (job_id, seq, kind, file_ids) values (p_job_id, v_batches + 1, 'finish', v_gone);
     drop table pg_temp.planned_files;
@@ -106,7 +110,8 @@ begin
     update indexing_jobs set
         files_scanned = v_found, files_skipped = v_skipped, files_unchanged = v_unchanged,
         files_to_index = v_to_index, bytes_total = v_bytes, batches_left = v_batches,
-        model_id = v_model, embedder = p_embedder, embed_all = v_all, scanned_at = clock_timestamp()
+        model_id = v_model, embedder = p_embedder, embed_all = v_all, scanned_at = clock_timestamp(),
+        seconds_by_phase = pgdex.added_seconds(seconds_by_phase, jsonb_build_object('scanning', p_scan_seconds))
     where id = p_job_id;
     insert into job_events (job_id, event_type, event_data)
     values (p_job_id, 'scanned', jsonb_build_object(

@@ -62,7 +62,7 @@ begin
         pgdex.build_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs, pgdex.remove_old_embeddings,
-        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash
+        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds
         to pgdex_worker;
     grant execute on function
         pgdex.procrastinate_register_worker_v1, pgdex.procrastinate_unregister_worker_v1,

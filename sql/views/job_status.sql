@@ -21,6 +21,8 @@ select
     j.files_deleted,
     j.chunks_created,
     round((select rate.files_per_second from pgdex.job_rate(j) as rate)::numeric, 1) as files_per_second,
+    round((select rate.bytes_per_second from pgdex.job_rate(j) as rate))::bigint as bytes_per_second,
+    j.seconds_by_phase,
     round(extract(epoch from
         coalesce(j.completed_at, j.cancelled_at, statement_timestamp()) - coalesce(j.started_at, j.created_at)
     ), 3) as elapsed_seconds,

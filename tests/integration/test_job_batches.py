@@ -295,3 +295,38 @@ def test_the_deaths_of_workers_are_noted_against_the_file_that_they_had_in_hand(
     worker.drop(claim.token)
     connection.execute("select pgdex.heal_batches()")
     assert worker.take().deaths == {"file00001.py": 2}, "a task that ended without a word has killed nobody"
+
+
+# Size
+
+
+def sizes_of_batches(connection: Connection, job_id: UUID) -> list[int]:
+    rows = connection.execute(
+        "select files_total from pgdex.job_batches where job_id = %s and kind = 'index' order by seq", [job_id]
+    )
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("files", "size"),
+    [(1_000, 32), (16_000, 32), (20_000, 40), (200_000, 256)],
+)
+def test_a_large_job_has_larger_batches_but_none_is_more_than_a_500th_of_it(
+    connection: Connection, files: int, size: int
+) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    scan = worker.take()
+    worker.plan(scan, tree(files), batch_files=32, batch_bytes=1 << 30)
+    sizes = sizes_of_batches(connection, job_id)
+    assert sum(sizes) == files
+    assert set(sizes[:-1]) == {size}
+    assert sizes[-1] <= size
+
+
+def test_a_batch_ends_where_its_bytes_are_full(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    scan = worker.take()
+    worker.plan(scan, tree(10, size=40), batch_files=32, batch_bytes=100)
+    assert sizes_of_batches(connection, job_id) == [3, 2, 3, 2]

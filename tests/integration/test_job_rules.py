@@ -140,6 +140,7 @@ def test_the_summary_counts_files_by_what_became_of_them(connection: Connection)
     seconds = summary.pop("seconds")
     assert summary.pop("duration_seconds") >= 0
     summary.pop("files_per_second")
+    assert summary.pop("bytes_per_second") >= 0
     assert summary == {
         "files_found": 4,
         "files_indexed": 2,

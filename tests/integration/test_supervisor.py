@@ -15,6 +15,7 @@ from jobs.client import Client
 from jobs.cluster import living_workers
 from jobs.worker import ensure_workers
 from tests.databases import settings_for
+from tests.embedding_server import EmbeddingServerProcess
 from tests.trees import python_tree
 from tests.waiting import wait_for
 
@@ -71,6 +72,30 @@ def test_sigterm_ends_the_supervisor_and_its_workers_with_exit_code_0(
     assert supervisor.wait(20) == 0
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert living(client) == []
+
+
+def test_a_worker_process_has_as_many_batches_in_hand_as_it_has_slots(client: Client, tmp_path: Path) -> None:
+    with EmbeddingServerProcess() as service:
+        service.fail("slow", latency_ms=2_000)
+        settings = {"PGDEX_EMBEDDER": "ollama:test-model", "PGDEX_EMBEDDER_URL": service.url, "PGDEX_BATCH_FILES": "1"}
+        process = subprocess.Popen(
+            [*SUPERVISOR, "--processes", "1", "--slots", "3"], env=os.environ | settings, stderr=subprocess.DEVNULL
+        )
+        try:
+            embedder = {"embedder": "ollama:test-model", "embedder_url": service.url, "batch_files": 1}
+            with Client.open(client.settings.model_copy(update=embedder)) as asking:
+                asking.start(python_tree(tmp_path / "repository", 12))
+            counts = set()
+
+            def has_three() -> bool:
+                counts.add(max((worker.batches for worker in living_workers(client.connection)), default=0))
+                return 3 in counts
+
+            wait_for(has_three, what="three batches in one process", seconds=30)
+            assert max(counts) == 3
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 def test_workers_end_when_their_supervisor_is_killed(client: Client, supervisor: subprocess.Popen[bytes]) -> None:

@@ -134,6 +134,7 @@ def test_the_client_loads_nothing_heavy() -> None:
         ["related", "file.py"],
         ["related", "file.py:0"],
         ["worker", "--processes", "0"],
+        ["worker", "--slots", "0"],
         ["worker", "--exit-when-idle", "-1"],
         ["skipped", "--reason", "ugly"],
         ["completion", "tcsh"],

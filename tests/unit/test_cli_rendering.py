@@ -52,7 +52,7 @@ def test_a_failed_job_shows_its_traceback_only_when_asked() -> None:
 def test_the_summary_has_all_figures_and_adds_up() -> None:
     text = "\n".join(summary_lines(completed_job()))
 
-    assert "Indexed click in 2.3 s (27 files/s)." in text
+    assert "Indexed click in 2.3 s (27 files/s, 0.3 MB/s)." in text
     assert "63 found: 60 indexed, 3 skipped" in text
     assert "2 binary, 1 empty" in text
     assert "chunks   1,204" in text
@@ -69,7 +69,7 @@ def test_a_job_that_only_removed_files_did_something() -> None:
     job = completed_job(files_to_index=0, files_indexed=0, files_unchanged=60, files_deleted=5)
 
     assert summary_lines(job)[:2] == [
-        "Indexed click in 2.3 s (27 files/s).",
+        "Indexed click in 2.3 s (27 files/s, 0.3 MB/s).",
         "  files    63 found: 0 indexed, 60 unchanged, 3 skipped, 5 deleted",
     ]
 

@@ -18,13 +18,19 @@ from jobs.cli.session import open_client
     help="How many worker processes (default: PGDEX_PROCESSES, or one per core).",
 )
 @click.option(
+    "--slots",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="How many batches each of them has in hand at once (default: PGDEX_SLOTS, or 1, with an embedding service 4).",
+)
+@click.option(
     "--exit-when-idle",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
     help="End when there was no job for so long (default: never).",
 )
 @click.option("--only-one", is_flag=True, hidden=True, help="End at once where such a supervisor runs here.")
-def worker(*, processes: int | None, exit_when_idle: float | None, only_one: bool) -> None:
+def worker(*, processes: int | None, slots: int | None, exit_when_idle: float | None, only_one: bool) -> None:
     """Run worker processes on this machine until Ctrl-C or SIGTERM, and restart any that ends.
 
     Workers do the jobs. `pgdex index` starts some by itself where none run; run your own as a service, on every
@@ -45,6 +51,7 @@ def worker(*, processes: int | None, exit_when_idle: float | None, only_one: boo
     supervise(
         configured,
         processes=number,
+        slots=slots or configured.worker_slots,
         exit_when_idle=exit_when_idle,
         only_one=only_one,
     )

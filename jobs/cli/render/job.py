@@ -50,8 +50,10 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
         days = (now - job.created_at).days
         advice = f"live for {days} days. Still wanted? If not: pgdex cancel {str(job.job_id)[:SHORT_ID]}"
         rows.append(("Overdue", Text(advice, "yellow")))
+    rows.append(("Rate", rates(job)))
     if job.summary:
-        rows += [("Skipped", skipped_counts(job.summary)), ("Time", time_shares(job.summary))]
+        rows.append(("Skipped", skipped_counts(job.summary)))
+    rows.append(("Time", time_shares(job.seconds_by_phase)))
     if job.error_message:
         rows.append(("Error", f"{job.error_type}: {printable(job.error_message, lines=True)}"))
     if traceback and job.error_traceback:
@@ -66,16 +68,15 @@ def summary_lines(job: JobStatus) -> list[str]:
     if job.files_to_index == 0 and not job.files_deleted:
         lines = [f"Nothing to do in {printable(job.repository)}: the index is up to date ({took})."]
     else:
-        rate = summary.get("files_per_second")
-        pace = f" ({rate:,.0f} files/s)" if rate else ""
-        lines = [f"Indexed {printable(job.repository)} in {took}{pace}."]
+        pace = rates(job)
+        lines = [f"Indexed {printable(job.repository)} in {took}{f' ({pace})' if pace else ''}."]
     lines.append(f"  files    {file_counts(job)}")
     skipped = skipped_counts(summary)
     if skipped:
         lines.append(f"  skipped  {skipped}")
     if job.files_to_index:
         lines.append(f"  chunks   {job.chunks_created:,}")
-        lines.append(f"  time     {time_shares(summary)}")
+        lines.append(f"  time     {time_shares(job.seconds_by_phase)}")
     return lines
 
 
@@ -134,9 +135,19 @@ def skipped_counts(summary: dict[str, Any]) -> str:
     return ", ".join(f"{number:,} {reason}" for reason, number in ordered)
 
 
-def time_shares(summary: dict[str, Any]) -> str:
-    """ "chunking 45 % · embedding 30 %": each phase's share of the time that all workers spent."""
-    seconds = summary.get("seconds") or {}
+def rates(job: JobStatus) -> str:
+    """ "310 files/s, 2.9 MB/s": what a running job gets through now, and what a completed one did on average."""
+    said = job.summary or {}
+    files = job.files_per_second or said.get("files_per_second")
+    size = job.bytes_per_second or said.get("bytes_per_second")
+    if not files:
+        return ""
+    pace = f"{files:,.0f} files/s" if files >= 9.5 else f"{files:.1f} files/s"
+    return f"{pace}, {size / 1e6:,.1f} MB/s" if size else pace
+
+
+def time_shares(seconds: dict[str, float]) -> str:
+    """ "chunking 45 % · embedding 30 %": each phase's share of the time that all workers have spent so far."""
     total = sum(seconds.values())
     if not total:
         return ""
