@@ -151,7 +151,9 @@ class CodeEmbedder(LocalEmbedder):
         sums = np.zeros((count, self._dimension), dtype=np.float32)
         for number, (start, stop) in enumerate(pairwise(bounds)):
             if start == stop:
-                continue  # a text without words: zeros stand for it
+                # No words. einsum of numpy 2.4 would multiply its empty sum, 0, by whatever a new empty array's memory
+                # holds, and that was NaN in about one process of a hundred.
+                continue
             # Not a product of matrices over the block: BLAS adds up in another order for other shapes.
             rows = self._rows.take(places[start:stop], axis=0).astype(np.float32)
             np.einsum("i,ij->j", weights[start:stop], rows, out=sums[number])

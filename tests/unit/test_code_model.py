@@ -6,9 +6,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 
 from indexer.embedding import BagEmbedder, EmbedderMisconfigured, EmbeddingAborted, open_embedder
 from indexer.embedding.code_model import DATA, VERSION, CodeEmbedder, Table, bucket_of, read_table, word_weight
@@ -74,6 +76,21 @@ def test_a_text_without_words_gets_the_fixed_vector(embedder: CodeEmbedder) -> N
         np.testing.assert_array_equal(embedder.embed_query(text), wordless_vector(256))
     assert embedder.embed([]).shape == (0, 256)
     assert embedder.embed_bags(word_bags([])).shape == (0, 256)
+
+
+class OnDirtyMemory(np.ndarray[tuple[int, int], np.dtype[np.int8]]):
+    """Rows of a table of which an empty selection lies, as a new empty array may, on memory that reads as NaN."""
+
+    def astype(self, dtype: Any, **_: Any) -> np.ndarray[Any, Any]:  # type: ignore[override]  # only what is called
+        if len(self) == 0:
+            return as_strided(np.array([np.nan], dtype=dtype), shape=self.shape, strides=(0, 0))
+        return np.asarray(self).astype(dtype)
+
+
+def test_what_the_memory_held_before_does_not_get_into_the_vector_of_a_text_without_words() -> None:
+    rows = np.array([[0, 9], [9, 0], [5, 5]], dtype=np.int8).view(OnDirtyMemory)
+    vectors = CodeEmbedder(table=Table(["up", "right"], rows, np.ones(3, dtype=np.float16))).embed(["up", "", "right"])
+    np.testing.assert_allclose(vectors, np.array([[0, 1], wordless_vector(2), [1, 0]]), atol=1e-6)
 
 
 def test_a_word_that_occurs_more_often_counts_more_but_less_than_in_proportion(embedder: CodeEmbedder) -> None:
