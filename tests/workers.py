@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from jobs.client import Client
 from jobs.cluster import living_workers
@@ -117,3 +119,17 @@ def _clean_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PGDEX_")}
     # The working tree is what is tested, from whatever folder a process starts.
     return kept | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
+
+def end_processes_in(folder: Path) -> list[psutil.Process]:
+    """SIGTERM for all who have `folder` as their working directory; returns those that had to be killed."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(folder):
+                process.terminate()
+                found.append(process)
+    _, left = psutil.wait_procs(found, timeout=STOP_SECONDS)
+    for process in left:
+        process.kill()
+    return left

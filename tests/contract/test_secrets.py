@@ -27,7 +27,7 @@ from tests.logins import CHECKOUT, PGDEX, Finished, as_user, new_login
 from tests.sql_worker import enqueue
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
+from tests.workers import Workers, end_processes_in, workers_on
 
 WORD = "S3cr3t"
 PASSWORD = f"{WORD}-p@ss/w:rd%#?{WORD}"
@@ -36,6 +36,13 @@ EMBEDDER_LOGIN, EMBEDDER_PASSWORD = "svc", f"{WORD}/p@ss:word"
 # What a service may echo of a login, and what can't be recognised by the word.
 BASIC = base64.b64encode(f"{EMBEDDER_LOGIN}:{EMBEDDER_PASSWORD}".encode()).decode()
 MODEL = "openai:test-model"
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on(tmp_path: Path) -> Iterator[None]:
+    """Workers that commands start in the background end with their test, not when they find their database gone."""
+    yield
+    end_processes_in(tmp_path)
 
 
 def is_silent(text: str) -> bool:

@@ -2,17 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from jobs.client import Client
 from tests.databases import settings_for
 from tests.embedding_server import MODEL, EmbeddingServer
 from tests.logins import CHECKOUT
-from tests.workers import STOP_SECONDS, Workers, workers_on
+from tests.workers import Workers, end_processes_in, workers_on
 
 
 @pytest.fixture
@@ -65,20 +63,6 @@ def environment(database_url: str, variables: dict[str, str], tmp_path: Path) ->
         "COLUMNS": "",
     }
     assert end_processes_in(home) == []
-
-
-def end_processes_in(folder: Path) -> list[psutil.Process]:
-    """SIGTERM for all who have `folder` as their working directory; returns those that had to be killed."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.cwd() == str(folder):
-                process.terminate()
-                found.append(process)
-    _, left = psutil.wait_procs(found, timeout=STOP_SECONDS)
-    for process in left:
-        process.kill()
-    return left
 
 
 @pytest.fixture
