@@ -74,7 +74,7 @@ def coverage_notes(
     ]
     missed = missed_files(client.connection, [one.id for one in chosen], reasons=MISSED)
     notes += [
-        f"{counted(sum(reasons.values()), 'file')} of {root} can't be found, since they are not in the index "
+        f"not in the index, and so not found: {counted(sum(reasons.values()), 'file')} of {root} "
         f"({', '.join(f'{count:,} {reason}' for reason, count in reasons.items())}); pgdex skipped lists them"
         for root, reasons in missed.items()
     ]
