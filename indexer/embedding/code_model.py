@@ -152,7 +152,7 @@ class CodeEmbedder(LocalEmbedder):
         for number, (start, stop) in enumerate(pairwise(bounds)):
             if start == stop:
                 # No words. einsum of numpy 2.4 would multiply its empty sum, 0, by whatever a new empty array's memory
-                # holds, and that was NaN in about one process of a hundred.
+                # holds; where that reads as NaN (seen in one process of some dozens) so would the vector.
                 continue
             # Not a product of matrices over the block: BLAS adds up in another order for other shapes.
             rows = self._rows.take(places[start:stop], axis=0).astype(np.float32)
