@@ -37,7 +37,7 @@ begin
     set last_indexed_at = clock_timestamp(), last_job_id = p_job_id
     where id = v_job.repository_id;
     update indexing_jobs set
-        status = 'completed', files_deleted = v_deleted, seconds_by_phase = v_seconds,
+        status = 'completed', files_deleted = v_deleted,
         summary = jsonb_build_object(
             'files_found', files_scanned, 'files_indexed', files_indexed, 'files_unchanged', files_unchanged,
             'files_skipped', files_skipped, 'skipped_by_reason', v_by_reason, 'files_deleted', v_deleted,

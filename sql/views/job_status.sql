@@ -22,7 +22,7 @@ select
     j.chunks_created,
     round((select rate.files_per_second from pgdex.job_rate(j) as rate)::numeric, 1) as files_per_second,
     round((select rate.bytes_per_second from pgdex.job_rate(j) as rate))::bigint as bytes_per_second,
-    j.seconds_by_phase,
+    coalesce(j.summary -> 'seconds', j.seconds_by_phase) as seconds_by_phase,
     round(extract(epoch from
         coalesce(j.completed_at, j.cancelled_at, statement_timestamp()) - coalesce(j.started_at, j.created_at)
     ), 3) as elapsed_seconds,

@@ -320,3 +320,20 @@ def test_a_slow_batch_makes_progress_events_while_it_runs(connection: Connection
         [job_id],
     ).fetchall()
     assert percentages == [(10.0,), (55.0,), (60.0,), (65.0,)]
+
+
+def test_a_running_job_shows_where_its_time_went_so_far(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(6), batch_files=2)
+    seen = []
+    for _ in range(2):
+        worker.complete(worker.take())
+        seen.append(
+            {phase: float(seconds) for phase, seconds in status(connection, job_id)["seconds_by_phase"].items()}
+        )
+    assert seen[0].keys() == seen[1].keys() >= {"scanning", "reading", "chunking", "embedding", "writing"}
+    assert seen[1]["scanning"] == seen[0]["scanning"] > 0
+    for phase in ("reading", "chunking", "embedding", "writing"):
+        assert seen[1][phase] == pytest.approx(2 * seen[0][phase])
+        assert seen[0][phase] > 0

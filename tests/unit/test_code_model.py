@@ -81,7 +81,7 @@ def test_a_text_without_words_gets_the_fixed_vector(embedder: CodeEmbedder) -> N
 class OnDirtyMemory(np.ndarray[tuple[int, int], np.dtype[np.int8]]):
     """Rows of a table of which an empty selection lies, as a new empty array may, on memory that reads as NaN."""
 
-    def astype(self, dtype: Any, **_: Any) -> np.ndarray[Any, Any]:  # type: ignore[override]  # only what is called
+    def astype(self, dtype: Any, **_: Any) -> np.ndarray[Any, Any]:  # type: ignore[override]  # takes only what the embedder gives it
         if len(self) == 0:
             return as_strided(np.array([np.nan], dtype=dtype), shape=self.shape, strides=(0, 0))
         return np.asarray(self).astype(dtype)
