@@ -41,6 +41,11 @@ OURS = """
 """
 
 
+# As in the scripts of extensions: stands for the schema that pgvector was installed into. Naming it is what keeps the
+# search path of our functions free of schemas that others may write to, where they could put operators of their own.
+VECTOR_SCHEMA = "@extschema:vector@"
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseObject:
     """One file: `kind` is its folder, `name` the object that it makes (again)."""
@@ -48,6 +53,11 @@ class DatabaseObject:
     kind: str
     name: str
     statement: str
+
+    def for_database(self, vector_schema: str) -> bytes:
+        """The statement for a database where pgvector lies in that schema (quoted). Files of this package, not
+        anybody's input."""
+        return self.statement.replace(VECTOR_SCHEMA, vector_schema).encode()
 
 
 def database_objects() -> Iterator[DatabaseObject]:
@@ -84,6 +94,7 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
     their rights (again) at the end. Nobody else may call a function, unless an administrator grants it.
     """
     connection.execute("set local check_function_bodies = off")  # they call each other, in any order
+    pgvector = vector_schema(connection)
     wanted: set[tuple[str, str]] = set()
     roles: list[DatabaseObject] = []
     for item in database_objects():
@@ -91,7 +102,7 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
         if item.kind == "roles":
             roles.append(item)
             continue
-        statement = item.statement.encode()  # files of this package, not anybody's input
+        statement = item.for_database(pgvector)
         try:
             with connection.transaction():
                 connection.execute(statement)
@@ -105,7 +116,18 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
     for (function,) in connection.execute(OPEN_TO_ALL).fetchall():
         connection.execute(sql.SQL("revoke execute on function {} from public").format(sql.SQL(function)))
     for role in roles:
-        connection.execute(role.statement.encode())
+        connection.execute(role.for_database(pgvector))
+
+
+def vector_schema(connection: psycopg.Connection[Any]) -> str:
+    """The quoted name of the schema that pgvector was installed into. Raises RuntimeError where it was not."""
+    row = connection.execute(
+        "select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace"
+        " where e.extname = 'vector'"
+    ).fetchone()
+    if row is None:
+        raise RuntimeError("the extension vector is not installed in this database: create extension vector")
+    return str(row[0])
 
 
 def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:

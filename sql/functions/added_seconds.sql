@@ -2,7 +2,7 @@
 -- {"reading": 2, "writing": 1}.
 create or replace function pgdex.added_seconds(p_some jsonb, p_more jsonb) returns jsonb
 language sql immutable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select coalesce(jsonb_object_agg(phase, total), '{}')
     from (

@@ -6,7 +6,7 @@
 -- every worker's tick, and with it the heartbeats. Pending rows that somebody else holds are left for the next call.
 create or replace function pgdex.admit_jobs() returns integer
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_limit integer := pgdex.setting('max_concurrent_jobs', '3')::integer;

@@ -6,7 +6,7 @@
 create or replace function pgdex.block_job(p_job_id uuid, p_reason text, p_retry_after double precision default 0)
 returns boolean
 language plpgsql
-set search_path = pgdex, public, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     update indexing_jobs

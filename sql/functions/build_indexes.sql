@@ -5,7 +5,7 @@
 -- built here (see vector_indexes_due): no job waits for it. Runs with its owner's rights, since a worker owns no table.
 create or replace function pgdex.build_indexes(p_repository_id bigint) returns void
 language plpgsql security definer
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_table text := pgdex.ensure_chunk_partition(p_repository_id);

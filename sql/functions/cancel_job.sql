@@ -4,7 +4,7 @@
 -- Errors: PX001 (no such job), PX002 (it had already ended; the message says how).
 create or replace function pgdex.cancel_job(job_id uuid) returns text
 language plpgsql security definer
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_status text;

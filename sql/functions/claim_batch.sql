@@ -12,7 +12,7 @@ returns table (
     embedder text, model_id smallint, paths text[], file_ids bigint[], reclaimed integer, deaths jsonb
 )
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 begin

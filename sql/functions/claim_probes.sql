@@ -5,7 +5,7 @@
 create or replace function pgdex.claim_probes()
 returns table (job_id uuid, embedder text, seconds double precision)
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 begin

@@ -2,7 +2,7 @@
 -- workers that hold one are asked to abort through procrastinate's own notification (they hear it in 1-2 ms).
 create or replace function pgdex.close_batches(p_job_id uuid) returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_tokens bigint[];

@@ -4,7 +4,7 @@
 create or replace function pgdex.close_own_batch(p_job_id uuid, p_seq integer, p_attempt integer, p_seconds jsonb)
 returns pgdex.job_batches
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_batch job_batches;

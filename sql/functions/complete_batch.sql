@@ -8,7 +8,7 @@ create or replace function pgdex.complete_batch(
     p_indexed integer, p_skipped integer, p_unchanged integer, p_chunks integer, p_seconds jsonb
 ) returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;

@@ -3,7 +3,7 @@
 create or replace function pgdex.complete_job(p_job_id uuid, p_seq integer, p_attempt integer, p_seconds jsonb)
 returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;

@@ -2,7 +2,7 @@
 -- was away when it wanted to say that the work had ended. heal_batches queues their batches again.
 create or replace function pgdex.drop_tokens(p_worker_id bigint, p_token_ids bigint[]) returns integer
 language sql
-set search_path = pgdex, public, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     with dropped as (
         delete from procrastinate_jobs

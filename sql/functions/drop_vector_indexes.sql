@@ -2,7 +2,7 @@
 -- is built again. Runs with its owner's rights, since a worker owns no table.
 create or replace function pgdex.drop_vector_indexes(p_repository_id bigint, p_kept_model smallint) returns void
 language plpgsql security definer
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_index record;

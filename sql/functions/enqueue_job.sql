@@ -18,7 +18,7 @@ create or replace function pgdex.enqueue_job(
     job_id uuid default gen_random_uuid()
 ) returns uuid
 language plpgsql security definer
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare

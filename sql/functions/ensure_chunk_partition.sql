@@ -6,7 +6,7 @@
 -- Errors: PX005 (there is no such repository).
 create or replace function pgdex.ensure_chunk_partition(p_repository_id bigint) returns text
 language plpgsql security definer
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_name text := 'chunks_r' || p_repository_id;

@@ -5,7 +5,7 @@ create or replace function pgdex.fail_batch(
     p_job_id uuid, p_seq integer, p_attempt integer, p_message text, p_type text, p_traceback text default null
 ) returns boolean
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     perform from indexing_jobs where id = p_job_id for no key update;

@@ -3,7 +3,7 @@
 create or replace function pgdex.fail_job(p_job_id uuid, p_message text, p_type text, p_traceback text default null)
 returns boolean
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     update indexing_jobs

@@ -2,7 +2,7 @@
 -- Errors: PX002.
 create or replace function pgdex.guard_event() returns trigger
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     if tg_op = 'DELETE' and not exists (select from indexing_jobs where id = old.job_id) then

@@ -12,7 +12,7 @@
 -- Errors: PX002 (illegal change of a job).
 create or replace function pgdex.guard_job() returns trigger
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_limit integer;

@@ -4,7 +4,7 @@
 -- Runs every few seconds; one caller at a time, the others return at once.
 create or replace function pgdex.heal_batches() returns integer
 language plpgsql
-set search_path = pgdex, public, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job record;

@@ -4,7 +4,7 @@
 create or replace function pgdex.hold_file(p_job_id uuid, p_seq integer, p_attempt integer, p_path text)
 returns boolean
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     update job_batches set path_in_hand = p_path

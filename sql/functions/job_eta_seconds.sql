@@ -7,7 +7,7 @@
 -- only a very large repository gets, is not in it.
 create or replace function pgdex.job_eta_seconds(job pgdex.indexing_jobs) returns integer
 language sql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select case
         when job.files_done >= job.files_to_index then

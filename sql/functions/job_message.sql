@@ -2,7 +2,7 @@
 -- 19 s left". Every door shows this line, so that all of them say the same.
 create or replace function pgdex.job_message(job pgdex.indexing_jobs) returns text
 language plpgsql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_phase text;

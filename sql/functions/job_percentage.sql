@@ -4,7 +4,7 @@
 -- the first ten percent.
 create or replace function pgdex.job_percentage(job pgdex.indexing_jobs) returns double precision
 language plpgsql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_flight record;

@@ -2,7 +2,7 @@
 -- null where no worker has anything of it in hand.
 create or replace function pgdex.job_phase(job pgdex.indexing_jobs) returns text
 language sql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select phase from job_batches
     where job_id = job.id and state = 'running'

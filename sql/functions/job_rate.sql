@@ -8,7 +8,7 @@ create or replace function pgdex.job_rate(
     job pgdex.indexing_jobs, out bytes_per_second double precision, out files_per_second double precision
 )
 language sql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select
         job.recent_bytes * decay / weight,

@@ -2,7 +2,7 @@
 -- switched back, or a file that is put back, is then embedded without a call. remove_old_embeddings lets them go.
 create or replace function pgdex.keep_embeddings(p_repository_id bigint, p_file_ids bigint[]) returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     -- The first index of a repository deletes nothing: without this, each of its batches looked at all of its files.

@@ -4,15 +4,15 @@ create or replace function pgdex.known_embeddings(
     p_repository_id bigint, p_model_id smallint, p_paths text[], p_hashes uuid[]
 ) returns table (text_hash uuid, embedding bytea)
 language sql stable
-set search_path = pgdex, public, extensions, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
-    select hash, halfvec_send(c.embedding)
+    select hash, @extschema:vector@.halfvec_send(c.embedding)
     from files f
     join chunks c on c.repository_id = f.repository_id and c.file_id = f.id and c.model_id = p_model_id
     cross join lateral pgdex.embedded_text_hash(f.path, c.symbol, c.content) as hash
     where f.repository_id = p_repository_id and f.path = any (p_paths) and hash = any (p_hashes)
     union all
-    select d.text_hash, halfvec_send(d.embedding)
+    select d.text_hash, @extschema:vector@.halfvec_send(d.embedding)
     from departed_embeddings d
     where d.project_id = (select r.project_id from repositories r where r.id = p_repository_id)
         and d.model_id = p_model_id and d.text_hash = any (p_hashes)

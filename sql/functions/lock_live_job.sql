@@ -3,7 +3,7 @@
 -- Errors: PX003 (the job has ended, so the work is no longer wanted).
 create or replace function pgdex.lock_live_job(p_job_id uuid) returns pgdex.indexing_jobs
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;

@@ -4,7 +4,7 @@ create or replace function pgdex.matching_files(
     p_repository_id bigint, p_path_regex text, p_without_regex text, p_language text
 ) returns table (id bigint, chunks integer)
 language sql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select f.id, f.chunks
     from pgdex.files f

@@ -3,7 +3,7 @@
 -- PostgreSQL's limit of 8,000 bytes (the row has it).
 create or replace function pgdex.notify_event() returns trigger
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_payload jsonb := jsonb_build_object(

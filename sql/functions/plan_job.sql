@@ -13,7 +13,7 @@ create or replace function pgdex.plan_job(
     p_batch_files integer, p_batch_bytes bigint, p_scan_seconds double precision
 ) returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;

@@ -3,7 +3,7 @@
 -- more.
 create or replace function pgdex.probe_failed(p_job_id uuid, p_retry_after double precision default 0) returns void
 language sql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     update indexing_jobs
     set probe_delay = least(15, probe_delay * 2), next_probe_at = clock_timestamp()

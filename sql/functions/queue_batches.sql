@@ -6,7 +6,7 @@
 -- job is not stuck behind a large one.
 create or replace function pgdex.queue_batches(p_job_id uuid, p_seqs integer[]) returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_seqs integer[];

@@ -11,7 +11,7 @@ create or replace function pgdex.reclaim_batches(
     p_heartbeat_timeout interval default interval '5 seconds', p_lock_grace interval default interval '1 second'
 ) returns integer
 language plpgsql
-set search_path = pgdex, public, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_dead bigint[];

@@ -5,7 +5,7 @@
 -- pending job is admitted.
 create or replace function pgdex.record_job_change() returns trigger
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then

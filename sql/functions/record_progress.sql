@@ -2,7 +2,7 @@
 -- them, so that no later look can show less. The caller holds the job's row.
 create or replace function pgdex.record_progress(p_job_id uuid) returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;

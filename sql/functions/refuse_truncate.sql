@@ -2,7 +2,7 @@
 -- Errors: PX002.
 create or replace function pgdex.refuse_truncate() returns trigger
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     raise exception 'the table % cannot be emptied with TRUNCATE: live jobs and the history of jobs would go with it',

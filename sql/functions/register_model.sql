@@ -2,7 +2,7 @@
 -- different models are never compared.
 create or replace function pgdex.register_model(p_name text, p_dimension integer) returns smallint
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_id smallint;

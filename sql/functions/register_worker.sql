@@ -4,7 +4,7 @@
 create or replace function pgdex.register_worker(p_worker_id bigint, p_hostname text, p_pid integer, p_session_lock boolean)
 returns boolean
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     perform from procrastinate_workers where id = p_worker_id for key share;

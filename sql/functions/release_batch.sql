@@ -2,7 +2,7 @@
 -- that what people see does not go back. Returns false where the batch is not the caller's any more.
 create or replace function pgdex.release_batch(p_job_id uuid, p_seq integer, p_attempt integer) returns boolean
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;

@@ -2,7 +2,7 @@
 -- caller goes on until it is 0.
 create or replace function pgdex.remove_old_embeddings(p_age interval, p_limit integer default 5000) returns integer
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_removed integer;

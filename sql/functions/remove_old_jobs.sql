@@ -3,7 +3,7 @@
 -- 0. Live jobs stay, however old. One caller at a time; the others get 0. What the jobs have indexed stays.
 create or replace function pgdex.remove_old_jobs(p_age interval, p_limit integer default 100) returns integer
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_removed integer;

@@ -8,7 +8,7 @@ create or replace function pgdex.report_batch(
     p_files_found integer default 0, p_files_chunked integer default 0, p_files_embedded integer default 0
 ) returns boolean
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_due boolean;

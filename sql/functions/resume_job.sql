@@ -2,7 +2,7 @@
 -- batch is committed: a service may answer a probe and refuse the work. Returns false where it is not blocked any more.
 create or replace function pgdex.resume_job(p_job_id uuid) returns boolean
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     update indexing_jobs set status = 'running', probe_delay = least(15, probe_delay * 2)

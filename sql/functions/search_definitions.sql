@@ -7,7 +7,7 @@ create or replace function pgdex.search_definitions(
     p_files bigint[], p_kinds text[], p_limit integer
 ) returns table (file_id bigint, ordinal integer, is_exact boolean)
 language plpgsql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -15,7 +15,7 @@ create or replace function pgdex.search_lexical(
     p_files bigint[], p_chunks bigint, p_kinds text[], p_limit integer, p_candidates integer default 6000
 ) returns table (file_id bigint, ordinal integer, score double precision)
 language plpgsql stable
-set search_path = pgdex, public, extensions, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -87,10 +87,14 @@ begin
     );
     v_found := array_to_string(v_conditions, ' or ');
     return query execute format($query$
-        select c.file_id, c.ordinal, -(c.term_weights <#> $1::sparsevec)
-        from pgdex.%I c
-        where (%s) %s
-        order by c.term_weights <#> $1::sparsevec, c.file_id, c.ordinal
+        select scored.file_id, scored.ordinal, -scored.distance
+        from (
+            select c.file_id, c.ordinal,
+                c.term_weights operator(@extschema:vector@.<#>) $1::@extschema:vector@.sparsevec as distance
+            from pgdex.%I c
+            where (%s) %s
+        ) as scored
+        order by scored.distance, scored.file_id, scored.ordinal
         limit $2
     $query$, v_table, v_found, v_narrowed)
     using format('{%s}/1000000000', v_query), p_limit, p_files, p_kinds;
@@ -99,14 +103,15 @@ begin
         return;
     end if;
     return query execute format($query$
-        select other.file_id, other.ordinal, -(other.term_weights <#> $1::sparsevec)
+        select other.file_id, other.ordinal, -other.distance
         from (
-            select c.file_id, c.ordinal, c.term_weights
+            select c.file_id, c.ordinal,
+                c.term_weights operator(@extschema:vector@.<#>) $1::@extschema:vector@.sparsevec as distance
             from pgdex.%I c
             where c.lexemes @> array[$5] and not (%s) %s
             limit $6
         ) as other
-        order by other.term_weights <#> $1::sparsevec, other.file_id, other.ordinal
+        order by other.distance, other.file_id, other.ordinal
         limit $2
     $query$, v_table, v_found, v_narrowed)
     using format('{%s}/1000000000', v_query), p_limit - v_count, p_files, p_kinds, v_other[1],

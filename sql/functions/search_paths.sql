@@ -4,7 +4,7 @@ create or replace function pgdex.search_paths(
     p_repository_id bigint, p_text text, p_files bigint[], p_limit integer
 ) returns table (file_id bigint, ordinal integer, ends_with boolean)
 language sql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select f.id, 0, right(lower(f.path), length(p_text)) = lower(p_text)
     from files f

@@ -12,7 +12,7 @@ create or replace function pgdex.search_vectors(
     p_limit integer, p_exact_chunks integer default 20000, p_ef_search integer default 600
 ) returns table (file_id bigint, ordinal integer, score double precision)
 language plpgsql
-set search_path = pgdex, public, extensions, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -38,7 +38,10 @@ begin
         order by near.distance, near.file_id, near.ordinal
     $query$,
         v_table, p_dimension, p_model_id,
-        format('c.embedding::halfvec(%1$s) <=> $1::halfvec(%1$s)', p_dimension),
+        format(
+            'c.embedding::@extschema:vector@.halfvec(%1$s)'
+            ' operator(@extschema:vector@.<=>) $1::@extschema:vector@.halfvec(%1$s)', p_dimension
+        ),
         case
             when v_is_exact then format(
                 '(select * from pgdex.%I as a where a.file_id = any ($3) offset 0)', v_table)

@@ -3,7 +3,7 @@
 -- Errors: PX005 (unknown setting or bad value).
 create or replace function pgdex.set_setting(p_name text, p_value text) returns void
 language plpgsql security definer
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     if p_name is distinct from 'max_concurrent_jobs' then

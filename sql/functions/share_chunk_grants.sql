@@ -2,7 +2,7 @@
 -- on a partition that is named itself (COPY does, and so do the statistics that pg_stats shows).
 create or replace function pgdex.share_chunk_grants(p_partition regclass) returns void
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_grant record;

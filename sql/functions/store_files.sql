@@ -6,7 +6,7 @@ create or replace function pgdex.store_files(
     p_hashes bytea[], p_chunks integer[], p_reasons text[], p_details text[]
 ) returns table (path text, id bigint)
 language plpgsql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 begin

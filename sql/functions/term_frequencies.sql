@@ -6,7 +6,7 @@
 create or replace function pgdex.term_frequencies(p_repository_id bigint, p_terms integer[])
 returns table (term integer, frequency double precision, total double precision)
 language plpgsql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare

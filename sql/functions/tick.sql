@@ -4,7 +4,7 @@
 -- and the first to be back would take all the others for dead.
 create or replace function pgdex.tick(p_worker_id bigint, p_judges boolean default true) returns boolean
 language plpgsql
-set search_path = pgdex, public, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     update procrastinate_workers set last_heartbeat = clock_timestamp()

@@ -3,7 +3,7 @@
 create or replace function pgdex.touch_files(p_repository_id bigint, p_paths text[], p_sizes bigint[], p_mtimes bigint[])
 returns void
 language sql
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     update files f
     set size = u.size, mtime_ns = u.mtime_ns

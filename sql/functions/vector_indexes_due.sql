@@ -5,7 +5,7 @@
 -- a job leaves, not at chunks.
 create or replace function pgdex.vector_indexes_due(p_exact_chunks bigint) returns setof bigint
 language sql stable
-set search_path = pgdex, pg_temp
+set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select r.id
     from repositories r

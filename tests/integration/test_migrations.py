@@ -19,7 +19,7 @@ from jobs.client import Client
 from jobs.database import Connection, connect, conninfo
 from jobs.errors import SchemaBehind
 from jobs.schema import downgrade, expected_version, installed_version, upgrade
-from migrations.objects import DatabaseObject, database_objects
+from migrations.objects import DatabaseObject, database_objects, vector_schema
 from tests.databases import settings_for
 from tests.job_checks import value
 from tests.sql_worker import SqlWorker, enqueue, tree
@@ -287,7 +287,7 @@ def test_every_function_works_whatever_the_callers_search_path_is(database_url: 
 def test_every_function_body_compiles_against_the_tables(connection: Connection) -> None:
     """They are installed unchecked, because they call each other; here each is checked on its own."""
     for item in ALL_OBJECTS:
-        connection.execute(item.statement)
+        connection.execute(item.for_database(vector_schema(connection)))
 
 
 # What an upgrade takes away, and what it leaves
