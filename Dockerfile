@@ -7,11 +7,16 @@ FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
 RUN python3 -m venv /opt/pgdex
 # The dependencies in a layer of their own: it is built again only when the lock file changes.
-COPY requirements.lock ./
-RUN /opt/pgdex/bin/python -m pip install --no-cache-dir --require-hashes --requirement requirements.lock
+# They are complete: nothing is resolved, neither here nor when pgdex itself is built (see the Makefile).
+COPY requirements.lock requirements-build.lock ./
+RUN /opt/pgdex/bin/python -m pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
+# What builds the wheel stays out of the image that runs.
+RUN python3 -m venv /opt/build \
+    && /opt/build/bin/python -m pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-build.lock
 COPY . ./
-RUN /opt/pgdex/bin/python -m pip wheel --no-cache-dir --no-deps --wheel-dir /build/dist . \
-    && /opt/pgdex/bin/python -m pip install --no-cache-dir --no-deps /build/dist/pgdex-*.whl
+RUN /opt/build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /build/dist . \
+    && /opt/pgdex/bin/python -m pip install --no-cache-dir --no-deps --no-index /build/dist/pgdex-*.whl \
+    && /opt/pgdex/bin/python -m pip check
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 pgdex \

@@ -6,6 +6,12 @@ VENV   ?= .venv
 REPO   ?= .
 QUERY  ?= cancel a running job
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The lock files are complete, so nothing is resolved when they are installed: pip does not take the line `coverage==…`
+# for a requirement `coverage[toml]>=…`, and would look for a newer one, without a hash. What builds pgdex is locked too.
+LOCKED := install --no-deps --require-hashes
+SELF   := install --no-deps --no-build-isolation --editable .
+BUILD  := requirements-build.lock
 
 .PHONY: help try install develop test check lock wheel
 
@@ -30,29 +36,33 @@ check: $(VENV)/.developed  ## Linter, formatter and type checker
 
 wheel: $(VENV)/.developed  ## Build the wheel into dist/
 	rm -rf dist
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-lock: $(VENV)/.developed  ## Resolve the dependencies anew and write both lock files
-	$(BIN)/python -m pip install --quiet uv
+lock: $(VENV)/.developed  ## Resolve the dependencies again and write the lock files
+	$(PIP) install uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --output-file requirements-dev.lock $(UPGRADE)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --constraint requirements-dev.lock --output-file requirements.lock
+	$(BIN)/uv pip compile --group pyproject.toml:build --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --constraint requirements-dev.lock --output-file $(BUILD) $(UPGRADE)
 
 # Debian's Python may come without ensurepip: virtualenv makes the environment there.
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
 		rm -rf $(VENV); \
-		$(PYTHON) -m pip install --quiet --target .bootstrap virtualenv && \
-		PYTHONPATH=.bootstrap $(PYTHON) -m virtualenv --quiet $(VENV); }
+		$(PYTHON) -m pip --quiet $(LOCKED) --target .bootstrap -r $(BUILD) && \
+		PYTHONPATH=.bootstrap $(PYTHON) -m virtualenv --quiet --no-download $(VENV); }
 
-$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip check --quiet --disable-pip-version-check
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+# pip check comes last: it finds whatever pgdex or a locked package needs and the lock file lacks.
+$(VENV)/.installed: requirements.lock $(BUILD) pyproject.toml | $(BIN)/python
+	$(PIP) $(LOCKED) -r requirements.lock -r $(BUILD)
+	$(PIP) $(SELF)
+	$(PIP) check
 	@touch $@
 
-$(VENV)/.developed: requirements-dev.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+$(VENV)/.developed: requirements-dev.lock $(BUILD) pyproject.toml | $(BIN)/python
+	$(PIP) $(LOCKED) -r requirements-dev.lock -r $(BUILD)
+	$(PIP) $(SELF)
+	$(PIP) check
 	@touch $@ $(VENV)/.installed

@@ -53,7 +53,7 @@ class Installation:
         venv.create(self.programs.parent, with_pip=False, symlinks=True)
         pip = [sys.executable, "-m", "pip", "--python", str(self.programs / "python"), "install", "--quiet"]
         lock = CHECKOUT / "requirements.lock"
-        subprocess.run([*pip, "--require-hashes", "--requirement", str(lock)], check=True, cwd=self.folder)
+        subprocess.run([*pip, "--no-deps", "--require-hashes", "--requirement", str(lock)], check=True, cwd=self.folder)
         subprocess.run([*pip, "--no-deps", str(wheel)], check=True, cwd=self.folder)
 
     def output(self, program: str, *arguments: str) -> str:
