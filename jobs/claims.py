@@ -23,6 +23,7 @@ from jobs.logs import fields
 from jobs.outages import Meaning, full_message, meaning_of
 from jobs.pools import POOLS
 from jobs.repository_path import checked_root
+from jobs.schema_watch import is_left_behind
 from jobs.settings import Settings, settings
 
 STALE = "PX003"
@@ -143,6 +144,7 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
     except psycopg.Error as error:
         _handle_database_error(claim, error)
     except Exception as error:
+        _require_schema(claim, error)
         _fail(claim, f"Internal error: {type(error).__name__}: {error}", error)
 
 
@@ -186,7 +188,18 @@ def _handle_database_error(claim: Claim, error: psycopg.Error) -> None:
     elif meaning is Meaning.FULL:
         _fail(claim, full_message(error), error, name="DatabaseFull")
     else:
+        _require_schema(claim, error)
         _fail(claim, f"The database refused: {error}".strip(), error)
+
+
+def _require_schema(claim: Claim, error: Exception) -> None:
+    """Raise `error` where the schema was changed under this worker: that is no news of the job. The worker ends, and
+    workers of the new version take the batch over."""
+    with claim.pool.connection() as connection:
+        left_behind = is_left_behind(connection)
+    if left_behind:
+        logger.warning("the schema was changed: nothing written", extra=_about(claim, "schema_changed"))
+        raise error
 
 
 def _put_back(claim: Claim) -> None:

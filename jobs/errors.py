@@ -64,6 +64,20 @@ class SchemaBehind(PgdexError):
     exit_code = 3
 
 
+class SchemaAhead(PgdexError):
+    """The database was upgraded by a newer pgdex than this one."""
+
+    code = "DATABASE_ERROR"
+    exit_code = 3
+
+
+class SchemaInUse(PgdexError):
+    """The schema can't be changed now: somebody works with it, or holds a lock on it."""
+
+    code = "DATABASE_ERROR"
+    exit_code = 3
+
+
 class DatabaseUnavailable(PgdexError):
     """The database can't be reached, or is not fit for pgdex."""
 

@@ -9,9 +9,9 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import psycopg
-from procrastinate.worker import Worker
 
 from jobs.claims import TOKENS_IN_HAND
 from jobs.database import conninfo
@@ -19,7 +19,11 @@ from jobs.logs import fields
 from jobs.outages import LONGEST_DELAY_SECONDS, Backoff
 from jobs.pools import POOLS
 from jobs.probing import probe_one
+from jobs.schema_watch import LOOK_SECONDS, reason_to_end
 from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from jobs.worker_process import StoppableWorker
 
 TICK_SECONDS = 0.25
 HEAL_SECONDS = 2.0
@@ -34,7 +38,7 @@ logger = logging.getLogger("pgdex.worker")
 class Liveness:
     """One worker's sign of life in the database, and its watch over the others."""
 
-    def __init__(self, worker: Worker, settings: Settings, *, is_over: Callable[[], bool]) -> None:
+    def __init__(self, worker: "StoppableWorker", settings: Settings, *, is_over: Callable[[], bool]) -> None:
         """`is_over` says that the worker was told to stop."""
         self._worker = worker
         self._is_over = is_over
@@ -42,6 +46,7 @@ class Liveness:
         self._forgotten: set[int] = set()
         self._probe: asyncio.Task[None] | None = None
         self._ticked_at: float | None = None
+        self._looked_at = -LOOK_SECONDS
 
     async def run(self) -> None:
         """Hold a session while the worker runs; when it breaks, wait with a growing delay and start a new one."""
@@ -67,6 +72,7 @@ class Liveness:
 
     async def _introduce(self, session: psycopg.AsyncConnection) -> bool:
         """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""
+        await self._look_at_schema(session)
         worker_id = self._worker.worker_id
         locked = await _value(session, TAKE_LOCK, {"id": worker_id})
         known = await _value(
@@ -88,6 +94,8 @@ class Liveness:
             if _now() - self._ticked_at > STOPPED_SECONDS:
                 judges_from = _now() + COME_BACK_SECONDS  # a suspended machine: the others wake up just now too
             self._ticked_at = _now()
+            if self._ticked_at - self._looked_at >= LOOK_SECONDS:
+                await self._look_at_schema(session)
             tick: dict[str, object] = {"id": self._worker.worker_id, "judges": _now() >= judges_from}
             if not await _value(session, "select pgdex.tick(%(id)s, %(judges)s)", tick):
                 return
@@ -101,6 +109,12 @@ class Liveness:
                     probe = probe_one(session, self._settings, aborted=self._is_over)
                     self._probe = asyncio.create_task(probe, name="probe")
             await asyncio.sleep(TICK_SECONDS)
+
+    async def _look_at_schema(self, session: psycopg.AsyncConnection) -> None:
+        """Before anything of it is called: functions of another version may be gone, or mean something else."""
+        self._looked_at = _now()
+        if end := await reason_to_end(session):
+            self._worker.leave(end)
 
     async def _judges_from(self, session: psycopg.AsyncConnection) -> float:
         """When this worker may take others for dead: after an outage not before they have had the time to come back

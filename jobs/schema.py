@@ -1,96 +1,137 @@
 """The database's schema: which version is there, which one this pgdex needs, and the way up and down."""
 
-from functools import cache
-from importlib.resources import as_file, files
+import logging
 
 import psycopg
 
-from jobs.database import Connection, conninfo, describe
-from jobs.errors import DatabaseUnavailable, SchemaBehind
+from jobs.database import Connection, connect, describe
+from jobs.errors import InvalidRequest, SchemaAhead, SchemaBehind, SchemaInUse
 from jobs.settings import Settings
+from jobs.upgrading import Steps, migrate, require_known_revision, users_of, without_workers
+from migrations import version
+from migrations.version import Order
 
-UPGRADE_LOCK = "select pg_advisory_xact_lock(hashtext('pgdex.upgrade'))"
+logger = logging.getLogger("pgdex.schema")
 
 
-@cache
 def expected_version() -> str:
-    """The newest revision and a digest of the functions and views: "0001-3f2a…"."""
-    from migrations.objects import fingerprint
-
-    names = [entry.name for entry in (files("migrations") / "versions").iterdir()]
-    newest = max(name.split("_")[0] for name in names if name[:4].isdigit() and name.endswith(".py"))
-    return f"{newest}-{fingerprint()}"
+    """The version that this pgdex works with: "0005-0.1.0-3f2a…"; see `migrations.version`."""
+    return str(version.expected())
 
 
 def installed_version(connection: Connection) -> str | None:
     """The version that the database has, None where pgdex was never put into it."""
-    try:
-        row = connection.execute("select value from pgdex.settings where name = 'schema_version'").fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return None
-    return str(row[0]) if row else None
+    found = version.installed(connection)
+    return str(found) if found else None
 
 
 def ensure_current(connection: Connection, settings: Settings) -> None:
-    """Bring the embedded server's schema up to date; raise SchemaBehind for a database that somebody else keeps."""
-    installed = installed_version(connection)
-    if installed == expected_version():
-        return
-    if settings.database_url is None:
-        upgrade(settings)
-        return
-    if installed is None:
-        raise SchemaBehind(f"{describe(settings)} has no pgdex schema yet. Make it with: pgdex db upgrade")
-    raise SchemaBehind(
-        f"{describe(settings)} has schema {installed}, and this pgdex works with {expected_version()}. "
-        "Bring it up to date with: pgdex db upgrade (workers of the older version should be stopped before)"
-    )
+    """Bring the embedded server's schema up to date, where that takes nothing from anybody.
 
-
-def upgrade(settings: Settings) -> None:
-    """Alembic to the newest revision, then every function, view and trigger anew, in one transaction.
-
-    Callers at the same time wait for each other. Raises DatabaseUnavailable with the server's words.
+    Raises SchemaAhead for the schema of a newer pgdex, SchemaBehind for an older one that somebody else keeps or that
+    was taken back on purpose, SchemaInUse where others still work with it, and DatabaseUnavailable.
     """
-    _migrate(settings, "head")
+    found = version.installed(connection)
+    order = found.order() if found else Order.OLDER
+    if order is Order.CURRENT:
+        return
+    if order is Order.NEWER:
+        raise SchemaAhead(_newer(settings, str(found)))
+    where = describe(settings)
+    if order is Order.TAKEN_BACK:
+        raise SchemaBehind(
+            f"the schema in {where} is old: it was taken back to {found}, and this pgdex works with "
+            f"{expected_version()}. Use the pgdex that belongs to it, or bring it up again with: pgdex db upgrade"
+        )
+    if settings.database_url is None:
+        if order is Order.OTHER_BUILD and (users := users_of(connection)):
+            raise SchemaInUse(
+                f"{where} has the functions of another build of this release ({found}), which others work with: "
+                f"{'; '.join(users)}. This build ({expected_version()}) leaves them alone. Give it a PGDEX_HOME of its "
+                "own, or end the others, or put its functions in all the same with: pgdex db upgrade"
+            )
+        upgrade(settings)
+    elif found is None:
+        raise SchemaBehind(f"{where} has no pgdex schema yet. Make it with: pgdex db upgrade")
+    else:
+        raise SchemaBehind(
+            f"{where} has schema {found}, and this pgdex works with {expected_version()}. "
+            "Bring it up to date with: pgdex db upgrade (workers of the other version end after their batch)"
+        )
 
 
-def downgrade(settings: Settings, revision: str) -> None:
-    """Alembic down to `revision`; "base" removes everything that pgdex made except the empty schema."""
-    _migrate(settings, revision)
+def upgrade(settings: Settings, *, force: bool = False) -> None:
+    """Alembic to the newest revision, then every function, view and trigger again, in one transaction.
+
+    Only upwards: raises SchemaAhead where the database has the schema of a newer pgdex. Workers of another version are
+    asked to end after their batch before; raises SchemaInUse where they don't, unless `force` says not to wait, and
+    where somebody's transaction keeps the tables locked. Callers at the same time wait for each other. Raises
+    DatabaseUnavailable with the server's words.
+    """
+    with connect(settings, application="pgdex upgrade") as control:
+
+        def up(steps: Steps) -> None:
+            found = version.installed(steps.connection)  # another caller may have been at it
+            if found and found.order() is Order.NEWER:
+                raise SchemaAhead(_newer(settings, str(found)))
+            _require_known(steps.connection, settings)
+            steps.upgrade()
+
+        found = version.installed(control)
+        order = found.order() if found else Order.CURRENT
+        if order in (Order.CURRENT, Order.NEWER):  # nobody has to end for it
+            migrate(settings, control, up)
+            return
+        with without_workers(control, settings, force=force):
+            migrate(settings, control, up)
 
 
-def _migrate(settings: Settings, target: str) -> None:
-    from alembic import command  # 0.3 s of imports that only this needs
-    from alembic.config import Config
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import DBAPIError
+def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
+    """Alembic down to `revision`; "base" removes everything that pgdex made except the empty schema.
 
-    from migrations.objects import driver_connection, install_objects
+    What is left has no functions, and says so: `installed_version` is the revision alone. Returns what is there then.
+    Raises InvalidRequest for a revision that is not there, SchemaInUse where workers run (with `force` they are asked
+    to end) or somebody's transaction keeps the tables locked, SchemaAhead, SchemaBehind, DatabaseUnavailable.
+    """
+    require_known_revision(revision)
+    with connect(settings, application="pgdex upgrade") as control:
+        found = version.installed(control)
+        if found is None:
+            raise SchemaBehind(f"{describe(settings)} has no pgdex schema: there is nothing to take back")
+        if found.order() is Order.NEWER:
+            raise SchemaAhead(_newer(settings, str(found)))
+        if revision != "base" and revision > found.revision:
+            raise InvalidRequest(f"the schema is at {found}, which is before {revision}: pgdex db upgrade goes up")
+        users = users_of(control)
+        if users and not force:
+            raise SchemaInUse(
+                f"{describe(settings)} is at work: {'; '.join(users)}. End them first, or ask workers to end after "
+                "their batch with --force"
+            )
 
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo(settings, application="pgdex upgrade")),
+        def down(steps: Steps) -> None:
+            _require_known(steps.connection, settings)
+            steps.downgrade(revision)
+
+        with without_workers(control, settings, force=force):
+            migrate(settings, control, down)
+        left = installed_version(control)
+    return left or "base"
+
+
+def _newer(settings: Settings, found: str) -> str:
+    """What to do about a database that a newer pgdex has upgraded."""
+    message = (
+        f"{describe(settings)} was upgraded by a newer pgdex: it has schema {found}, and this pgdex "
+        f"({version.RELEASE}) works with {expected_version()}. Nothing was changed. "
     )
-    config = Config()
-    try:
-        with as_file(files("migrations")) as folder, engine.begin() as transaction:
-            config.set_main_option("script_location", str(folder))
-            config.attributes["connection"] = transaction
-            raw = driver_connection(transaction)
-            raw.execute(UPGRADE_LOCK)
-            if target == "head":
-                command.upgrade(config, "head")
-                install_objects(raw)
-                raw.execute(
-                    "insert into pgdex.settings (name, value) values ('schema_version', %s)"
-                    " on conflict (name) do update set value = excluded.value",
-                    [expected_version()],
-                )
-            else:
-                command.downgrade(config, target)
-    except (DBAPIError, psycopg.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise DatabaseUnavailable(f"{describe(settings)} could not be upgraded: {cause}") from error
-    finally:
-        engine.dispose()
+    if settings.database_url is None:
+        return f"{message}Use the newer pgdex, or give this one a PGDEX_HOME of its own"
+    return f"{message}Update pgdex on this machine"
+
+
+def _require_known(connection: psycopg.Connection[object], settings: Settings) -> None:
+    """Raise SchemaAhead where Alembic's own note names a revision that this pgdex never heard of."""
+    unknown = version.unknown_revisions(connection)
+    if unknown:
+        raise SchemaAhead(_newer(settings, ", ".join(unknown)))

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from jobs.logs import fields
 from jobs.outages import Backoff
+from jobs.schema_watch import LEFT_BEHIND
 
 # -P: the folder that a user stands in may hold a package `jobs` of its own.
 WORKER_COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=jobs.app.app", "worker")
 LONGEST_DELAY_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0  # a process that ran this long starts with a short delay again
 STOP_SECONDS = 10.0  # after SIGTERM; a worker needs 5 to put its batches back
+LEFT_BEHIND_SECONDS = 60.0  # until a process looks again whether this machine has the pgdex that the schema needs
 POLL_SECONDS = 0.1
 IDLE_POLL_SECONDS = 1.0
 
@@ -45,6 +48,12 @@ class Supervisor:
         self._places = [Place() for _ in range(processes)]
         self._folder = folder
         self._stopping = False
+        self._left_behind = False
+
+    @property
+    def was_left_behind(self) -> bool:
+        """Whether its latest worker to end did so because the database's schema is not this pgdex's."""
+        return self._left_behind
 
     @property
     def was_stopped(self) -> bool:
@@ -78,8 +87,18 @@ class Supervisor:
             if now - place.started_at >= HEALTHY_SECONDS:
                 place.pauses.reset()
             pause = place.pauses.next()
+            self._left_behind = code == LEFT_BEHIND
+            if self._left_behind:
+                pause = LEFT_BEHIND_SECONDS
+                logger.error(
+                    "the database's schema is not the one of this pgdex: no worker starts here for %.0f s. Update "
+                    "pgdex on this machine (or run `pgdex db upgrade`, if it is the newer one); jobs wait meanwhile",
+                    pause,
+                    extra=fields(action="schema_changed"),
+                )
+            else:
+                logger.warning("a worker ended with code %s; the next starts in %.1f s", code, pause)
             place.start_at = now + pause
-            logger.warning("a worker ended with code %s; the next starts in %.1f s", code, pause)
         if place.process is None and now >= place.start_at:
             environment = os.environ | {"PGDEX_SUPERVISOR_PID": str(os.getpid())}
             place.process = subprocess.Popen(self._command, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL)

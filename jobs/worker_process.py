@@ -9,12 +9,15 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
 from jobs.client import Client
+from jobs.database import connect
+from jobs.errors import SchemaAhead, SchemaBehind, SchemaInUse
 from jobs.logs import fields, log_as_json
 from jobs.outages import Backoff
 from jobs.pools import POOLS
 from jobs.recovery import Liveness
 from jobs.retention import keep_history_short
 from jobs.roles import WORKER, require
+from jobs.schema_watch import Departed, End, wait_for_upgrade
 from jobs.settings import Settings
 from jobs.stuck import end_when_stuck
 from jobs.vector_indexes import keep_vector_indexes
@@ -30,11 +33,19 @@ class StoppableWorker(Worker):
     """procrastinate's Worker, which remembers that it was told to stop."""
 
     was_stopped = False
+    was_left_behind = False
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`."""
         self.was_stopped = True
         Worker.stop(self)
+
+    def leave(self, end: End) -> None:
+        """Stop after the batch, because the schema is not this worker's any more or is about to be changed."""
+        if not self.was_stopped or end.is_left_behind > self.was_left_behind:  # says each once
+            logger.error("%s", end.reason, extra=fields(action="schema_changed", worker_id=self.worker_id))
+        self.was_left_behind = end.is_left_behind
+        self.stop()
 
     async def run(self) -> None:
         """Fetch and do jobs until it is stopped. Raises ConnectorException."""
@@ -42,10 +53,17 @@ class StoppableWorker(Worker):
 
 
 async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
-    """Run `worker` until it is told to stop, with its liveness beside it. Raises SchemaBehind, DatabaseUnavailable."""
+    """Run `worker` until it is told to stop, with its liveness beside it. Raises DatabaseUnavailable, NotAllowed.
+
+    Ends the process with the code LEFT_BEHIND where the schema is not, or no longer, the one that it works with.
+    """
     log_as_json()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    await asyncio.to_thread(_require_schema, settings)
+    try:
+        await asyncio.to_thread(_require_schema, settings)
+    except (SchemaAhead, SchemaBehind, SchemaInUse) as error:
+        logger.log(logging.ERROR, "%s", error, extra=fields(action="schema_changed"))
+        raise Departed from error
     gc.freeze()  # what is there now stays
     loop = asyncio.get_running_loop()
     # Tasks are synchronous and run in threads; asyncio's default would stop at a handful on a small machine.
@@ -55,10 +73,14 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
         try:
             await _run_once(worker, settings)
         except ConnectorException as error:
+            if worker.was_left_behind:
+                raise Departed from error
             if worker.was_stopped:
                 return  # it could not say goodbye; its peers will see that it has gone
             logger.warning("starting again: %s", error, extra=fields(action="worker_restarted"))
         else:
+            if worker.was_left_behind:
+                raise Departed
             return
         await asyncio.sleep(backoff.next())
 
@@ -90,5 +112,7 @@ def _say_how_it_ended(task: asyncio.Task[None]) -> None:
 
 
 def _require_schema(settings: Settings) -> None:
+    with connect(settings) as connection:
+        wait_for_upgrade(connection)
     with Client.open(settings) as client:
         require(client.connection, WORKER)

@@ -6,8 +6,9 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.sql.schema import SchemaItem
 
-from migrations.objects import driver_connection, install_objects
+from migrations.objects import driver_connection, install_objects, remove_objects
 from migrations.tables import SCHEMA, metadata
+from migrations.version import SchemaVersion, expected, note_installed
 
 
 def is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _other: SchemaItem | None) -> bool:
@@ -35,9 +36,24 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
-        at_head = set(context.get_context().get_current_heads()) == set(context.script.get_heads())
-        if applied and at_head:
-            install_objects(driver_connection(connection))
+        if applied:
+            make_true(connection, heads=context.get_context().get_current_heads())
+
+
+def make_true(connection: Connection, *, heads: tuple[str, ...]) -> None:
+    """After revisions were applied: the functions that belong to the tables, and the version that is there now.
+
+    The files of `sql` fit the newest tables alone. At an earlier revision there are no functions: a pgdex that has it
+    as its newest one installs its own.
+    """
+    raw = driver_connection(connection)
+    if set(heads) == set(context.script.get_heads()):
+        install_objects(raw)
+        note_installed(raw, expected())
+        context.config.attributes["objects_installed"] = True
+    elif heads:
+        remove_objects(raw)
+        note_installed(raw, SchemaVersion("+".join(sorted(heads)), None, None))
 
 
 handed_over: Connection | None = context.config.attributes.get("connection")

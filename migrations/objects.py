@@ -137,6 +137,11 @@ def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None
     """
     if only is None:
         _revoke_grants(connection)
+    remove_objects(connection, only=only)
+
+
+def remove_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:
+    """Drop views, functions and triggers, or those of one name, and leave the roles what they may do with tables."""
     rows = connection.execute(OURS).fetchall()
     for kind, name, file, _ in sorted(rows, reverse=True):  # views and triggers before the functions that they call
         if only in (None, file):

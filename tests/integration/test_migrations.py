@@ -98,6 +98,7 @@ def fill(connection: Connection) -> None:
 def test_up_down_and_up_again(connection: Connection, database_url: str, filled: bool) -> None:
     if filled:
         fill(connection)
+        connection.execute("select pgdex.procrastinate_unregister_worker_v1(id) from pgdex.procrastinate_workers")
     before = {item for item in objects(connection) if not item[2].startswith(("chunks_r", "_chunks_r"))}
     settings = settings_for(database_url)
     downgrade(settings, "base")

@@ -26,18 +26,21 @@ def db() -> None:
 
 
 @click.command()
+@click.option("--force", is_flag=True, help="Go on where workers of another version don't end.")
 @json_option
-def upgrade(*, as_json: bool) -> None:
-    """Create pgdex's schema in the database, or bring it up to date; nothing happens where it is.
+def upgrade(*, force: bool, as_json: bool) -> None:
+    """Create pgdex's schema in the database, or bring it up to date.
 
-    The embedded PostgreSQL is upgraded by itself when it is used. Stop workers of an older version first.
+    Only upwards: a schema that a newer pgdex made is left alone. Workers of another version are asked to end after
+    their batch; start those of this version afterwards. The embedded PostgreSQL is upgraded automatically when it is
+    used.
     """
     from jobs import schema
     from jobs.database import describe
     from jobs.settings import settings
 
     configured = settings()
-    schema.upgrade(configured)
+    schema.upgrade(configured, force=force)
     _report(describe(configured), schema.expected_version(), as_json=as_json)
 
 
@@ -50,9 +53,14 @@ def upgrade(*, as_json: bool) -> None:
     help="The Alembic revision to go back to, such as 0001; `base` removes everything, the index included.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--force", is_flag=True, help="Although workers run: they are asked to end after their batch.")
 @json_option
-def downgrade(*, revision: str, yes: bool, as_json: bool) -> ExitCode | None:
-    """Take the schema back to an earlier revision. What later revisions brought is lost."""
+def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
+    """Take the schema back to an earlier revision. What later revisions brought is lost.
+
+    The tables stay without functions until the pgdex that belongs to that revision runs `pgdex db upgrade`; this one's
+    `pgdex db upgrade` brings them up again.
+    """
     import sys
 
     from jobs import schema
@@ -70,8 +78,7 @@ def downgrade(*, revision: str, yes: bool, as_json: bool) -> ExitCode | None:
         if not click.confirm("Downgrade it?", default=False, err=True):
             note("Nothing was changed.")
             return None
-    schema.downgrade(configured, revision)
-    _report(where, revision, as_json=as_json)
+    _report(where, schema.downgrade(configured, revision, force=force), as_json=as_json)
     return None
 
 

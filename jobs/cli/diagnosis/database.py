@@ -47,18 +47,23 @@ def schema_check(connection: "Connection", settings: "Settings") -> Check:
     from psycopg.errors import InsufficientPrivilege
 
     from jobs.roles import READER, not_allowed
-    from jobs.schema import expected_version, installed_version
+    from jobs.schema import expected_version
+    from migrations import version
+    from migrations.version import Order
 
     try:
-        installed, expected = installed_version(connection), expected_version()
+        installed, expected = version.installed(connection), expected_version()
     except InsufficientPrivilege:
         finding, _, advice = str(not_allowed(connection, READER)).partition(": ")
         return failed("schema", finding, f"{advice[0].upper()}{advice[1:]}")
-    if installed == expected:
-        return ok("schema", installed)
+    order = installed.order() if installed else Order.OLDER
+    if order is Order.CURRENT:
+        return ok("schema", str(installed))
     finding = "not there yet" if installed is None else f"{installed}, but this pgdex works with {expected}"
-    if settings.database_url is None:
-        return warning("schema", finding, "The next command makes it by itself; or run: pgdex db upgrade")
+    if order is Order.NEWER:
+        return failed("schema", finding, "A newer pgdex upgraded it: update pgdex on this machine.")
+    if settings.database_url is None and order is Order.OLDER:
+        return warning("schema", finding, "The next command makes it automatically; or run: pgdex db upgrade")
     return failed("schema", finding, "Run: pgdex db upgrade")
 
 

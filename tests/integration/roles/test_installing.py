@@ -88,6 +88,7 @@ def test_an_owner_who_may_make_roles_makes_them(no_roles: str) -> None:
             enqueue(member)
             worker.work_all(tree(5))
             assert value(member, "select status from pgdex.job_status") == "completed"
+            member.execute("select pgdex.procrastinate_unregister_worker_v1(%s)", [worker.id])
         downgrade(settings_for(owner_url), "base")
 
 

@@ -1,0 +1,117 @@
+"""Which schema a database has, and which of two is the newer one.
+
+A version is written `REVISION-RELEASE-DIGEST`: the newest Alembic revision, the release of pgdex that installed its
+functions, and a digest of the folder `sql`. A database that was taken back to a revision has that revision alone: its
+functions are gone until the pgdex of that revision installs its own.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+
+from migrations.objects import fingerprint
+
+RELEASE = "0.1.0"
+"""Of this code; beside an older checkout on PYTHONPATH, the installed package's metadata would tell of another."""
+
+
+class Order(Enum):
+    """How a database's version stands to the one that this code works with."""
+
+    CURRENT = auto()
+    OLDER = auto()
+    NEWER = auto()
+    TAKEN_BACK = auto()
+    """To an earlier revision, by `pgdex db downgrade`: whoever did that wants another pgdex here, not an upgrade."""
+    OTHER_BUILD = auto()
+    """The same revision and release with other functions: two checkouts in development. Neither is the newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """A version, taken apart. `release` and `digest` are None where the database has none of pgdex's functions."""
+
+    revision: str
+    release: str | None
+    digest: str | None
+
+    def __str__(self) -> str:
+        return "-".join(part for part in (self.revision, self.release, self.digest) if part)
+
+    @classmethod
+    def parsed(cls, text: str) -> "SchemaVersion":
+        """Never fails: what a newer pgdex may write is nothing that this one knows."""
+        revision, *rest = text.split("-")
+        digest = rest.pop() if rest else None
+        return cls(revision, "-".join(rest) or None, digest)
+
+    def order(self) -> Order:
+        """How this version, a database's, stands to the one of this code."""
+        mine = expected()
+        if self == mine:
+            return Order.CURRENT
+        if not self.revision.isdecimal() or int(self.revision) > int(mine.revision):
+            return Order.NEWER
+        if int(self.revision) < int(mine.revision):
+            return Order.OLDER if self.digest else Order.TAKEN_BACK
+        if not self.digest:
+            return Order.OLDER
+        here, there = release_key(RELEASE), release_key(self.release or "")
+        if here == there:
+            return Order.OTHER_BUILD
+        return Order.NEWER if there > here else Order.OLDER
+
+
+def release_key(release: str) -> tuple[int, ...]:
+    """Sorts releases: "0.2.0rc1" before "0.2.0" before "0.10.0". Without a release, before all of them."""
+    numbers, _, rest = release.partition("+")[0].partition("rc")
+    found = [int(number) for number in re.findall(r"\d+", numbers)]
+    if not found:
+        return ()
+    return (*[*found, 0, 0][:3], int(rest) if rest.isdecimal() else 1_000_000)
+
+
+@cache
+def expected() -> SchemaVersion:
+    """The version that this code installs and works with."""
+    return SchemaVersion(max(revisions()), RELEASE, fingerprint())
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Every revision that this code knows, oldest first."""
+    names = [entry.name for entry in (files("migrations") / "versions").iterdir()]
+    return tuple(sorted(name.split("_")[0] for name in names if re.fullmatch(r"\d{4}_\w+\.py", name)))
+
+
+def installed(connection: psycopg.Connection[Any]) -> SchemaVersion | None:
+    """The version that the database has, None where pgdex was never put into it."""
+    try:
+        with connection.transaction():
+            row = connection.execute("select value from pgdex.settings where name = 'schema_version'").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return None
+    return SchemaVersion.parsed(str(row[0])) if row else None
+
+
+def note_installed(connection: psycopg.Connection[Any], version: SchemaVersion) -> None:
+    """Say in the database which version it has now; in the transaction that made it so."""
+    connection.execute(
+        "insert into pgdex.settings (name, value) values ('schema_version', %s)"
+        " on conflict (name) do update set value = excluded.value where settings.value <> excluded.value",
+        [str(version)],
+    )
+
+
+def unknown_revisions(connection: psycopg.Connection[Any]) -> list[str]:
+    """Those that Alembic noted in the database and this code does not know: a newer one's."""
+    row = connection.execute("select to_regclass('pgdex.alembic_version')").fetchone()
+    if row is None or row[0] is None:
+        return []
+    noted = connection.execute("select version_num from pgdex.alembic_version").fetchall()
+    return [str(name) for (name,) in noted if name not in revisions()]
