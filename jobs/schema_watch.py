@@ -18,7 +18,7 @@ LEFT_BEHIND = 78
 a configuration error in sysexits.h: starting the same program again mends nothing."""
 NOTED = "select name, value from pgdex.settings where name in ('schema_version', 'upgrade_session')"
 # Whoever changes the schema has a session; a row without it was left by one that died.
-UPGRADE_RUNS = "select from pg_stat_activity where pid = %s and application_name = 'pgdex upgrade'"
+UPGRADE_RUNS = "select 1 from pg_stat_activity where pid = %s and application_name = 'pgdex upgrade'"
 WAIT_SECONDS = 600.0
 GONE = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege)
 

@@ -56,9 +56,11 @@ class Connections:
         pool = self.open().result()
         from jobs.client import Client
         from jobs.database import database_url
+        from jobs.schema import ensure_current
 
         database_url(self.settings)  # starts an embedded server that was stopped
         with self._connection(pool) as connection:
+            ensure_current(connection, self.settings)  # a server runs for days: another version may have been put in
             yield Client(self.settings, connection)
 
     def close(self) -> None:

@@ -1,0 +1,454 @@
+"""Two versions of pgdex on one database: only upwards, and nobody's work is harmed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import alembic.command
+import psycopg
+import pytest
+from alembic.config import Config
+
+import jobs.upgrading
+from jobs.client import Client
+from jobs.database import Connection, connect
+from jobs.errors import InvalidRequest, SchemaAhead, SchemaBehind, SchemaInUse
+from jobs.mcp_server.connections import Connections
+from jobs.schema import downgrade, expected_version, installed_version, upgrade
+from jobs.schema_watch import LEFT_BEHIND
+from migrations import version
+from tests.databases import settings_for
+from tests.embedding_server import MODEL, EmbeddingServer
+from tests.job_checks import value
+from tests.logins import CHECKOUT, Finished, run_pgdex
+from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.trees import python_tree
+from tests.waiting import wait_for, wait_for_end
+from tests.workers import Workers
+
+REVISION = version.expected().revision
+NEWER = "9999-1.0.0-abc"
+OLDER = f"{REVISION}-0.0.1-abc"
+FUNCTIONS = """
+    select count(*) from pg_proc where pronamespace = 'pgdex'::regnamespace and proname not like 'procrastinate%%'
+"""
+
+
+def set_version(connection: Connection, text: str) -> None:
+    connection.execute("update pgdex.settings set value = %s where name = 'schema_version'", [text])
+
+
+# What a newer pgdex has upgraded
+
+
+@pytest.mark.parametrize("newer", [NEWER, "0999-abc", "9999", f"{REVISION}-99.0.0-abc", "a_branch-9.9.9-abc"])
+def test_a_newer_schema_is_refused_with_both_versions_and_what_to_do(
+    connection: Connection, database_url: str, newer: str
+) -> None:
+    set_version(connection, newer)
+    functions = value(connection, FUNCTIONS)
+    for attempt in (
+        lambda: Client.open(settings_for(database_url)),
+        lambda: upgrade(settings_for(database_url)),
+        lambda: downgrade(settings_for(database_url), "base"),
+    ):
+        with pytest.raises(SchemaAhead) as caught:
+            attempt()
+        for part in (newer, expected_version(), "newer pgdex", "Update pgdex"):
+            assert part in str(caught.value)
+    assert installed_version(connection) == newer
+    assert value(connection, FUNCTIONS) == functions
+
+
+def test_a_revision_of_alembic_that_is_unknown_here_is_a_newer_schema(
+    connection: Connection, database_url: str
+) -> None:
+    connection.execute("update pgdex.alembic_version set version_num = '0999'")
+    set_version(connection, OLDER)
+    for attempt in (
+        lambda: upgrade(settings_for(database_url)),
+        lambda: downgrade(settings_for(database_url), "base"),
+    ):
+        with pytest.raises(SchemaAhead, match="0999"):
+            attempt()
+
+
+def test_an_upgrade_that_waited_for_a_newer_one_leaves_its_schema_alone(
+    connection: Connection, database_url: str
+) -> None:
+    set_version(connection, OLDER)
+    with psycopg.connect(database_url, application_name="pgdex upgrade") as newer:
+        newer.execute("lock table pgdex.alembic_version in share row exclusive mode")
+        newer.execute("update pgdex.settings set value = %s where name = 'schema_version'", [NEWER])
+        errors: list[BaseException] = []
+
+        def older() -> None:
+            try:
+                upgrade(settings_for(database_url))
+            except SchemaAhead as error:
+                errors.append(error)
+
+        waiting = threading.Thread(target=older)
+        waiting.start()
+        wait_for(
+            lambda: value(connection, "select count(*) from pg_locks where not granted") == 1,
+            what="an upgrade that waits",
+        )
+        newer.commit()
+        waiting.join()
+    assert len(errors) == 1
+    assert installed_version(connection) == NEWER
+
+
+def test_a_server_for_agents_notices_that_it_became_the_older_one(connection: Connection, database_url: str) -> None:
+    connections = Connections(settings_for(database_url))
+    try:
+        assert connections.call(lambda client: client.list_jobs().total_count) == 0
+        set_version(connection, NEWER)
+        with pytest.raises(SchemaAhead, match="newer pgdex"):
+            connections.call(lambda client: client.list_jobs())
+    finally:
+        connections.close()
+
+
+# What was taken back
+
+
+def test_a_downgrade_notes_what_is_there_and_every_command_says_so(
+    connection: Connection, database_url: str, tmp_path: Path
+) -> None:
+    enqueue(connection, "/kept")
+    assert downgrade(settings_for(database_url), "0004") == "0004"
+    assert installed_version(connection) == "0004"
+    assert value(connection, FUNCTIONS) == 0  # those of the newest tables would only break half-way
+
+    for command in (["list"], ["index", str(tmp_path)], ["search", "x"], ["status", "last"], ["worker"], ["workers"]):
+        done = run_pgdex(*command, home=tmp_path, PGDEX_DATABASE_URL=database_url)
+        assert done.code == 3, done
+        for part in ("0004", expected_version(), "pgdex db upgrade"):
+            assert part in done.err
+    assert "0004" in run_pgdex("doctor", home=tmp_path, PGDEX_DATABASE_URL=database_url).out
+
+    upgrade(settings_for(database_url))
+    assert installed_version(connection) == expected_version()
+    assert value(connection, "select repo_path from pgdex.job_status") == "/kept"
+
+
+@pytest.mark.parametrize("step", version.revisions()[:-1])
+def test_each_revision_can_be_gone_back_to_and_up_from(connection: Connection, database_url: str, step: str) -> None:
+    for revision in reversed([known for known in version.revisions() if known >= step]):
+        downgrade(settings_for(database_url), revision)
+    assert installed_version(connection) == step
+    upgrade(settings_for(database_url))
+    assert installed_version(connection) == expected_version()
+    SqlWorker(connection).work_all(tree(2)) if enqueue(connection) else None
+
+
+def test_a_downgrade_to_what_is_not_there_says_what_there_is(connection: Connection, database_url: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"no revision nonsense.*0001.*base"):
+        downgrade(settings_for(database_url), "nonsense")
+    downgrade(settings_for(database_url), "0002")
+    with pytest.raises(InvalidRequest, match="before 0003"):
+        downgrade(settings_for(database_url), "0003")
+
+
+def test_what_alembic_itself_does_is_noted_too(connection: Connection, database_url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(CHECKOUT / "migrations"))
+    config.set_main_option("sqlalchemy.url", database_url)
+    alembic.command.downgrade(config, "0003")
+    assert installed_version(connection) == "0003"
+    alembic.command.upgrade(config, "head")
+    assert installed_version(connection) == expected_version()
+
+
+# Others' locks and limits
+
+
+def test_an_upgrade_behind_an_open_transaction_names_it_and_changes_nothing(
+    connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.upgrading, "PATIENCE_SECONDS", 1.0)
+    downgrade(settings_for(database_url), "0004")
+    with psycopg.connect(database_url, application_name="a dump") as dump:
+        dump.execute("select count(*) from pgdex.indexing_jobs")
+        with pytest.raises(SchemaInUse) as caught:
+            upgrade(settings_for(database_url))
+        for part in (str(dump.info.backend_pid), "a dump", "idle in transaction", "pg_terminate_backend", "try again"):
+            assert part in str(caught.value)
+        assert installed_version(connection) == "0004"
+    upgrade(settings_for(database_url))
+    assert installed_version(connection) == expected_version()
+
+
+def test_an_upgrade_goes_on_when_the_transaction_before_it_ends(connection: Connection, database_url: str) -> None:
+    downgrade(settings_for(database_url), "0004")
+    with psycopg.connect(database_url) as dump:
+        dump.execute("select count(*) from pgdex.indexing_jobs")
+        upgrading = threading.Thread(target=upgrade, args=[settings_for(database_url)])
+        upgrading.start()
+        waits = "select count(*) from pg_locks where not granted"
+        wait_for(lambda: value(connection, waits) == 1, what="an upgrade that waits")
+        wait_for(lambda: value(connection, waits) == 0, what="its giving way to others", seconds=10)
+        dump.commit()
+        upgrading.join()
+    assert installed_version(connection) == expected_version()
+
+
+def test_an_upgrade_is_not_cut_off_by_the_limits_of_its_role(connection: Connection, database_url: str) -> None:
+    joint = "&" if "?" in database_url else "?"
+    limited = settings_for(f"{database_url}{joint}options=-cstatement_timeout%3D20ms")
+    with pytest.raises(psycopg.errors.QueryCanceled), connect(limited) as cut_off:
+        cut_off.execute("select pg_sleep(1)")
+    downgrade(limited, "0001")
+    upgrade(limited)
+    assert installed_version(connection) == expected_version()
+
+
+# Workers
+
+
+@pytest.fixture
+def configuration(service: EmbeddingServer) -> dict[str, object]:
+    service.fail("slow", latency_ms=300)
+    return {"embedder": f"ollama:{MODEL}", "embedder_url": service.url, "batch_files": 2}
+
+
+def log_lines(workers: Workers) -> list[dict[str, str]]:
+    text = "".join(path.read_text("utf-8") for path in workers.folder.glob("*.log"))
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def test_a_worker_whose_schema_was_exchanged_ends_after_its_batch_and_fails_no_job(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    (process,) = workers.start()
+    job_id = client.start(python_tree(tmp_path / "repository", 40)).job_id
+    wait_for(lambda: client.status(job_id).files_indexed > 4, what="a job in its middle")
+
+    set_version(client.connection, NEWER)
+
+    assert process.wait(20) == LEFT_BEHIND
+    said = [line for line in log_lines(workers) if line.get("action") == "schema_changed"]
+    assert NEWER in said[0]["message"]
+    assert value(client.connection, "select count(*) from pgdex.procrastinate_workers") == 0
+    set_version(client.connection, expected_version())
+    assert client.status(job_id).status == "running"
+    workers.start()
+    assert wait_for_end(client, job_id, workers=workers).status == "completed"
+
+
+def test_a_worker_whose_functions_are_gone_fails_no_job(client: Client, workers: Workers, tmp_path: Path) -> None:
+    """Somebody forced it: the worker has a batch in hand while what it calls disappears."""
+    (process,) = workers.start()
+    job_id = client.start(python_tree(tmp_path / "repository", 40)).job_id
+    wait_for(lambda: client.status(job_id).files_indexed > 4, what="a job in its middle")
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: not value(client.connection, "select alive from pgdex.worker_status"), what="its peers' view")
+    client.connection.execute(
+        "alter function pgdex.complete_batch rename to completed_otherwise;"
+        "alter function pgdex.report_batch rename to reported_otherwise;"
+        "alter function pgdex.release_batch rename to released_otherwise"
+    )
+    set_version(client.connection, OLDER)
+    process.send_signal(signal.SIGCONT)
+
+    assert process.wait(30) == LEFT_BEHIND
+
+    upgrade(client.settings)
+    assert client.status(job_id).status == "running"
+    workers.start()
+    assert wait_for_end(client, job_id, workers=workers).status == "completed"
+
+
+def test_an_upgrade_lets_workers_of_the_older_version_end_first(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    started = workers.start(2)
+    workers.wait_until_alive(2)
+    job_id = client.start(python_tree(tmp_path / "repository", 60)).job_id
+    wait_for(lambda: client.status(job_id).files_indexed > 4, what="a job in its middle")
+    # As those see it that come with a newer release; the workers are none the wiser until they are asked.
+    newer = version.SchemaVersion(REVISION, "99.0.0", "abc")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(version, "expected", lambda: newer)
+        upgrade(client.settings)
+
+    assert value(client.connection, "select count(*) from pgdex.worker_status where alive") == 0
+    assert all(process.wait(20) in (0, LEFT_BEHIND) for process in started)
+    assert installed_version(client.connection) == str(newer)
+    assert value(client.connection, "select count(*) from pgdex.settings where name = 'upgrade_session'") == 0
+    assert value(client.connection, "select status from pgdex.indexing_jobs where id = %s", job_id) == "running"
+    # One that is started again by whatever keeps it running ends at once.
+    (again,) = workers.start()
+    assert again.wait(20) == LEFT_BEHIND
+
+
+def test_an_upgrade_that_died_stops_nobody(client: Client, workers: Workers, tmp_path: Path) -> None:
+    client.connection.execute("insert into pgdex.settings (name, value) values ('upgrade_session', '1')")
+    workers.start()
+    job_id = client.start(python_tree(tmp_path / "repository", 4)).job_id
+    assert wait_for_end(client, job_id, workers=workers).status == "completed"
+
+
+def test_a_worker_that_does_not_end_is_named_and_the_schema_stays(
+    connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.upgrading, "WORKERS_END_SECONDS", 0.5)
+    SqlWorker(connection)
+    set_version(connection, OLDER)
+    with pytest.raises(SchemaInUse, match=r"worker 1 on .*pgdex db upgrade --force"):
+        upgrade(settings_for(database_url))
+    assert installed_version(connection) == OLDER
+    upgrade(settings_for(database_url), force=True)
+    assert installed_version(connection) == expected_version()
+
+
+def test_a_downgrade_under_workers_needs_to_be_forced(client: Client, workers: Workers) -> None:
+    (process,) = workers.start()
+    workers.wait_until_alive(1)
+    with pytest.raises(SchemaInUse, match=r"worker \d+ on .*--force"):
+        downgrade(client.settings, "0004")
+    assert installed_version(client.connection) == expected_version()
+    downgrade(client.settings, "0004", force=True)
+    assert process.wait(20) in (0, LEFT_BEHIND)
+    assert installed_version(client.connection) == "0004"
+
+
+def test_a_supervisor_says_what_to_do_and_starts_no_worker_again_and_again(
+    connection: Connection, environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "supervisor.log"
+    command = [sys.executable, "-P", "-m", "jobs.cli", "worker", "--processes", "1"]
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        background = subprocess.Popen([*command, "--exit-when-idle", "600"], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        alive = "select count(*) from pgdex.worker_status where alive"
+        wait_for(lambda: value(connection, alive) == 2, what="two workers")
+        set_version(connection, NEWER)
+        # Started for somebody, and not as a service: it makes room for the workers of the newer version.
+        assert background.wait(20) == 0
+        wait_for(lambda: "Update pgdex on this machine" in log.read_text("utf-8"), what="what to do")
+        time.sleep(3)  # a hot loop would have started several
+        assert log.read_text("utf-8").count("no worker starts here for 60 s") == 1
+        assert value(connection, alive) == 0
+        assert supervisor.poll() is None
+    finally:
+        supervisor.terminate()
+        background.kill()
+        assert supervisor.wait(20) == 0
+        background.wait()
+
+
+# The embedded server, which is upgraded without being asked
+
+
+class TwoBuilds:
+    """Two checkouts of the same release, whose functions differ, and one PGDEX_HOME."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.home = home
+        self.other_checkout = folder / "other"
+        for package in ("jobs", "indexer", "migrations", "sql"):
+            shutil.copytree(
+                CHECKOUT / package, self.other_checkout / package, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        with (self.other_checkout / "sql" / "functions" / "tick.sql").open("a") as file:
+            file.write("-- of another build\n")
+
+    def mine(self, *arguments: str) -> Finished:
+        return run_pgdex(*arguments, home=self.home)
+
+    def other(self, *arguments: str) -> Finished:
+        return run_pgdex(*arguments, home=self.home, PYTHONPATH=str(self.other_checkout))
+
+    def version(self) -> str:
+        done = self.mine("db", "psql", "-A", "-t", "-c", "select value from settings where name = 'schema_version'")
+        assert done.code == 0, done.err
+        return done.out.strip()
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """A worker of mine."""
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("PGDEX_")}
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "jobs.cli", "worker", "--processes", "1"],
+            env=kept | {"PGDEX_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT)},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_for(lambda: '"alive": true' in self.mine("workers", "--json").out, what="a worker")
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture
+def two_builds(tmp_path: Path) -> Iterator[TwoBuilds]:
+    home = Path(tempfile.mkdtemp(prefix="pgdex-versions-", dir="/tmp"))
+    yield TwoBuilds(tmp_path, home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_the_functions_of_another_build_are_exchanged_only_where_nobody_works_with_them(two_builds: TwoBuilds) -> None:
+    assert two_builds.mine("list").code == 0
+    mine = two_builds.version()
+    with two_builds.worker():
+        refused = two_builds.other("list")
+        assert refused.code == 3
+        for part in (mine, "another build", "worker 1", "PGDEX_HOME", "pgdex db upgrade"):
+            assert part in refused.err
+        assert two_builds.version() == mine
+
+    assert two_builds.other("list").code == 0
+    # `version` asks with psql, which changes nothing.
+    assert two_builds.version() not in ("", mine)
+
+
+def test_an_embedded_server_of_a_newer_pgdex_is_left_alone(two_builds: TwoBuilds) -> None:
+    assert two_builds.mine("list").code == 0
+    two_builds.mine("db", "psql", "-c", f"update settings set value = '{NEWER}' where name = 'schema_version'")
+    for command in (["list"], ["db", "upgrade"], ["worker", "--exit-when-idle", "1"]):
+        refused = two_builds.mine(*command)
+        assert refused.code == 3, refused
+        for part in (NEWER, expected_version(), "Use the newer pgdex", "PGDEX_HOME"):
+            assert part in refused.err
+    assert two_builds.version() == NEWER
+
+
+def test_an_embedded_schema_that_was_taken_back_is_not_brought_up_by_the_next_command(two_builds: TwoBuilds) -> None:
+    assert two_builds.mine("list").code == 0
+    assert two_builds.mine("db", "downgrade", "--to", "0004", "--yes").code == 0
+    refused = two_builds.mine("list")
+    assert refused.code == 3
+    assert "taken back to 0004" in refused.err
+    assert two_builds.mine("db", "upgrade").code == 0
+    assert two_builds.mine("list").code == 0
+
+
+def test_an_embedded_schema_of_an_older_release_is_upgraded_by_the_next_command(two_builds: TwoBuilds) -> None:
+    assert two_builds.mine("list").code == 0
+    two_builds.mine("db", "psql", "-c", f"update settings set value = '{OLDER}' where name = 'schema_version'")
+    assert two_builds.mine("list").code == 0
+    assert two_builds.version() == expected_version()
+
+
+def test_a_schema_that_is_behind_is_not_upgraded_on_somebody_elses_server(
+    connection: Connection, database_url: str
+) -> None:
+    set_version(connection, OLDER)
+    with pytest.raises(SchemaBehind, match="pgdex db upgrade"):
+        Client.open(settings_for(database_url))
+    assert installed_version(connection) == OLDER
