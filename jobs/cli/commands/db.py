@@ -11,6 +11,7 @@ SECTIONS = {
     "Commands": {
         "upgrade": LazyCommand("jobs.cli.commands.db:upgrade", "Create pgdex's schema, or bring it up to date."),
         "downgrade": LazyCommand("jobs.cli.commands.db:downgrade", "Take the schema back, down to nothing."),
+        "grant": LazyCommand("jobs.cli.commands.db:grant", "Let a login read, ask for jobs, or do them."),
         "url": LazyCommand("jobs.cli.commands.db:url", "Print the database's address."),
         "psql": LazyCommand("jobs.cli.commands.db:psql", "Open psql in the database."),
     }
@@ -80,6 +81,58 @@ def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCo
             return None
     _report(where, schema.downgrade(configured, revision, force=force), as_json=as_json)
     return None
+
+
+@click.command()
+@click.argument("login")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(["reader", "client", "worker"]),
+    help="reader: search and look at jobs; client: also start and cancel them; worker: also do them.",
+)
+@click.option(
+    "--password-env",
+    "variable",
+    metavar="NAME",
+    help="The environment variable that holds the login's password, which is set (again).",
+)
+@json_option
+def grant(*, login: str, role: str, variable: str | None, as_json: bool) -> None:
+    """Let LOGIN do what one of pgdex's roles may do in this database, and make the login where there is none.
+
+    For a database that several people use; needs a login that may make roles, usually the one of `pgdex db upgrade`.
+
+    \b
+    Examples:
+      export PW=…; pgdex db grant indexer --role worker --password-env PW
+      pgdex db grant alice --role reader
+    """
+    import os
+
+    from jobs.client import Client
+    from jobs.database import describe
+    from jobs.logins import grant_role
+    from jobs.settings import settings
+
+    password = None
+    if variable is not None:
+        password = os.environ.get(variable)
+        if not password:
+            raise click.UsageError(f"The environment variable {variable} is not set, or empty.")
+    configured = settings()
+    with Client.open(configured) as client:
+        made = grant_role(client.connection, login, role, password=password)
+    if as_json:
+        import json
+
+        print_json(json.dumps({"login": login, "role": f"pgdex_{role}", "made": made}))
+        return
+    click.echo(
+        f"The login {login} {'was made and ' if made else ''}has the role pgdex_{role} in {describe(configured)}."
+    )
+    if made and password is None:
+        note("It has no password: give it one with --password-env, where the server asks for it.")
 
 
 @click.command()
