@@ -14,10 +14,16 @@ from tests.job_invariants import LEGAL
 
 Rows = list[dict[str, Any]]
 COUNTERS = ("files_indexed", "files_skipped", "files_unchanged", "files_deleted", "chunks_created")
+# By the order of events: clocks jump.
 OVERLAPS = """
-    select a.id as first, b.id as second from pgdex.indexing_jobs a
-    join pgdex.indexing_jobs b on b.repository_id = a.repository_id and b.created_at > a.created_at
-    where coalesce(a.completed_at, a.cancelled_at, 'infinity') > b.created_at
+    with life as (
+        select j.id, j.repository_id, min(e.id) filter (where e.event_type = 'created') as began,
+            max(e.id) filter (where e.event_type in ('completed', 'failed', 'cancelled')) as ended
+        from pgdex.indexing_jobs j join pgdex.job_events e on e.job_id = j.id group by j.id
+    )
+    select a.id as first, b.id as second from life a
+    join life b on b.repository_id = a.repository_id and b.began > a.began
+    where a.ended is null or a.ended > b.began
 """
 RECOUNT = """
     select j.*, coalesce(sum(b.files_total) filter (where d.done), 0) as files_recounted,
@@ -31,9 +37,11 @@ RECOUNT = """
 STORED = """
     select count(*) filter (where f.skip_reason is null) as texts,
         count(*) filter (where f.skip_reason is not null) as skipped,
-        count(*) filter (where f.skip_reason is null and f.indexed_at >= j.started_at) as indexed,
-        coalesce(sum(f.chunks) filter (where f.indexed_at >= j.started_at), 0) as chunks
-    from pgdex.indexing_jobs j join pgdex.files f on f.repository_id = j.repository_id where j.id = %s
+        count(*) filter (where f.skip_reason is null and f.indexed_at >= b.at) as indexed,
+        coalesce(sum(f.chunks) filter (where f.indexed_at >= b.at), 0) as chunks
+    from pgdex.indexing_jobs j
+    cross join lateral (select j.started_at + make_interval(secs => %(jump)s)) as b (at)
+    join pgdex.files f on f.repository_id = j.repository_id where j.id = %(job)s
 """
 REASONS = """
     select f.skip_reason, count(*) as n from pgdex.indexing_jobs j
@@ -61,7 +69,8 @@ LEFTOVERS = {
 
 
 def jobs_ended_as_they_should(run: Run) -> Iterator[str]:
-    """Cancelled where a cancel was acknowledged, completed else; the rows unchanged since; never two live at once."""
+    """Cancelled where a cancel was acknowledged, completed else, or failed because the folder was away; the rows
+    unchanged since; never two live at once."""
     known = {job_id: repository for repository in run.repositories for job_id in repository.jobs}
     rows = _rows(run, "select j.*, to_jsonb(j)::text as whole from pgdex.indexing_jobs j order by created_at")
     for row in rows:
@@ -70,7 +79,10 @@ def jobs_ended_as_they_should(run: Run) -> Iterator[str]:
             yield f"job {row['id']} of {row['repo_path']} was asked for by nobody"
             continue
         wanted = "cancelled" if row["id"] in repository.cancelled else "completed"
-        if row["status"] != wanted:
+        if row["status"] == "failed" and row["id"] in repository.may_fail:
+            if str(repository.root) not in (row["error_message"] or ""):
+                yield f"job {row['id']} failed, and does not name the folder that was away: {row['error_message']}"
+        elif row["status"] != wanted:
             yield f"job {row['id']} is {row['status']}, not {wanted}: {row['error_type']} {row['error_message']}"
         if repository.final_rows.get(row["id"], row["whole"]) != row["whole"]:
             yield f"job {row['id']} changed after its end: {repository.final_rows[row['id']]} then {row['whole']}"
@@ -162,7 +174,7 @@ def counters_equal_a_recount(run: Run) -> Iterator[str]:
 
 def _last_job_equals_what_is_stored(run: Run, repository: Repository) -> Iterator[str]:
     (job,) = _rows(run, "select * from pgdex.indexing_jobs where id = %s", repository.job)
-    (stored,) = _rows(run, STORED, repository.job)
+    (stored,) = _rows(run, STORED, job=repository.job, jump=run.jumps.get(repository.job, 0.0))
     said = {
         "texts": job["files_indexed"] + job["files_unchanged"],
         "skipped": job["files_skipped"],
@@ -209,6 +221,12 @@ def repeated_work_is_bounded(run: Run) -> Iterator[str]:
         yield f"{run.repeated()} texts were embedded again, the bound is {bound_of(run)}"
 
 
+def strangers_survive(run: Run) -> Iterator[str]:
+    """A number in a stale file is no reason to end the process that has it now."""
+    if run.strangers_harmed:
+        yield f"{run.strangers_harmed} processes that have nothing to do with pgdex were ended"
+
+
 def workers_survive(run: Run) -> Iterator[str]:
     """A worker that nobody kills goes on, whatever becomes of its sessions and its database."""
     for departure in run.cluster.fleet.departures:
@@ -223,12 +241,13 @@ CHECKS: dict[str, Callable[[Run], Iterator[str]]] = {
     "counters equal a recount": counters_equal_a_recount,
     "repeated work is bounded": repeated_work_is_bounded,
     "workers survive": workers_survive,
+    "strangers survive": strangers_survive,
 }
 
 
-def _rows(run: Run, query: str, *values: object) -> Rows:
+def _rows(run: Run, query: str, *values: object, **named: object) -> Rows:
     with run.cluster.client.connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode(), values or None).fetchall()
+        return cursor.execute(query.encode(), named or values or None).fetchall()
 
 
 def _value(connection: Connection, query: str) -> int:

@@ -1,6 +1,7 @@
 """The system under test, with a method for each thing that can be done to it."""
 
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -8,10 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import psycopg
+from psycopg.rows import dict_row
+
 from jobs.client import Client
-from jobs.database import connect
+from jobs.database import Connection, connect
 from jobs.schema import upgrade
 from jobs.settings import Settings
 from tests.chaos.fleet import Fleet, Place
@@ -36,6 +41,18 @@ WAITING = """
 SESSIONS = """
     select pid, application_name from pg_stat_activity
     where datname = current_database() and application_name ~ %s order by application_name, pid
+"""
+# What is compared with the clock while work goes on; what has ended is history. In the order in which they are locked.
+LIVING = {
+    "indexing_jobs": "status in ('pending', 'running', 'blocked')",
+    "job_batches": "state in ('waiting', 'running')",
+    "procrastinate_jobs": "true",
+    "procrastinate_workers": "true",
+    "workers": "true",
+}
+MOMENTS = """
+    select attname from pg_attribute
+    where attrelid = %s::regclass and atttypid = 'timestamptz'::regtype and not attisdropped order by attnum
 """
 SESSION_NAMES = {
     "queue": "^pgdex (queue|listener)$",
@@ -73,6 +90,37 @@ class Cluster:
         self.client = _client(self.settings)
         return seconds
 
+    def crash_database(self) -> tuple[float, bool]:
+        """Kill the database's first process, and start it again with a pid file that names a process of somebody else.
+
+        Returns the seconds for which nobody could connect, and whether that process lives on.
+        """
+        began = time.monotonic()
+        with subprocess.Popen(["sleep", "600"]) as stranger:
+            try:
+                seconds = self.server.restart_with_stale_pid_file(stranger.pid)
+                time.sleep(0.2)  # a signal may come a little later
+                lives_on = stranger.poll() is None
+            finally:
+                stranger.kill()
+        self.fleet.outages.append((began, time.monotonic()))
+        self.client.close()
+        self.client = _client(self.settings)
+        return seconds, lives_on
+
+    def jump(self, seconds: float) -> list[UUID]:
+        """Let the database's clock jump by so many seconds, as every comparison with it sees that: by moving the stored
+        moments of what lives the other way. Returns the jobs that had begun by then."""
+        jobs: list[UUID] = []
+        with connect(self.settings) as connection:
+            for table, lives in LIVING.items():
+                columns = [str(row[0]) for row in connection.execute(MOMENTS, [f"pgdex.{table}"]).fetchall()]
+                moved = ", ".join(f"{column} = {column} - make_interval(secs => %(seconds)s)" for column in columns)
+                if moved:
+                    rows = _moved(connection, f"update pgdex.{table} set {moved} where {lives} returning *", seconds)
+                    jobs += [row["id"] for row in rows if table == "indexing_jobs" and row["started_at"]]
+        return jobs
+
     def waiting_sessions(self) -> list[tuple[object, ...]]:
         """The sessions that wait for another one's lock, and those that hold one and do nothing."""
         with connect(self.settings) as connection:
@@ -101,6 +149,17 @@ class Cluster:
 
         with ThreadPoolExecutor(count) as askers:
             return list(askers.map(ask, range(count)))
+
+
+def _moved(connection: Connection, statement: str, seconds: float) -> list[dict[str, Any]]:
+    """No trigger corrects what a clock has done. Again, where a worker had the same rows in another order."""
+    while True:
+        try:
+            with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+                cursor.execute("set local session_replication_role = replica")
+                return cursor.execute(statement.encode(), {"seconds": seconds}).fetchall()
+        except psycopg.errors.DeadlockDetected:
+            continue
 
 
 @contextmanager

@@ -37,6 +37,8 @@ class Outcome:
     recoveries: dict[str, list[float]]
     outage_seconds: list[float]
     ended_by_themselves: int
+    failed_away: int
+    """Jobs that failed because their folder was away."""
     ended_at_their_start: int
     """Of these, because there was no database just then."""
 
@@ -135,9 +137,17 @@ def _outcome(run: Run, complaints: dict[str, list[str]], started: float) -> Outc
         repeated_by_kind=run.figures.repeated_by_kind(run.repeated()),
         recoveries=run.figures.recoveries(connection),
         outage_seconds=run.figures.outage_seconds,
+        failed_away=_failed_away(run),
         ended_by_themselves=len(run.cluster.fleet.departures),
         ended_at_their_start=sum(departure.found_no_database for departure in run.cluster.fleet.departures),
     )
+
+
+def _failed_away(run: Run) -> int:
+    may_fail = [job_id for repository in run.repositories for job_id in repository.may_fail]
+    query = "select count(*) from pgdex.indexing_jobs where status = 'failed' and id = any(%s)"
+    row = run.cluster.client.connection.execute(query, [may_fail]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _keep_logs(run: Run, folder: Path) -> None:

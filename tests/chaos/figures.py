@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from jobs.database import Connection
 from tests.chaos.schedule import Kind
 
-BEFALLS_WORKERS = {Kind.KILL, Kind.KILL_ALL, Kind.STOP, Kind.TERMINATE, Kind.RESTART}
+BEFALLS_WORKERS = {Kind.KILL, Kind.KILL_ALL, Kind.STOP, Kind.TERMINATE, Kind.RESTART, Kind.STALE_PID}
 SETTLED_SECONDS = 5.0
 WORKERS_OF_PROCESS = """
     select w.id, (select count(*) from pgdex.job_batches b where b.worker_id = w.id and b.state = 'running')

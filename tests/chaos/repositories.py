@@ -12,6 +12,10 @@ from tests.chaos.sources import write_generation
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 FINAL = ("completed", "failed", "cancelled")
+SEARCHABLE = """
+    select f.path from pgdex.files f join pgdex.repositories r on r.id = f.repository_id
+    where r.root = %s and f.chunks > 0
+"""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,13 @@ class Repository:
     """What the database said of a job when it was first seen to have ended."""
     waits_for_asker: bool = False
     """Its job was cancelled, and it is not enqueued again yet."""
+    is_away: bool = False
+    """An empty folder stands where it was."""
+    may_fail: set[UUID] = field(default_factory=set)
+    """The jobs that were live, or asked for, while it was away."""
     complaints: list[str] = field(default_factory=list)
+    _indexed: set[str] = field(default_factory=set)
+    """What could be found of it when it went away."""
 
     @property
     def job(self) -> UUID:
@@ -53,6 +63,43 @@ class Repository:
         if status in FINAL:
             self.final_rows.setdefault(self.job, row)
         return status in FINAL
+
+    def unmount(self, cluster: Cluster) -> bool:
+        """Move its folder away and leave an empty one; false where that was done already."""
+        if self.is_away:
+            return False
+        if not self.has_ended(cluster):
+            self.may_fail.add(self.job)
+        self.is_away = True
+        self._indexed = self._searchable(cluster)
+        self.root.rename(self._aside)
+        self.root.mkdir()
+        return True
+
+    def mount(self, cluster: Cluster) -> None:
+        """Bring it back. Of the files that are in it, none may have left the index meanwhile."""
+        there = {path.relative_to(self._aside).as_posix() for path in self._aside.rglob("*") if path.is_file()}
+        lost = (self._indexed & there) - self._searchable(cluster)
+        if lost:
+            self.complaints.append(f"{self.label} was away for a moment, and {len(lost)} files left the index: {lost}")
+        self.root.rmdir()
+        self._aside.rename(self.root)
+        self.is_away = False
+
+    def enqueue_again_if_failed(self, cluster: Cluster) -> bool:
+        """Where its latest job failed because the folder was away: ask for another one. Whether it did."""
+        if self.job not in self.may_fail or _job(cluster, self.job)[0] != "failed":
+            return False
+        self.enqueue(cluster)
+        return True
+
+    @property
+    def _aside(self) -> Path:
+        return self.root.with_name(f"{self.root.name}.away")
+
+    def _searchable(self, cluster: Cluster) -> set[str]:
+        rows = cluster.client.connection.execute(SEARCHABLE, [str(self.root)]).fetchall()
+        return {row[0] for row in rows}
 
     def cancel(self, cluster: Cluster) -> bool:
         """Cancel its job; false where that had ended already."""
@@ -80,6 +127,8 @@ class Repository:
     def _adopt(self, job_id: UUID) -> None:
         if job_id not in self.jobs:
             self.jobs.append(job_id)
+        if self.is_away:
+            self.may_fail.add(job_id)
 
 
 def _job(cluster: Cluster, job_id: UUID) -> tuple[str, str]:

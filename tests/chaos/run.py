@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from uuid import UUID
 
 from tests.chaos.cluster import Cluster
 from tests.chaos.figures import Figures
@@ -33,6 +34,10 @@ class Run:
     schedule: Schedule
     repositories: list[Repository]
     figures: Figures = field(default_factory=Figures)
+    jumps: dict[UUID, float] = field(default_factory=dict)
+    """By how many seconds in all the clock has jumped for a job."""
+    strangers_harmed: int = 0
+    """Processes of others that did not survive a start of the database."""
     _later: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _number: "count[int]" = field(default_factory=count)
     _fault: Disturbance | None = None
@@ -82,7 +87,7 @@ class Run:
         if next_generations and time.monotonic() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = time.monotonic()
             for repository in self.repositories:
-                if not repository.waits_for_asker and repository.has_ended(self.cluster):
+                if not (repository.waits_for_asker or repository.is_away) and repository.has_ended(self.cluster):
                     repository.next_generation(self.cluster)
 
     def _await_the_end(self) -> None:
@@ -90,7 +95,9 @@ class Run:
 
         def all_have_ended() -> bool:
             self.cluster.fleet.tend()
-            return all(repository.has_ended(self.cluster) for repository in self.repositories)
+            ended = [repository for repository in self.repositories if repository.has_ended(self.cluster)]
+            again = [repository for repository in ended if repository.enqueue_again_if_failed(self.cluster)]
+            return len(ended) == len(self.repositories) and not again
 
         try:
             wait_for(all_have_ended, what="the last jobs' end", seconds=END_SECONDS)
@@ -111,6 +118,9 @@ class Run:
             Kind.FAULT: self._disturb_service,
             Kind.CANCEL: self._cancel,
             Kind.ENQUEUE: self._enqueue,
+            Kind.UNMOUNT: self._unmount,
+            Kind.CLOCK: self._jump,
+            Kind.STALE_PID: self._crash,
         }
         before, began = self.repeated(), time.time()
         workers_hit = hit[disturbance.kind](disturbance)
@@ -186,6 +196,25 @@ class Run:
     def _enqueue(self, disturbance: Disturbance) -> int | None:
         asked = self.repositories[disturbance.target].enqueue_at_once(self.cluster, disturbance.count)
         return 0 if asked else None
+
+    def _unmount(self, disturbance: Disturbance) -> int | None:
+        repository = self.repositories[disturbance.target]
+        if not repository.unmount(self.cluster):
+            return None
+        self._in(disturbance.seconds, lambda: repository.mount(self.cluster))
+        return len(self.cluster.fleet.places)
+
+    def _jump(self, disturbance: Disturbance) -> int:
+        for job_id in self.cluster.jump(disturbance.seconds):
+            self.jumps[job_id] = self.jumps.get(job_id, 0.0) + disturbance.seconds
+        return 0  # it costs nobody anything
+
+    def _crash(self, _disturbance: Disturbance) -> int:
+        seconds, lives_on = self.cluster.crash_database()
+        self.strangers_harmed += not lives_on
+        self.figures.outage_seconds.append(seconds)
+        self.figures.restarts.append(time.time())
+        return len(self.cluster.fleet.places)
 
     def _somebody(self, first: int) -> int:
         """A place in which a worker runs, or stands stopped; waits where all were just killed."""

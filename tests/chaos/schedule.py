@@ -17,6 +17,9 @@ class Kind(StrEnum):
     FAULT = "fault"  # the embedding service misbehaves
     CANCEL = "cancel"  # a job is cancelled, and its repository enqueued again
     ENQUEUE = "enqueue"  # several ask for a repository at once that is being indexed
+    UNMOUNT = "unmount"  # a repository's folder goes away, and an empty one stands there for some seconds
+    CLOCK = "clock"  # the server's clock jumps, forwards or back, by hours or weeks
+    STALE_PID = "stale_pid"  # kill -9 of PostgreSQL; its pid file names a stranger's process when it is started again
 
 
 # How often each kind comes, in a deck that is shuffled and dealt out again and again: also a short run has them all.
@@ -29,10 +32,14 @@ DECK = {
     Kind.FAULT: 3,
     Kind.CANCEL: 2,
     Kind.ENQUEUE: 2,
+    Kind.UNMOUNT: 2,
+    Kind.CLOCK: 2,
+    Kind.STALE_PID: 1,
 }
 DEADLY = {Kind.KILL, Kind.KILL_ALL}
 FAULTS = ("down", "hang", "slow", "rate_limited", "server_error", "overloaded", "cut_off")
 SESSIONS = ("queue", "worker", "any")
+JUMPS = (-40 * 86_400, -4 * 3600, 4 * 3600, 40 * 86_400)  # in seconds
 PEER_TAKES_OVER_SECONDS = (5.5, 8.0)  # a heartbeat counts for 5 s
 LONG_STOP_SHARE = 0.4
 LONG_OUTAGE_SHARE = 0.3
@@ -48,7 +55,8 @@ class Disturbance:
     after: float
     seconds: float = 0.0
     """How long it lasts: until the server is started again, a killed worker's successor starts, a stopped one goes
-    on, a cancelled job's repository is enqueued again, the service is well again."""
+    on, a cancelled job's repository is enqueued again, the service is well again, a folder is back. Of a clock: how far
+    it jumps."""
     target: int = 0
     """Which worker or repository."""
     what: str = ""
@@ -68,6 +76,9 @@ class Disturbance:
             Kind.FAULT: f"{self.what} for {self.seconds:.1f} s",
             Kind.CANCEL: f"repository {self.target}, enqueued again {self.seconds:.1f} s later",
             Kind.ENQUEUE: f"repository {self.target}, {self.count} at once",
+            Kind.UNMOUNT: f"repository {self.target} for {self.seconds:.1f} s",
+            Kind.CLOCK: f"{self.seconds / 3600:+.0f} h",
+            Kind.STALE_PID: "PostgreSQL, started again at once",
         }
         return f"+{self.after:4.1f} s  {self.kind:<10} {about[self.kind]}"
 
@@ -150,6 +161,12 @@ def _deal(kind: Kind, dice: random.Random, *, workers: int, repositories: int, m
             return Disturbance(kind, after, _between(dice, 0.0, 1.5), target=repository)
         case Kind.ENQUEUE:
             return Disturbance(kind, after, target=repository, count=dice.randint(2, 5))
+        case Kind.UNMOUNT:
+            return Disturbance(kind, after, _between(dice, 0.5, 4.0), target=repository)
+        case Kind.CLOCK:
+            return Disturbance(kind, after, dice.choice(JUMPS))
+        case Kind.STALE_PID:
+            return Disturbance(kind, after)
 
 
 def _between(dice: random.Random, least: float, most: float) -> float:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+import psutil
 import psycopg
 
 from jobs.embedded_server import start_server
@@ -63,6 +64,14 @@ class ChaosServer:
         """Start the server that was shut down."""
         self._tell("start")
 
+    def restart_with_stale_pid_file(self, stranger: int) -> float:
+        """kill -9 of the server's first process, as a power failure does it; then start it as pgdex does, with a pid
+        file that names the process `stranger`. Returns the seconds until it serves."""
+        started = time.monotonic()
+        self._tell(f"crash {stranger}")
+        self.start_again()
+        return time.monotonic() - started
+
     def stop(self) -> None:
         """End the server."""
         if self._keeper.stdin is not None:
@@ -93,13 +102,27 @@ def main() -> None:
     print(url, flush=True)
     for command in sys.stdin:
         started = time.monotonic()
-        if command == "start\n":  # pg_ctl would start it with other options
+        if command.startswith("crash "):
+            _crash(home / "data", stranger=int(command.split()[1]))
+        elif command == "start\n":  # pg_ctl would start it with other options
             start_server(home)
         else:
             _pg_ctl(command.strip(), home / "data")
         print(f"{time.monotonic() - started:.3f}", flush=True)
     # Not left to the wheel, which stops the process that it started and knows nothing of a restart.
     _pg_ctl("stop", home / "data")
+
+
+def _crash(data: Path, *, stranger: int) -> None:
+    """kill -9 of the first process; its file names the stranger then, with the moment of the stranger's start."""
+    file = data / "postmaster.pid"
+    lines = file.read_text("utf-8").splitlines()
+    server = psutil.Process(int(lines[0]))
+    everybody = [server, *server.children(recursive=True)]
+    server.kill()
+    psutil.wait_procs(everybody, timeout=SECONDS)  # the others see that it is gone
+    lines[0], lines[2] = str(stranger), str(int(psutil.Process(stranger).create_time()))
+    file.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _pg_ctl(command: str, data: Path) -> None:

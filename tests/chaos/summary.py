@@ -16,6 +16,9 @@ NAMES = {
     Kind.FAULT: "faults of the embedding service",
     Kind.CANCEL: "cancels, enqueued again",
     Kind.ENQUEUE: "rounds of askers at once",
+    Kind.UNMOUNT: "folders that went away for a while",
+    Kind.CLOCK: "jumps of the clock",
+    Kind.STALE_PID: "crashes of PostgreSQL, stale pid files",
 }
 
 
@@ -26,6 +29,7 @@ def summary_of(outcomes: Sequence[Outcome]) -> str:
     jobs = _sum(outcome.jobs for outcome in outcomes)
     texts = sum(outcome.texts for outcome in outcomes)
     repeated = sum(outcome.repeated for outcome in outcomes)
+    failed_away = sum(outcome.failed_away for outcome in outcomes)
     outages = [seconds for outcome in outcomes for seconds in outcome.outage_seconds]
     rows: list[tuple[str, str]] = [
         ("runs", f"{len(outcomes)}, {sum(outcome.holds for outcome in outcomes)} of them without a complaint"),
@@ -38,7 +42,11 @@ def summary_of(outcomes: Sequence[Outcome]) -> str:
             f" {sum(outcome.ended_at_their_start for outcome in outcomes)} of them at their start without a database",
         ),
         ("jobs", ", ".join(f"{count} {status}" for status, count in sorted(jobs.items()))),
-        ("jobs lost", str(jobs.get("failed", 0) + sum(jobs.get(s, 0) for s in ("pending", "running", "blocked")))),
+        ("jobs failed, their folder was away", str(failed_away)),
+        (
+            "jobs lost",
+            str(jobs.get("failed", 0) - failed_away + sum(jobs.get(s, 0) for s in ("pending", "running", "blocked"))),
+        ),
         ("texts embedded", f"{texts:,}"),
         ("embedded again", f"{repeated:,} ({repeated / max(1, texts):.2%}), bound {_bound(outcomes):,}"),
         *(

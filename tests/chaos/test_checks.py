@@ -18,8 +18,10 @@ DAMAGE: list[tuple[Check, str, str]] = [
     (checks.jobs_ended_as_they_should, "delete from pgdex.indexing_jobs", "jobs are gone"),
     (
         checks.jobs_ended_as_they_should,
-        "insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, created_at)"
-        " select repository_id, project_id, repo_path, created_at - interval '1 hour' from pgdex.indexing_jobs",
+        "with other as (insert into pgdex.indexing_jobs (repository_id, project_id, repo_path)"
+        " select repository_id, project_id, repo_path from pgdex.indexing_jobs returning id)"
+        " insert into pgdex.job_events (id, job_id, event_type) overriding system value"
+        " select 0, id, 'created' from other",
         "were live at the same time",
     ),
     (checks.nothing_is_left_over, "delete from pgdex.files where path like '%module_1.py'", "chunks without a file"),

@@ -4,6 +4,8 @@ import pytest
 
 from tests.chaos.schedule import DECK, LONGEST_GAP_SECONDS, Kind, make_schedule
 
+OF_REPOSITORIES = {Kind.CANCEL, Kind.ENQUEUE, Kind.UNMOUNT}
+
 
 def test_the_same_seed_gives_the_same_schedule_and_another_one_another() -> None:
     assert str(make_schedule(7, kills=40)) == str(make_schedule(7, kills=40))
@@ -27,10 +29,15 @@ def test_workers_are_stopped_for_shorter_and_for_longer_than_a_heartbeat_counts(
     assert min(stops) < 2 < 5 < max(stops)
 
 
+def test_the_clock_jumps_forwards_and_back_by_hours_and_by_weeks() -> None:
+    jumps = {d.seconds for d in make_schedule(1, kills=100).disturbances if d.kind is Kind.CLOCK}
+    assert jumps == {-40 * 86_400, -4 * 3600, 4 * 3600, 40 * 86_400}
+
+
 def test_every_target_exists_and_no_gap_is_long() -> None:
     schedule = make_schedule(5, kills=300, workers=2, repositories=3)
     for disturbance in schedule.disturbances:
-        assert disturbance.target < (3 if disturbance.kind in (Kind.CANCEL, Kind.ENQUEUE) else 2)
+        assert disturbance.target < (3 if disturbance.kind in OF_REPOSITORIES else 2)
         assert 0 <= disturbance.after <= LONGEST_GAP_SECONDS
         assert 0 <= disturbance.draw < 1
 

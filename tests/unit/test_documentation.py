@@ -94,6 +94,33 @@ def test_every_make_target_in_the_documents_exists() -> None:
         assert commands_in(page, "make") <= targets, page.name
 
 
+def named_tests_in(page: str) -> list[tuple[str, str]]:
+    """File (below tests/) and name of each test that the page names."""
+    return re.findall(r"`([\w/]+\.py)::(test_\w+)`", text(page))
+
+
+def test_every_promise_names_tests_that_hold_it() -> None:
+    table = text("docs/reliability.md").partition("## Which test holds which promise")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (?!promise|---)(.+?) \| (.+) \|$", table, flags=re.MULTILINE)
+    assert len(rows) > 30
+    assert [promise for promise, held_by in rows if not re.search(r"`[\w/]+\.py::test_\w+`", held_by)] == []
+
+
+@pytest.mark.parametrize(("file", "name"), named_tests_in("docs/reliability.md"))
+def test_a_test_that_a_promise_names_exists(file: str, name: str) -> None:
+    path = ROOT / "tests" / file
+    tree = ast.parse(path.read_text("utf-8"))
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assigned = {
+        name.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for name in node.targets
+        if isinstance(name, ast.Name)
+    }
+    assert name in defined | assigned, f"{path.name} has no {name}"
+
+
 def test_the_table_of_sqlstates_is_complete() -> None:
     files = "".join(file.read_text("utf-8") for file in (ROOT / "sql").rglob("*.sql"))
     raised = set(re.findall(r"errcode = '(PX\d+)'", files))
