@@ -19,7 +19,7 @@ from jobs.logs import fields
 from jobs.outages import LONGEST_DELAY_SECONDS, Backoff
 from jobs.pools import POOLS
 from jobs.probing import probe_one
-from jobs.schema_watch import LOOK_SECONDS, reason_to_end
+from jobs.schema_watch import SCHEMA_LOOK_SECONDS, reason_to_end
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Liveness:
         self._forgotten: set[int] = set()
         self._probe: asyncio.Task[None] | None = None
         self._ticked_at: float | None = None
-        self._looked_at = -LOOK_SECONDS
+        self._schema_seen_at = -SCHEMA_LOOK_SECONDS
 
     async def run(self) -> None:
         """Hold a session while the worker runs; when it breaks, wait with a growing delay and start a new one."""
@@ -94,7 +94,7 @@ class Liveness:
             if _now() - self._ticked_at > STOPPED_SECONDS:
                 judges_from = _now() + COME_BACK_SECONDS  # a suspended machine: the others wake up just now too
             self._ticked_at = _now()
-            if self._ticked_at - self._looked_at >= LOOK_SECONDS:
+            if self._ticked_at - self._schema_seen_at >= SCHEMA_LOOK_SECONDS:
                 await self._look_at_schema(session)
             tick: dict[str, object] = {"id": self._worker.worker_id, "judges": _now() >= judges_from}
             if not await _value(session, "select pgdex.tick(%(id)s, %(judges)s)", tick):
@@ -112,7 +112,7 @@ class Liveness:
 
     async def _look_at_schema(self, session: psycopg.AsyncConnection) -> None:
         """Before anything of it is called: functions of another version may be gone, or mean something else."""
-        self._looked_at = _now()
+        self._schema_seen_at = _now()
         if end := await reason_to_end(session):
             self._worker.leave(end)
 

@@ -1,17 +1,16 @@
 """The database's schema: which version is there, which one this pgdex needs, and the way up and down."""
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 
 from jobs.database import Connection, connect, describe
-from jobs.errors import InvalidRequest, SchemaAhead, SchemaBehind, SchemaInUse
+from jobs.errors import InvalidRequest, NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
 from jobs.settings import Settings
 from jobs.upgrading import Steps, migrate, require_known_revision, users_of, without_workers
 from migrations import version
 from migrations.version import Order
-
-logger = logging.getLogger("pgdex.schema")
 
 
 def expected_version() -> str:
@@ -68,7 +67,7 @@ def upgrade(settings: Settings, *, force: bool = False) -> None:
     where somebody's transaction keeps the tables locked. Callers at the same time wait for each other. Raises
     DatabaseUnavailable with the server's words.
     """
-    with connect(settings, application="pgdex upgrade") as control:
+    with _control(settings) as control:
 
         def up(steps: Steps) -> None:
             found = version.installed(steps.connection)  # another caller may have been at it
@@ -94,7 +93,7 @@ def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
     to end) or somebody's transaction keeps the tables locked, SchemaAhead, SchemaBehind, DatabaseUnavailable.
     """
     require_known_revision(revision)
-    with connect(settings, application="pgdex upgrade") as control:
+    with _control(settings) as control:
         found = version.installed(control)
         if found is None:
             raise SchemaBehind(f"{describe(settings)} has no pgdex schema: there is nothing to take back")
@@ -117,6 +116,22 @@ def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
             migrate(settings, control, down)
         left = installed_version(control)
     return left or "base"
+
+
+@contextmanager
+def _control(settings: Settings) -> Iterator[Connection]:
+    """A session that looks on while another one changes the schema. Raises NotAllowed for a login that may not."""
+    with connect(settings, application="pgdex upgrade") as control:
+        row = control.execute(
+            "select pg_get_userbyid(nspowner), pg_has_role(nspowner, 'usage')"
+            " from pg_namespace where oid = to_regnamespace('pgdex')"
+        ).fetchone()
+        if row is not None and not row[1]:
+            raise NotAllowed(
+                f"the login {control.info.user} may not change the schema in {describe(settings)}: it belongs to "
+                f"{row[0]}, who has to run this"
+            )
+        yield control
 
 
 def _newer(settings: Settings, found: str) -> str:

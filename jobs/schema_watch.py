@@ -12,7 +12,7 @@ from jobs.database import Connection
 from jobs.errors import SchemaBehind
 from migrations import version
 
-LOOK_SECONDS = 1.0
+SCHEMA_LOOK_SECONDS = 1.0
 LEFT_BEHIND = 78
 """The exit code of a worker process that ended because the schema is another one now. It is the number that stands for
 a configuration error in sysexits.h: starting the same program again mends nothing."""

@@ -17,6 +17,7 @@ from jobs.cluster import live_jobs, living_workers, vector_indexes_due
 from jobs.errors import PgdexError
 from jobs.logs import fields
 from jobs.roles import WORKER, abilities, require
+from jobs.schema_watch import is_left_behind
 from jobs.settings import Settings
 from jobs.supervisor import STOP_SECONDS, Supervisor
 
@@ -100,6 +101,10 @@ class IdleWatch:
             if self._has_work():
                 self._busy_at = time.monotonic()
             self._answered_at = time.monotonic()
+        except psycopg.ProgrammingError:
+            if is_left_behind(self._client.connection):  # what it calls is gone, and its workers have ended
+                return True
+            raise
         except psycopg.OperationalError as error:
             logger.warning("the database does not answer: %s", error, extra=fields(action="database_away"))
             self._busy_at = time.monotonic()

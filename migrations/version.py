@@ -6,6 +6,7 @@ functions are gone until the pgdex of that revision installs its own.
 """
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -92,11 +93,18 @@ def revisions() -> tuple[str, ...]:
 def installed(connection: psycopg.Connection[Any]) -> SchemaVersion | None:
     """The version that the database has, None where pgdex was never put into it."""
     try:
-        with connection.transaction():
+        with _kept_whole(connection):
             row = connection.execute("select value from pgdex.settings where name = 'schema_version'").fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return None
     return SchemaVersion.parsed(str(row[0])) if row else None
+
+
+def _kept_whole(connection: psycopg.Connection[Any]) -> AbstractContextManager[object]:
+    """An error inside leaves the transaction usable, where there is one."""
+    if connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE and connection.autocommit:
+        return nullcontext()
+    return connection.transaction()
 
 
 def note_installed(connection: psycopg.Connection[Any], version: SchemaVersion) -> None:

@@ -21,7 +21,7 @@ from alembic.config import Config
 import jobs.upgrading
 from jobs.client import Client
 from jobs.database import Connection, connect
-from jobs.errors import InvalidRequest, SchemaAhead, SchemaBehind, SchemaInUse
+from jobs.errors import InvalidRequest, NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
 from jobs.mcp_server.connections import Connections
 from jobs.schema import downgrade, expected_version, installed_version, upgrade
 from jobs.schema_watch import LEFT_BEHIND
@@ -29,7 +29,7 @@ from migrations import version
 from tests.databases import settings_for
 from tests.embedding_server import MODEL, EmbeddingServer
 from tests.job_checks import value
-from tests.logins import CHECKOUT, Finished, run_pgdex
+from tests.logins import CHECKOUT, Finished, new_login, run_pgdex
 from tests.sql_worker import SqlWorker, enqueue, tree
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
@@ -214,6 +214,17 @@ def test_an_upgrade_is_not_cut_off_by_the_limits_of_its_role(connection: Connect
     assert installed_version(connection) == expected_version()
 
 
+@pytest.mark.parametrize("text", [OLDER, ""])
+def test_who_does_not_own_the_schema_is_told_who_does(connection: Connection, database_url: str, text: str) -> None:
+    SqlWorker(connection)
+    if text:
+        set_version(connection, text)
+    with new_login(database_url, "pgdex_worker") as url:
+        for attempt in (lambda: upgrade(settings_for(url)), lambda: downgrade(settings_for(url), "base", force=True)):
+            with pytest.raises(NotAllowed, match=connection.info.user):
+                attempt()
+
+
 # Workers
 
 
@@ -270,6 +281,15 @@ def test_a_worker_whose_functions_are_gone_fails_no_job(client: Client, workers:
     assert wait_for_end(client, job_id, workers=workers).status == "completed"
 
 
+@pytest.fixture
+def working_login(database_url: str, workers: Workers) -> Iterator[None]:
+    """Workers under a login that may do jobs and nothing else."""
+    with new_login(database_url, "pgdex_worker") as workers.database_url:
+        yield
+        workers.stop()
+
+
+@pytest.mark.usefixtures("working_login")
 def test_an_upgrade_lets_workers_of_the_older_version_end_first(
     client: Client, workers: Workers, tmp_path: Path
 ) -> None:
