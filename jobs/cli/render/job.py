@@ -32,14 +32,14 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
         ("Status", Text(job.status, STYLES[job.status])),
         ("Repository", printable(job.repository)),
         ("Path", printable(job.repo_path)),
-        ("Project", job.project_id),
+        ("Project", printable(job.project_id)),
         ("Progress", f"{job.progress_percentage:.1f} % · {printable(job.progress_message)}"),
     ]
     if job.files_scanned:
         rows.append(("Files", file_counts(job)))
         rows.append(("Chunks", f"{job.chunks_created:,}"))
     if job.embedder:
-        rows.append(("Embedder", job.embedder))
+        rows.append(("Embedder", printable(job.embedder)))
     rows.append(("Created", f"{local_time(job.created_at)} ({age(job.created_at, now=now)})"))
     if job.started_at is not None:
         running = "Took" if job.is_final else "Running for"

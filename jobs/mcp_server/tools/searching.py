@@ -84,7 +84,7 @@ class Searching:
             )
             return _answer(search_code(client, query, project=project.id, options=options, words=WORDS), project)
 
-        return await self._place.run(search)
+        return await self._place.run(search, search=True)
 
     async def find_related_code(
         self,
@@ -117,7 +117,7 @@ class Searching:
             )
             return _answer(found, project)
 
-        return await self._place.run(search)
+        return await self._place.run(search, search=True)
 
 
 def _answer(found: Found, project: Project) -> SearchAnswer:
