@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 1.0
 PATIENCE_SECONDS = 4.0
-"""For the first look of all; later ones leave the last answer standing while they go on."""
+"""Where nothing is known yet; else the last answer stands while a look takes longer than SHORT_PATIENCE_SECONDS."""
+SHORT_PATIENCE_SECONDS = 0.5
+POLL_SECONDS = 0.01
 STALE_SECONDS = 15.0
 """An answer that is older says nothing any more: the database has not answered since."""
 APPLICATION = "pgdex mcp health"
@@ -38,13 +40,12 @@ class Health:
         """The database's state, how many jobs are live, and the age of the oldest. Never raises for a database that
         is away, and does not wait for it long."""
         look = self._begin()
-        if not look.done() and (last := self._standing()) is not None:
-            return last
-        with anyio.move_on_after(PATIENCE_SECONDS):
+        last = self._standing()
+        with anyio.move_on_after(PATIENCE_SECONDS if last is None else SHORT_PATIENCE_SECONDS):
             while not look.done():
-                await anyio.sleep(0.02)
+                await anyio.sleep(POLL_SECONDS)
             return look.result()
-        return AWAY
+        return last or AWAY
 
     def close(self) -> None:
         """Let the connection go."""
