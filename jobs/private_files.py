@@ -28,9 +28,11 @@ def read_private(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise InvalidSetting(f"{path} can't be used: {error.strerror}. Remove it, and it is made again") from None
-    with os.fdopen(descriptor, "rb") as file:
-        _require_ours(path, os.fstat(file.fileno()))
-        return file.read(LARGEST_BYTES)
+    try:
+        _require_ours(path, os.fstat(descriptor))
+        return os.read(descriptor, LARGEST_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def create_private(path: Path, content: bytes, *, replace: bool = False) -> bool:

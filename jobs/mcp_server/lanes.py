@@ -23,22 +23,26 @@ class Lane:
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """A place for one call. Raises ServerBusy after PATIENCE_SECONDS, and at once where too many wait already."""
-        if self._waiting >= MOST_WAITING:
-            raise self._busy(f"and {self._waiting} more wait")
-        self._waiting += 1
-        has_place = False
         try:
-            with anyio.move_on_after(PATIENCE_SECONDS):
-                await self._free.acquire()
-                has_place = True
-        finally:
-            self._waiting -= 1
-        if not has_place:
-            raise self._busy(f"and none has ended within {PATIENCE_SECONDS:.0f} s")
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._wait()
         try:
             yield
         finally:
             self._free.release()
+
+    async def _wait(self) -> None:
+        if self._waiting >= MOST_WAITING:
+            raise self._busy(f"and {self._waiting} more wait")
+        self._waiting += 1
+        try:
+            with anyio.move_on_after(PATIENCE_SECONDS):
+                await self._free.acquire()
+                return
+        finally:
+            self._waiting -= 1
+        raise self._busy(f"and none has ended within {PATIENCE_SECONDS:.0f} s")
 
     def _busy(self, why: str) -> ServerBusy:
         return ServerBusy(f"the server is busy: {self._places} {self._kind} are under way, {why}. Nothing was done")
