@@ -32,7 +32,7 @@ def url(server_url: str) -> Iterator[str]:
 
 def arguments_of_all_processes() -> str:
     """What everybody on the machine can see."""
-    found = []
+    found: list[str] = []
     for process in psutil.process_iter(["cmdline"]):
         found += process.info["cmdline"] or []
     return "\n".join(found)
@@ -78,7 +78,7 @@ def test_the_file_holds_the_secrets_alone_and_goes(tmp_path: Path) -> None:
         assert (path, descriptors) == (None, ())
 
 
-@pytest.mark.parametrize("secret", [" blank", "two\nlines", "\0"])
+@pytest.mark.parametrize("secret", [" s3cret", "two\nlines", "\0"])
 def test_a_secret_that_psql_can_not_be_handed_is_named_and_not_shown(secret: str) -> None:
     with pytest.raises(PgdexError, match="sslpassword") as error, with_service_file({"sslpassword": secret}, {}):
         pass
