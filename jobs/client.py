@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
@@ -127,24 +127,53 @@ class Client:
             raise JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs that there are")
         return status
 
-    def resolve_id(self, text: str) -> UUID:
+    def resolve_id(self, text: str, *, project: str | None = None, whole_ids_anywhere: bool = False) -> UUID:
         """The id that `text` means: a whole id, its first 4 or more characters, or "last" for the newest job.
 
+        With `project` only its jobs are meant: nobody ends another's job by an abbreviation. With
+        `whole_ids_anywhere` a whole id is found in every project, since it can't be taken for another.
         Raises InvalidRequest (malformed, or several jobs begin so), JobNotFound.
         """
         if text == "last":
-            query, values = "select id from pgdex.indexing_jobs order by created_at desc, id limit 1", []
-        else:
-            query = "select id from pgdex.indexing_jobs where id between %s and %s order by id limit 5"
-            values = list(id_range(text))
-        ids = [row[0] for row in self.connection.execute(query, values).fetchall()]
-        if not ids:
-            if text == "last":
-                raise JobNotFound("there are no jobs yet: `pgdex index PATH` starts one")
-            raise JobNotFound(f"there is no job {text}. `pgdex list` shows the jobs that there are")
-        if len(ids) > 1:
-            raise InvalidRequest(f"several jobs begin with {text}: {', '.join(map(str, ids))}")
-        return UUID(str(ids[0]))
+            found = self._jobs("true", [], project=project, order="created_at desc, id", limit=1)
+            if not found:
+                where = f" in project {project}" if project else ""
+                raise JobNotFound(f"there are no jobs{where} yet: `pgdex index PATH` starts one")
+            return found[0][0]
+        first, last = id_range(text)
+        within = ("id between %s and %s", [first, last])
+        found = self._jobs(*within, project=project, order="id", limit=5)
+        if len(found) > 1:
+            raise InvalidRequest(f"several jobs begin with {text}: {', '.join(str(one) for one, _ in found)}")
+        if found:
+            return found[0][0]
+        elsewhere = self._jobs(*within, project=None, order="id", limit=5) if project is not None else []
+        if elsewhere and whole_ids_anywhere and first == last:
+            return elsewhere[0][0]
+        if elsewhere:
+            others = sorted({one for _, one in elsewhere})
+            raise JobNotFound(
+                f"there is no job {text} in project {project}, only in {' and '.join(others)}: add --project "
+                f"{others[0]} where that is the one you mean"
+            )
+        raise JobNotFound(f"there is no job {text}. `pgdex list` shows the jobs that there are")
+
+    def _jobs(
+        self,
+        condition: LiteralString,
+        values: Sequence[object],
+        *,
+        project: str | None,
+        order: LiteralString,
+        limit: int,
+    ) -> list[tuple[UUID, str]]:
+        """Ids and projects of some jobs."""
+        rows = self.connection.execute(
+            f"select id, project_id from pgdex.indexing_jobs where {condition}"
+            f"{' and project_id = %s' if project is not None else ''} order by {order} limit {int(limit)}",
+            [*values, *([project] if project is not None else [])],
+        ).fetchall()
+        return [(row[0], row[1]) for row in rows]
 
     def list_jobs(
         self,

@@ -83,3 +83,9 @@ class DatabaseUnavailable(PgdexError):
 
     code = "DATABASE_ERROR"
     exit_code = 3
+
+
+class ServerBusy(DatabaseUnavailable):
+    """A server has as many calls in hand as it takes at once; nothing was done."""
+
+    code = "BUSY"

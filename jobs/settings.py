@@ -8,13 +8,15 @@ from typing import Annotated
 
 import platformdirs
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jobs.errors import InvalidSetting
 
 # Embedders that wait for somebody else's processor.
 SERVICES = ("ollama", "openai")
 SLOTS_WITH_A_SERVICE = 4
+SHORTEST_TOKEN = 32
+"""Characters of a bearer token that nobody guesses, if it is random: 128 bits as hexadecimal digits."""
 
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
@@ -55,6 +57,11 @@ class Settings(BaseSettings):
         None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
     )
     embedder_timeout: float = Field(60, gt=0, description="Seconds that one embedding call may take.")
+    allowed_embedders: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Embedders that jobs may name beside PGDEX_EMBEDDER, with commas between them: `ollama:MODEL`, or "
+        "`ollama:*` for all of a provider (none).",
+    )
     allowed_roots: str | None = Field(
         None, description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere)."
     )
@@ -78,7 +85,9 @@ class Settings(BaseSettings):
     )
     blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
     mcp_token: SecretStr | None = Field(
-        None, description="What clients of `pgdex mcp --http` must send as bearer token; needed beyond this machine."
+        None,
+        description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (one that is "
+        "made at first start, and that `pgdex mcp token` prints).",
     )
     mcp_hosts: str | None = Field(
         None, description="Names, with commas between them, under which clients may reach `pgdex mcp --http`."
@@ -88,6 +97,23 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("allowed_embedders", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+    @field_validator("mcp_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().strip()) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"it has fewer than {SHORTEST_TOKEN} characters, so it could be guessed: make one with `openssl rand "
+                "-hex 32`, or leave it unset and use the one that `pgdex mcp token` prints"
+            )
+        return value
 
     @field_validator("allowed_roots")
     @classmethod
@@ -101,6 +127,15 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """The folders of `allowed_roots`; none where every folder is allowed."""
         return _split(self.allowed_roots)
+
+    def allows_embedder(self, name: str) -> bool:
+        """Whether a job may be done with the embedder `name` here: PGDEX_EMBEDDER's, or one of `allowed_embedders`."""
+        if name == self.embedder.strip():
+            return True
+        return any(
+            name == allowed or (allowed.endswith(":*") and name.startswith(allowed[:-1]))
+            for allowed in self.allowed_embedders
+        )
 
     @property
     def mcp_host_names(self) -> tuple[str, ...]:
@@ -139,4 +174,4 @@ def settings() -> Settings:
         first = error.errors()[0]
         name = "PGDEX_" + str(first["loc"][0]).upper()
         # Never the value itself: it may be a key or a URL with a password.
-        raise InvalidSetting(f"{name} is not usable: {first['msg']}") from None
+        raise InvalidSetting(f"{name} is not usable: {first['msg'].removeprefix('Value error, ')}") from None

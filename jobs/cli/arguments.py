@@ -13,13 +13,22 @@ from jobs.errors import InvalidRequest
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-JOB_ID_HELP = "JOB_ID is a job's id, its first 4 or more characters, or `last` for the newest job."
+JOB_ID_HELP = (
+    "JOB_ID is a job's id, its first 4 or more characters, or `last` for the newest job of the project. Only jobs of "
+    "the project are meant: the one of --project, else the one that `pgdex index` would choose in the present folder."
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 project_of_folder_option = click.option(
     "--project",
     metavar="ID",
     help="The project (default: PGDEX_PROJECT, else what a .pgdex.toml there or above says, else `default`).",
+)
+
+project_of_job_option = click.option(
+    "--project",
+    metavar="ID",
+    help="The project whose jobs are meant (default: as for `pgdex index` in the present folder).",
 )
 
 

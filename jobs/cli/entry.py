@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 
 import click
 
@@ -12,6 +12,8 @@ from jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
 from jobs.cli.lazy import ReaderHasLeft
 from jobs.cli.root import Invocation, pgdex
 from jobs.errors import PgdexError
+from jobs.printable import printable
+from jobs.wording import TOO_SLOW
 
 LONGEST_MESSAGE = 400  # characters of an error that nobody wrote for users; --debug shows the rest
 
@@ -29,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ReaderHasLeft, BrokenPipeError):
         return _reader_has_left()
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(file=shown)
+        click.echo(printable(shown.getvalue(), lines=True), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
@@ -38,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if invocation.debug:
             traceback.print_exc()
         message, exit_code = explained(error)
-        click.echo(f"Error: {message}", err=True)
+        click.echo(f"Error: {printable(message, lines=True)}", err=True)
         return exit_code
     return code if isinstance(code, int) else ExitCode.DONE
 
@@ -53,8 +57,15 @@ def explained(error: Exception) -> tuple[str, int]:
         return str(error).strip(), ExitCode.EMBEDDER
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
         return f"not valid UTF-8, which is what the database holds: {error.object!a}", ExitCode.USAGE
+    return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> tuple[str, int]:
+    """As `explained`, for what no part of pgdex has put into words."""
     import psycopg
 
+    if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
+        return f"{TOO_SLOW}. The database says: {_one_line(error)}", ExitCode.DATABASE
     if isinstance(error, psycopg.OperationalError):
         return f"the connection to the database broke: {_one_line(error)}", ExitCode.DATABASE
     if isinstance(error, psycopg.Error):

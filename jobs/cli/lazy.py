@@ -8,6 +8,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from jobs.cli.blank import refuse_blank
+
 
 class ReaderHasLeft(Exception):
     """Nobody reads what the command prints any more."""
@@ -41,6 +43,7 @@ class LazyGroup(click.Group):
         module, _, attribute = lazy.target.partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
+        refuse_blank(command)
         return command
 
     def resolve_command(

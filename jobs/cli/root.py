@@ -24,6 +24,7 @@ SECTIONS = {
     },
     "Run and look after": {
         "mcp": LazyCommand("jobs.cli.commands.mcp:mcp", "Serve coding agents (Model Context Protocol)."),
+        "allow": LazyCommand("jobs.cli.commands.allow:allow", "Let a .pgdex.toml choose the project."),
         "worker": LazyCommand("jobs.cli.commands.worker:worker", "Run worker processes."),
         "workers": LazyCommand("jobs.cli.commands.worker:workers", "List the worker processes."),
         "db": LazyCommand("jobs.cli.commands.db:db", "Look after the database."),

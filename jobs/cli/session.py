@@ -3,12 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from jobs.client import Client
+    from jobs.projects import Project
     from jobs.settings import Settings
 
 Arguments = ParamSpec("Arguments")
@@ -29,6 +33,27 @@ def open_client() -> "Iterator[Client]":
         click.echo(f"Setting up PostgreSQL under {configured.home} (only this once, it takes some seconds) …", err=True)
     with Client.open(configured) as client:
         yield client
+
+
+def chosen_project(settings: "Settings", *, argument: str | None, folder: Path) -> "Project":
+    """The project that a command is about, which stands in `folder` or names it. Says on stderr where a `.pgdex.toml`
+    was not believed. Raises InvalidRequest."""
+    from jobs.cli.render.console import note
+    from jobs.projects import resolve_project
+
+    project = resolve_project(settings, argument=argument, folder=folder)
+    for remark in project.notes:
+        note(f"Note: {remark}")
+    return project
+
+
+def wanted_job(client: "Client", job_id: str, *, project: str | None, only_reads: bool) -> "UUID":
+    """The job that a command is about, within the project of `project` or of the present folder.
+
+    A command that `only_reads` takes a whole id from any project. Raises InvalidRequest, JobNotFound.
+    """
+    chosen = chosen_project(client.settings, argument=project, folder=Path.cwd()).id
+    return client.resolve_id(job_id, project=chosen, whole_ids_anywhere=only_reads and project is None)
 
 
 def is_first_start(settings: "Settings") -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from jobs.mcp_server.quoted import ABOUT
 from jobs.models import Answer, JobPage, JobStatus, Status
 from jobs.projects import Project
 
@@ -25,6 +26,7 @@ class StartedIndexing(Answer):
     project_source: str = Field(
         description="What decided on the project: argument, PGDEX_PROJECT, the path of a .pgdex.toml, or default."
     )
+    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was not believed; mostly empty.")
     database_name: str = Field(description="The database whose schema `pgdex` holds the project.")
 
 
@@ -106,6 +108,7 @@ class JobList(Answer):
     next_offset: int | None
     project_id: str
     project_source: str
+    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was not believed; mostly empty.")
 
     @classmethod
     def of(cls, page: JobPage, *, offset: int, project: Project) -> "JobList":
@@ -118,6 +121,7 @@ class JobList(Answer):
             next_offset=offset + len(page.jobs) if page.has_more else None,
             project_id=project.id,
             project_source=project.origin,
+            notes=[*project.notes],
         )
 
 
@@ -153,6 +157,7 @@ class Hit(Answer):
 class SearchAnswer(Answer):
     """Hits, best first."""
 
+    about: str = Field(ABOUT, description="What the hits are.")
     hits: list[Hit]
     notes: list[str] = Field(description="What to know about how complete and how new the answer is; often empty.")
     project_id: str

@@ -41,12 +41,19 @@ def _statuses(value: Any) -> Any:
     return value
 
 
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+# Optional ones have no least length: what a client leaves empty is not given (given.py), and its schema says so.
 Text = Annotated[str, AfterValidator(_storable)]
+Required = Annotated[Text, AfterValidator(_not_blank)]
 
 RepoPath = Annotated[
-    Text,
+    Required,
     Field(
-        min_length=1,
         max_length=LONGEST_PATH,
         description="The folder of source code to index, usually a repository's root: an absolute path on the machine "
         "that this server runs on, such as /home/me/project.",
@@ -62,9 +69,8 @@ ProjectId = Annotated[
     ),
 ]
 JobId = Annotated[
-    Text,
+    Required,
     Field(
-        min_length=1,
         max_length=100,
         description="The job_id that start_indexing_background answered with, such as "
         "123e4567-e89b-12d3-a456-426614174000.",
@@ -73,9 +79,16 @@ JobId = Annotated[
 RepoFilter = Annotated[
     Text | None,
     Field(
-        min_length=1,
         max_length=LONGEST_PATH,
         description="Only this repository, or every repository below this folder: an absolute path.",
+    ),
+]
+RepoRoot = Annotated[
+    Required,
+    Field(
+        max_length=LONGEST_PATH,
+        description="The indexed repository that the place is in: its absolute path, repo_path in search_code's "
+        "answers.",
     ),
 ]
 Statuses = Annotated[

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 MOST_CONNECTIONS = 10
-"""At once, and so of tool calls at once: more of them wait."""
+"""At once: one for each call that workplace.py lets in, and one for the warm-up."""
+LIMITS = (
+    "select set_config('lock_timeout', '5s', false), set_config('statement_timeout', '30s', false),"
+    " set_config('idle_in_transaction_session_timeout', '60s', false)"
+)
+"""A call that waits for somebody else's lock ends with an error, and not its callers' patience."""
 PATIENCE_SECONDS = 3.0
 """A connection is there in milliseconds, or the database is away: then the caller is told so."""
 APPLICATION = "pgdex mcp"
@@ -75,13 +80,13 @@ class Connections:
         from psycopg_pool import PoolTimeout
 
         from jobs.database import connect
-        from jobs.errors import DatabaseUnavailable
+        from jobs.errors import ServerBusy
 
         try:
             connection = _living_connection(pool)
         except PoolTimeout:
             connect(self.settings, application=APPLICATION).close()  # says why not, where it is the database
-            raise DatabaseUnavailable(f"all {MOST_CONNECTIONS} connections of this server are busy") from None
+            raise ServerBusy(f"all {MOST_CONNECTIONS} connections of this server are busy") from None
         try:
             yield connection
         finally:
@@ -98,6 +103,7 @@ class Connections:
             pool: Pool = ConnectionPool(
                 conninfo(self.settings, application=APPLICATION),
                 kwargs={"autocommit": True},
+                configure=_limited,
                 min_size=1,
                 max_size=MOST_CONNECTIONS,
                 timeout=PATIENCE_SECONDS,
@@ -110,6 +116,10 @@ class Connections:
             attempt.set_exception(error)
         else:
             attempt.set_result(pool)
+
+
+def _limited(connection: "Any") -> None:
+    connection.execute(LIMITS)
 
 
 def _living_connection(pool: "Pool") -> "Any":

@@ -7,6 +7,8 @@ from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from pydantic import ValidationError
 
 from jobs.errors import DatabaseUnavailable, InvalidRequest, JobNotFound, ModelChanged, PgdexError
+from jobs.printable import printable
+from jobs.wording import TOO_SLOW
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,7 +25,7 @@ LATER = "Running jobs lose nothing and go on by themselves; call again in some s
 def explained(error: BaseException) -> str:
     """The line for whatever a tool raised."""
     code, message = _code_and_message(error)
-    return f"{code}: {message}"
+    return f"{code}: {printable(message, lines=True)}"
 
 
 def is_expected(error: BaseException) -> bool:
@@ -71,11 +73,13 @@ def _advice(error: PgdexError) -> str:
 
 def _refusal(error: "psycopg.Error") -> tuple[str, str]:
     from psycopg import DataError, OperationalError
-    from psycopg.errors import InsufficientPrivilege
+    from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled
 
     reason = " ".join(str(error).split()) or "(no message)"
     if isinstance(error, InsufficientPrivilege):
         return NOT_ALLOWED, f"the database refused: {reason}"
+    if isinstance(error, LockNotAvailable | QueryCanceled):
+        return DATABASE_ERROR, f"{TOO_SLOW}. The database says: {reason}"
     if isinstance(error, DataError):
         return VALIDATION_ERROR, f"the database can't take that value: {reason}"
     if isinstance(error, OperationalError):

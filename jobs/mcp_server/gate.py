@@ -1,17 +1,23 @@
-"""Who may come in over HTTP: the right Host and Origin, and the bearer token where one is set."""
+"""Who may come in over HTTP: the right Host and Origin, the bearer token, no more at once than there is room for."""
 
 import hmac
 import ipaddress
+import logging
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jobs.logs import fields
+from jobs.mcp_server.access import Token
+
 OPEN_PATHS = {"/healthz"}
 """Open without a token, but then it tells less."""
+RETRY_SECONDS = 5
+
+logger = logging.getLogger("pgdex.mcp")
 
 
 class Gate:
@@ -20,17 +26,20 @@ class Gate:
     A web page can make a browser send requests to this machine, also under a name of its own that leads here (DNS
     rebinding). So the Host must be an address or a name that is known, and a page's Origin as well. An address needs
     no list: no foreign page can be at it. `everywhere` is for a server that other machines may reach: then it may be
-    any address.
+    any address. Without a `token` whoever can connect may come in: a Unix socket, whose file is the owner's alone.
     """
 
-    def __init__(self, app: ASGIApp, *, token: SecretStr | None, names: Collection[str], everywhere: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: Token | None, names: Collection[str], everywhere: bool, most_requests: int
+    ) -> None:
         self._app = app
-        self._token = token.get_secret_value().strip().encode() if token is not None else None
+        self._token = token
+        self._room = most_requests
         self._names = {name.lower() for name in names}
         self._everywhere = everywhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 421, 403 or 401, or let the request through."""
+        """Answer 421, 403, 401 or 503, or let the request through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -42,19 +51,35 @@ class Gate:
         elif not self._is_known_origin(headers.getlist("origin")):
             refusal = _refused(403, "this Origin may not use the server: PGDEX_MCP_HOSTS names those that may")
         elif not may_know and scope["path"] not in OPEN_PATHS:
-            refusal = _refused(401, "send the server's PGDEX_MCP_TOKEN as: Authorization: Bearer TOKEN")
+            refusal = _refused(
+                401, "send the server's token (`pgdex mcp token` prints it there) as: Authorization: Bearer TOKEN"
+            )
             refusal.headers["WWW-Authenticate"] = 'Bearer realm="pgdex"'
+        elif self._room <= 0:
+            refusal = _refused(503, f"the server is busy: try again in {RETRY_SECONDS} seconds")
+            refusal.headers["Retry-After"] = str(RETRY_SECONDS)
         if refusal is not None:
+            # Whoever is turned away keeps no place, and nothing more of what he sends is read.
+            refusal.headers["Connection"] = "close"
+            peer = str((scope.get("client") or ("?",))[0])
+            logger.info("a request was refused", extra=fields(action="refused", status=refusal.status_code, peer=peer))
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["may_know"] = may_know
-        await self._app(scope, receive, send)
+        self._room -= 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._room += 1
 
     def _knows_token(self, headers: Headers) -> bool:
         if self._token is None:
             return True
+        token = self._token.current()
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), self._token)
+        # Compared first, so that the time tells nothing of the rest either.
+        is_right = hmac.compare_digest(given.strip().encode("latin-1"), token or b"")
+        return is_right and token is not None and scheme.lower() == "bearer"
 
     def _is_known_host(self, hosts: list[str]) -> bool:
         return len(hosts) == 1 and self._is_known(f"//{hosts[0]}")

@@ -17,12 +17,15 @@ import anyio
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 
 from jobs.errors import InvalidRequest
 from jobs.logs import fields
 from jobs.mcp_server.errors import explained, is_expected, unknown_arguments
+from jobs.mcp_server.given import given_arguments
 from jobs.mcp_server.instructions import INSTRUCTIONS
+from jobs.mcp_server.quoted import quoted
 from jobs.mcp_server.stdio import run_on_stdio
 from jobs.mcp_server.tools.cancelling import Cancelling
 from jobs.mcp_server.tools.listing import Listing
@@ -53,8 +56,8 @@ class PgdexServer(MCPServer[None]):
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool. Raises ToolError, whose message is for the model."""
         try:
-            self._check_names(name, arguments)
-            return await super().call_tool(name, arguments, context)
+            given = given_arguments(arguments, self._schema_of(name, arguments))
+            return quoted(await super().call_tool(name, given, context))
         except InvalidRequest as error:
             raise self._reported(name, error) from error
         except ToolError as error:
@@ -62,14 +65,17 @@ class PgdexServer(MCPServer[None]):
             cause = error.__cause__ or error
             raise self._reported(name, cause) from cause
 
-    def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
+    def _schema_of(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The input schema of a tool that has all these arguments. Raises InvalidRequest."""
         tools = {tool.name: tool for tool in self._tool_manager.list_tools()}
         if name not in tools:
             raise InvalidRequest(f"there is no tool {name[:100]!r}; the tools are {', '.join(tools)}")
-        known = tools[name].parameters["properties"]
+        schema = tools[name].parameters
+        known = schema["properties"]
         unknown = arguments.keys() - known.keys()
         if unknown:
             raise unknown_arguments(unknown, known)
+        return schema
 
     def _reported(self, name: str, error: BaseException) -> ToolError:
         told = explained(error)
@@ -78,6 +84,14 @@ class PgdexServer(MCPServer[None]):
         else:
             logger.error(told, exc_info=error, extra=fields(action="tool_crashed", tool=name[:100]))
         return ToolError(told)
+
+
+class AsGiven(FuncMetadata):
+    """Leaves texts alone, where the SDK reads those for optional arguments as JSON: `[a]` is a path filter."""
+
+    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
+        """`data`, which given.py has read already."""
+        return data
 
 
 def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
@@ -127,6 +141,9 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
         server.add_tool(tool, title=title, description=cleandoc(tool.__doc__ or ""), annotations=annotations)
     for registered in server._tool_manager.list_tools():
         registered.parameters["additionalProperties"] = False
+        registered.fn_metadata = AsGiven(
+            **{name: getattr(registered.fn_metadata, name) for name in AsGiven.model_fields}
+        )
     return server
 
 

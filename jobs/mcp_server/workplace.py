@@ -9,6 +9,7 @@ from anyio.to_thread import run_sync
 
 from jobs.errors import InvalidRequest
 from jobs.mcp_server.connections import MOST_CONNECTIONS, Connections
+from jobs.mcp_server.lanes import Lane
 from jobs.mcp_server.workers import WorkerCare
 from jobs.projects import Project, resolve_project
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from jobs.settings import Settings
 
 Result = TypeVar("Result")
+
+SEARCHES = 6
+OTHER_CALLS = MOST_CONNECTIONS - SEARCHES - 1
 
 
 class Workplace:
@@ -30,14 +34,17 @@ class Workplace:
         self.folder = folder
         self.connections = Connections(settings)
         self.care = WorkerCare()
-        self._slots = anyio.CapacityLimiter(MOST_CONNECTIONS)
+        self._searches = Lane("searches", places=SEARCHES)
+        self._calls = Lane("calls about jobs", places=OTHER_CALLS)
+        self._threads = anyio.CapacityLimiter(MOST_CONNECTIONS)
 
-    async def run(self, action: "Callable[[Client], Result]", *, abandon: bool = False) -> Result:
-        """`action` with a client, in a thread. Raises what it raises, and DatabaseUnavailable.
+    async def run(self, action: "Callable[[Client], Result]", *, search: bool = False) -> Result:
+        """`action` with a client, in a thread. Raises what it raises, DatabaseUnavailable, and ServerBusy.
 
-        With `abandon`, a caller that is cancelled does not wait for the thread.
+        A `search` may take long: however many of them there are, calls about jobs are answered beside them.
         """
-        return await run_sync(self.connections.call, action, limiter=self._slots, abandon_on_cancel=abandon)
+        async with (self._searches if search else self._calls).place():
+            return await run_sync(self.connections.call, action, limiter=self._threads)
 
     def project(self, argument: str | None, *, folder: Path | None = None) -> Project:
         """The project of a request that is about `folder`. Raises InvalidRequest."""

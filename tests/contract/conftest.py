@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def http_url(client_url: str, folder: Path) -> Iterator[str]:
-    """A server over HTTP without a token."""
+    """A server over HTTP."""
     with http_server(folder, PGDEX_DATABASE_URL=client_url, PGDEX_HOME=str(folder / "home")) as url:
         yield url
 

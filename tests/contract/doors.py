@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx2
 from anyio.from_thread import BlockingPortal
 from mcp import Client, StdioServerParameters
 from mcp.client import ClientRequestContext
+from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
 
 PGDEX_MCP = ("-P", "-m", "jobs.cli", "mcp")
@@ -24,6 +25,7 @@ CHECKOUT = str(Path(__file__).parents[2])
 VERSIONS: dict[Literal["legacy", "auto"], str] = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 DOORS = [f"{transport}-{protocol}" for transport in ("stdio", "http") for protocol in VERSIONS.values()]
 START_SECONDS = 30.0
+TOKEN = "correct horse battery staple ä und noch mehr"
 
 Progress = tuple[float, float | None, str | None]
 UserAnswer = Callable[[str], ElicitResult]
@@ -92,9 +94,25 @@ def stdio_server(folder: Path, **variables: str) -> StdioServerParameters:
     )
 
 
+def bearer(token: str = TOKEN) -> dict[str, Any]:
+    """The header that a client sends."""
+    return {"Authorization": f"Bearer {token}".encode()}
+
+
+@asynccontextmanager
+async def http_client(url: str, *, token: str = TOKEN, **options: Any) -> AsyncIterator[Client]:
+    """A client of the server at `url` (without a path)."""
+    patience = httpx2.Timeout(30, read=300)
+    async with (
+        httpx2.AsyncClient(headers=bearer(token), timeout=patience) as http,
+        Client(streamable_http_client(f"{url}/mcp", http_client=http), **options) as client,
+    ):
+        yield client
+
+
 @contextmanager
 def http_server(folder: Path, *options: str, host: str = "127.0.0.1", **variables: str) -> Iterator[str]:
-    """`pgdex mcp --http` on a free port; yields its address without a path."""
+    """`pgdex mcp --http` on a free port, with TOKEN unless told otherwise; yields its address without a path."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -102,7 +120,7 @@ def http_server(folder: Path, *options: str, host: str = "127.0.0.1", **variable
         process = subprocess.Popen(
             [sys.executable, *PGDEX_MCP, "--http", f"{host}:{port}", *options],
             cwd=folder,
-            env=environment(**variables),
+            env=environment(**{"PGDEX_MCP_TOKEN": TOKEN} | variables),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -150,11 +168,8 @@ class Doors:
             server = stdio_server(
                 self.folder, PGDEX_DATABASE_URL=self.database_url, PGDEX_HOME=str(self.folder / "home")
             )
-            client = Client(
-                server if transport == "stdio" else f"{self.http_url}/mcp",
-                mode=mode,
-                elicitation_callback=self._ask if asks else None,
-            )
+            options: Any = {"mode": mode, "elicitation_callback": self._ask if asks else None}
+            client = Client(server, **options) if transport == "stdio" else http_client(self.http_url, **options)
             context = self.portal.wrap_async_context_manager(client)
             self._open[key] = (Door(self.portal, context.__enter__()), context)
         return self._open[key][0]

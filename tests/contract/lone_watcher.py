@@ -7,13 +7,14 @@ import sys
 from typing import Any, cast
 
 import anyio
-from mcp import Client
+
+from tests.contract.doors import http_client
 
 
 async def main(*arguments: str) -> None:
     """Watch the job for longer than any test takes."""
     url, mode, job_id, project_id = arguments
-    async with Client(url, mode=cast(Any, mode)) as client:
+    async with http_client(url, mode=cast(Any, mode)) as client:
         await client.call_tool(
             "watch_indexing",
             {"job_id": job_id, "project_id": project_id, "timeout_seconds": 600},

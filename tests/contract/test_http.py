@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,14 @@ from typing import Any
 import httpx2
 import pytest
 from anyio.from_thread import BlockingPortal
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 
 from jobs.database import Connection
 from jobs.errors import InvalidRequest
-from jobs.mcp_server.http import parsed_address
-from tests.contract.doors import PGDEX_MCP, Door, environment, http_server
+from jobs.mcp_server.addresses import Address, parsed_address
+from jobs.mcp_server.health import FRESH_SECONDS
+from tests.contract.doors import PGDEX_MCP, TOKEN, Door, bearer, environment, http_client, http_server
 from tests.contract.test_jobs import half_done, project
 
-TOKEN = "correct horse battery staple ä"
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -39,33 +38,54 @@ LIMIT = 1 << 20
 def guarded(client_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with a token and a name of its own, that other machines could reach."""
     folder = tmp_path_factory.mktemp("guarded")
-    variables = {"PGDEX_MCP_TOKEN": f" {TOKEN} ", "PGDEX_MCP_HOSTS": "code.example.com, other.example"}
+    variables = {
+        "PGDEX_MCP_TOKEN": f" {TOKEN} ",
+        "PGDEX_MCP_HOSTS": "code.example.com, other.example",
+        "PGDEX_ALLOWED_ROOTS": "/srv/code",
+    }
     with http_server(folder, host="0.0.0.0", PGDEX_DATABASE_URL=client_url, PGDEX_HOME=str(folder), **variables) as url:
         yield url
-
-
-def bearer(token: str) -> dict[str, Any]:
-    return {"Authorization": f"Bearer {token}".encode()}
 
 
 def post(url: str, **headers: Any) -> httpx2.Response:
     return httpx2.post(f"{url}/mcp", headers=HEADERS | headers, content=json.dumps(INITIALIZE))
 
 
-def test_a_server_without_a_token_listens_to_this_machine_only(tmp_path: Path) -> None:
+def refused_start(address: str, home: Path, **variables: str) -> str:
+    """What `pgdex mcp --http` says that does not start."""
     finished = subprocess.run(
-        [sys.executable, *PGDEX_MCP, "--http", "0.0.0.0:8765"],
-        env=environment(PGDEX_HOME=str(tmp_path)),
+        [sys.executable, *PGDEX_MCP, "--http", address],
+        env=environment(PGDEX_HOME=str(home), **variables),
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-
-    assert finished.returncode == 2
-    assert "0.0.0.0 can be reached from other machines" in finished.stderr
-    assert "PGDEX_MCP_TOKEN" in finished.stderr
+    assert finished.returncode == 2, finished.stderr
     assert "Traceback" not in finished.stderr
+    return finished.stderr
+
+
+def test_beyond_this_machine_nothing_is_served_without_allowed_roots(tmp_path: Path) -> None:
+    said = refused_start("0.0.0.0:8765", tmp_path, PGDEX_MCP_TOKEN=TOKEN)
+
+    assert "can be reached from other machines" in said
+    assert "PGDEX_ALLOWED_ROOTS" in said
+
+
+@pytest.mark.parametrize("token", ["x", "0123456789abcdef0123456789abcde", f"{'a' * 31}   "])
+def test_a_token_that_could_be_guessed_is_refused_and_not_repeated(token: str, tmp_path: Path) -> None:
+    said = refused_start("127.0.0.1:8765", tmp_path, PGDEX_MCP_TOKEN=token)
+
+    assert "PGDEX_MCP_TOKEN" in said
+    assert "32 characters" in said
+    assert len(token) < 20 or token.strip() not in said
+
+
+def test_an_address_that_is_taken_is_a_clear_error(http_url: str, tmp_path: Path) -> None:
+    address = http_url.removeprefix("http://")
+
+    assert f"can't listen at {address}" in refused_start(address, tmp_path)
 
 
 @pytest.mark.parametrize("address", ["8765", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:99999", ":::1", ":1"])
@@ -85,7 +105,7 @@ def test_an_address_that_is_none_is_quoted(address: str) -> None:
     ],
 )
 def test_an_address_is_a_host_and_a_port(address: str, parsed: tuple[str, int]) -> None:
-    assert parsed_address(address) == parsed
+    assert parsed_address(address) == Address(*parsed)
 
 
 def test_without_the_token_nothing_is_answered(guarded: str) -> None:
@@ -108,12 +128,8 @@ def test_without_the_token_nothing_is_answered(guarded: str) -> None:
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_a_client_with_the_token_may_do_everything(mode: Any, guarded: str, portal: BlockingPortal) -> None:
-    http = httpx2.AsyncClient(headers=bearer(TOKEN))
-    client = Client(streamable_http_client(f"{guarded}/mcp", http_client=http), mode=mode)
-
-    with portal.wrap_async_context_manager(client) as connected:
+    with portal.wrap_async_context_manager(http_client(guarded, mode=mode)) as connected:
         assert Door(portal, connected).call("list_background_jobs").data["project_id"] == "default"
-    portal.call(http.aclose)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +149,7 @@ def test_a_client_with_the_token_may_do_everything(mode: Any, guarded: str, port
     ],
 )
 def test_a_name_that_leads_here_is_not_enough(host: str, status: int, http_url: str) -> None:
-    assert post(http_url, Host=host).status_code == status
+    assert post(http_url, Host=host, **bearer()).status_code == status
     assert httpx2.get(f"{http_url}/healthz", headers={"Host": host}).status_code == status
 
 
@@ -150,7 +166,7 @@ def test_a_name_that_leads_here_is_not_enough(host: str, status: int, http_url: 
     ],
 )
 def test_a_foreign_page_may_not_use_the_server(origin: str, status: int, http_url: str) -> None:
-    assert post(http_url, Origin=origin).status_code == status
+    assert post(http_url, Origin=origin, **bearer()).status_code == status
     assert httpx2.get(f"{http_url}/healthz", headers={"Origin": origin}).status_code == status
 
 
@@ -172,15 +188,16 @@ def test_a_request_that_is_too_large_is_refused_whether_or_not_it_says_so(http_u
         for start in range(0, len(large), 64_000):
             yield large[start : start + 64_000]
 
-    assert httpx2.post(f"{http_url}/mcp", headers=HEADERS, content=fits.ljust(LIMIT)).status_code == 200
-    assert httpx2.post(f"{http_url}/mcp", headers=HEADERS, content=large).status_code == 413
-    assert httpx2.post(f"{http_url}/mcp", headers=HEADERS, content=chunks()).status_code == 413
+    assert httpx2.post(f"{http_url}/mcp", headers=HEADERS | bearer(), content=fits.ljust(LIMIT)).status_code == 200
+    assert httpx2.post(f"{http_url}/mcp", headers=HEADERS | bearer(), content=large).status_code == 413
+    assert httpx2.post(f"{http_url}/mcp", headers=HEADERS | bearer(), content=chunks()).status_code == 413
 
 
 def test_a_body_that_never_ends_is_cut_off_at_the_limit(http_url: str) -> None:
     host, _, port = http_url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+        head += f"Authorization: Bearer {TOKEN}\r\n"
         connection.sendall(
             f"POST /mcp HTTP/1.1\r\nHost: localhost\r\n{head}Transfer-Encoding: chunked\r\n\r\n".encode()
         )
@@ -193,7 +210,8 @@ def test_a_body_that_never_ends_is_cut_off_at_the_limit(http_url: str) -> None:
 def test_health_tells_of_the_database_and_the_jobs(http_url: str, admin: Connection) -> None:
     half_done(admin, project())
 
-    told = httpx2.get(f"{http_url}/healthz")
+    time.sleep(FRESH_SECONDS)  # what is told is a second old at most
+    told = httpx2.get(f"{http_url}/healthz", headers=bearer())
 
     assert told.status_code == 200
     health = told.json()
@@ -211,7 +229,7 @@ def test_health_tells_strangers_only_whether_it_is_well(guarded: str) -> None:
 def test_health_is_told_also_while_the_database_is_away(tmp_path: Path) -> None:
     url = "postgresql://pgdex:s3cret@127.0.0.1:1/x"
     with http_server(tmp_path, PGDEX_DATABASE_URL=url, PGDEX_HOME=str(tmp_path)) as server:
-        told = httpx2.get(f"{server}/healthz", timeout=10)
+        told = httpx2.get(f"{server}/healthz", headers=bearer(), timeout=10)
 
     assert told.status_code == 503
     assert told.json()["database"] == "away"

@@ -24,7 +24,7 @@ def test_a_watcher_that_is_killed_leaves_no_listener_and_the_job_goes_on(
     job = {"job_id": half_done(admin, mine), "project_id": mine}
     wait_for(lambda: listeners(admin) == 0, what="other watches to end", seconds=10)
     watcher = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tests.contract.lone_watcher", f"{http_url}/mcp", mode, job["job_id"], mine],
+        [sys.executable, "-P", "-m", "tests.contract.lone_watcher", http_url, mode, job["job_id"], mine],
         cwd=CHECKOUT,
         env=environment(),
     )

@@ -30,7 +30,7 @@ def test_a_file_above_the_folder_names_the_project_and_the_command_says_so(
     variables: dict[str, Any], repository: Path
 ) -> None:
     mine = project()
-    file = with_project(repository, mine)
+    file = with_project(repository, mine, home=variables["home"])
 
     by_path = run_pgdex("index", str(repository), "--detach", "--json", **variables)
     from_inside = run_pgdex("index", ".", "--detach", "--json", folder=repository, **variables)
@@ -44,7 +44,7 @@ def test_the_option_comes_before_the_variable_and_the_variable_before_the_file(
     variables: dict[str, Any], repository: Path
 ) -> None:
     by_option, by_variable = project(), project()
-    with_project(repository, project())
+    with_project(repository, project(), home=variables["home"])
     given = variables | {"PGDEX_PROJECT": by_variable}
 
     first = run_pgdex("index", str(repository), "--detach", "--json", "--project", by_option, **given)
@@ -64,8 +64,11 @@ def test_without_any_word_it_is_the_default_and_nothing_is_said_of_projects(
     assert "Project" not in finished.err
 
 
-def test_a_command_and_a_tool_come_to_the_same_job(variables: dict[str, Any], repository: Path, doors: Any) -> None:
-    with_project(repository, project())
+def test_a_command_and_a_tool_come_to_the_same_job(
+    variables: dict[str, Any], repository: Path, doors: Any, folder: Path
+) -> None:
+    with_project(repository, project(), home=folder / "home")
+    variables |= {"home": folder / "home"}
     door: Door = doors.door("stdio-2025-11-25")
 
     by_command = run_pgdex("index", str(repository), "--detach", "--json", **variables)
@@ -83,7 +86,7 @@ def test_what_can_be_no_project_is_refused_with_its_name(
     file = repository / ".pgdex.toml"
     file.write_text("project = 'no spaces'\n")
 
-    by_file = run_pgdex(command, str(repository), **variables)
+    by_file = run_pgdex("allow", str(repository), **variables)
     by_option = run_pgdex(command, str(repository), "--project", "no spaces", **variables)
 
     assert (by_file.code, by_option.code) == (ExitCode.USAGE, ExitCode.USAGE)
@@ -93,7 +96,7 @@ def test_what_can_be_no_project_is_refused_with_its_name(
 
 def test_skipped_files_are_those_of_the_folder_s_project(variables: dict[str, Any], repository: Path) -> None:
     mine = project()
-    with_project(repository, mine)
+    with_project(repository, mine, home=variables["home"])
 
     by_path = run_pgdex("skipped", str(repository), **variables)
     run_pgdex("index", str(repository), "--detach", **variables)
@@ -102,3 +105,48 @@ def test_skipped_files_are_those_of_the_folder_s_project(variables: dict[str, An
     assert f"is not indexed in project {mine}" in by_path.err
     assert from_inside.code == ExitCode.DONE
     assert "No file was skipped" in from_inside.err
+
+
+def test_a_cloned_file_is_believed_after_it_was_allowed(variables: dict[str, Any], repository: Path) -> None:
+    theirs = project()
+    file = with_project(repository, theirs, home=None)
+
+    before = run_pgdex("index", str(repository), "--detach", "--json", **variables)
+    allowing = run_pgdex("allow", folder=repository, **variables)
+    after = run_pgdex("index", str(repository), "--detach", "--json", **variables)
+    listed = run_pgdex("allow", "--list", **variables)
+    file.write_text(f'project = "{theirs}"  # changed\n')
+    changed = run_pgdex("search", "anything", folder=repository, **variables)
+    revoked = run_pgdex("allow", "--revoke", str(repository), **variables)
+
+    assert project_of(before) == "default"
+    assert f"pgdex allow {file}" in before.err
+    assert theirs in before.err
+    assert f"{file} may choose the project {theirs}" in allowing.out
+    assert project_of(after) == theirs
+    assert str(file) in listed.out
+    assert f"{file} was ignored" in changed.err
+    assert revoked.code == ExitCode.DONE
+    assert run_pgdex("allow", "--list", **variables).out == ""
+
+
+def test_a_job_is_abbreviated_within_the_project_only(
+    variables: dict[str, Any], repository: Path, tmp_path: Path
+) -> None:
+    his, hers = project(), project()
+    job = json.loads(run_pgdex("index", str(repository), "--detach", "--json", "--project", hers, **variables).out)[
+        "job_id"
+    ]
+    bob = variables | {"PGDEX_PROJECT": his, "folder": tmp_path}
+
+    for name in ("last", job[:8], job):
+        refused = run_pgdex("cancel", name, "--yes", **bob)
+        assert refused.code == ExitCode.NOT_FOUND, refused
+        assert name == "last" or f"--project {hers}" in refused.err
+    for command in ("status", "events"):
+        assert run_pgdex(command, **bob).code == ExitCode.NOT_FOUND
+        assert run_pgdex(command, "last", **bob).code == ExitCode.NOT_FOUND
+        assert run_pgdex(command, job[:8], **bob).code == ExitCode.NOT_FOUND
+        assert run_pgdex(command, job, **bob).code == ExitCode.DONE
+        assert run_pgdex(command, "last", "--project", hers, **bob).code == ExitCode.DONE
+    assert run_pgdex("cancel", "last", "--yes", "--project", hers, **bob).code == ExitCode.DONE

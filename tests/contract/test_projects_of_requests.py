@@ -6,19 +6,28 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from mcp import Client
 
+from jobs.trust import allow
 from tests.contract.doors import DOORS, Door, Doors, stdio_server
 from tests.contract.test_jobs import project
 
 
-def with_project(root: Path, project_id: str) -> Path:
-    """`root` with a .pgdex.toml in the folder above it; the file's path."""
+def with_project(root: Path, project_id: str, *, home: Path | None) -> Path:
+    """`root` with a .pgdex.toml in the folder above it; the file's path. With the `home` of a user who allowed it."""
     file = root.parent / ".pgdex.toml"
     file.write_text(f'project = "{project_id}"\n')
+    if home is not None:
+        allow(home, file, file.read_bytes())
     return file
 
 
+@pytest.fixture
+def home(folder: Path) -> Path:
+    """PGDEX_HOME of the common servers."""
+    return folder / "home"
+
+
 def test_the_argument_comes_first(door: Door, repository: Path) -> None:
-    with_project(repository, "from-the-file")
+    with_project(repository, "from-the-file", home=None)
     mine = project()
 
     answer = door.call("start_indexing_background", repo_path=str(repository), project_id=mine).data
@@ -26,9 +35,9 @@ def test_the_argument_comes_first(door: Door, repository: Path) -> None:
     assert (answer["project_id"], answer["project_source"]) == (mine, "argument")
 
 
-def test_a_file_above_the_repository_names_the_project(door: Door, repository: Path) -> None:
+def test_a_file_above_the_repository_names_the_project(door: Door, repository: Path, home: Path) -> None:
     mine = project()
-    file = with_project(repository, mine)
+    file = with_project(repository, mine, home=home)
 
     answer = door.call("start_indexing_background", repo_path=str(repository)).data
 
@@ -50,22 +59,35 @@ def test_without_any_word_it_is_the_default(door: Door, repository: Path) -> Non
     assert door.call("list_background_jobs").data["project_source"] == "default"
 
 
+def test_a_file_that_nobody_allowed_changes_nothing_and_every_answer_says_so(door: Door, repository: Path) -> None:
+    theirs = project()
+    file = with_project(repository, theirs, home=None)
+
+    started = door.call("start_indexing_background", repo_path=str(repository)).data
+    found = door.call("search_code", query="thing", repo_path=str(repository)).data
+    page = door.call("list_background_jobs", repo_path=str(repository)).data
+
+    for answer in (started, found, page):
+        assert (answer["project_id"], answer["project_source"]) == ("default", "default")
+        assert any(str(file) in note and theirs in note and "pgdex allow" in note for note in answer["notes"])
+
+
 @pytest.mark.parametrize("content", ["project = 3\n", "project = 'no spaces'\n", "projekt = 'x'\n", "[[[\n"])
-def test_a_file_that_says_nothing_usable_is_named(content: str, door: Door, repository: Path) -> None:
+def test_a_file_that_says_nothing_usable_is_named_and_stops_nobody(content: str, door: Door, repository: Path) -> None:
     file = repository / ".pgdex.toml"
     file.write_text(content)
 
-    reply = door.call("start_indexing_background", repo_path=str(repository))
+    answer = door.call("start_indexing_background", repo_path=str(repository)).data
 
-    assert reply.code == "VALIDATION_ERROR"
-    assert str(file) in reply.error
+    assert answer["project_id"] == "default"
+    assert any(str(file) in note for note in answer["notes"])
 
 
 def test_a_server_s_own_project_comes_before_the_file_and_its_folder_s_file_is_found(
     portal: BlockingPortal, client_url: str, repository: Path, tmp_path: Path
 ) -> None:
     mine, other = project(), project()
-    with_project(repository, other)
+    with_project(repository, other, home=tmp_path / "home")
     url = {"PGDEX_DATABASE_URL": client_url, "PGDEX_HOME": str(tmp_path / "home")}
 
     for variables, expected in (({"PGDEX_PROJECT": mine}, (mine, "PGDEX_PROJECT")), ({}, (other, None))):

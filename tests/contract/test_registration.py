@@ -12,7 +12,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from mcp import Client, StdioServerParameters
 
-from tests.contract.doors import Door, environment, http_server
+from tests.contract.doors import Door, environment, http_client, http_server
 from tests.contract.test_tools import TOOLS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text("utf-8")
@@ -99,7 +99,7 @@ def test_the_http_registrations_name_the_address_that_the_page_starts_a_server_a
 def test_the_command_over_http_serves(portal: BlockingPortal, client_url: str, tmp_path: Path) -> None:
     with (
         http_server(tmp_path, PGDEX_DATABASE_URL=client_url, PGDEX_HOME=str(tmp_path)) as url,
-        portal.wrap_async_context_manager(Client(f"{url}/mcp")) as client,
+        portal.wrap_async_context_manager(http_client(url)) as client,
     ):
         assert {tool.name for tool in portal.call(client.list_tools).tools} == set(TOOLS)
 
@@ -110,5 +110,5 @@ def test_the_page_names_every_tool_and_every_code() -> None:
     rows = set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, flags=re.MULTILINE))
     assert rows == {
         *("VALIDATION_ERROR", "JOB_NOT_FOUND", "JOB_IS_FINAL", "MODEL_CHANGED", "NOT_ENOUGH_DISK_SPACE"),
-        *("EMBEDDER_UNAVAILABLE", "DATABASE_ERROR", "NOT_ALLOWED", "INTERNAL_ERROR"),
+        *("EMBEDDER_UNAVAILABLE", "DATABASE_ERROR", "BUSY", "NOT_ALLOWED", "INTERNAL_ERROR"),
     }

@@ -57,6 +57,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
             "related",
             "skipped",
             "mcp",
+            "allow",
             "worker",
             "workers",
             "doctor",

@@ -88,7 +88,10 @@ def test_the_next_step_after_nothing_was_indexed_is_to_ask_why() -> None:
 
 
 def test_the_way_back_to_a_job_names_its_short_id() -> None:
-    assert follow_up(JOB_ID) == ["  look at it  pgdex status 1a2b3c4d --watch", "  cancel it   pgdex cancel 1a2b3c4d"]
+    assert follow_up(JOB_ID, project="default") == [
+        "  look at it  pgdex status 1a2b3c4d --watch",
+        "  cancel it   pgdex cancel 1a2b3c4d",
+    ]
 
 
 def test_a_failed_job_ends_with_its_error_and_what_to_do() -> None:

@@ -4,23 +4,25 @@ import sys
 
 import click
 
-from jobs.cli.arguments import JOB_ID_HELP, json_option
+from jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
 from jobs.cli.render.console import note, print_json
-from jobs.cli.session import open_client
+from jobs.cli.session import open_client, wanted_job
+from jobs.printable import printable
 
 
 @click.command(epilog=JOB_ID_HELP)
 @click.argument("job_id")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@project_of_job_option
 @json_option
-def cancel(job_id: str, yes: bool, as_json: bool) -> None:
+def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
     """Cancel the job JOB_ID, which is pending, running or blocked.
 
     What the job has indexed stays searchable, and the next `pgdex index` goes on from there. A job that has ended
     can't be cancelled (exit code 5).
     """
     with open_client() as client:
-        job = client.status(client.resolve_id(job_id))
+        job = client.status(wanted_job(client, job_id, project=project, only_reads=False))
         if not (yes or job.is_final):
             if not sys.stdin.isatty():
                 raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
@@ -34,4 +36,4 @@ def cancel(job_id: str, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(cancelled.model_dump_json(indent=2))
     else:
-        click.echo(cancelled.message)
+        click.echo(printable(cancelled.message))

@@ -2,23 +2,24 @@
 
 import click
 
-from jobs.cli.arguments import JOB_ID_HELP
+from jobs.cli.arguments import JOB_ID_HELP, project_of_job_option
 from jobs.cli.exit_codes import ExitCode
 from jobs.cli.render.console import note, print_json
-from jobs.cli.session import open_client
+from jobs.cli.session import open_client, wanted_job
 
 
 @click.command(epilog=JOB_ID_HELP)
 @click.argument("job_id", default="last")
 @click.option("--follow", is_flag=True, help="Go on with what happens, until the job has ended.")
+@project_of_job_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, for programs.")
-def events(job_id: str, follow: bool, as_json: bool) -> ExitCode:
-    """Show the history of the job JOB_ID, oldest event first: the newest job's unless told otherwise."""
+def events(job_id: str, follow: bool, project: str | None, as_json: bool) -> ExitCode:
+    """Show the history of the job JOB_ID, oldest event first: the project's newest job unless told otherwise."""
     from jobs.cli.render.events import event_line
     from jobs.cli.watching import events as events_to_the_end
 
     with open_client() as client:
-        wanted = client.resolve_id(job_id)
+        wanted = wanted_job(client, job_id, project=project, only_reads=True)
         history = events_to_the_end(client, wanted, tell=note) if follow else iter(client.events(wanted))
         try:
             for event in history:

@@ -8,7 +8,7 @@ import click
 from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
 from jobs.cli.exit_codes import OUTCOMES, ExitCode
 from jobs.cli.render.console import note, print_json
-from jobs.cli.session import open_client
+from jobs.cli.session import chosen_project, open_client
 from jobs.errors import ModelChanged
 
 if TYPE_CHECKING:
@@ -39,11 +39,9 @@ def index(*, path: str, project: str | None, name: str | None, force: bool, deta
       pgdex index ~/src/django --project web
       pgdex index . --detach          prints the job's id at once
     """
-    from jobs.projects import resolve_project
-
     folder = absolute_folder(path)
     with open_client() as client:
-        chosen = resolve_project(client.settings, argument=project, folder=folder)
+        chosen = chosen_project(client.settings, argument=project, folder=folder)
         try:
             started = client.start(folder, project=chosen.id, name=name, force=force)
         except ModelChanged as error:
@@ -92,7 +90,7 @@ def _print_started(started: "StartedJob", *, as_json: bool, force: bool) -> None
     if started.already_running:
         note(_joined(started, force=force))
     click.echo(str(started.job_id))
-    for line in follow_up(started.job_id):
+    for line in follow_up(started.job_id, project=started.project_id):
         note(line)
 
 
@@ -110,7 +108,7 @@ def _say_goodbye(started: "StartedJob") -> None:
     from jobs.cli.render.job import follow_up
 
     note(f"\nJob {started.job_id} goes on in the background.")
-    for line in follow_up(started.job_id):
+    for line in follow_up(started.job_id, project=started.project_id):
         note(line)
 
 

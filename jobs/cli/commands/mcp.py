@@ -1,16 +1,18 @@
-"""`pgdex mcp`: the MCP server."""
+"""`pgdex mcp`: the MCP server, and the token of its HTTP door."""
 
 import click
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--http",
     "address",
     metavar="HOST:PORT",
-    help="Serve streamable HTTP at http://HOST:PORT/mcp instead of stdio. Other machines need PGDEX_MCP_TOKEN.",
+    help="Serve streamable HTTP at http://HOST:PORT/mcp, or at a Unix socket (unix:PATH), instead of stdio. Clients "
+    "need the token that `pgdex mcp token` prints; other machines can only be served with PGDEX_ALLOWED_ROOTS.",
 )
-def mcp(*, address: str | None) -> None:
+@click.pass_context
+def mcp(ctx: click.Context, *, address: str | None) -> None:
     """Serve coding agents over the Model Context Protocol: they index, watch and search through its tools.
 
     Agents start it by themselves, over stdio, once it is registered with them. It starts workers where none is alive;
@@ -20,7 +22,12 @@ def mcp(*, address: str | None) -> None:
     Examples:
       claude mcp add -s project pgdex -- pgdex mcp
       pgdex mcp --http 127.0.0.1:8765
+      pgdex mcp --http unix:/run/user/1000/pgdex.sock
     """
+    if ctx.invoked_subcommand is not None:
+        if address is not None:
+            raise click.UsageError(f"--http does not go with `pgdex mcp {ctx.invoked_subcommand}`.")
+        return
     import logging
 
     from jobs.logs import log_as_json
@@ -37,3 +44,22 @@ def mcp(*, address: str | None) -> None:
         from jobs.mcp_server.http import serve_http
 
         serve_http(configured, address)
+
+
+@mcp.command()
+@click.option("--rotate", is_flag=True, help="Make a new token: the old one opens nothing any more, at once.")
+def token(*, rotate: bool) -> None:
+    """Print the bearer token that clients of `pgdex mcp --http` must send; it is made when it is first needed.
+
+    It is PGDEX_MCP_TOKEN where that is set, else one in PGDEX_HOME that only you can read. Whoever has it can have
+    folders indexed that you can read, and read them: keep it like a password.
+
+    \b
+    Example:
+      export PGDEX_MCP_TOKEN=$(pgdex mcp token)     for a client whose registration names that variable
+    """
+    from jobs.mcp_server.access import ensure_token, rotate_token
+    from jobs.settings import settings
+
+    configured = settings()
+    click.echo(rotate_token(configured) if rotate else ensure_token(configured))

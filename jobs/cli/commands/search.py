@@ -8,7 +8,7 @@ import click
 
 from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
 from jobs.cli.render.console import note, output, print_json, show
-from jobs.cli.session import open_client
+from jobs.cli.session import chosen_project, open_client
 from jobs.freshness import DoorWords
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def search(
       pgdex search "where are retries configured"
       pgdex search parse_args --language python --path 'src/**' --tests out
     """
-    from jobs.projects import resolve_project
     from jobs.searching import SearchOptions, check_request, search_code
 
     options = SearchOptions(
@@ -77,7 +76,7 @@ def search(
     check_request(query, options)
     folder = Path(options.repo) if options.repo and options.repo.startswith("/") else Path.cwd()
     with open_client() as client:
-        chosen = resolve_project(client.settings, argument=project, folder=folder).id
+        chosen = chosen_project(client.settings, argument=project, folder=folder).id
         found = search_code(client, query, project=chosen, options=options, words=WORDS)
     _show(found, query, as_json=as_json, explain=explain)
 
@@ -97,12 +96,11 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
       pgdex related src/flask/sessions.py:120
     """
     from jobs.index_contents import indexed_repositories
-    from jobs.projects import resolve_project
     from jobs.searching import related_code
 
     file, line = _place(place)
     with open_client() as client:
-        chosen = resolve_project(client.settings, argument=project, folder=file.parent).id
+        chosen = chosen_project(client.settings, argument=project, folder=file.parent).id
         root = _root_of(file, [one.root for one in indexed_repositories(client.connection, project=chosen)], chosen)
         found = related_code(
             client,

@@ -10,7 +10,7 @@ import click
 from indexer.sources.skips import SkipReason
 from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
 from jobs.cli.render.console import note, output, print_json, show
-from jobs.cli.session import open_client
+from jobs.cli.session import chosen_project, open_client
 from jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -43,11 +43,10 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
     .gitignore, .pgdexignore and built-in rules (such as .git) leave out is not listed.
     """
     from jobs.index_contents import skipped_files
-    from jobs.projects import resolve_project
 
     with open_client() as client:
         place = absolute_folder(path or ".")
-        project = resolve_project(client.settings, argument=project, folder=place).id
+        project = chosen_project(client.settings, argument=project, folder=place).id
         root, below = _repository_of(client, path, project=project) if path else (None, "")
         files = [
             file

@@ -4,26 +4,27 @@ from datetime import UTC, datetime
 
 import click
 
-from jobs.cli.arguments import JOB_ID_HELP, json_option
+from jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
 from jobs.cli.exit_codes import OUTCOMES, ExitCode
 from jobs.cli.render.console import note, print_json, show
 from jobs.cli.root import Invocation
-from jobs.cli.session import open_client
+from jobs.cli.session import open_client, wanted_job
 
 
 @click.command(epilog=JOB_ID_HELP)
 @click.argument("job_id", default="last")
 @click.option("--watch", is_flag=True, help="Show the progress until the job has ended.")
+@project_of_job_option
 @json_option
 @click.pass_obj
-def status(invocation: Invocation, job_id: str, watch: bool, as_json: bool) -> ExitCode:
-    """Show how far the job JOB_ID is: the newest one unless told otherwise.
+def status(invocation: Invocation, job_id: str, watch: bool, project: str | None, as_json: bool) -> ExitCode:
+    """Show how far the job JOB_ID is: the project's newest one unless told otherwise.
 
     With --watch the exit code tells how the job ended (see `pgdex --help`); Ctrl-C stops watching, not the job.
     For a failed job `pgdex --debug status` also shows the traceback.
     """
     with open_client() as client:
-        wanted = client.resolve_id(job_id)
+        wanted = wanted_job(client, job_id, project=project, only_reads=True)
         outcome = ExitCode.DONE
         if watch:
             from jobs.cli.watching import watch as watch_job

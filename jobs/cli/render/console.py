@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from jobs.printable import printable, safe_json
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -38,13 +40,13 @@ def show(*answers: "RenderableType") -> None:
 
 
 def note(message: str = "") -> None:
-    """A line on stderr, beside the answer."""
-    click.echo(message, err=True)
+    """A line on stderr, beside the answer. Names of files in it can't do anything to the terminal."""
+    click.echo(printable(message, lines=True), err=True)
 
 
 def print_json(document: str) -> None:
     """One JSON document on stdout, always in UTF-8."""
-    click.echo(document.encode() + b"\n", nl=False)
+    click.echo(safe_json(document).encode() + b"\n", nl=False)
 
 
 def _console(*, stderr: bool) -> "Console":

@@ -105,7 +105,7 @@ class BarDisplay:
 
     def tell(self, message: str) -> None:
         """A line above the bar."""
-        self._bar.console.print(message)
+        self._bar.console.print(printable(message, lines=True))
 
 
 def display() -> Display:

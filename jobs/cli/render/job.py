@@ -20,6 +20,7 @@ STYLES = {
     "failed": "bold red",
     "cancelled": "magenta",
 }
+USUAL_PROJECT = "default"
 PHASES = ("scanning", "reading", "chunking", "embedding", "writing", "finishing")
 
 
@@ -32,14 +33,14 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
         ("Status", Text(job.status, STYLES[job.status])),
         ("Repository", printable(job.repository)),
         ("Path", printable(job.repo_path)),
-        ("Project", job.project_id),
+        ("Project", printable(job.project_id)),
         ("Progress", f"{job.progress_percentage:.1f} % · {printable(job.progress_message)}"),
     ]
     if job.files_scanned:
         rows.append(("Files", file_counts(job)))
         rows.append(("Chunks", f"{job.chunks_created:,}"))
     if job.embedder:
-        rows.append(("Embedder", job.embedder))
+        rows.append(("Embedder", printable(job.embedder)))
     rows.append(("Created", f"{local_time(job.created_at)} ({age(job.created_at, now=now)})"))
     if job.started_at is not None:
         running = "Took" if job.is_final else "Running for"
@@ -48,7 +49,8 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
         rows.append(("Blocked", f"since {local_time(job.blocked_since)}"))
     if job.is_overdue:
         days = (now - job.created_at).days
-        advice = f"live for {days} days. Still wanted? If not: pgdex cancel {str(job.job_id)[:SHORT_ID]}"
+        which = f"{str(job.job_id)[:SHORT_ID]}{in_project(job.project_id)}"
+        advice = f"live for {days} days. Still wanted? If not: pgdex cancel {which}"
         rows.append(("Overdue", Text(advice, "yellow")))
     rows.append(("Rate", rates(job)))
     if job.summary:
@@ -83,7 +85,7 @@ def summary_lines(job: JobStatus) -> list[str]:
 def outcome_lines(job: JobStatus) -> list[str]:
     """How a job that did not complete ended, and what to do."""
     if job.status == "failed":
-        short = str(job.job_id)[:SHORT_ID]
+        short = f"{str(job.job_id)[:SHORT_ID]}{in_project(job.project_id)}"
         return [
             f"Error: the job failed: {printable(job.error_message or '')}",
             f"  what happened   pgdex --debug status {short}",
@@ -106,13 +108,18 @@ def next_steps(job: JobStatus, *, default_project: str) -> list[str]:
     return ["Next:", *steps]
 
 
-def follow_up(job_id: object) -> list[str]:
-    """How to get back to a job that goes on without this command."""
-    short = str(job_id)[:SHORT_ID]
+def follow_up(job_id: object, *, project: str) -> list[str]:
+    """How to get back to a job that goes on without this command, also from another folder."""
+    short = f"{str(job_id)[:SHORT_ID]}{in_project(project)}"
     return [
         f"  look at it  pgdex status {short} --watch",
         f"  cancel it   pgdex cancel {short}",
     ]
+
+
+def in_project(project: str) -> str:
+    """What a command needs to find a job of `project` from everywhere; nothing where that is the usual one."""
+    return "" if project == USUAL_PROJECT else f" --project {shlex.quote(project)}"
 
 
 def file_counts(job: JobStatus) -> str:

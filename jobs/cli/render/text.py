@@ -1,18 +1,11 @@
-"""Small pieces of text: counts, times, and names from other people's file systems made safe to print."""
+"""Small pieces of text: counts, times, ids."""
 
-import re
 from datetime import datetime, timedelta
 from uuid import UUID
 
-# Everything that moves a terminal's cursor or turns the writing around: a file may be called anything.
-UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from jobs.printable import printable as printable  # noqa: PLC0414 (what is rendered goes through it)
+
 SHORT_ID = 8
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    """`text` with control characters written out as escapes; tabs and line ends stay where `lines` is true."""
-    shown = text if lines else text.replace("\n", "\\n").replace("\t", "\\t")
-    return UNSAFE.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), shown)
 
 
 def count(number: int, singular: str, plural: str | None = None) -> str:

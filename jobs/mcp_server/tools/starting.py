@@ -24,9 +24,7 @@ WORKERS = {
     "pgdex worker.",
 }
 
-Name = Annotated[
-    Text | None, Field(min_length=1, max_length=200, description="What to call it (default: the folder's name).")
-]
+Name = Annotated[Text | None, Field(max_length=200, description="What to call it (default: the folder's name).")]
 Force = Annotated[
     bool,
     Field(
@@ -72,6 +70,7 @@ class Starting:
                 repo_path=started.repo_path,
                 project_id=started.project_id,
                 project_source=project.origin,
+                notes=[*project.notes],
                 database_name=client.connection.info.dbname,
             )
 
