@@ -60,14 +60,38 @@ def tree(count: int, *, size: int = 10) -> list[Found]:
     return [Found(f"file{number:05}.py", size) for number in range(count)]
 
 
-def enqueue(connection: Connection, repo_path: str = "/repo", **arguments: object) -> UUID:
-    """pgdex.enqueue_job with named arguments."""
+def enqueue(
+    connection: Connection, repo_path: str = "/repo", *, then_admit: bool = True, **arguments: object
+) -> UUID:
+    """pgdex.enqueue_job with named arguments, and the admission that the next tick of a worker would be; `then_admit`
+    says whether there is one."""
     named = "".join(f", {name} => %({name})s" for name in arguments)
     row = connection.execute(
         f"select pgdex.enqueue_job(%(repo_path)s{named})", {"repo_path": repo_path, **arguments}
     ).fetchone()
     assert row is not None
+    if then_admit:
+        connection.execute("select pgdex.admit_jobs()")
     return UUID(str(row[0]))
+
+
+def reclaim(connection: Connection) -> int:
+    """What a peer does that has not seen the hearts of the dead beat for long enough (see SqlWorker.die)."""
+    row = connection.execute(
+        "select pgdex.reclaim_batches(array_agg(id), array_agg(beat)) from pgdex.worker_status"
+        " where heartbeat_age > interval '5 s' or (not lock_held and heartbeat_age >= interval '1 s')"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def tick(connection: Connection, worker_id: int) -> bool:
+    """A tick of a worker that also takes over from the dead; false where it was struck off itself."""
+    row = connection.execute("select pgdex.tick(%s)", [worker_id]).fetchone()
+    assert row is not None
+    if row[0]:
+        reclaim(connection)
+    return bool(row[0])
 
 
 class SqlWorker:
@@ -224,13 +248,14 @@ class SqlWorker:
     def lose_lock(self) -> None:
         """Say that it holds a session lock, which it doesn't, with a heart that last beat two seconds ago."""
         self.register(session_lock=True)
-        self.connection.execute(
-            "update procrastinate_workers set last_heartbeat = now() - interval '2 seconds' where id = %s", [self.id]
-        )
+        self._beat_ago("2 seconds")
 
     def die(self) -> None:
         """Stop the heart: the next look of a peer strikes this worker off."""
+        self._beat_ago("1 hour")
+
+    def _beat_ago(self, age: str) -> None:
+        """`reclaim` goes by the time of the last heartbeat; real workers by their own clocks (jobs/peers.py)."""
         self.connection.execute(
-            "update procrastinate_workers set last_heartbeat = now() - interval '1 hour' where id = %s",
-            [self.id],
+            "update pgdex.workers set beat_at = clock_timestamp() - %s::interval where id = %s", [age, self.id]
         )
