@@ -60,9 +60,7 @@ def tree(count: int, *, size: int = 10) -> list[Found]:
     return [Found(f"file{number:05}.py", size) for number in range(count)]
 
 
-def enqueue(
-    connection: Connection, repo_path: str = "/repo", *, then_admit: bool = True, **arguments: object
-) -> UUID:
+def enqueue(connection: Connection, repo_path: str = "/repo", *, then_admit: bool = True, **arguments: object) -> UUID:
     """pgdex.enqueue_job with named arguments, and the admission that the next tick of a worker would be; `then_admit`
     says whether there is one."""
     named = "".join(f", {name} => %({name})s" for name in arguments)
