@@ -38,17 +38,17 @@ def _canonical(spec: str) -> str:
     return f"{provider}:{argument}" if argument else provider
 
 
-def embedder_of_job(spec: str | None, *, aborted: Callable[[], bool] | None = None) -> Embedder:
+def embedder_of_job(spec: str | None, *, allowed: bool, aborted: Callable[[], bool] | None = None) -> Embedder:
     """The embedder that a worker uses for a job that names `spec`; its own where the job names none.
 
-    Raises EmbedderNotAllowed, and what embedder_for raises.
+    `allowed` says that who asked for the job may choose it. Raises EmbedderNotAllowed, and what embedder_for raises.
     """
     own = settings()
-    if spec is not None and not is_allowed(spec, own):
+    if spec is not None and not allowed and not is_allowed(spec, own):
         raise EmbedderNotAllowed(
-            f"the job asks for the embedding model {spec}, and workers send code only to their own "
-            f"({own.embedder}, PGDEX_EMBEDDER). To allow it, start the workers with PGDEX_ALLOWED_EMBEDDERS={spec}; to "
-            "index with the workers' model instead, enqueue with force and without an embedder of your own"
+            f"the job asks for the embedding model {spec}, and for a pgdex_client workers send code only to their own "
+            f"({own.embedder}). To allow it, start the workers with PGDEX_ALLOWED_EMBEDDERS={spec}; to use the "
+            "model of the workers, enqueue without an embedder"
         )
     return embedder_for(spec or own.embedder, aborted=aborted)
 

@@ -55,7 +55,7 @@ def index_files(claim: Claim) -> None:
     assert claim.embedder is not None, "plan_job sets the model"
     assert claim.model_id is not None, "plan_job sets the model"
     model_id = claim.model_id
-    embedder = embedder_of_job(claim.embedder, aborted=claim.aborted)
+    embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
     watch = Stopwatch()
     reporter = Reporter(claim)
     content = _read_and_cut(claim, embedder, watch, reporter)

@@ -36,8 +36,8 @@ class Peers:
         self._seen.clear()
 
     def dead(self, signs: Iterable[Sign], *, now: float) -> list[Sign]:
-        """Note what is seen at `now` (seconds on a clock that never goes back), and return whose heart has not beaten for
-        too long while this process looked."""
+        """Note what is seen at `now` (seconds on a clock that never goes back), and return whose heart has not beaten
+        for too long while this process looked."""
         seen, dead = {}, []
         for sign in signs:
             before = self._seen.get(sign.worker_id)
@@ -52,8 +52,8 @@ class Peers:
 
 
 class Turn:
-    """When it is time for a duty that one worker in the cluster does every so often: this process's clock, and the number
-    that rises with each time that anybody did it."""
+    """When it is time for a duty that one worker in the cluster does every so often: by this process's clock, and the
+    number that rises each time that anybody did it."""
 
     def __init__(self, *, period_seconds: float) -> None:
         self._period = period_seconds

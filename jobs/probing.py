@@ -1,8 +1,8 @@
 """Asking an embedding service that was away whether it answers again, one probe at a time in the whole cluster.
 
 How long a job has waited, and when its service is to be asked again, goes by this process's own clock: each look notes
-which jobs wait under which number (`probe_number` rises with each block and each probe), and a job is due when its number
-has been seen for `probe_wait` seconds.
+which jobs wait under which number (`probe_number` rises with each block and each probe), and a job is due when its
+number has been seen for `probe_wait` seconds.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from jobs.settings import Settings
 
 PROBE_SECONDS = 10.0  # claim_probes gives twelve
 BLOCKED = (
-    "select id, embedder, probe_number, probe_wait from pgdex.indexing_jobs"
+    "select id, embedder, embedder_allowed, probe_number, probe_wait from pgdex.indexing_jobs"
     " where status = 'blocked' and not waits_for_place"
 )
 PROBE_FAILED = "select pgdex.probe_failed(%s, %s, %s, %s)"
@@ -35,6 +35,7 @@ class Blocked(NamedTuple):
 
     job_id: UUID
     embedder: str | None
+    embedder_allowed: bool
     number: int
     wait: float
 
@@ -84,9 +85,10 @@ class Prober:
     async def probe_one(self, session: psycopg.AsyncConnection) -> None:
         """Ask the service whose next try is due, if there is one; let the jobs that wait for it go on, or give them up
         when it is time to. Stops within 0.1 s of `aborted` turning true."""
+        own = self._settings
         jobs = [Blocked(*row) for row in await (await session.execute(BLOCKED)).fetchall()]
         # What this worker may not send anything to is asked by one that may.
-        jobs = [job for job in jobs if is_allowed(job.embedder or self._settings.embedder, self._settings)]
+        jobs = [job for job in jobs if job.embedder_allowed or is_allowed(job.embedder or own.embedder, own)]
         now = self._clock()
         self._watch.look(jobs, now=now)
         due = self._watch.due(jobs, now=now)
@@ -100,7 +102,8 @@ class Prober:
                 [self._watch.seconds(job, now=now) for job in due],
             ],
         )
-        if claimed := dict(await cursor.fetchall()):
+        claimed: dict[UUID, float] = dict(await cursor.fetchall())
+        if claimed:
             await self._probe(session, due[0].embedder or self._settings.embedder, claimed)
 
     async def _probe(self, session: psycopg.AsyncConnection, embedder: str, waited: dict[UUID, float]) -> None:

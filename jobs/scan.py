@@ -24,7 +24,7 @@ def scan_repository(claim: Claim) -> None:
     """Walk the tree and plan the job. Memory stays flat: blocks of files go to the database as they are found."""
     started = time.perf_counter()
     root = claim.root()
-    embedder = embedder_of_job(claim.embedder, aborted=claim.aborted)
+    embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
     with claim.pool.connection() as connection:
         connection.execute("drop table if exists pg_temp.found_files")
         connection.execute(FOUND_FILES)

@@ -197,6 +197,7 @@ indexing_jobs = Table(
     _flag("force_reindex"),
     _flag("embed_all"),
     Column("embedder", Text),
+    _flag("embedder_allowed"),
     Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id")),
     *(_count(name) for name in COUNTERS),
     _count("chunks_created", wide=True),
@@ -368,8 +369,8 @@ job_events = Table(
 )
 Index("job_events_job_idx", job_events.c.job_id, job_events.c.id)
 
-# What procrastinate does not keep of a worker. `beat` rises with each heartbeat: peers note on their own clocks when they
-# saw it change. `beat_at` is for people; no clock of a server decides who lives, and neither does procrastinate's
+# What procrastinate does not keep of a worker. `beat` rises with each heartbeat: peers note on their own clocks when
+# they saw it change. `beat_at` is for people; no clock of a server decides who lives, and neither does procrastinate's
 # last_heartbeat. No foreign key in the metadata, because procrastinate's tables are not part of it.
 workers = Table(
     "workers",

@@ -28,7 +28,8 @@ REPOSITORIES = tuple(PROJECT_OF)
 EMPTY_ALL = """
     set session_replication_role = replica;
     delete from pgdex.chunks;
-    truncate pgdex.projects, pgdex.repositories, pgdex.procrastinate_workers, pgdex.procrastinate_jobs restart identity cascade;
+    truncate pgdex.projects, pgdex.repositories, pgdex.procrastinate_workers, pgdex.procrastinate_jobs
+        restart identity cascade;
     set session_replication_role = origin;
 """
 FILES = st.builds(
@@ -90,7 +91,7 @@ class JobMachine(RuleBasedStateMachine):
     def enqueue(self, data: st.DataObject) -> None:
         wished, repository, force = uuid4(), pick(data, REPOSITORIES), data.draw(st.booleans())
         embedder = pick(data, [None, None, DEFAULT_MODEL, "m2"])
-        wish = {"project": PROJECT_OF[repository], "force": force, "embedder": embedder}
+        wish: dict[str, Any] = {"project": PROJECT_OF[repository], "force": force, "embedder": embedder}
         self.agree(
             self.model.enqueue(wished, repository, **wish),
             lambda: enqueue(self.connection, repository, **wish, job_id=wished, then_admit=False),

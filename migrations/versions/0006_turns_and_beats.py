@@ -35,6 +35,7 @@ alter table pgdex.indexing_jobs
     add column probe_number bigint not null default 0,
     add column probe_wait double precision not null default 1,
     add column seconds_waited double precision not null default 0,
+    add column embedder_allowed boolean not null default false,
     drop column waiting_since;
 update pgdex.indexing_jobs j
 set queue_number = n.number, waits_for_place = j.status = 'pending' and j.admitted_at is null,
@@ -61,7 +62,7 @@ update pgdex.indexing_jobs set admitted_at = clock_timestamp() where status = 'b
 alter table pgdex.indexing_jobs enable trigger user;
 alter table pgdex.indexing_jobs
     drop column queue_number, drop column waits_for_place, drop column probe_number, drop column probe_wait,
-    drop column seconds_waited, add column waiting_since timestamp with time zone;
+    drop column seconds_waited, drop column embedder_allowed, add column waiting_since timestamp with time zone;
 insert into pgdex.projects (id) select distinct project_id from pgdex.repositories on conflict do nothing;
 alter table pgdex.projects drop column turn;
 alter table pgdex.repositories

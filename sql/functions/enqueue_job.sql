@@ -6,7 +6,9 @@
 -- Promises: one transaction, one live job per repository. Where one is already pending, running or blocked, its
 -- id is returned and nothing is written. job_id may be chosen by the caller, who then sees from the answer
 -- whether the job is the new one. embedder null means the model that the repository already has, or else the
--- default of the worker that scans it; workers refuse one that is neither theirs nor in PGDEX_ALLOWED_EMBEDDERS.
+-- default of the worker that scans it. Another one may be chosen by who may do a worker's work (pgdex_worker, the owner
+-- of the schema); of others workers accept only what is their own or in PGDEX_ALLOWED_EMBEDDERS, since it says where code
+-- is sent.
 -- The path is normalised, so that one folder is one repository however it is spelled. A whole disk, a home or a folder of
 -- the system is refused unless allow_broad says that it is meant.
 -- It inserts and ends: a worker lets the job in. So a transaction that is left open after it holds up nobody, except who
@@ -31,6 +33,7 @@ declare
     v_path text := pgdex.normalized_path(enqueue_job.repo_path);
     v_repository repositories;
     v_id uuid;
+    v_is_worker boolean;
 begin
     if coalesce(enqueue_job.repo_path, '') !~ '^(/|[A-Za-z]:[\\/])' then
         raise exception 'repo_path must be an absolute path, got %', quote_nullable(enqueue_job.repo_path)
@@ -52,6 +55,12 @@ begin
     on conflict (project_id, root) do nothing;
     select * into v_repository from repositories r where r.project_id = enqueue_job.project and r.root = v_path;
 
+    -- Not current_user: in this function that is its owner. Where nobody could make roles there is the owner alone.
+    select coalesce(pg_has_role(session_user, to_regrole('pgdex_worker'), 'member'), false)
+        or pg_has_role(session_user, nspowner, 'member')
+    into v_is_worker
+    from pg_namespace where nspname = 'pgdex';
+
     -- The loop is for a live job that ends between the insert and the look: then there is room for ours.
     loop
         select id into v_id from indexing_jobs
@@ -65,10 +74,13 @@ begin
                 v_path, v_repository.embedding_model, enqueue_job.embedder
                 using errcode = 'PX004', hint = 'Enqueue with force to do that, or set the embedder back.';
         end if;
-        insert into indexing_jobs (id, repository_id, project_id, repo_path, force_reindex, embedder)
+        insert into indexing_jobs (
+            id, repository_id, project_id, repo_path, force_reindex, embedder, embedder_allowed
+        )
         values (
             enqueue_job.job_id, v_repository.id, enqueue_job.project, v_path, enqueue_job.force,
-            coalesce(enqueue_job.embedder, v_repository.embedding_model)
+            coalesce(enqueue_job.embedder, v_repository.embedding_model),
+            v_is_worker or enqueue_job.embedder is null or enqueue_job.embedder is not distinct from v_repository.embedding_model
         )
         on conflict (repository_id) where status in ('pending', 'running', 'blocked') do nothing
         returning id into v_id;
