@@ -1,6 +1,7 @@
 """Random calls of clients and of living, dead and revived workers, each compared with what the model says."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import psycopg
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jobs.database import Connection
+from tests.clocks import set_clock
 from tests.job_invariants import Checks
 from tests.job_model import (
     BATCH_FILES,
@@ -62,6 +64,7 @@ STEPS = {
     "heal_batches": 1,
     "admit_jobs": 2,
     "tick": 1,
+    "set_clock": 1,
 }
 """What may happen, and how often. One rule draws from these: separate rules would be switched off at random in
 most examples, and hardly any would see a job through its whole life."""
@@ -243,6 +246,10 @@ class JobMachine(RuleBasedStateMachine):
         if ticking:
             worker = pick(data, ticking)
             self.agree(self.model.tick(worker), lambda: tick(self.connection, worker))
+
+    def set_clock(self, data: st.DataObject) -> None:
+        """Nothing happens, to nobody."""
+        set_clock(self.connection, timedelta(hours=pick(data, [-4, 4, 40 * 24])))
 
     @invariant()
     def everything_holds(self) -> None:

@@ -260,14 +260,15 @@ def test_reclaiming_healing_and_admitting_from_everywhere_at_once_loses_and_doub
     assert value(connection, "select count(*) from pgdex.chunks") == 80
 
 
-def test_a_worker_whose_session_broke_a_moment_ago_is_not_taken_for_dead(connection: Connection) -> None:
+def test_a_worker_whose_heart_beat_after_a_peer_looked_is_not_taken_for_dead(connection: Connection) -> None:
     worker, peer = SqlWorker(connection), SqlWorker(connection)
     enqueue(connection)
     worker.work(tree(4))
     claim = worker.take()
-    worker.lose_lock()
-    connection.execute("update pgdex.workers set beat_at = clock_timestamp() where id = %s", [worker.id])
-    assert reclaim(connection) == 0
+    seen = value(connection, "select beat from pgdex.worker_status where id = %s", worker.id)
+    assert value(connection, "select pgdex.tick(%s)", worker.id) is True
+    reclaim_it = "select pgdex.reclaim_batches(array[%s::bigint], array[%s::bigint])"
+    assert value(connection, reclaim_it, worker.id, seen) == 0
     worker.complete(claim)
 
     worker.take()
@@ -275,6 +276,15 @@ def test_a_worker_whose_session_broke_a_moment_ago_is_not_taken_for_dead(connect
     assert value(connection, "select pgdex.tick(%s)", peer.id) is True, "a tick alone judges nobody"
     assert value(connection, "select count(*) from pgdex.worker_status") == 2
     assert reclaim(connection) == 1
+
+
+def test_a_worker_that_never_introduced_itself_can_be_struck_off(connection: Connection) -> None:
+    worker = value(connection, "select worker_id from procrastinate_register_worker_v1()")
+    assert connection.execute("select beat, lock_held, alive from pgdex.worker_status").fetchall() == [
+        (-1, True, False)
+    ]
+    connection.execute("select pgdex.reclaim_batches(array[%s::bigint], array[-1::bigint])", [worker])
+    assert value(connection, "select count(*) from pgdex.worker_status") == 0
 
 
 def test_the_deaths_of_workers_are_noted_against_the_file_that_they_had_in_hand(connection: Connection) -> None:
