@@ -192,7 +192,7 @@ indexing_jobs = Table(
     Column("project_id", Text, nullable=False),
     Column("repo_path", Text, nullable=False),
     Column("queue_number", BigInteger, Identity(always=True), nullable=False),
-    Column("waits_for_place", Boolean, nullable=False, server_default=text("true")),
+    _flag("waits_for_place"),
     Column("status", Text, nullable=False, server_default=text("'pending'")),
     _flag("force_reindex"),
     _flag("embed_all"),

@@ -31,7 +31,7 @@ alter table pgdex.projects add column turn bigint not null default 0;
 alter table pgdex.indexing_jobs disable trigger user;
 alter table pgdex.indexing_jobs
     add column queue_number bigint,
-    add column waits_for_place boolean not null default true,
+    add column waits_for_place boolean not null default false,
     add column probe_number bigint not null default 0,
     add column probe_wait double precision not null default 1,
     add column seconds_waited double precision not null default 0,

@@ -24,7 +24,7 @@ begin
     update cluster_duties set counter = counter + 1 where name = 'healing';
     for v_id in
         select id from indexing_jobs
-        where status = 'running' or (status = 'pending' and admitted_at is not null)
+        where status in ('pending', 'running') and admitted_at is not null
         order by coalesce(started_at, created_at)
     loop
         continue when not exists (select from pgdex.lost_batches(v_id, 200));

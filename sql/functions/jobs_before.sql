@@ -14,22 +14,28 @@ begin
         select from indexing_jobs w
         where w.waits_for_place and w.project_id = job.project_id
             and (w.status, w.queue_number) < (job.status, job.queue_number)
+        order by w.status, w.queue_number  -- for the index
         limit p_most
     ) as own;
+    if v_rounds = p_most then
+        return p_most;
+    end if;
     -- A project whose turn comes before this one's is let in once more than this job has rounds to wait.
-    select sum(ahead.jobs) into v_others
-    from pgdex.waiting_projects() as other
-    join (select * from pgdex.waiting_projects()) as own on own.project_id = job.project_id
-    cross join lateral (
-        select count(*) as jobs
-        from (
+    select count(*) into v_others
+    from (
+        select
+        from (select * from pgdex.waiting_projects()) as own
+        join pgdex.waiting_projects() as other on other.project_id <> own.project_id
+        cross join lateral (
             select from indexing_jobs w
             where w.waits_for_place and w.project_id = other.project_id
+            order by w.status, w.queue_number
             limit v_rounds + ((other.turn, other.first_number) < (own.turn, own.first_number))::integer
         ) as first
-    ) as ahead
-    where other.project_id <> job.project_id;
+        where own.project_id = job.project_id
+        limit p_most
+    ) as ahead;
     select count(*) into v_holding from indexing_jobs where status in ('pending', 'running') and admitted_at is not null;
-    return least(p_most, v_rounds + coalesce(v_others, 0) + v_holding);
+    return least(p_most, v_rounds + v_others + v_holding);
 end
 $$;
