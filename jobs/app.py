@@ -13,7 +13,10 @@ from jobs.database import conninfo
 from jobs.pools import POOL_SECONDS, RECONNECT_SECONDS
 from jobs.settings import settings
 
-HEARTBEAT_SECONDS = 2.0
+# procrastinate's own heartbeat: nobody goes by it. Workers judge each other by pgdex.workers.beat (peers.py), and its
+# pruning at a worker's start, which compares moments by the server's clock, must never strike anybody off.
+HEARTBEAT_SECONDS = 10.0
+NEVER_SECONDS = 100 * 366 * 86_400.0
 # A stopping worker has this long to bring its batches to an end; then they go back to the queue.
 SHUTDOWN_SECONDS = 5.0
 QUEUE = "pgdex"
@@ -53,8 +56,7 @@ app = App(
         "delete_jobs": "always",
         "update_heartbeat_interval": HEARTBEAT_SECONDS,
         "shutdown_graceful_timeout": SHUTDOWN_SECONDS,
-        # Its pruning at start must not strike anybody off behind the back of reclaim_batches.
-        "stalled_worker_timeout": 86_400.0,
+        "stalled_worker_timeout": NEVER_SECONDS,
         "fetch_job_polling_interval": 2.0,
         "abort_job_polling_interval": 1.0,
     },

@@ -52,6 +52,7 @@ class Claim:
     file_ids: list[int] | None
     reclaimed: int
     deaths: dict[str, int]
+    embedder_allowed: bool
     aborted: Callable[[], bool] = field(repr=False)
     settings: Settings = field(repr=False)
     pool: "ConnectionPool[Connection]" = field(repr=False)

@@ -1,12 +1,56 @@
 """The embedders of this process, opened once for each model: loading one may take seconds."""
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from functools import cache
+from os.path import abspath, expanduser
 
-from indexer.embedding import Embedder, open_embedder
+from indexer.embedding import Embedder, EmbedderMisconfigured, open_embedder
 from jobs.settings import Settings, settings
 
+# They run in the worker, read nothing but what pgdex brings along, and send nothing anywhere.
+HARMLESS = ("code", "hashing")
+
 _TRIED: set[Embedder] = set()
+
+
+class EmbedderNotAllowed(EmbedderMisconfigured):
+    """A job names an embedder that this worker does not use: who may enqueue must not choose where code is sent."""
+
+
+def is_allowed(spec: str, configured: Settings) -> bool:
+    """Whether a worker with these settings uses the embedder that a job names: its own, those of
+    PGDEX_ALLOWED_EMBEDDERS, and the ones that send nothing anywhere."""
+    asked = _canonical(spec)
+    patterns = [pattern.strip() for pattern in (configured.allowed_embedders or "").split(",")]
+    return (
+        asked.partition(":")[0] in HARMLESS
+        or asked == _canonical(configured.embedder)
+        or any(fnmatchcase(asked, _canonical(pattern)) for pattern in patterns if pattern)
+    )
+
+
+def _canonical(spec: str) -> str:
+    """As the index names it: without spaces around its parts, a folder by its whole path."""
+    provider, _, argument = (part.strip() for part in spec.partition(":"))
+    if provider == "static" and argument.startswith(("/", "~", ".")):
+        argument = abspath(expanduser(argument))
+    return f"{provider}:{argument}" if argument else provider
+
+
+def embedder_of_job(spec: str | None, *, allowed: bool, aborted: Callable[[], bool] | None = None) -> Embedder:
+    """The embedder that a worker uses for a job that names `spec`; its own where the job names none.
+
+    `allowed` says that who asked for the job may choose it. Raises EmbedderNotAllowed, and what embedder_for raises.
+    """
+    own = settings()
+    if spec is not None and not allowed and not is_allowed(spec, own):
+        raise EmbedderNotAllowed(
+            f"the job asks for the embedding model {spec}, and for a pgdex_client workers send code only to their own "
+            f"({own.embedder}). To allow it, start the workers with PGDEX_ALLOWED_EMBEDDERS={spec}; to use the "
+            "model of the workers, enqueue without an embedder"
+        )
+    return embedder_for(spec or own.embedder, aborted=aborted)
 
 
 def embedder_for(

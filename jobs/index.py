@@ -13,7 +13,7 @@ from indexer.chunk_terms import chunk_terms
 from indexer.embedding import BagEmbedder, Embedder
 from indexer.storage import IndexedFile, SkippedFile, UnchangedFile, stored_files, write_files
 from jobs.claims import Claim
-from jobs.embedders import embedder_for
+from jobs.embedders import embedder_of_job
 from jobs.files import CutFile, Vectors, embedding_text, take_file, text_hash
 from jobs.outages import until_back
 from jobs.stopwatch import Stopwatch
@@ -55,7 +55,7 @@ def index_files(claim: Claim) -> None:
     assert claim.embedder is not None, "plan_job sets the model"
     assert claim.model_id is not None, "plan_job sets the model"
     model_id = claim.model_id
-    embedder = embedder_for(claim.embedder, aborted=claim.aborted)
+    embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
     watch = Stopwatch()
     reporter = Reporter(claim)
     content = _read_and_cut(claim, embedder, watch, reporter)

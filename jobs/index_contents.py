@@ -10,7 +10,8 @@ from jobs.models import IndexedRepository, JobStatus, SkippedFile, StoredFile
 
 def project_exists(connection: Connection, project: str) -> bool:
     """Whether anything was ever asked for in the project."""
-    row = connection.execute("select exists (select from pgdex.projects where id = %s)", [project]).fetchone()
+    query = "select exists (select from pgdex.repositories where project_id = %s)"
+    row = connection.execute(query, [project]).fetchone()
     return bool(row and row[0])
 
 

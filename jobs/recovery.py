@@ -17,8 +17,9 @@ from jobs.claims import TOKENS_IN_HAND
 from jobs.database import conninfo
 from jobs.logs import fields
 from jobs.outages import LONGEST_DELAY_SECONDS, Backoff
+from jobs.peers import Peers, Sign, Turn
 from jobs.pools import POOLS
-from jobs.probing import probe_one
+from jobs.probing import Prober
 from jobs.schema_watch import SCHEMA_LOOK_SECONDS, reason_to_end
 from jobs.settings import Settings
 
@@ -26,9 +27,16 @@ if TYPE_CHECKING:
     from jobs.worker_process import StoppableWorker
 
 TICK_SECONDS = 0.25
-HEAL_SECONDS = 2.0
+SHORTEST_TICK_SECONDS = 0.05  # anybody may send a notification, as often as they like
+BEAT_SECONDS = 0.5
+HEAL_SECONDS = 2.0  # in the whole cluster
+LOOK_SECONDS = 1.0  # for tokens that were forgotten, and for services that may answer again
+LOCK_SECONDS = 1  # what waits for somebody's open transaction must not hold up the heartbeat
+WAKE_CHANNEL = "pgdex_wake"
 COME_BACK_SECONDS = 2 * LONGEST_DELAY_SECONDS  # the time in which every worker is back after an outage
 STOPPED_SECONDS = 2.0  # between two ticks: this process did not run, and perhaps no other did
+SIGNS = "select id, beat, lock_held from pgdex.worker_status"
+HEALING = "select counter from pgdex.cluster_duties where name = 'healing'"
 SERVER_UP_SECONDS = "select extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8"
 TAKE_LOCK = "select pg_try_advisory_lock(pgdex.worker_lock_class(), (%(id)s %% 2147483648)::integer)"
 
@@ -44,6 +52,9 @@ class Liveness:
         self._is_over = is_over
         self._settings = settings
         self._forgotten: set[int] = set()
+        self._peers = Peers()
+        self._healing = Turn(period_seconds=HEAL_SECONDS)
+        self._prober = Prober(settings, clock=_now, aborted=is_over)
         self._probe: asyncio.Task[None] | None = None
         self._ticked_at: float | None = None
         self._schema_seen_at = -SCHEMA_LOOK_SECONDS
@@ -87,28 +98,54 @@ class Liveness:
 
     async def _watch(self, session: psycopg.AsyncConnection) -> None:
         """Tick until the worker was struck off. Raises where the session breaks."""
-        healed_at = 0.0
+        await session.execute(f"set lock_timeout = '{LOCK_SECONDS}s'")
+        await session.execute(f"listen {WAKE_CHANNEL}")
+        beaten_at = looked_at = 0.0
         judges_from = await self._judges_from(session)
+        self._peers.forget()
         self._ticked_at = _now()
         while True:
             if _now() - self._ticked_at > STOPPED_SECONDS:
                 judges_from = _now() + COME_BACK_SECONDS  # a suspended machine: the others wake up just now too
-            self._ticked_at = _now()
-            if self._ticked_at - self._schema_seen_at >= SCHEMA_LOOK_SECONDS:
+                self._peers.forget()
+            self._ticked_at = now = _now()
+            if now - self._schema_seen_at >= SCHEMA_LOOK_SECONDS:
                 await self._look_at_schema(session)
-            tick: dict[str, object] = {"id": self._worker.worker_id, "judges": _now() >= judges_from}
-            if not await _value(session, "select pgdex.tick(%(id)s, %(judges)s)", tick):
+            if beats := now - beaten_at >= BEAT_SECONDS:
+                beaten_at = now
+            if not await _value(session, "select pgdex.tick(%(id)s, %(beats)s)", self._own() | {"beats": beats}):
                 return
             if _is_orphaned():
                 self._worker.stop()  # says so once; the ticks go on until the batches in hand are done
-            if _now() - healed_at >= HEAL_SECONDS:
-                healed_at = _now()
+            await self._judge(session, judges_from)
+            healed = await _value(session, HEALING, {})
+            if isinstance(healed, int) and self._healing.is_due(healed, now=_now()):
+                await session.execute("select pgdex.heal_batches(%s)", [healed])
+            if _now() - looked_at >= LOOK_SECONDS:
+                looked_at = _now()
                 await self._drop_forgotten(session)
-                await session.execute("select pgdex.heal_batches()")
                 if self._probe is None or self._probe.done():  # it may take seconds, and the ticks must go on
-                    probe = probe_one(session, self._settings, aborted=self._is_over)
-                    self._probe = asyncio.create_task(probe, name="probe")
-            await asyncio.sleep(TICK_SECONDS)
+                    self._probe = asyncio.create_task(self._prober.probe_one(session), name="probe")
+            await self._pause(session)
+
+    async def _judge(self, session: psycopg.AsyncConnection, judges_from: float) -> None:
+        """Take over from the peers whose hearts this process has not seen beat for too long."""
+        signs = [Sign(*row) for row in await (await session.execute(SIGNS)).fetchall()]
+        dead = [sign for sign in self._peers.dead(signs, now=_now()) if sign.worker_id != self._worker.worker_id]
+        if dead and _now() >= judges_from:
+            ids, beats = [sign.worker_id for sign in dead], [sign.beat for sign in dead]
+            await session.execute("select pgdex.reclaim_batches(%s, %s)", [ids, beats])
+
+    async def _pause(self, session: psycopg.AsyncConnection) -> None:
+        """Wait for the next tick, or for somebody to say that there may be a job to let in."""
+        await asyncio.sleep(SHORTEST_TICK_SECONDS)
+        async for _ in session.notifies(timeout=TICK_SECONDS - SHORTEST_TICK_SECONDS, stop_after=1):
+            pass
+        async for _ in session.notifies(timeout=0):  # a thousand of them are one tick
+            pass
+
+    def _own(self) -> dict[str, object]:
+        return {"id": self._worker.worker_id}
 
     async def _look_at_schema(self, session: psycopg.AsyncConnection) -> None:
         """Before anything of it is called: functions of another version may be gone, or mean something else."""
@@ -118,13 +155,14 @@ class Liveness:
 
     async def _judges_from(self, session: psycopg.AsyncConnection) -> float:
         """When this worker may take others for dead: after an outage not before they have had the time to come back
-        too, which is longer after a longer one, since everybody tries less and less often. A new worker may at once,
-        unless the server itself has just started."""
+        too, which is longer after a longer one, since everybody tries less and less often. A new worker may as soon as
+        it has seen somebody be silent, unless the server itself has just started."""
         if self._ticked_at is not None:
             return _now() + min(COME_BACK_SECONDS, 2 * (_now() - self._ticked_at))
         up_seconds = await _value(session, SERVER_UP_SECONDS, {})
         assert isinstance(up_seconds, float)
-        return _now() + max(0.0, COME_BACK_SECONDS - up_seconds)
+        # Its clock may have been set since it started; at worst nobody is judged for four seconds.
+        return _now() + min(COME_BACK_SECONDS, max(0.0, COME_BACK_SECONDS - up_seconds))
 
     async def _register_anew(self) -> None:
         """Get a new number: what is in hand under the old one is stale, and belongs to a peer by now."""
@@ -142,7 +180,7 @@ class Liveness:
 
         A token is suspect at first: it may have been fetched a moment ago. Suspect twice, it is forgotten.
         """
-        mine = {"id": self._worker.worker_id}
+        mine = self._own()
         cursor = await session.execute(
             "select id from pgdex.procrastinate_jobs where worker_id = %(id)s and status = 'doing'", mine
         )

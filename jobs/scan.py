@@ -7,7 +7,7 @@ from itertools import islice
 from indexer.sources import FoundFile, walk
 from jobs.claims import Claim
 from jobs.database import Connection
-from jobs.embedders import embedder_for
+from jobs.embedders import embedder_of_job
 from jobs.room import require_room
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
@@ -24,7 +24,7 @@ def scan_repository(claim: Claim) -> None:
     """Walk the tree and plan the job. Memory stays flat: blocks of files go to the database as they are found."""
     started = time.perf_counter()
     root = claim.root()
-    embedder = embedder_for(claim.embedder or claim.settings.embedder, aborted=claim.aborted)
+    embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
     with claim.pool.connection() as connection:
         connection.execute("drop table if exists pg_temp.found_files")
         connection.execute(FOUND_FILES)

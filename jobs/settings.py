@@ -51,6 +51,10 @@ class Settings(BaseSettings):
         description="Batches that a worker process has in hand at once (1, with an embedding service 4).",
     )
     embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
+    allowed_embedders: str | None = Field(
+        None,
+        description="Embedders beside PGDEX_EMBEDDER that jobs may name, with commas between them; * for any text.",
+    )
     embedder_url: str | None = Field(None, description="Address of the embedding service.")
     embedder_api_key: SecretStr | None = Field(None, description="Key of the embedding service.")
     embedder_dimension: int | None = Field(

@@ -71,10 +71,23 @@ settings = Table(
     Column("value", Text, nullable=False),
 )
 
+# What one worker at a time does for the whole cluster. Its row is the lock (only workers may lock it: an advisory lock
+# could be held by anybody who may log in), and `counter` says how often it was done, for peers who look at their own
+# clocks.
+cluster_duties = Table(
+    "cluster_duties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _count("counter", wide=True),
+)
+
+# A row is made when a job of the project is first admitted, and not when one is enqueued: `turn` is the number of its
+# last admission, for the project whose turn is the longest ago to be the next.
 projects = Table(
     "projects",
     metadata,
     Column("id", Text, primary_key=True),
+    _count("turn", wide=True),
     _moment("created_at", default=True),
 )
 
@@ -92,7 +105,7 @@ repositories = Table(
     "repositories",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("project_id", Text, ForeignKey("pgdex.projects.id"), nullable=False),
+    Column("project_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("root", Text, nullable=False),
     Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id")),
@@ -178,10 +191,13 @@ indexing_jobs = Table(
     ),
     Column("project_id", Text, nullable=False),
     Column("repo_path", Text, nullable=False),
+    Column("queue_number", BigInteger, Identity(always=True), nullable=False),
+    _flag("waits_for_place"),
     Column("status", Text, nullable=False, server_default=text("'pending'")),
     _flag("force_reindex"),
     _flag("embed_all"),
     Column("embedder", Text),
+    _flag("embedder_allowed"),
     Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id")),
     *(_count(name) for name in COUNTERS),
     _count("chunks_created", wide=True),
@@ -199,9 +215,11 @@ indexing_jobs = Table(
     Column("error_traceback", Text),
     Column("blocked_reason", Text),
     _amount("probe_delay", "1"),
+    _count("probe_number", wide=True),
+    _amount("probe_wait", "1"),
+    _amount("seconds_waited"),
     _moment("next_probe_at"),
     _moment("blocked_since"),
-    _moment("waiting_since"),
     _moment("created_at", default=True),
     _moment("admitted_at"),
     _moment("started_at"),
@@ -247,6 +265,18 @@ Index(
     indexing_jobs.c.status,
     indexing_jobs.c.created_at,
     postgresql_where=text(LIVE),
+)
+Index(
+    "indexing_jobs_waiting_idx",
+    indexing_jobs.c.project_id,
+    indexing_jobs.c.status,
+    indexing_jobs.c.queue_number,
+    postgresql_where=text("waits_for_place"),
+)
+Index(
+    "indexing_jobs_places_idx",
+    indexing_jobs.c.id,
+    postgresql_where=text("status IN ('pending', 'running') AND admitted_at IS NOT NULL"),
 )
 Index("indexing_jobs_newest_idx", indexing_jobs.c.created_at.desc(), indexing_jobs.c.id)
 Index(
@@ -339,8 +369,9 @@ job_events = Table(
 )
 Index("job_events_job_idx", job_events.c.job_id, job_events.c.id)
 
-# procrastinate_workers has the heartbeat; this is what procrastinate does not keep of a worker. No foreign key
-# in the metadata, because procrastinate's tables are not part of it.
+# What procrastinate does not keep of a worker. `beat` rises with each heartbeat: peers note on their own clocks when
+# they saw it change. `beat_at` is for people; no clock of a server decides who lives, and neither does procrastinate's
+# last_heartbeat. No foreign key in the metadata, because procrastinate's tables are not part of it.
 workers = Table(
     "workers",
     metadata,
@@ -348,5 +379,7 @@ workers = Table(
     Column("hostname", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     _flag("session_lock"),
+    _count("beat", wide=True),
     _moment("started_at", default=True),
+    _moment("beat_at", default=True),
 )

@@ -42,6 +42,7 @@ class Checks:
         for row in rows:
             job = jobs[row["id"]]
             assert (row["status"], row["admitted"]) == (job.status, job.admitted)
+            assert row["waits_for_place"] == job.waits_for_place
             assert {name: row[name] for name in COUNTERS} == job.counts
         assert {
             (row["job_id"], row["seq"]): (row["kind"], row["state"], row["attempt"])

@@ -1,6 +1,7 @@
 """Random calls of clients and of living, dead and revived workers, each compared with what the model says."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import psycopg
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jobs.database import Connection
+from tests.clocks import set_clock
 from tests.job_invariants import Checks
 from tests.job_model import (
     BATCH_FILES,
@@ -17,17 +19,19 @@ from tests.job_model import (
     ModelClaim,
     ModelToken,
 )
-from tests.sql_worker import Claim, Found, SqlWorker, Token, enqueue
+from tests.sql_worker import Claim, Found, SqlWorker, Token, enqueue, reclaim, tick
 
 T = TypeVar("T")
 
-REPOSITORIES = ("/a", "/b", "/c", "/d", "/e")
+PROJECT_OF = {"/a": "one", "/b": "one", "/c": "one", "/d": "two", "/e": "two", "/f": "three"}
+REPOSITORIES = tuple(PROJECT_OF)
 # Partitions of chunks stay, for the next example's repositories of the same numbers: truncating them costs 35 ms.
 # As a replica, because triggers refuse to truncate jobs.
 EMPTY_ALL = """
     set session_replication_role = replica;
     delete from pgdex.chunks;
-    truncate pgdex.projects, pgdex.procrastinate_workers, pgdex.procrastinate_jobs restart identity cascade;
+    truncate pgdex.projects, pgdex.repositories, pgdex.procrastinate_workers, pgdex.procrastinate_jobs
+        restart identity cascade;
     set session_replication_role = origin;
 """
 FILES = st.builds(
@@ -58,8 +62,9 @@ STEPS = {
     "lose_token": 1,
     "reclaim_batches": 1,
     "heal_batches": 1,
-    "admit_jobs": 1,
+    "admit_jobs": 2,
     "tick": 1,
+    "set_clock": 1,
 }
 """What may happen, and how often. One rule draws from these: separate rules would be switched off at random in
 most examples, and hardly any would see a job through its whole life."""
@@ -89,10 +94,13 @@ class JobMachine(RuleBasedStateMachine):
     def enqueue(self, data: st.DataObject) -> None:
         wished, repository, force = uuid4(), pick(data, REPOSITORIES), data.draw(st.booleans())
         embedder = pick(data, [None, None, DEFAULT_MODEL, "m2"])
+        wish: dict[str, Any] = {"project": PROJECT_OF[repository], "force": force, "embedder": embedder}
         self.agree(
-            self.model.enqueue(wished, repository, force=force, embedder=embedder),
-            lambda: enqueue(self.connection, repository, force=force, embedder=embedder, job_id=wished),
+            self.model.enqueue(wished, repository, **wish),
+            lambda: enqueue(self.connection, repository, **wish, job_id=wished, then_admit=False),
         )
+        if data.draw(st.integers(0, 3)):  # mostly a tick of some worker comes before anything else happens
+            self.admit_jobs(data)
 
     def cancel(self, data: st.DataObject) -> None:
         if self.model.jobs:
@@ -181,6 +189,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def start_worker(self, _data: st.DataObject) -> None:
         worker = SqlWorker(self.connection)
+        self.model.admit()  # the first thing that it does
         self.workers[worker.id] = worker
         self.model.workers[worker.id] = "alive"
 
@@ -223,20 +232,24 @@ class JobMachine(RuleBasedStateMachine):
             )
 
     def reclaim_batches(self, _data: st.DataObject) -> None:
-        self.agree(self.model.reclaim(), lambda: self.call("reclaim_batches"))
+        self.agree(self.model.reclaim(), lambda: reclaim(self.connection))
 
     def heal_batches(self, _data: st.DataObject) -> None:
         self.agree(self.model.heal(), lambda: self.call("heal_batches"))
 
     def admit_jobs(self, _data: st.DataObject) -> None:
-        self.agree(0, lambda: self.call("admit_jobs"))
+        self.agree(self.model.admit(), lambda: self.call("admit_jobs"))
 
     def tick(self, data: st.DataObject) -> None:
         # A worker without its session does not tick: it gets its lock back first.
         ticking = [worker for worker in self.workers if self.model.workers.get(worker) != "lock lost"]
         if ticking:
             worker = pick(data, ticking)
-            self.agree(self.model.tick(worker), lambda: self.call("tick", worker))
+            self.agree(self.model.tick(worker), lambda: tick(self.connection, worker))
+
+    def set_clock(self, data: st.DataObject) -> None:
+        """Nothing happens, to nobody."""
+        set_clock(self.connection, timedelta(hours=pick(data, [-4, 4, 40 * 24])))
 
     @invariant()
     def everything_holds(self) -> None:
@@ -251,9 +264,9 @@ class JobMachine(RuleBasedStateMachine):
         return pick(data, pick(data, [current, current, taken, self.claims[-6:]]) or self.claims[-6:])
 
     def claim_token(self, expected: ModelToken, token: Token) -> tuple[ModelClaim, Claim] | None:
-        model = self.model.claim(expected)
         claim = self.workers[token.worker_id].claim(token)
-        assert (claim and claim.attempt) == (model and model.attempt)
+        model = self.model.claim(expected, attempt=claim.attempt if claim else 0)
+        assert (claim is None) == (model is None)
         if claim is None or model is None:
             return None
         self.claims.append((model, claim))

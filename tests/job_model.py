@@ -79,9 +79,11 @@ class ModelJob:
     repository: str
     force: bool
     embedder: str | None
+    project: str
     number: int
     status: str = "pending"
     admitted: bool = False
+    waits_to_resume: bool = False
     started: int | None = None
     scanned: bool = False
     batches: dict[int, ModelBatch] = field(default_factory=lambda: {0: ModelBatch("scan")})
@@ -97,6 +99,14 @@ class ModelJob:
     @property
     def live(self) -> bool:
         return self.status in LIVE
+
+    @property
+    def has_place(self) -> bool:
+        return self.admitted and self.status in ("pending", "running")
+
+    @property
+    def waits_for_place(self) -> bool:
+        return (self.status == "pending" and not self.admitted) or self.waits_to_resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +144,23 @@ class JobModel:
         """By id; struck off ones are not in it."""
         self.index: dict[str, dict[str, Stored]] = {}
         self.embedding_model: dict[str, str] = {}
+        self.turns: dict[str, int] = {}
+        """Of each project the number of its last admission."""
         self._order = count()
 
     # Calls of clients
 
-    def enqueue(self, job_id: UUID, repository: str, *, force: bool, embedder: str | None) -> UUID | Refused:
+    def enqueue(
+        self, job_id: UUID, repository: str, *, project: str, force: bool, embedder: str | None
+    ) -> UUID | Refused:
         for job in self.jobs:
             if job.repository == repository and job.live:
                 return job.id
         present = self.embedding_model.get(repository)
         if embedder and present and embedder != present and not force:
             return "PX004"
-        job = ModelJob(job_id, repository, force, embedder or present, number=next(self._order))
+        job = ModelJob(job_id, repository, force, embedder or present, project, number=next(self._order))
         self.jobs.append(job)
-        self._admit()
         return job_id
 
     def cancel(self, job: ModelJob) -> str | Refused:
@@ -164,13 +177,9 @@ class JobModel:
         return True
 
     def resume(self, job: ModelJob) -> bool:
-        if job.status != "blocked":
+        if job.status != "blocked" or job.waits_to_resume:
             return False
-        job.status = "running"
-        job.events.append("resumed")
-        self._queue(
-            job, [seq for seq in self._due(job) if (b := job.batches[seq]).state == "waiting" and b.token is None]
-        )
+        job.waits_to_resume = True
         return True
 
     # Calls of workers
@@ -179,7 +188,8 @@ class JobModel:
         todo = [token for token in self.tokens if token.todo]
         return max(todo, key=lambda token: (token.priority, -token.order), default=None)
 
-    def claim(self, token: ModelToken) -> ModelClaim | None:
+    def claim(self, token: ModelToken, *, attempt: int) -> ModelClaim | None:
+        """`attempt` is the number that the database drew: the next one for a scan, any other one for other batches."""
         job, batch = token.job, token.job.batches[token.seq]
         if batch.state != "waiting" or batch.token is not token or not job.live:
             return None
@@ -188,7 +198,8 @@ class JobModel:
             job.events.append("started")
         if job.status != "running":
             return None
-        batch.state, batch.attempt = "running", batch.attempt + 1
+        assert attempt == batch.attempt + 1 if token.seq == 0 else 1 <= attempt < 2**31 and attempt != batch.attempt
+        batch.state, batch.attempt = "running", attempt
         return ModelClaim(job, token.seq, batch.attempt, token)
 
     def plan(self, claim: ModelClaim, found: Sequence[Found]) -> Refused | None:
@@ -282,7 +293,7 @@ class JobModel:
         if not self.release(claim) or claim.job.status != "running":
             return False
         job = claim.job
-        job.status = "blocked"
+        job.status, job.admitted = "blocked", False
         job.events.append("blocked")
         for batch in job.batches.values():
             if batch.state == "waiting" and batch.token is not None:
@@ -294,7 +305,10 @@ class JobModel:
     # What keeps it going
 
     def reclaim(self) -> int:
-        dead = [worker for worker, state in self.workers.items() if state != "alive"]
+        return self._take_over([worker for worker, state in self.workers.items() if state != "alive"])
+
+    def _take_over(self, dead: Sequence[int]) -> int:
+        """What the dead had in hand goes back, and what those had who are not in the list any more."""
         lost = [t for t in self.tokens if t.doing and (t.worker not in self.workers or t.worker in dead)]
         back = 0
         affected = [job for job in self.jobs if any(b.open and b.token in lost for b in job.batches.values())]
@@ -314,6 +328,8 @@ class JobModel:
             return False
         if self.workers[worker] == "heart stopped":
             self.workers[worker] = "alive"
+        self._take_over([])
+        self.admit()
         self.reclaim()
         return True
 
@@ -350,21 +366,41 @@ class JobModel:
             self.tokens.append(token)
             job.batches[seq].token = token
 
-    def _admit(self) -> None:
-        room = MAX_CONCURRENT_JOBS - sum(job.live and job.admitted for job in self.jobs)
-        for job in [job for job in self.jobs if job.status == "pending" and not job.admitted][: max(room, 0)]:
-            job.admitted = True
+    def admit(self) -> int:
+        """Projects take turns; within one, what was blocked goes on before what is new."""
+        admitted = 0
+        while sum(job.has_place for job in self.jobs) < MAX_CONCURRENT_JOBS:
+            first: dict[str, ModelJob] = {}
+            for job in sorted(self.jobs, key=lambda job: (not job.waits_to_resume, job.number)):
+                if job.waits_for_place:
+                    first.setdefault(job.project, job)
+            if not first:
+                break
+            job = min(first.values(), key=lambda job: (self.turns.get(job.project, 0), job.number))
+            self.turns[job.project] = next(self._order) + 1
+            self._let_in(job)
+            admitted += 1
+        return admitted
+
+    def _let_in(self, job: ModelJob) -> None:
+        job.admitted = True
+        if not job.waits_to_resume:
             self._queue(job, [0])
+            return
+        job.waits_to_resume, job.status = False, "running"
+        job.events.append("resumed")
+        self._queue(
+            job, [seq for seq in self._due(job) if (b := job.batches[seq]).state == "waiting" and b.token is None]
+        )
 
     def _end(self, job: ModelJob, status: str) -> None:
-        job.status = status
+        job.status, job.waits_to_resume = status, False
         job.events.append(status)
         for batch in job.batches.values():
             if batch.open:
                 batch.state = "cancelled"
                 if batch.token is not None and batch.token.todo:
                     batch.token.gone = True
-        self._admit()
 
 
 def _changed(file: Found, stored: Stored | None) -> bool:

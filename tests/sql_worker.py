@@ -13,6 +13,8 @@ FOUND_FILES = """
         path text collate "C" not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
     )
 """
+# Real workers judge each other by what they see on their own clocks (jobs/peers.py); here it is written on them.
+ALIVE, DEAD, LOCKLESS = "alive", "dead", "without its lock"
 MODEL = "test-model"
 DIMENSION = 4
 
@@ -60,14 +62,40 @@ def tree(count: int, *, size: int = 10) -> list[Found]:
     return [Found(f"file{number:05}.py", size) for number in range(count)]
 
 
-def enqueue(connection: Connection, repo_path: str = "/repo", **arguments: object) -> UUID:
-    """pgdex.enqueue_job with named arguments."""
+def enqueue(connection: Connection, repo_path: str = "/repo", *, then_admit: bool = True, **arguments: object) -> UUID:
+    """pgdex.enqueue_job with named arguments, and the admission that the next tick of a worker would be; `then_admit`
+    says whether there is one."""
     named = "".join(f", {name} => %({name})s" for name in arguments)
     row = connection.execute(
         f"select pgdex.enqueue_job(%(repo_path)s{named})", {"repo_path": repo_path, **arguments}
     ).fetchone()
     assert row is not None
+    if then_admit:
+        connection.execute("select pgdex.admit_jobs()")
     return UUID(str(row[0]))
+
+
+def reclaim(connection: Connection) -> int:
+    """What a peer does that has not seen the hearts of the dead beat for long enough (see SqlWorker.die)."""
+    row = connection.execute(
+        "select pgdex.reclaim_batches(array_agg(s.id), array_agg(s.beat))"
+        " from pgdex.worker_status s where s.hostname in (%s, %s)",
+        [DEAD, LOCKLESS],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def tick(connection: Connection, worker_id: int) -> bool:
+    """A tick of a worker that also takes over from the dead; false where it was struck off itself."""
+    connection.execute(
+        "update pgdex.workers set hostname = %s where id = %s and hostname = %s", [ALIVE, worker_id, DEAD]
+    )
+    row = connection.execute("select pgdex.tick(%s)", [worker_id]).fetchone()
+    assert row is not None
+    if row[0]:
+        reclaim(connection)
+    return bool(row[0])
 
 
 class SqlWorker:
@@ -82,7 +110,7 @@ class SqlWorker:
 
     def register(self, *, session_lock: bool) -> None:
         """Make itself known. With `session_lock` it says that it holds one, which it doesn't: it looks dead."""
-        self.connection.execute("select pgdex.register_worker(%s, 'test', 1, %s)", [self.id, session_lock])
+        self.connection.execute("select pgdex.register_worker(%s, %s, 1, %s)", [self.id, ALIVE, session_lock])
 
     def fetch(self) -> Token | None:
         """The next job of the queue, as procrastinate fetches it."""
@@ -222,15 +250,16 @@ class SqlWorker:
             pass
 
     def lose_lock(self) -> None:
-        """Say that it holds a session lock, which it doesn't, with a heart that last beat two seconds ago."""
+        """Say that it holds a session lock, which it doesn't, and let its heart be silent for long enough."""
         self.register(session_lock=True)
-        self.connection.execute(
-            "update procrastinate_workers set last_heartbeat = now() - interval '2 seconds' where id = %s", [self.id]
-        )
+        self._becomes(LOCKLESS, silent="2 seconds")
 
     def die(self) -> None:
         """Stop the heart: the next look of a peer strikes this worker off."""
+        self._becomes(DEAD, silent="1 hour")
+
+    def _becomes(self, state: str, *, silent: str) -> None:
         self.connection.execute(
-            "update procrastinate_workers set last_heartbeat = now() - interval '1 hour' where id = %s",
-            [self.id],
+            "update pgdex.workers set hostname = %s, beat_at = clock_timestamp() - %s::interval where id = %s",
+            [state, silent, self.id],
         )

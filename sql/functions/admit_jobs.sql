@@ -1,42 +1,74 @@
--- Lets pending jobs in, oldest first, while fewer than max_concurrent_jobs are in. Returns how many it let in.
+-- Lets jobs in that wait for a place, while fewer than max_concurrent_jobs hold one. Returns how many it let in.
 --
--- A job that is let in gets its scan queued; it stays pending until a worker really starts it. The advisory lock
--- makes the count exact whoever calls and how often: at enqueue, when a job ends, and from every worker's tick,
--- so that a lost call heals. Nobody waits for it: a transaction that somebody leaves open after an enqueue would stop
--- every worker's tick, and with it the heartbeats. Pending rows that somebody else holds are left for the next call.
+-- Projects take turns: the one whose last admission is the longest ago is next, so that 3,000 jobs of one don't hold
+-- another's first. Within a project jobs go on first that were blocked and whose service answers again, then the oldest.
+-- A pending job gets its scan queued, and stays pending until a worker really starts it; a blocked one runs again.
+-- Workers call this, on each tick and in a transaction of its own, and nobody else does: what a client's open
+-- transaction holds must not stop others. The row `admission` of cluster_duties makes the count exact; whoever finds it
+-- taken goes on without waiting, and jobs and projects that somebody else holds are left for the next call.
 create or replace function pgdex.admit_jobs() returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
+set lock_timeout = '100ms'
 as $$
 declare
-    v_limit integer := pgdex.setting('max_concurrent_jobs', '3')::integer;
-    v_job record;
+    v_project record;
+    v_job indexing_jobs;
+    v_turn bigint;
+    v_room integer;
     v_admitted integer := 0;
+    v_before integer;
 begin
-    if not exists (select from indexing_jobs where status = 'pending' and admitted_at is null) then
+    -- Without the lock at first: a tick that finds nothing to do writes nothing. Ordered, for the index, and therefore not
+    -- `exists`, which drops the order: where very many wait the planner expects to find one soon, and reads the history.
+    if (select id from indexing_jobs where waits_for_place order by project_id limit 1) is null or pgdex.free_places() = 0 then
         return 0;
     end if;
-    if not pg_try_advisory_xact_lock(hashtext('pgdex.admit_jobs')) then
+    select counter into v_turn from cluster_duties where name = 'admission' for no key update skip locked;
+    if not found then
         return 0;
     end if;
-    for v_job in
-        select id from indexing_jobs
-        where status = 'pending' and admitted_at is null
-        order by created_at, id
-        limit greatest(0, v_limit - (
-            select count(*) from indexing_jobs
-            where status in ('pending', 'running', 'blocked') and admitted_at is not null
-        ))
-        for no key update skip locked
-    loop
-        begin
-            update indexing_jobs set admitted_at = clock_timestamp() where id = v_job.id;
-        exception when sqlstate 'PX002' then
-            exit;  -- guard_job found less room: the limit was lowered a moment ago
-        end;
-        perform pgdex.queue_batches(v_job.id, array[0]);
-        v_admitted := v_admitted + 1;
+    v_room := pgdex.free_places();
+    <<rounds>>
+    while v_room > 0 loop
+        v_before := v_admitted;
+        for v_project in select project_id from pgdex.waiting_projects() order by turn, first_number loop
+            exit rounds when v_room = 0;
+            begin
+                select * into v_job from indexing_jobs
+                where waits_for_place and project_id = v_project.project_id
+                order by status, queue_number  -- blocked comes before pending
+                limit 1
+                for no key update skip locked;
+                continue when not found;
+                insert into projects (id, turn) values (v_project.project_id, v_turn + 1)
+                on conflict (id) do update set turn = excluded.turn;
+                if v_job.status = 'pending' then
+                    update indexing_jobs set admitted_at = clock_timestamp() where id = v_job.id;
+                    perform pgdex.queue_batches(v_job.id, array[0]);
+                else
+                    update indexing_jobs set status = 'running' where id = v_job.id;
+                    perform pgdex.queue_batches(v_job.id, array(
+                        select seq from job_batches
+                        where job_id = v_job.id and state = 'waiting' and token_id is null
+                            and (kind <> 'finish' or (v_job.scanned_at is not null and v_job.batches_left = 0))
+                    ));
+                end if;
+            exception
+                when sqlstate 'PX002' then
+                    exit rounds;  -- guard_job found less room: the limit was lowered a moment ago
+                when lock_not_available then
+                    continue;  -- somebody holds the project's row
+            end;
+            v_turn := v_turn + 1;
+            v_room := v_room - 1;
+            v_admitted := v_admitted + 1;
+        end loop;
+        exit when v_admitted = v_before;
     end loop;
+    if v_admitted > 0 then
+        update cluster_duties set counter = v_turn where name = 'admission';
+    end if;
     return v_admitted;
 end
 $$;

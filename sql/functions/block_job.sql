@@ -1,7 +1,9 @@
--- Sets a running job to blocked: it waits for something outside, says for what, and is tried again at
--- next_probe_at: after a second, or p_retry_after seconds where that is more (a day at most). Where no batch was
--- committed since it was last blocked it is the same waiting: waiting_since stays, and the delay goes on growing.
--- Its waiting batches leave the queue until then. The caller releases its own batch.
+-- Sets a running job to blocked: it waits for something outside, says for what, and is tried again after a second, or
+-- p_retry_after seconds where that is more (a day at most); seconds are counted by workers on their own clocks from the
+-- moment in which they see the new probe_number, and next_probe_at is for people. Where no batch was committed since it
+-- was last blocked it is the same waiting: seconds_waited stays, and the delay goes on growing.
+-- It gives its place among the running jobs back, and its waiting batches leave the queue. The caller releases its own
+-- batch.
 -- Returns false where the job is not running any more.
 create or replace function pgdex.block_job(p_job_id uuid, p_reason text, p_retry_after double precision default 0)
 returns boolean
@@ -10,7 +12,8 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     update indexing_jobs
-    set status = 'blocked', blocked_reason = p_reason, waiting_since = coalesce(waiting_since, clock_timestamp()),
+    set status = 'blocked', blocked_reason = p_reason, probe_number = probe_number + 1,
+        probe_wait = greatest(probe_delay, least(p_retry_after, 86400)),
         next_probe_at = clock_timestamp() + make_interval(secs => greatest(probe_delay, least(p_retry_after, 86400)))
     where id = p_job_id and status = 'running';
     if not found then

@@ -2,19 +2,28 @@
 -- do: the job ended or is blocked, the batch is done, or the token is not the batch's present one.
 --
 -- Promises: each claim gets a new attempt number, the fence that report_batch and complete_* ask for, so that a
--- worker that lost its batch can't change anything any more. The claim of a scan turns the job to running.
+-- worker that lost its batch can't change anything any more. It is drawn at random, since numbers that count from 1
+-- would come again after a restore or a failover that lost the last seconds: a worker of the lost time line could commit
+-- files of a plan that no longer exists. Only scans count 1, 2, 3: what a scan commits depends on nothing that was lost,
+-- since plan_job compares the walk with what is stored at that moment. At worst a walk from before the failover is
+-- planned, which is a moment older than the one of the worker that has the scan in hand now; that one's is refused.
+-- The claim of a scan turns the job to running.
 -- reclaimed: how many workers died with the batch in hand; deaths: how many of them while they had a certain file
 -- in hand (see hold_file), as {path: number}.
+-- embedder_allowed: the job names its embedder with a worker's rights, or its repository has that model already.
 -- Lock order: job before batch (only a scan locks its job).
 create or replace function pgdex.claim_batch(p_job_id uuid, p_seq integer, p_token_id bigint, p_worker_id bigint)
 returns table (
     attempt integer, repository_id bigint, project_id text, repo_path text, embed_all boolean,
-    embedder text, model_id smallint, paths text[], file_ids bigint[], reclaimed integer, deaths jsonb
+    embedder text, model_id smallint, paths text[], file_ids bigint[], reclaimed integer, deaths jsonb,
+    embedder_allowed boolean
 )
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_random integer := floor(random() * 2147483646)::integer;  -- 0 to 2^31 - 3
 begin
     if p_seq = 0 then
         update indexing_jobs set status = 'running'
@@ -25,13 +34,17 @@ begin
     end if;
     return query
     update job_batches b
-    set state = 'running', attempt = b.attempt + 1, worker_id = p_worker_id, started_at = clock_timestamp(),
+    set state = 'running', worker_id = p_worker_id, started_at = clock_timestamp(),
         phase = case b.kind when 'scan' then 'scanning' when 'finish' then 'finishing' else 'chunking' end,
-        path_in_hand = null, files_found = 0, files_chunked = 0, files_embedded = 0
+        path_in_hand = null, files_found = 0, files_chunked = 0, files_embedded = 0,
+        -- 1 to 2^31 - 1, and never the one before.
+        attempt = case b.kind when 'scan' then b.attempt + 1
+                  else v_random + 1 + (v_random + 1 >= b.attempt and b.attempt > 0)::integer end
     from indexing_jobs j
     where b.job_id = p_job_id and b.seq = p_seq and b.state = 'waiting' and b.token_id = p_token_id
         and j.id = b.job_id and j.status = 'running'
     returning b.attempt, j.repository_id, j.project_id, j.repo_path, j.embed_all,
-        j.embedder, j.model_id, b.paths, b.file_ids, b.reclaimed, b.deaths;
+        j.embedder, j.model_id, b.paths, b.file_ids, b.reclaimed, b.deaths,
+        j.embedder_allowed;
 end
 $$;

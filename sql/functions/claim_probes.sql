@@ -1,30 +1,26 @@
--- Hands the blocked jobs that wait for one embedding service to one worker, which then asks that service whether it
--- answers again: the service whose next try is due first, or none. The caller has 12 seconds, and says probe_failed or
--- resume_job for each: one probe at a time in the whole cluster, no stampede. embedder is null for a job that was
--- blocked before it knew its model; seconds counts from the job's first wait since a batch of it was committed.
-create or replace function pgdex.claim_probes()
-returns table (job_id uuid, embedder text, seconds double precision)
-language plpgsql
+-- Hands blocked jobs that wait for one embedding service to one worker, which then asks that service whether it answers
+-- again. The caller has watched the jobs on its own clock: p_numbers are the probe_numbers that it knows, p_seconds how
+-- long it has seen each of them. Returned are those that are still so, with all the seconds that workers have seen them
+-- wait since a batch of theirs was committed: the others a peer has in hand. The number rises, and probe_wait is the time
+-- that the caller has to say probe_failed or resume_job for each: after it anybody may try. So there is one probe at a
+-- time in the whole cluster, no stampede. Never waits: a job that somebody has locked is left out.
+create or replace function pgdex.claim_probes(p_job_ids uuid[], p_numbers bigint[], p_seconds double precision[])
+returns table (job_id uuid, seconds double precision)
+language sql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
-#variable_conflict use_column
-begin
-    if not exists (select from indexing_jobs where status = 'blocked' and next_probe_at <= clock_timestamp())
-        or not pg_try_advisory_xact_lock(hashtext('pgdex.claim_probes')) then
-        return;
-    end if;
-    return query
-    update indexing_jobs j
-    set next_probe_at = clock_timestamp() + interval '12 seconds'
-    where j.id in (
-        select id from indexing_jobs
-        where status = 'blocked' and embedder is not distinct from (
-            select embedder from indexing_jobs
-            where status = 'blocked' and next_probe_at <= clock_timestamp()
-            order by next_probe_at limit 1
-        )
-        for no key update skip locked
+    with free as (
+        select j.id, seen.seconds
+        from unnest(p_job_ids, p_numbers, p_seconds) as seen (id, number, seconds)
+        join indexing_jobs j on j.id = seen.id
+        where j.status = 'blocked' and not j.waits_for_place and j.probe_number = seen.number
+        order by j.id
+        for no key update of j skip locked
     )
-    returning j.id, j.embedder, extract(epoch from clock_timestamp() - j.waiting_since)::double precision;
-end
+    update indexing_jobs j
+    set probe_number = j.probe_number + 1, probe_wait = 12, seconds_waited = j.seconds_waited + greatest(0, free.seconds),
+        next_probe_at = clock_timestamp() + interval '12 seconds'
+    from free
+    where j.id = free.id
+    returning j.id, j.seconds_waited
 $$;

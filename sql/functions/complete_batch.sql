@@ -23,8 +23,9 @@ begin
             p_seq, p_job_id, v_batch.files_total, p_indexed + p_skipped + p_unchanged using errcode = 'PX002';
     end if;
     v_now := clock_timestamp();
-    -- Capped as in job_rate: exp() raises an underflow where the job was blocked for hours.
-    v_decay := exp(-least(extract(epoch from v_now - coalesce(v_job.last_commit_at, v_now))::float8, 1500) / 15);
+    -- Capped as in job_rate: exp() raises an underflow where the job was blocked for hours, and an overflow where the
+    -- clock was set back.
+    v_decay := exp(-least(greatest(extract(epoch from v_now - coalesce(v_job.last_commit_at, v_now))::float8, 0), 1500) / 15);
     update indexing_jobs set
         files_indexed = files_indexed + p_indexed,
         files_skipped = files_skipped + p_skipped,
@@ -36,7 +37,7 @@ begin
         recent_bytes = greatest(recent_bytes, 1) * v_decay + v_batch.bytes_total,
         recent_files = recent_files * v_decay + v_batch.files_total,
         last_commit_at = v_now,
-        waiting_since = null, probe_delay = 1,
+        seconds_waited = 0, probe_delay = 1,
         batches_left = batches_left - 1
     where id = p_job_id
     returning * into v_job;
@@ -46,7 +47,8 @@ begin
         ));
     end if;
     if v_job.files_done - v_job.last_event_files >= 100
-        or v_job.last_event_at is null or v_job.last_event_at < v_now - interval '1 second' then
+        or v_job.last_event_at is null
+        or v_now not between v_job.last_event_at and v_job.last_event_at + interval '1 second' then
         perform pgdex.record_progress(p_job_id);
     end if;
 end

@@ -31,7 +31,7 @@ begin
         where repository_id = v_job.repository_id and skip_reason is not null group by skip_reason
     ) as reasons;
     v_seconds := pgdex.added_seconds(v_job.seconds_by_phase, p_seconds);
-    v_duration := extract(epoch from clock_timestamp() - v_job.started_at);
+    v_duration := greatest(0, extract(epoch from clock_timestamp() - v_job.started_at));  -- the clock may be set back
 
     update repositories
     set last_indexed_at = clock_timestamp(), last_job_id = p_job_id

@@ -6,42 +6,60 @@
 -- Promises: one transaction, one live job per repository. Where one is already pending, running or blocked, its
 -- id is returned and nothing is written. job_id may be chosen by the caller, who then sees from the answer
 -- whether the job is the new one. embedder null means the model that the repository already has, or else the
--- default of the worker that scans it.
+-- default of the worker that scans it. Another one may be chosen by who may do a worker's work (pgdex_worker, the owner
+-- of the schema); of others workers accept only what is their own or in PGDEX_ALLOWED_EMBEDDERS, since it says where code
+-- is sent.
+-- The path is normalised, so that one folder is one repository however it is spelled. A whole disk, a home or a folder of
+-- the system is refused unless allow_broad says that it is meant.
+-- It inserts and ends: a worker lets the job in. So a transaction that is left open after it holds up nobody, except who
+-- asks for the very same repository for the first time: that one gets an error after three seconds.
 -- Runs with its owner's rights: who may call it needs none on the tables.
--- Errors: PX005 (bad argument), PX004 (another embedding model than the index has, without force).
+-- Errors: PX005 (bad argument), PX004 (another embedding model than the index has, without force), 55P03 (see above).
 create or replace function pgdex.enqueue_job(
     repo_path text,
     project text default 'default',
     name text default null,
     force boolean default false,
     embedder text default null,
-    job_id uuid default gen_random_uuid()
+    job_id uuid default gen_random_uuid(),
+    allow_broad boolean default false
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
+set lock_timeout = '3s'
 as $$
 #variable_conflict use_column
 declare
-    v_path text := case when enqueue_job.repo_path = '/' then '/' else rtrim(enqueue_job.repo_path, '/') end;
+    v_path text := pgdex.normalized_path(enqueue_job.repo_path);
     v_repository repositories;
     v_id uuid;
+    v_is_worker boolean;
 begin
-    if v_path is null or v_path = '' or left(v_path, 1) <> '/' and v_path !~ '^[A-Za-z]:[\\/]' then
+    if coalesce(enqueue_job.repo_path, '') !~ '^(/|[A-Za-z]:[\\/])' then
         raise exception 'repo_path must be an absolute path, got %', quote_nullable(enqueue_job.repo_path)
             using errcode = 'PX005';
+    end if;
+    if pgdex.broad_folder(v_path) is not null and not coalesce(enqueue_job.allow_broad, false) then
+        raise exception '% is %, not a repository', v_path, pgdex.broad_folder(v_path)
+            using errcode = 'PX005', hint = 'Name the folder of the source code. If you do mean all of it: allow_broad => true.';
     end if;
     if coalesce(enqueue_job.project, '') !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
         raise exception 'project must be 1 to 100 letters, digits, dots, dashes or underscores, got %',
             quote_nullable(enqueue_job.project) using errcode = 'PX005';
     end if;
 
-    insert into projects (id) values (enqueue_job.project) on conflict do nothing;
     -- A known repository's row is not touched: plan_job holds it for seconds, and nobody waits for a job's id.
     insert into repositories (project_id, root, name)
     select enqueue_job.project, v_path, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path)
     where not exists (select from repositories r where r.project_id = enqueue_job.project and r.root = v_path)
     on conflict (project_id, root) do nothing;
     select * into v_repository from repositories r where r.project_id = enqueue_job.project and r.root = v_path;
+
+    -- Not current_user: in this function that is its owner. Where nobody could make roles there is the owner alone.
+    select coalesce(pg_has_role(session_user, to_regrole('pgdex_worker'), 'member'), false)
+        or pg_has_role(session_user, nspowner, 'member')
+    into v_is_worker
+    from pg_namespace where nspname = 'pgdex';
 
     -- The loop is for a live job that ends between the insert and the look: then there is room for ours.
     loop
@@ -56,10 +74,13 @@ begin
                 v_path, v_repository.embedding_model, enqueue_job.embedder
                 using errcode = 'PX004', hint = 'Enqueue with force to do that, or set the embedder back.';
         end if;
-        insert into indexing_jobs (id, repository_id, project_id, repo_path, force_reindex, embedder)
+        insert into indexing_jobs (
+            id, repository_id, project_id, repo_path, force_reindex, embedder, embedder_allowed
+        )
         values (
             enqueue_job.job_id, v_repository.id, enqueue_job.project, v_path, enqueue_job.force,
-            coalesce(enqueue_job.embedder, v_repository.embedding_model)
+            coalesce(enqueue_job.embedder, v_repository.embedding_model),
+            v_is_worker or enqueue_job.embedder is null or enqueue_job.embedder is not distinct from v_repository.embedding_model
         )
         on conflict (repository_id) where status in ('pending', 'running', 'blocked') do nothing
         returning id into v_id;
@@ -67,9 +88,13 @@ begin
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');
             update repositories set name = enqueue_job.name
             where id = v_repository.id and name <> enqueue_job.name;
-            perform pgdex.admit_jobs();
             return v_id;
         end if;
     end loop;
+exception
+    when lock_not_available then
+        raise exception 'somebody has asked for % in a transaction that is still open', v_path
+            using errcode = 'lock_not_available',
+                hint = 'Ask again when that transaction has ended; pg_stat_activity shows who is "idle in transaction".';
 end
 $$;

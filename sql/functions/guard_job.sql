@@ -5,17 +5,19 @@
 --   * pending -> running | cancelled; running -> completed | failed | cancelled | blocked;
 --     blocked -> running | failed | cancelled; nothing leaves completed, failed, cancelled;
 --   * a final row never changes again, and a live row is never deleted;
---   * no more than max_concurrent_jobs are let in, only those start, and none loses its place once it has started;
+--   * no more than max_concurrent_jobs hold a place (admitted_at), only those start, and none loses it once it has started:
+--     a job that is blocked gives it back, and needs one again to go on;
+--   * waits_for_place says which jobs admit_jobs has to look at: pending ones without a place, and blocked ones whose
+--     service answers again (resume_job);
 --   * counters and the progress floor never go back, batches_left never goes up once the work is planned, the identity
 --     of a job never changes;
---   * started_at, completed_at, cancelled_at and blocked_since are filled here, by the database's clock.
+--   * started_at, completed_at, cancelled_at and blocked_since are filled here, by the database's clock,
+--     which is for people: nothing is decided by it.
 -- Errors: PX002 (illegal change of a job).
 create or replace function pgdex.guard_job() returns trigger
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
-declare
-    v_limit integer;
 begin
     if tg_op = 'DELETE' then
         if old.status in ('pending', 'running', 'blocked') then
@@ -39,6 +41,7 @@ begin
             raise exception 'a new job must have nothing counted yet' using errcode = 'PX002';
         end if;
         new.created_at := clock_timestamp();
+        new.waits_for_place := true;
         return new;
     end if;
 
@@ -52,31 +55,34 @@ begin
     ) then
         raise exception 'job % cannot go from % to %', old.id, old.status, new.status using errcode = 'PX002';
     end if;
-    if (new.id, new.repository_id, new.project_id, new.repo_path, new.created_at)
-        is distinct from (old.id, old.repository_id, old.project_id, old.repo_path, old.created_at) then
+    if (new.id, new.repository_id, new.project_id, new.repo_path, new.queue_number, new.created_at)
+        is distinct from (old.id, old.repository_id, old.project_id, old.repo_path, old.queue_number, old.created_at) then
         raise exception 'the id, repository, project, path and creation time of job % cannot change', old.id
             using errcode = 'PX002';
     end if;
-    if new.admitted_at is distinct from old.admitted_at then
-        if old.admitted_at is not null and old.status <> 'pending' then
-            raise exception 'job % has started: when it was admitted cannot change', old.id using errcode = 'PX002';
-        end if;
-        if old.admitted_at is null then
-            -- The lock that admit_jobs holds: without it two who count at the same time would both find room.
-            perform pg_advisory_xact_lock(hashtext('pgdex.admit_jobs'));
-            v_limit := pgdex.setting('max_concurrent_jobs', '3')::integer;
-            if v_limit <= (
-                select count(*) from indexing_jobs
-                where status in ('pending', 'running', 'blocked') and admitted_at is not null
-            ) then
-                raise exception 'job % cannot be admitted: no more than max_concurrent_jobs (%) run at once',
-                    old.id, v_limit using errcode = 'PX002';
-            end if;
+    if new.status <> old.status and new.status = 'blocked' then
+        new.admitted_at := null;
+    elsif new.status <> old.status and old.status = 'blocked' and new.status = 'running' then
+        new.admitted_at := clock_timestamp();
+    elsif old.status <> 'pending' and new.admitted_at is distinct from old.admitted_at then
+        raise exception 'job % has started: when it was admitted cannot change', old.id using errcode = 'PX002';
+    end if;
+    if old.admitted_at is null and new.admitted_at is not null then
+        -- The lock that admit_jobs holds: without it two who count at the same time would both find room.
+        perform from cluster_duties where name = 'admission' for no key update;
+        if pgdex.free_places() = 0 then
+            raise exception 'job % cannot be admitted: no more than max_concurrent_jobs (%) run at once',
+                old.id, pgdex.setting('max_concurrent_jobs', '3') using errcode = 'PX002';
         end if;
     end if;
     if old.status = 'pending' and new.status = 'running' and new.admitted_at is null then
         raise exception 'job % cannot start: its turn to be admitted has not come', old.id using errcode = 'PX002';
     end if;
+    new.waits_for_place := case new.status
+        when 'pending' then new.admitted_at is null
+        when 'blocked' then old.status = 'blocked' and new.waits_for_place
+        else false
+    end;
     if new.files_scanned < old.files_scanned or new.files_indexed < old.files_indexed
         or new.files_skipped < old.files_skipped or new.files_unchanged < old.files_unchanged
         or new.files_deleted < old.files_deleted or new.files_to_index < old.files_to_index

@@ -1,39 +1,46 @@
 -- Queues batches again that nobody will do as things stand: waiting ones whose token is gone from the queue
 -- (deleted by hand, or used up while the job was blocked), and running ones whose task has ended without a word
 -- (its connection broke). A job never waits for a message that nobody sends. Returns how many.
--- Runs every few seconds; one caller at a time, the others return at once.
-create or replace function pgdex.heal_batches() returns integer
+--
+-- One worker in the cluster does it every two seconds: p_turn is the number of the last time (the row `healing` of
+-- cluster_duties) as the caller has seen it, and who comes second finds another one. Null: do it anyway.
+-- Of each job only the first 200 open batches are looked at, since batches are taken in their order: one that is lost
+-- comes to be among the first before anybody misses it. Only where one of those is lost all are looked at.
+create or replace function pgdex.heal_batches(p_turn bigint default null) returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
-    v_job record;
+    v_id uuid;
+    v_job indexing_jobs;
     v_seqs integer[];
     v_healed integer := 0;
 begin
-    if not pg_try_advisory_xact_lock(hashtext('pgdex.heal_batches')) then
+    perform from cluster_duties
+    where name = 'healing' and counter = coalesce(p_turn, counter) for no key update skip locked;
+    if not found then
         return 0;
     end if;
-    for v_job in
-        select j.* from indexing_jobs j
-        where j.status = 'running' or (j.status = 'pending' and j.admitted_at is not null)
-        order by coalesce(j.started_at, j.created_at)
-        for no key update skip locked
+    update cluster_duties set counter = counter + 1 where name = 'healing';
+    for v_id in
+        select id from indexing_jobs
+        where status in ('pending', 'running') and admitted_at is not null
+        order by coalesce(started_at, created_at)
     loop
-        select array_agg(seq) into v_seqs
-        from job_batches b
-        where b.job_id = v_job.id and b.state in ('waiting', 'running')
-            and (b.kind <> 'finish' or (v_job.scanned_at is not null and v_job.batches_left = 0))
-            and not exists (select from procrastinate_jobs t where t.id = b.token_id and t.status in ('todo', 'doing'));
-        if v_seqs is not null then
-            update indexing_jobs j set progress_floor = pgdex.job_percentage(j) where j.id = v_job.id;
-            update job_batches
-            set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
-                files_found = 0, files_chunked = 0, files_embedded = 0
-            where job_id = v_job.id and seq = any (v_seqs);
-            perform pgdex.queue_batches(v_job.id, v_seqs);
-            v_healed := v_healed + cardinality(v_seqs);
-        end if;
+        continue when not exists (select from pgdex.lost_batches(v_id, 200));
+        select * into v_job from indexing_jobs
+        where id = v_id and status in ('pending', 'running')
+        for no key update skip locked;
+        continue when not found;
+        v_seqs := array(select pgdex.lost_batches(v_id, null));
+        continue when cardinality(v_seqs) = 0;
+        update indexing_jobs j set progress_floor = pgdex.job_percentage(j) where j.id = v_id;
+        update job_batches
+        set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
+            files_found = 0, files_chunked = 0, files_embedded = 0
+        where job_id = v_id and seq = any (v_seqs);
+        perform pgdex.queue_batches(v_id, v_seqs);
+        v_healed := v_healed + cardinality(v_seqs);
     end loop;
     return v_healed;
 end

@@ -11,7 +11,8 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select case
         when job.files_done >= job.files_to_index then
-            ceil(greatest(0, finish.seconds - extract(epoch from clock_timestamp() - job.last_commit_at)))::integer
+            -- The clock may have been set back since the last commit.
+            ceil(greatest(0, finish.seconds - greatest(0, extract(epoch from clock_timestamp() - job.last_commit_at))))::integer
         else (
             select ceil((job.bytes_total - job.bytes_done) / r.bytes_per_second + finish.seconds)::integer
             from pgdex.job_rate(job) as r

@@ -9,7 +9,8 @@ declare
     v_rate double precision;
     v_eta integer;
     v_found bigint;
-    v_before bigint;
+    v_before integer;
+    v_left double precision;
 begin
     case job.status
         when 'completed' then
@@ -27,18 +28,23 @@ begin
                 pgdex.thousands(job.files_done), pgdex.thousands(job.files_to_index)
             );
         when 'blocked' then
+            if job.waits_for_place then
+                v_before := pgdex.jobs_before(job);
+                return format('Waiting for its turn to go on: %s, and %s', left(job.blocked_reason, 300),
+                              pgdex.jobs_before_text(v_before));
+            end if;
+            -- Never later than after the wait that was set: the clock may have been set back.
+            v_left := least(extract(epoch from job.next_probe_at - clock_timestamp())::float8, job.probe_wait);
             return format(
                 'Waiting: %s · next try %s', left(job.blocked_reason, 300),
-                case when job.next_probe_at > clock_timestamp()
-                    then 'in ' || pgdex.duration_text(extract(epoch from job.next_probe_at - clock_timestamp())::float8)
-                    else 'now' end
+                case when v_left > 0 then 'in ' || pgdex.duration_text(v_left) else 'now' end
             );
         when 'pending' then
             if job.admitted_at is null then
-                select count(*) into v_before from indexing_jobs
-                where status in ('pending', 'running', 'blocked') and created_at < job.created_at;
-                return format('Waiting for its turn: %s %s before it', v_before,
-                              case v_before when 1 then 'job is' else 'jobs are' end);
+                v_before := pgdex.jobs_before(job);
+                if v_before >= pgdex.setting('max_concurrent_jobs', '3')::integer then
+                    return 'Waiting for its turn: ' || pgdex.jobs_before_text(v_before);
+                end if;
             end if;
             if not exists (select from worker_status where alive) then
                 return 'Waiting for a worker: none is running (start one with: pgdex worker)';

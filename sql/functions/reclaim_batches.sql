@@ -1,15 +1,15 @@
 -- Takes what dead workers had in hand and puts it back, for peers to start at once. Returns how many batches.
 --
--- Dead: the session lock is free and the heartbeat (one every half second) older than p_lock_grace, so that a worker
--- whose connection broke has the time to take its lock again on a new one; or the heartbeat is older than
--- p_heartbeat_timeout (stopped processes, and poolers that carry no session locks). A dead worker's open transactions are ended, so that they hold no rows,
--- and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone, and it has to register
--- anew. Jobs go back in the order in which they started. One caller at a time; the others return at once. A job that
--- somebody has locked (a cancel in an open transaction) is left for the next call, with its workers and tokens; so is
--- a locked token or worker. Nothing here waits, since every worker's heartbeat would wait with it.
-create or replace function pgdex.reclaim_batches(
-    p_heartbeat_timeout interval default interval '5 seconds', p_lock_grace interval default interval '1 second'
-) returns integer
+-- Who is dead a peer says (recovery.py), by what it has seen on its own clock: p_dead, and p_beats, the number of the
+-- last heartbeat that it saw of each (-1 where a worker never introduced itself). A worker whose heart has beaten since is
+-- left alone. Tokens of workers that are not in the list any more are put back too. A dead worker's open transactions are
+-- ended, so that they hold no rows, and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone,
+-- and it has to register anew. Jobs go back in the order in which they started. One caller at a time (the row
+-- `reclaiming` of cluster_duties); the others return at once. A job that somebody has locked (a cancel in an open
+-- transaction) is left for the next call, with its workers and tokens; so is a locked token or worker. Nothing here
+-- waits, since every worker's heartbeat would wait with it.
+create or replace function pgdex.reclaim_batches(p_dead bigint[] default '{}', p_beats bigint[] default '{}')
+returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
@@ -22,11 +22,15 @@ declare
     v_files bigint;
     v_reclaimed integer := 0;
 begin
-    if not pg_try_advisory_xact_lock(hashtext('pgdex.reclaim_batches')) then
+    perform from cluster_duties where name = 'reclaiming' for no key update skip locked;
+    if not found then
         return 0;
     end if;
-    select array_agg(id) into v_dead from worker_status w
-    where (not w.lock_held and w.heartbeat_age >= p_lock_grace) or w.heartbeat_age > p_heartbeat_timeout;
+    select array_agg(w.id) into v_dead
+    from unnest(p_dead, p_beats) as seen (id, beat)
+    join procrastinate_workers w on w.id = seen.id
+    left join workers p on p.id = w.id
+    where coalesce(p.beat, -1) = seen.beat;
     select array_agg(id) into v_tokens
     from (
         select id from procrastinate_jobs
@@ -54,7 +58,7 @@ begin
             select job_id from job_batches
             where token_id = any (v_tokens) and state in ('waiting', 'running')
         )
-        order by j.started_at nulls last, j.created_at
+        order by j.started_at nulls last, j.queue_number
         for no key update skip locked
     loop
         if v_job.status in ('running', 'blocked') then

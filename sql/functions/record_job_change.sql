@@ -1,8 +1,9 @@
 -- What follows from a change of a job's status, in the same transaction and for every client.
 --
 -- Promises: one event row for each transition (notify_event sends it on pgdex_events); when a job ends, its open
--- batches are closed, waiting work is taken out of the queue, running work is asked to abort, and the next
--- pending job is admitted.
+-- batches are closed, waiting work is taken out of the queue and running work is asked to abort. Where a job may
+-- now be let in (this one is new, or gave its place back), workers are woken up (pgdex_wake) to do it on their tick:
+-- admitting here would hold what the caller's transaction holds, for as long as it is open.
 create or replace function pgdex.record_job_change() returns trigger
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -14,6 +15,7 @@ begin
             'status', new.status, 'repo_path', new.repo_path, 'project_id', new.project_id,
             'force_reindex', new.force_reindex
         ));
+        perform pg_notify('pgdex_wake', '');
         return null;
     end if;
     if new.status = old.status then
@@ -37,7 +39,9 @@ begin
     );
     if new.status in ('completed', 'failed', 'cancelled') then
         perform pgdex.close_batches(new.id);
-        perform pgdex.admit_jobs();
+    end if;
+    if new.status <> 'running' then
+        perform pg_notify('pgdex_wake', '');
     end if;
     return null;
 end

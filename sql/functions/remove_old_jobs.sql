@@ -1,6 +1,8 @@
 -- Deletes final jobs that ended longer ago than p_age, with their batches and events, oldest first and at most
 -- p_limit of them, so that a long history goes in small transactions. Returns how many; a caller goes on until it is
--- 0. Live jobs stay, however old. One caller at a time; the others get 0. What the jobs have indexed stays.
+-- 0. Live jobs stay, however old. One caller at a time (the row `retention` of
+-- cluster_duties); the others get 0. What the jobs have indexed stays. Days are counted by the server's clock: one that
+-- is ahead by days takes history early, and nothing else.
 create or replace function pgdex.remove_old_jobs(p_age interval, p_limit integer default 100) returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -8,7 +10,8 @@ as $$
 declare
     v_removed integer;
 begin
-    if not pg_try_advisory_xact_lock(hashtext('pgdex.remove_old_jobs')) then
+    perform from cluster_duties where name = 'retention' for no key update skip locked;
+    if not found then
         return 0;
     end if;
     delete from indexing_jobs

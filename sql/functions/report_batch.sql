@@ -2,7 +2,7 @@
 -- where the batch is no longer the caller's: it was reclaimed, or its job ended.
 --
 -- Where the job's last progress event is older than two seconds, one is written: with a slow embedding service
--- minutes may pass between two commits. Lock order: job before batch.
+-- minutes may pass between two commits. So is one where the last seems to be still to come: the clock was set back. Lock order: job before batch.
 create or replace function pgdex.report_batch(
     p_job_id uuid, p_seq integer, p_attempt integer, p_phase text,
     p_files_found integer default 0, p_files_chunked integer default 0, p_files_embedded integer default 0
@@ -13,7 +13,8 @@ as $$
 declare
     v_due boolean;
 begin
-    select coalesce(last_event_at, started_at) < clock_timestamp() - interval '2 seconds' into v_due
+    select clock_timestamp() not between coalesce(last_event_at, started_at)
+        and coalesce(last_event_at, started_at) + interval '2 seconds' into v_due
     from indexing_jobs where id = p_job_id and status = 'running';
     if v_due then
         perform from indexing_jobs where id = p_job_id for no key update;

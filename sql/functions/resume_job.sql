@@ -1,20 +1,19 @@
--- Lets a blocked job go on: what it waited for answers again. The delay before the next try grows all the same, until a
--- batch is committed: a service may answer a probe and refuse the work. Returns false where it is not blocked any more.
+-- What a blocked job waits for answers again: it runs on as soon as it has a place, before new jobs of its project
+-- (admit_jobs). The delay before the next try grows all the same, until a batch is committed: a service may answer a
+-- probe and refuse the work. Returns false where the job is not blocked any more, or waits for a place already.
 create or replace function pgdex.resume_job(p_job_id uuid) returns boolean
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
-    update indexing_jobs set status = 'running', probe_delay = least(15, probe_delay * 2)
-    where id = p_job_id and status = 'blocked';
+    update indexing_jobs
+    set waits_for_place = true, probe_number = probe_number + 1, probe_delay = least(15, probe_delay * 2),
+        blocked_reason = 'what it waited for answers again'
+    where id = p_job_id and status = 'blocked' and not waits_for_place;
     if not found then
         return false;
     end if;
-    perform pgdex.queue_batches(p_job_id, array(
-        select b.seq from job_batches b join indexing_jobs j on j.id = b.job_id
-        where b.job_id = p_job_id and b.state = 'waiting' and b.token_id is null
-            and (b.kind <> 'finish' or (j.scanned_at is not null and j.batches_left = 0))
-    ));
+    perform pg_notify('pgdex_wake', '');
     return true;
 end
 $$;

@@ -16,6 +16,6 @@ begin
     end if;
     insert into settings (name, value) values (p_name, p_value)
     on conflict (name) do update set value = excluded.value where settings.value <> excluded.value;
-    perform pgdex.admit_jobs();
+    perform pg_notify('pgdex_wake', '');  -- workers let in on their tick what may start now
 end
 $$;

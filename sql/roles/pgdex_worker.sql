@@ -35,7 +35,10 @@ begin
     grant update, delete on pgdex.indexing_jobs to pgdex_worker;
     grant insert, update on pgdex.job_batches to pgdex_worker;
     grant insert on pgdex.job_events to pgdex_worker;
-    grant insert, update (session_lock) on pgdex.workers to pgdex_worker;
+    grant insert, update (session_lock, beat, beat_at) on pgdex.workers to pgdex_worker;
+    -- Locking a row takes the right to update it: nobody below a worker can stop what is done under these.
+    grant select, update (counter) on pgdex.cluster_duties to pgdex_worker;
+    grant insert, update (turn) on pgdex.projects to pgdex_worker;
     -- The index.
     grant update (model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id)
         on pgdex.repositories to pgdex_worker;
@@ -54,7 +57,8 @@ begin
 
     grant execute on function
         pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
-        pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.setting, pgdex.set_setting,
+        pgdex.lost_batches,
+        pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.set_setting,
         pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
         pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,

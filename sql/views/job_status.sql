@@ -1,7 +1,7 @@
 -- One row per job with everything that a door shows; the names are the keys of --json and of the MCP answers.
 --
 --   select job_id, status, progress_percentage, progress_message from pgdex.job_status order by created_at desc;
--- is_overdue: live for more than seven days. Nobody removes such a job; somebody should look at it.
+-- is_overdue: live for more than seven days by the server's clock. Nobody removes such a job; somebody should look at it.
 -- Nothing volatile in it (clock_timestamp() is): PostgreSQL would make the whole view before it picks a page's rows.
 create or replace view pgdex.job_status as
 select
@@ -23,9 +23,10 @@ select
     round((select rate.files_per_second from pgdex.job_rate(j) as rate)::numeric, 1) as files_per_second,
     round((select rate.bytes_per_second from pgdex.job_rate(j) as rate))::bigint as bytes_per_second,
     coalesce(j.summary -> 'seconds', j.seconds_by_phase) as seconds_by_phase,
-    round(extract(epoch from
+    -- Never negative, even where the server's clock was set back meanwhile.
+    round(greatest(0, extract(epoch from
         coalesce(j.completed_at, j.cancelled_at, statement_timestamp()) - coalesce(j.started_at, j.created_at)
-    ), 3) as elapsed_seconds,
+    )), 3) as elapsed_seconds,
     pgdex.job_eta_seconds(j) as estimated_time_remaining_seconds,
     j.force_reindex,
     j.embedder,

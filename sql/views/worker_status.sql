@@ -1,25 +1,31 @@
 -- The worker processes: who they are, whether they live, and what they have in hand.
 --
--- lock_held is true for workers that hold no session lock by design (behind a pooler); heartbeat_age decides there.
+-- lock_held is true for workers that hold no session lock by design (behind a pooler), and says only that somebody holds
+-- a lock of that number: anybody may. beat is the number of the last heartbeat, -1 before the first; peers go by it and by
+-- their own clocks. alive and heartbeat_age are for people: the worker notes the time with each heartbeat, so that half
+-- a second after a clock was set they are right again; one that was noted hours ahead is nobody's who lives now.
 create or replace view pgdex.worker_status as
 select
     w.id,
     p.hostname,
     p.pid,
     p.started_at,
-    clock_timestamp() - w.last_heartbeat as heartbeat_age,
+    greatest(clock_timestamp() - p.beat_at, interval '0') as heartbeat_age,
     held.yes as lock_held,
-    held.yes and clock_timestamp() - w.last_heartbeat < interval '5 seconds' as alive,
-    (select count(*) from pgdex.job_batches b where b.worker_id = w.id and b.state = 'running') as batches
+    held.yes and coalesce(
+        clock_timestamp() between p.beat_at - interval '5 seconds' and p.beat_at + interval '5 seconds', false
+    ) as alive,
+    (select count(*) from pgdex.job_batches b where b.worker_id = w.id and b.state = 'running') as batches,
+    coalesce(p.beat, -1) as beat
 from pgdex.procrastinate_workers w
 left join pgdex.workers p on p.id = w.id
 cross join lateral (
     select
         not coalesce(p.session_lock, false)
-        or exists (
-            select from pg_locks l
+        or w.id % 2147483648 in (
+            select l.objid::bigint from pg_locks l
             where l.locktype = 'advisory' and l.objsubid = 2 and l.granted
-                and l.classid::bigint = pgdex.worker_lock_class() and l.objid::bigint = w.id % 2147483648
+                and l.classid::bigint = pgdex.worker_lock_class()
                 and l.database = (select oid from pg_database where datname = current_database())
         ) as yes
 ) as held;

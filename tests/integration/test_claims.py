@@ -16,7 +16,7 @@ from jobs.database import Connection
 from jobs.pools import POOLS
 from jobs.settings import settings
 from tests.job_checks import status_of, value
-from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.sql_worker import SqlWorker, enqueue, tick, tree
 
 RunTask = Callable[[SqlWorker, Callable[[Claim], None]], None]
 
@@ -122,7 +122,7 @@ def test_a_worker_that_lost_its_batch_neither_fails_nor_blocks_the_job(
 
     def lose_it(claim: Claim) -> None:
         worker.die()
-        connection.execute("select pgdex.tick(%s)", [peer.id])
+        tick(connection, peer.id)
         peer.complete(peer.take())
         claim.pool.check()  # its connections were ended; another slot has found that out already
         raise error

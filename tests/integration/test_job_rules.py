@@ -226,8 +226,7 @@ def test_a_second_live_job_of_a_repository_is_impossible_even_by_insert(connecti
 # Admission by hand
 
 WAITING_FOR_ADMISSION = """
-    select count(*) from pg_locks where locktype = 'advisory' and not granted
-        and database = (select oid from pg_database where datname = current_database())
+    select count(*) from pg_locks where locktype = 'transactionid' and not granted
 """
 
 
@@ -287,11 +286,20 @@ def test_a_job_that_was_not_admitted_cannot_start(connection: Connection) -> Non
 
 
 @pytest.mark.parametrize("status", ["running", "blocked"])
-def test_a_job_that_has_started_keeps_its_place(connection: Connection, status: str) -> None:
+def test_nobody_changes_by_hand_whether_a_job_that_has_started_has_a_place(connection: Connection, status: str) -> None:
     job_id = job_in(connection, status)
-    for moment in ("null", "now() - interval '1 day'"):
+    for moment in ("null", "now() - interval '1 day'")[status == "blocked" :]:
         with refused(ILLEGAL_CHANGE, saying="when it was admitted cannot change"):
             connection.execute(f"update pgdex.indexing_jobs set admitted_at = {moment} where id = %s", [job_id])
+
+
+def test_a_blocked_job_cannot_go_on_beyond_the_limit(connection: Connection) -> None:
+    job_id = job_in(connection, "blocked")
+    others = [enqueue(connection, f"/other{number}") for number in range(3)]
+    with refused(ILLEGAL_CHANGE, saying="no more than max_concurrent_jobs (3) run at once"):
+        set_status(connection, job_id, "running")
+    connection.execute("select pgdex.cancel_job(%s)", [others[0]])
+    set_status(connection, job_id, "running")
 
 
 def test_a_limit_that_is_lowered_at_that_moment_lets_nobody_in_and_fails_nobody(connection: Connection) -> None:
@@ -350,4 +358,4 @@ def test_truncate_is_refused(connection: Connection, table: str, more: str) -> N
 def test_truncate_of_what_jobs_belong_to_is_refused_too(connection: Connection) -> None:
     job_in(connection, "running")
     with refused(ILLEGAL_CHANGE, saying="cannot be emptied with TRUNCATE"):
-        connection.execute("truncate pgdex.projects cascade")
+        connection.execute("truncate pgdex.repositories cascade")

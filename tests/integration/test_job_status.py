@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 
 from jobs.database import Connection
 from tests.job_checks import events_of, job_in, value
-from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.sql_worker import SqlWorker, enqueue, reclaim, tree
 
 
 def status(connection: Connection, job_id: UUID) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_a_batch_that_goes_back_does_not_take_progress_back(connection: Connecti
     assert percentage(connection, job_id) == 46
     if how == "reclaimed":
         worker.die()
-        connection.execute("select pgdex.reclaim_batches()")
+        reclaim(connection)
     elif how == "healed":
         worker.drop(lost.token)
         connection.execute("select pgdex.heal_batches()")
@@ -86,6 +86,7 @@ def test_a_batch_that_goes_back_does_not_take_progress_back(connection: Connecti
         connection.execute("select pgdex.block_job(%s, 'service is away')", [job_id])
         assert percentage(connection, job_id) == 46
         connection.execute("select pgdex.resume_job(%s)", [job_id])
+        connection.execute("select pgdex.admit_jobs()")
     assert percentage(connection, job_id) == 46
     peer.complete(peer.take())
     assert percentage(connection, job_id) == 55
@@ -121,9 +122,12 @@ def test_a_pending_job_says_what_it_waits_for(connection: Connection) -> None:
     SqlWorker(connection)
     assert message(connection, jobs[0]) == "Waiting for a worker to be free"
     assert message(connection, jobs[4]) == "Waiting for its turn: 4 jobs are before it"
-    for job_id in jobs[1:4]:
-        connection.execute("select pgdex.cancel_job(%s)", [job_id])
-    connection.execute("update pgdex.indexing_jobs set admitted_at = null where id = %s", [jobs[4]])
+    connection.execute("select pgdex.cancel_job(%s)", [jobs[3]])
+    assert message(connection, jobs[4]) == "Waiting for its turn: 3 jobs are before it"
+    connection.execute("select pgdex.cancel_job(%s)", [jobs[0]])
+    assert message(connection, jobs[4]) == "Waiting for a worker to be free", "the next tick lets it in"
+    connection.execute("select pgdex.cancel_job(%s)", [jobs[1]])
+    connection.execute("select pgdex.set_setting('max_concurrent_jobs', '1')")
     assert message(connection, jobs[4]) == "Waiting for its turn: 1 job is before it"
 
 
@@ -164,11 +168,28 @@ def test_a_running_job_names_its_phase_and_counts(connection: Connection) -> Non
 def test_a_blocked_job_says_what_it_waits_for_and_when_it_tries_again(connection: Connection) -> None:
     job_id = job_in(connection, "blocked")
     connection.execute(
-        "update pgdex.indexing_jobs set next_probe_at = clock_timestamp() + interval '200.5 s' where id = %s", [job_id]
+        "update pgdex.indexing_jobs set next_probe_at = clock_timestamp() + interval '200.5 s', probe_wait = 250"
+        " where id = %s",
+        [job_id],
     )
     assert message(connection, job_id) == "Waiting: service is away · next try in 3 min 20 s"
     connection.execute("update pgdex.indexing_jobs set next_probe_at = now() where id = %s", [job_id])
     assert message(connection, job_id) == "Waiting: service is away · next try now"
+    connection.execute(
+        "update pgdex.indexing_jobs set next_probe_at = now() + interval '4 hours' where id = %s", [job_id]
+    )
+    assert message(connection, job_id).endswith("next try in 4 min 10 s"), "the clock was set back by four hours"
+
+
+def test_a_blocked_job_whose_service_answers_says_that_it_waits_for_a_place(connection: Connection) -> None:
+    job_id = job_in(connection, "blocked")
+    for number in range(3):
+        enqueue(connection, f"/other{number}")
+    connection.execute("select pgdex.resume_job(%s)", [job_id])
+    connection.execute("select pgdex.admit_jobs()")
+    assert message(connection, job_id) == (
+        "Waiting for its turn to go on: what it waited for answers again, and 3 jobs are before it"
+    )
 
 
 def test_a_failed_and_a_cancelled_job_say_how_they_ended(connection: Connection) -> None:

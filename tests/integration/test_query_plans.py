@@ -18,12 +18,15 @@ from jobs.cluster import known_workers, live_jobs, oldest_live_job_seconds
 from jobs.database import Connection, connect
 from jobs.estimates import TreeSize, estimated_duration
 from jobs.index_contents import project_exists
+from jobs.probing import BLOCKED
+from jobs.recovery import SIGNS
 from tests.databases import new_database, settings_for, url_of
 from tests.job_checks import value
 from tests.sql_worker import Claim, SqlWorker, Token, enqueue
 
 FINISHED_JOBS = 100_000
 BATCHES = 30_000
+WAITING_JOBS = 100_000
 REPOSITORIES = 2_000
 BIG = ("indexing_jobs", "job_batches", "job_events", "procrastinate_jobs", "procrastinate_events", "workers")
 FEW = 250  # rows that a call may read of a big table: a page of jobs, the live jobs, the batches in hand
@@ -47,6 +50,17 @@ HISTORY = f"""
     insert into pgdex.job_events (job_id, event_type) select id, 'created' from pgdex.indexing_jobs;
     alter table pgdex.indexing_jobs enable trigger user;
     alter table pgdex.job_events enable trigger user;
+"""
+HEALED_AT_FIRST = 200
+WAITING = f"""
+    alter table pgdex.indexing_jobs disable trigger user;
+    insert into pgdex.repositories (project_id, name, root)
+    select 'p' || n % 20 + 1, 'waiting' || n, '/waiting/' || n from generate_series(1, {WAITING_JOBS}) n;
+    insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, waits_for_place)
+    select id, project_id, root, true from pgdex.repositories where starts_with(root, '/waiting/');
+    insert into pgdex.job_batches (job_id, seq, kind)
+    select id, 0, 'scan' from pgdex.indexing_jobs where starts_with(repo_path, '/waiting/');
+    alter table pgdex.indexing_jobs enable trigger user;
 """
 FOUND = """
     create temporary table found_files as
@@ -273,25 +287,58 @@ def test_releasing_a_batch(rolled_back: Connection, scene: Scene) -> None:
 
 
 def test_a_tick_that_finds_nothing_to_do(rolled_back: Connection, scene: Scene) -> None:
-    rolled_back.execute("update procrastinate_workers set last_heartbeat = clock_timestamp()")
     assert call(rolled_back, "tick", scene.worker.id) is True
     assert call(rolled_back, "admit_jobs") == 0
-    assert rolled_back.execute("select * from pgdex.claim_probes()").fetchall() == []
+    assert rolled_back.execute(BLOCKED).fetchall() == []
+    assert rolled_back.execute(SIGNS).fetchall() == [(scene.worker.id, 1, True)]
     assert_few(rolled_back)
 
 
-def test_reclaiming_one_batch_of_a_large_job(rolled_back: Connection) -> None:
-    rolled_back.execute("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
-    assert call(rolled_back, "reclaim_batches") == 2
+def test_reclaiming_one_batch_of_a_large_job(rolled_back: Connection, scene: Scene) -> None:
+    assert call(rolled_back, "reclaim_batches", [scene.worker.id], [0]) == 2
     # Rare: the waiting tokens and batches may be looked through, the history must not.
     for table, (whole, indexed) in rows_read(rolled_back).items():
         assert whole <= (BATCHES + 100 if table == "procrastinate_jobs" else 10)
         assert indexed <= (3 * BATCHES if table == "job_batches" else FEW), table
 
 
-def test_healing_looks_at_the_open_batches_of_running_jobs_only(rolled_back: Connection) -> None:
-    assert call(rolled_back, "heal_batches") == 0
+def test_healing_that_finds_nothing_looks_at_the_first_open_batches_of_each_job_only(rolled_back: Connection) -> None:
+    assert call(rolled_back, "heal_batches", None) == 0
+    assert_few(rolled_back, job_batches=4 * HEALED_AT_FIRST, procrastinate_jobs=2 * HEALED_AT_FIRST)
+
+
+def test_healing_finds_all_batches_that_are_lost_once_one_of_the_first_is(
+    rolled_back: Connection, scene: Scene
+) -> None:
+    lost = rolled_back.execute(
+        "delete from procrastinate_jobs t using pgdex.job_batches b"
+        " where b.job_id = %s and b.token_id = t.id and t.status = 'todo'"
+        " and (b.seq between 100 and 110 or b.seq > 29000)",
+        [scene.large],
+    ).rowcount
+    assert lost > 1000
+    assert call(rolled_back, "heal_batches", None) == lost
+    assert call(rolled_back, "heal_batches", None) == 0
+
+
+def test_a_hundred_thousand_jobs_that_wait_cost_a_tick_and_a_status_no_more_than_a_few(
+    rolled_back: Connection, scene: Scene
+) -> None:
+    rolled_back.execute(WAITING)
+    rolled_back.execute("analyze pgdex.indexing_jobs")
+    rolled_back.execute("select pgdex.cancel_job(%s)", [scene.large])
+    reading = rows_read(rolled_back)
+
+    assert call(rolled_back, "admit_jobs") == 1
+    assert call(rolled_back, "admit_jobs") == 0
+    assert call(rolled_back, "tick", scene.worker.id) is True
+    enqueue(rolled_back, "/one/more", project="p3")
+    last = value(rolled_back, "select id from pgdex.indexing_jobs order by queue_number desc limit 1")
+    message = Client(settings_for(scene.url), rolled_back).status(last).progress_message
+    assert message == "Waiting for its turn: 1,000 jobs or more are before it"
+
     for table, (whole, indexed) in rows_read(rolled_back).items():
-        assert whole <= (BATCHES + 100 if table == "procrastinate_jobs" else 10), f"{table} was scanned: {whole} rows"
-        open_ones = BATCHES + 100 if table in ("job_batches", "procrastinate_jobs") else FEW
-        assert indexed <= open_ones, f"{indexed} rows of {table} were read"
+        before_whole, before = reading[table]
+        assert whole - before_whole <= 10, f"{table} was scanned"
+        # The jobs that are before one are counted up to 1,000.
+        assert indexed - before <= (3_000 if table == "indexing_jobs" else FEW), f"{indexed - before} rows of {table}"

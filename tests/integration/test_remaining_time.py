@@ -1,5 +1,7 @@
 """The time that is left includes the finish, which makes an index after a repository's first files."""
 
+from typing import Any
+
 import pytest
 
 from jobs.database import Connection
@@ -9,7 +11,7 @@ from tests.sql_worker import SqlWorker, enqueue, tree
 FILES = tree(10, size=45_000_000)  # a second each in the finish of a first index
 
 
-def left(connection: Connection, worker: SqlWorker, *, commits: int, **arguments: object) -> list[int | None]:
+def left(connection: Connection, worker: SqlWorker, *, commits: int, **arguments: Any) -> list[int | None]:
     """The estimates after each of so many commits, a second apart, of one file each."""
     job_id = enqueue(connection, "/repo", **arguments)
     worker.work(FILES, batch_files=1)

@@ -1,0 +1,10 @@
+-- How many more jobs may be let in: max_concurrent_jobs less the jobs that hold a place. A job holds one from its
+-- admission to its end, but not while it is blocked. Exact only while the caller holds the duty `admission`.
+create or replace function pgdex.free_places() returns integer
+language sql stable
+set search_path = pg_catalog, pgdex, pg_temp
+as $$
+    select greatest(0, pgdex.setting('max_concurrent_jobs', '3')::integer - (
+        select count(*) from indexing_jobs where status in ('pending', 'running') and admitted_at is not null
+    ))::integer
+$$;
