@@ -15,6 +15,7 @@ from jobs.errors import InvalidSetting
 # Embedders that wait for somebody else's processor.
 SERVICES = ("ollama", "openai")
 SLOTS_WITH_A_SERVICE = 4
+LARGEST_SHARED_CHUNKS = 10_000  # up to there all chunks of a repository are looked at in some 20 ms
 
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Larger repositories get a vector index (HNSW) after their job; smaller ones are searched exactly.",
     )
+    vector_index_memory_mb: int = Field(
+        512, ge=16, le=1 << 20, description="Megabytes of the server's memory that building a vector index may take."
+    )
     retention_days: float = Field(
         7, gt=0, le=36_500, description="Days after which ended jobs, their batches and events are removed."
     )
@@ -96,6 +100,11 @@ class Settings(BaseSettings):
             if not root.is_absolute():
                 raise ValueError("every folder must be absolute")
         return value
+
+    @property
+    def largest_shared_chunks(self) -> int:
+        """Up to how many chunks a repository shares its table with others: what gets a vector index has its own."""
+        return min(LARGEST_SHARED_CHUNKS, self.exact_search_chunks)
 
     @property
     def roots(self) -> tuple[Path, ...]:
