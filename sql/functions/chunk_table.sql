@@ -3,7 +3,7 @@
 --
 -- A statement that names pgdex.chunks instead locks every table of every repository when it is planned. Errors: PX005
 -- (they lie in different tables: ask about them by table, see repositories.chunk_table).
-create or replace function pgdex.chunk_table(variadic p_repository_ids bigint[]) returns text
+create or replace function pgdex.chunk_table(p_repository_ids bigint[]) returns text
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$

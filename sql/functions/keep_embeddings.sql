@@ -6,7 +6,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_models smallint[] := array(select m.id from embedding_models m where m.name ~ '^(ollama|openai):');
-    v_table text := pgdex.chunk_table(p_repository_id);
+    v_table text := pgdex.chunk_table(array[p_repository_id]);
 begin
     if v_table is null or cardinality(v_models) = 0 or coalesce(cardinality(p_file_ids), 0) = 0 then
         return;

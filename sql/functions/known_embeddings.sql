@@ -8,7 +8,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_table text := pgdex.chunk_table(p_repository_id);
+    v_table text := pgdex.chunk_table(array[p_repository_id]);
 begin
     if v_table is not null then
         return query execute format($query$

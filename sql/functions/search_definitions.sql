@@ -11,7 +11,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_table text := pgdex.chunk_table(variadic p_repositories);
+    v_table text := pgdex.chunk_table(p_repositories);
 begin
     if v_table is null then
         return;

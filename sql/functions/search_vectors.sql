@@ -16,7 +16,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_table text := pgdex.chunk_table(variadic p_repositories);
+    v_table text := pgdex.chunk_table(p_repositories);
     v_is_shared boolean := v_table like 'chunks\_s%';
     v_is_exact boolean := p_files is not null and coalesce(p_chunks, 0) <= p_exact_chunks;
 begin

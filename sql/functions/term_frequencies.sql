@@ -13,7 +13,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_table text := pgdex.chunk_table(variadic p_repositories);
+    v_table text := pgdex.chunk_table(p_repositories);
     v_is_shared boolean := v_table like 'chunks\_s%';
     v_common integer[];
     v_shares double precision[];
