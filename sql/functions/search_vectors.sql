@@ -47,10 +47,13 @@ begin
             when v_is_exact then format(
                 '(select * from pgdex.%I as a where a.repository_id = any ($5) and a.file_id = any ($3) offset 0)',
                 v_table)
-            when v_is_shared then format('(select * from pgdex.%I as a where a.repository_id = any ($5) offset 0)', v_table)
             else format('pgdex.%I', v_table)
         end,
-        case when p_files is not null and not v_is_exact then 'and c.file_id = any ($3)' else '' end,
+        concat_ws(
+            ' ',
+            case when p_files is not null and not v_is_exact then 'and c.file_id = any ($3)' end,
+            case when v_is_shared and not v_is_exact then 'and c.repository_id = any ($5)' end
+        ),
         case when p_kinds is not null then 'and c.kind = any ($4)' else '' end)
     using p_query, p_limit, p_files, p_kinds, p_repositories;
 end

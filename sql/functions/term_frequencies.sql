@@ -47,7 +47,7 @@ begin
             from unnest($2) with ordinality as t (term, place) left join counted on counted.term = t.term
         $query$, v_table)
         into v_counts, v_sampled
-        using p_repositories, p_terms, case when total <= 2000 then 1 else ceil(total / 1000)::bigint end;
+        using p_repositories, p_terms, case when total <= 2000 then 1 else ceil(total / 500)::bigint end;
         if total <= 2000 then
             total := v_sampled;
         end if;
