@@ -87,15 +87,22 @@ def upgrade() -> None:
 
 
 def _require_locks() -> None:
-    partitions, locks, sessions = op.get_bind().execute(sa.text(ROOM)).one()
+    reason = why_not(*op.get_bind().execute(sa.text(ROOM)).one())
+    if reason is not None:
+        raise RuntimeError(reason)
+
+
+def why_not(partitions: int, locks: int, sessions: int) -> str | None:
+    """Why this upgrade would run out of locks on a server that has room for so many, for so many sessions."""
     needed = partitions * LOCKS_OF_A_PARTITION + 1000
-    if needed > locks:
-        raise RuntimeError(
-            f"this upgrade changes the tables of {partitions:,} repositories at once, for which PostgreSQL needs room "
-            f"for {needed:,} locks, and has it for {locks:,}. Set max_locks_per_transaction to "
-            f"{-(-needed // sessions)} or more, restart the server, and upgrade again; afterwards the setting can go "
-            "back to what it was"
-        )
+    if needed <= locks:
+        return None
+    return (
+        f"this upgrade changes the tables of {partitions:,} repositories at once, for which PostgreSQL needs room "
+        f"for {needed:,} locks, and has it for {locks:,}. Set max_locks_per_transaction to "
+        f"{-(-needed // sessions)} or more, restart the server, and upgrade again; afterwards the setting can go "
+        "back to what it was"
+    )
 
 
 def _take_over(table: str) -> None:
