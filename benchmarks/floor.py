@@ -30,13 +30,13 @@ def run_floor(root: Path, *, conninfo: str, embedder: str, processes: int) -> fl
         connection.execute("insert into pgdex.projects (id) values ('floor') on conflict do nothing")
         row = connection.execute(
             "insert into pgdex.repositories (project_id, name, root) values ('floor', 'floor', %s)"
-            " on conflict (project_id, root) do update set name = 'floor' returning id",
+            " on conflict (project_id, root) where removed_at is null do update set name = 'floor' returning id",
             [str(root)],
         ).fetchone()
         assert row is not None
         repository_id = row[0]
         connection.execute("delete from pgdex.files where repository_id = %s", [repository_id])
-        connection.execute("select pgdex.ensure_chunk_partition(%s)", [repository_id])
+        connection.execute("select pgdex.ensure_chunk_partition(%s, 1000000)", [repository_id])
         connection.execute(f"truncate pgdex.chunks_r{repository_id}")
         connection.execute(f"drop index if exists pgdex.chunks_r{repository_id}_lexemes")
         opened = open_embedder(embedder)

@@ -101,6 +101,7 @@ def enlarge(client: Client, copies: int) -> int:
     """Make the one repository's index so many times as large as it was at first; returns its chunks."""
     connection = client.connection
     connection.execute("select pgdex.drop_vector_indexes(1, null)")
+    connection.execute("select pgdex.ensure_chunk_partition(1, 1000000)")  # however small it is at first
     generator = np.random.default_rng(0)
     present = _number(client, "select count(distinct file_id / 1000000000) from pgdex.chunks_r1")
     for copy in range(present, copies):
@@ -127,6 +128,7 @@ def enlarge(client: Client, copies: int) -> int:
 def build(client: Client) -> float:
     """Build what is due; returns the seconds that it took."""
     started = time.perf_counter()
+    client.connection.execute("update pgdex.repositories set chunks = (select count(*) from pgdex.chunks_r1)")
     client.connection.execute("select pgdex.build_vector_index(1, %s)", [client.settings.exact_search_chunks])
     return time.perf_counter() - started
 
@@ -164,7 +166,7 @@ def recall(client: Client, chunks: int) -> Iterator[list[str]]:
     for name, path, language in (("none", None, None), ("language ini", None, "ini"), ("path", "inventory", None)):
         shares = []
         for vector in every:
-            scope = Filters(path_regex=path, language=language).within(client.connection, 1)
+            scope = Filters(path_regex=path, language=language).within(client.connection, [1])
             exact, near = ({row[:2] for row in _nearest(client, vector, scope, exact=exact)} for exact in (True, False))
             shares.append(len(exact & near) / max(1, len(exact)))
         yield [f"{chunks:,}", name, f"{statistics.mean(shares):.4f}"]
@@ -176,7 +178,8 @@ def _nearest(client: Client, vector: str, scope: Scope, *, exact: bool) -> list[
             client.connection.execute("set local enable_indexscan = off")
         return client.connection.execute(
             "select file_id, ordinal from pgdex.search_vectors("
-            " 1, (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, null, 100, %s) limit 10",
+            " array[1::bigint], (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, null, 100, %s)"
+            " limit 10",
             [vector, scope.files, scope.chunks, 2_000_000_000 if exact else 20_000],
         ).fetchall()
 

@@ -103,7 +103,7 @@ def write_files(
     skipped: Sequence[SkippedFile] = (),
     unchanged: Sequence[UnchangedFile] = (),
 ) -> int:
-    """Write a batch and return the number of chunks. The repository's partition must exist.
+    """Write a batch and return the number of chunks. The repository must have a table (`ensure_chunk_partition`).
 
     Replaces whatever the index had of these files. Commits nothing: the caller's transaction does.
     """
@@ -139,7 +139,10 @@ def write_files(
     )
     total = sum(len(file.chunks) for file in indexed)
     if total:
-        table = sql.Identifier("pgdex", f"chunks_r{repository_id}")
+        held = connection.execute("select pgdex.hold_chunk_table(%s)", [repository_id]).fetchone()
+        if held is None or held[0] is None:
+            raise ValueError(f"repository {repository_id} has no table for its chunks: ensure_chunk_partition makes it")
+        table = sql.Identifier("pgdex", held[0])
         columns = sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
         statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(table, columns)
         with connection.cursor().copy(statement) as copy:

@@ -102,7 +102,7 @@ class Client:
         known = self.connection.execute(
             "select r.last_indexed_at is not null, exists (select from pgdex.indexing_jobs j"
             " where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked'))"
-            " from pgdex.repositories r where r.project_id = %s and r.root = %s",
+            " from pgdex.repositories r where r.project_id = %s and r.root = %s and r.removed_at is null",
             [project, str(root)],
         ).fetchone()
         is_indexed, is_live = known or (False, False)

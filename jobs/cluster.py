@@ -38,6 +38,11 @@ def oldest_live_job_seconds(connection: Connection) -> float | None:
 
 
 def vector_indexes_due(connection: Connection, *, exact_search_chunks: int) -> int:
-    """How many repositories still get a vector index, now that their jobs are through."""
-    row = connection.execute("select count(*) from pgdex.vector_indexes_due(%s)", [exact_search_chunks]).fetchone()
+    """How many repositories still get a vector index, now that their jobs are through; those whose last build failed
+    are tried again, but nobody waits for them."""
+    row = connection.execute(
+        "select count(*) from pgdex.vector_indexes_due(%s) as due"
+        " where not exists (select from pgdex.vector_index_builds b where b.repository_id = due)",
+        [exact_search_chunks],
+    ).fetchone()
     return int(row[0]) if row else 0

@@ -43,6 +43,13 @@ class JobIsFinal(PgdexError):
     exit_code = 5
 
 
+class JobIsLive(PgdexError):
+    """The repository is being indexed, so what was asked for can't be done to it now."""
+
+    code = "JOB_IS_LIVE"
+    exit_code = 2
+
+
 class ModelChanged(PgdexError):
     """The index was made with another embedding model. The doors add how to go on, each in its own words."""
 

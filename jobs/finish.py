@@ -1,6 +1,7 @@
 """The finish of a job: indexes that search needs, removal of what is gone from the tree, and the summary."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,12 @@ from procrastinate.exceptions import JobAborted
 
 from jobs.claims import Claim
 from jobs.database import Connection
+from jobs.logs import fields
 
 ABORT_POLL_SECONDS = 0.1
+BUILD_TRIES = 5  # of three seconds: whoever holds a lock that long is in trouble, and the job is not
+
+logger = logging.getLogger("pgdex.worker")
 
 
 def finish_job(claim: Claim) -> None:
@@ -21,7 +26,7 @@ def finish_job(claim: Claim) -> None:
     with claim.pool.connection() as connection:
         try:
             with _interrupted_when(claim.aborted, connection):
-                connection.execute("select pgdex.build_indexes(%s)", [claim.repository_id])
+                _build_indexes(claim, connection)
         except psycopg.errors.QueryCanceled:
             claim.stop_if_aborted()
             raise
@@ -32,6 +37,24 @@ def finish_job(claim: Claim) -> None:
                 "select pgdex.complete_job(%s, %s, %s, %s)",
                 [claim.job_id, claim.seq, claim.attempt, json.dumps(seconds)],
             )
+
+
+def _build_indexes(claim: Claim, connection: Connection) -> None:
+    """Without them search is slower, not wrong: the job is not held up for ever by somebody else's lock."""
+    for _ in range(BUILD_TRIES):
+        try:
+            connection.execute(
+                "select pgdex.build_indexes(%s, %s)", [claim.repository_id, claim.settings.largest_shared_chunks]
+            )
+        except psycopg.errors.LockNotAvailable as error:
+            claim.stop_if_aborted()
+            logger.warning("waiting for a lock to build indexes: %s", error, extra=fields(action="indexes_wait"))
+        else:
+            break
+    else:
+        about = fields(action="indexes_missing", repository_id=claim.repository_id)
+        logger.error("indexes were not built, searches are slower until the next job of the repository", extra=about)
+    connection.execute("select pgdex.drop_unwanted_vector_indexes(%s)", [claim.repository_id])
 
 
 @contextmanager

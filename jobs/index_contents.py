@@ -19,7 +19,8 @@ def indexed_repositories(connection: Connection, *, project: str) -> list[Indexe
     """The repositories of a project, by their paths."""
     with connection.cursor(row_factory=class_row(IndexedRepository)) as cursor:
         cursor.execute(
-            "select id, name, root, last_indexed_at from pgdex.repositories where project_id = %s order by root",
+            "select id, name, root, last_indexed_at from pgdex.repositories"
+            " where project_id = %s and removed_at is null order by root",
             [project],
         )
         return cursor.fetchall()
@@ -78,7 +79,7 @@ def stored_files(connection: Connection, keys: Sequence[tuple[str, str]], *, pro
         cursor.execute(
             "select r.root as repo_path, f.path, f.size, f.mtime_ns, f.content_hash"
             " from unnest(%s::text[], %s::text[]) as k (root, path)"
-            " join pgdex.repositories r on r.root = k.root and r.project_id = %s"
+            " join pgdex.repositories r on r.root = k.root and r.project_id = %s and r.removed_at is null"
             " join pgdex.files f on f.repository_id = r.id and f.path = k.path",
             [[root for root, _ in keys], [path for _, path in keys], project],
         )

@@ -12,7 +12,14 @@ from jobs.room import require_room
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
 BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
+DROP_TRIES = 3
+# About a chunk for each 900 bytes of source, and one at least for each file (see ensure_chunk_partition).
+CHOOSE_TABLE = """
+    select pgdex.ensure_chunk_partition(%s, greatest(count(*), sum(size) / 900)::bigint, %s)
+    from pg_temp.found_files where skip_reason is null
+"""
 
+DROP_UNWANTED = "select pgdex.drop_unwanted_vector_indexes(%s)"
 FOUND_FILES = """
     create temporary table found_files (
         path text collate "C" not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
@@ -43,8 +50,9 @@ def scan_repository(claim: Claim) -> None:
             claim.report("scanning", found=total)
         claim.stop_if_aborted()
         connection.execute("analyze pg_temp.found_files")
+        largest = claim.settings.largest_shared_chunks
+        connection.execute(CHOOSE_TABLE, [claim.repository_id, largest])
         with connection.transaction():
-            connection.execute("select pgdex.ensure_chunk_partition(%s)", [claim.repository_id])
             connection.execute(
                 "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, %s)",
                 [
@@ -61,6 +69,12 @@ def scan_repository(claim: Claim) -> None:
             for (source_bytes,) in planned:
                 require_room(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
         connection.execute("drop table pg_temp.found_files")
+        # Not in the job's transaction: a cancel or a search must not wait for whoever has the table open. Workers try
+        # again every few seconds.
+        for _ in range(DROP_TRIES):
+            left = connection.execute(DROP_UNWANTED, [claim.repository_id]).fetchone()
+            if not left or left[0] == 0:
+                break
 
 
 def _blocks(found: Iterator[FoundFile]) -> Iterator[list[FoundFile]]:

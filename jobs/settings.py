@@ -8,7 +8,7 @@ from typing import Annotated
 
 import platformdirs
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.errors import InvalidSetting
 
@@ -17,6 +17,7 @@ SERVICES = ("ollama", "openai")
 SLOTS_WITH_A_SERVICE = 4
 SHORTEST_TOKEN = 32
 """Characters of a bearer token that nobody guesses, if it is random: 128 bits as hexadecimal digits."""
+LARGEST_SHARED_CHUNKS = 10_000  # up to there all chunks of a repository are looked at in some 20 ms
 
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
@@ -61,11 +62,6 @@ class Settings(BaseSettings):
         None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
     )
     embedder_timeout: float = Field(60, gt=0, description="Seconds that one embedding call may take.")
-    allowed_embedders: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="Embedders that jobs may name beside PGDEX_EMBEDDER, with commas between them: `ollama:MODEL`, or "
-        "`ollama:*` for all of a provider (none).",
-    )
     allowed_roots: str | None = Field(
         None, description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere)."
     )
@@ -84,6 +80,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Larger repositories get a vector index (HNSW) after their job; smaller ones are searched exactly.",
     )
+    vector_index_memory_mb: int = Field(
+        512, ge=16, le=1 << 20, description="Megabytes of the server's memory that building a vector index may take."
+    )
     retention_days: float = Field(
         7, gt=0, le=36_500, description="Days after which ended jobs, their batches and events are removed."
     )
@@ -101,13 +100,6 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
-
-    @field_validator("allowed_embedders", mode="before")
-    @classmethod
-    def _names(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(name.strip() for name in value.split(",") if name.strip())
 
     @field_validator("mcp_token")
     @classmethod
@@ -128,18 +120,14 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def largest_shared_chunks(self) -> int:
+        """Up to how many chunks a repository shares its table with others: what gets a vector index has its own."""
+        return min(LARGEST_SHARED_CHUNKS, self.exact_search_chunks)
+
+    @property
     def roots(self) -> tuple[Path, ...]:
         """The folders of `allowed_roots`; none where every folder is allowed."""
         return _split(self.allowed_roots)
-
-    def allows_embedder(self, name: str) -> bool:
-        """Whether a job may be done with the embedder `name` here: PGDEX_EMBEDDER's, or one of `allowed_embedders`."""
-        if name == self.embedder.strip():
-            return True
-        return any(
-            name == allowed or (allowed.endswith(":*") and name.startswith(allowed[:-1]))
-            for allowed in self.allowed_embedders
-        )
 
     @property
     def mcp_host_names(self) -> tuple[str, ...]:

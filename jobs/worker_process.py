@@ -15,6 +15,7 @@ from jobs.logs import fields, log_as_json
 from jobs.outages import Backoff
 from jobs.pools import POOLS
 from jobs.recovery import Liveness
+from jobs.removal import keep_removing
 from jobs.retention import keep_history_short
 from jobs.roles import WORKER, require
 from jobs.schema_watch import Departed, End, wait_for_upgrade
@@ -92,6 +93,7 @@ async def _run_once(worker: StoppableWorker, settings: Settings) -> None:
         asyncio.create_task(liveness.run(), name="liveness"),
         asyncio.create_task(end_when_stuck(limit_seconds=settings.file_timeout), name="stuck files"),
         asyncio.create_task(keep_history_short(settings), name="retention"),
+        asyncio.create_task(keep_removing(settings), name="removal"),
         asyncio.create_task(keep_vector_indexes(settings), name="vector indexes"),
     ]
     for task in beside:

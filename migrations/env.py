@@ -12,9 +12,9 @@ from migrations.version import SchemaVersion, expected, note_installed
 
 
 def is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _other: SchemaItem | None) -> bool:
-    """Leave out procrastinate's tables, what refers to them, and the partitions of chunks (made at run time)."""
+    """Leave out procrastinate's tables, what refers to them, and the tables in which chunks lie."""
     table = name if kind == "table" else getattr(getattr(item, "table", None), "name", None)
-    foreign = (table or "").startswith(("procrastinate_", "chunks_r", "alembic_version"))
+    foreign = (table or "").startswith(("procrastinate_", "chunks_r", "chunks_s", "alembic_version"))
     return not foreign and not (kind == "foreign_key_constraint" and name == "workers_id_fkey")
 
 

@@ -114,7 +114,35 @@ repositories = Table(
     Column("last_job_id", Uuid),
     _moment("last_indexed_at"),
     _moment("created_at", default=True),
-    UniqueConstraint("project_id", "root"),
+    # Which table its chunks lie in, chunks_sNN or chunks_rID; null until the first scan. How many it had when its last
+    # job ended.
+    Column("chunk_table", Text),
+    _count("chunks", wide=True),
+    _moment("removed_at"),
+)
+Index(
+    "repositories_root_idx",
+    repositories.c.project_id,
+    repositories.c.root,
+    unique=True,
+    postgresql_where=text("removed_at IS NULL"),
+)
+Index("repositories_removed_idx", repositories.c.id, postgresql_where=text("removed_at IS NOT NULL"))
+
+# Builds that failed: how often in a row, and why the last time.
+vector_index_builds = Table(
+    "vector_index_builds",
+    metadata,
+    Column(
+        "repository_id",
+        BigInteger,
+        ForeignKey("pgdex.repositories.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    _count("failures"),
+    Column("error", Text),
+    _moment("failed_at"),
 )
 
 files = Table(
@@ -147,7 +175,8 @@ Index(
 )
 
 # No foreign key to files: checking it for each of 220,000 rows costs about as much as writing them. Chunks are
-# written and removed only together with their file, in one transaction.
+# written and removed only together with their file, in one transaction. This table is empty: the rows lie in those that
+# inherit from it, chunks_s00 to chunks_s31 and one chunks_rID for each large repository.
 chunks = Table(
     "chunks",
     metadata,
@@ -164,7 +193,6 @@ chunks = Table(
     Column("lexemes", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
     Column("term_weights", SPARSEVEC),
     CheckConstraint("start_line >= 1 AND end_line >= start_line", name="lines_in_order"),
-    postgresql_partition_by="LIST (repository_id)",
 )
 
 # What a service was once paid for. Chunks of models that run in the worker are not kept: they cost less than looking.

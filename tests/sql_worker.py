@@ -183,12 +183,14 @@ class SqlWorker:
         reasons = ["binary"] * skipped + [None] * (len(files) - skipped - unchanged)
         indexed = len(files) - skipped - unchanged
         with self.connection.transaction():
+            row = self.connection.execute("select pgdex.hold_chunk_table(%s)", [claim.repository_id]).fetchone()
+            table = row[0] if row else None
             self.connection.execute(
                 "with stored as (select * from pgdex.store_files(%(id)s, %(paths)s::text[],"
                 " array_fill(null::text, array[%(n)s]), %(sizes)s::bigint[], %(mtimes)s::bigint[],"
                 " array_fill('\\x00'::bytea, array[%(n)s]), %(chunks)s::int[], %(reasons)s::text[],"
                 " array_fill(null::text, array[%(n)s])))"
-                " insert into pgdex.chunks"
+                f" insert into pgdex.{table}"
                 " (repository_id, file_id, ordinal, start_line, end_line, kind, content, lexemes)"
                 " select %(id)s, s.id, 0, 1, 1, 'text', s.path, '{}' from stored s"
                 " join unnest(%(paths)s::text[], %(reasons)s::text[]) as u (path, reason) using (path)"

@@ -26,9 +26,9 @@ class SyntheticRepository:
 
 
 def new_repository(
-    connection: Connection, root: str = "/synthetic", *, project: str = "default"
+    connection: Connection, root: str = "/synthetic", *, project: str = "default", own_table: bool = True
 ) -> SyntheticRepository:
-    """A repository with an empty partition."""
+    """A repository without chunks yet, with a table of its own, as large ones have it, or in a shared one."""
     connection.execute("insert into pgdex.projects (id) values (%s) on conflict do nothing", [project])
     connection.execute(
         "insert into pgdex.embedding_models (name, dimension) values (%s, %s) on conflict do nothing",
@@ -41,7 +41,7 @@ def new_repository(
         " values (%s, %s, %s, %s, %s, %s) returning id",
         *(project, root.rpartition("/")[2], root, model_id, MODEL, DIMENSION),
     )
-    connection.execute("select pgdex.ensure_chunk_partition(%s)", [repository_id])
+    connection.execute("select pgdex.ensure_chunk_partition(%s, %s)", [repository_id, 1_000_000 if own_table else 0])
     return SyntheticRepository(repository_id, model_id)
 
 

@@ -1,9 +1,11 @@
 """The two questions that can be asked of an index: what answers a query, and what is like a place in the code."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from indexer.embedding import Embedder, EmbedderError
 from indexer.search.filters import Filters
@@ -12,11 +14,21 @@ from indexer.search.legs import Candidates, QueryVectors, find_definitions, find
 from indexer.search.likeness import Seed, seed_at, telling_terms
 from indexer.search.query import Query, QueryKind, check_query, check_text, understand
 from indexer.search.ranking import rank
-from indexer.search.repositories import SearchedRepository, live_notes, searched_repositories
+from indexer.search.repositories import (
+    SearchedRepository,
+    SearchedTable,
+    live_notes,
+    searched_models,
+    searched_repositories,
+    searched_tables,
+)
 from indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+T = TypeVar("T")
 
+# A table that is gone belonged to a repository that was just removed: the next look does not see it any more.
+LOOKS = 3
 ALIKE = frozenset({"file names", "folder names"})  # rules about what a query says: a place says nothing
 
 
@@ -49,28 +61,43 @@ def search(
     if limit < 1:
         raise SearchRefused(f"limit: it must be at least 1, got {limit}")
     filters = Filters.of(path_glob=path_glob, language=language, kinds=kinds, tests=tests)
-    repositories = searched_repositories(connection, project_id=project_id, repo=repo)
-    notes = live_notes(repositories)
     understood = understand(query)
     vectors = QueryVectors(query, open_embedder)
-    candidates = Candidates()
-    for repository in repositories:
-        scope = filters.within(connection, repository.id)
-        if scope.is_empty:
-            continue
-        if "words" in legs:
-            find_words(connection, repository, understood.terms, scope, candidates)
-            find_definitions(connection, repository, understood.all_names, scope, candidates)
-            find_paths(connection, repository, understood, scope, candidates)
-        if "vectors" in legs and repository.embedding_model is not None:
-            vector = vectors.of(repository.embedding_model)
-            if isinstance(vector, EmbedderError):
-                notes.append(f"Only words were searched in {repository.root}: {vector}")
-            else:
-                find_vectors(connection, repository, vector, scope, candidates)
-    return SearchResult(
-        _ranked_hits(connection, understood, candidates, repositories, limit=limit, without=without_rules), notes
-    )
+    if "vectors" in legs:
+        # A service may take its time: no transaction is open meanwhile.
+        for model in searched_models(connection, project_id=project_id, repo=repo):
+            vectors.of(model)
+
+    def look() -> SearchResult:
+        repositories = searched_repositories(connection, project_id=project_id, repo=repo)
+        notes = live_notes(repositories)
+        candidates = Candidates()
+        tables = searched_tables(repositories)
+        for table in tables:
+            scope = filters.within(connection, table.repositories)
+            if scope.is_empty:
+                continue
+            if "words" in legs:
+                find_words(connection, table, understood.terms, scope, candidates)
+                find_definitions(connection, table, understood.all_names, scope, candidates)
+                find_paths(connection, table, understood, scope, candidates)
+            if "vectors" in legs and table.embedding_model is not None:
+                vector = vectors.of(table.embedding_model)
+                if isinstance(vector, EmbedderError):
+                    searched = set(table.repositories)
+                    notes += [
+                        f"Only words were searched in {one.root}: {vector}"
+                        for one in repositories
+                        if one.id in searched
+                    ]
+                else:
+                    find_vectors(connection, table, vector, scope, candidates)
+        hits = _ranked_hits(
+            connection, understood, candidates, repositories, tables, limit=limit, without=without_rules
+        )
+        return SearchResult(hits, notes)
+
+    return _in_one_snapshot(connection, look)
 
 
 def related(
@@ -90,22 +117,34 @@ def related(
     """
     for argument, text in (("repo_path", root), ("path", path)):
         check_text(argument, text)
+    return _in_one_snapshot(
+        connection,
+        lambda: _related(connection, project_id=project_id, root=root, path=path, line=line, tests=tests, limit=limit),
+    )
+
+
+def _related(
+    connection: Connection, *, project_id: str, root: str, path: str, line: int, tests: str, limit: int
+) -> SearchResult:
     repositories = [
         one for one in searched_repositories(connection, project_id=project_id, repo=root) if one.root == root
     ]
     if not repositories:
         raise SearchRefused(f"repo_path: {root} is not indexed in project {project_id}")
-    repository = repositories[0]
-    seed: Seed = seed_at(connection, repository, path=path, line=line)
+    repository, tables = repositories[0], searched_tables(repositories)
+    if not tables:
+        raise SearchRefused(f"path: {path} is not indexed in {root}")
+    (table,) = tables
+    seed: Seed = seed_at(connection, repository, table, path=path, line=line)
     query = Query(seed.content, QueryKind.CODE)
-    scope = Filters.of(tests=tests).within(connection, repository.id)
+    scope = Filters.of(tests=tests).within(connection, table.repositories)
     candidates = Candidates()
-    find_words(connection, repository, telling_terms(connection, repository, seed), scope, candidates)
-    find_definitions(connection, repository, query.names, scope, candidates)
+    find_words(connection, table, telling_terms(connection, table, seed), scope, candidates)
+    find_definitions(connection, table, query.names, scope, candidates)
     if seed.vector is not None:
-        find_vectors(connection, repository, seed.vector, scope, candidates)
+        find_vectors(connection, table, seed.vector, scope, candidates)
     candidates.found.pop(seed.key, None)
-    hits = _ranked_hits(connection, query, candidates, repositories, limit=limit, without=ALIKE)
+    hits = _ranked_hits(connection, query, candidates, repositories, tables, limit=limit, without=ALIKE)
     return SearchResult(hits, live_notes(repositories))
 
 
@@ -114,9 +153,32 @@ def _ranked_hits(
     query: Query,
     candidates: Candidates,
     repositories: Sequence[SearchedRepository],
+    tables: Sequence[SearchedTable],
     *,
     limit: int,
     without: frozenset[str],
 ) -> list[SearchHit]:
-    ranked = rank(query, describe(connection, candidates.found), without=without)
-    return hits_of(connection, ranked, repositories, limit=limit)
+    ranked = rank(query, describe(connection, candidates.found, tables), without=without)
+    return hits_of(connection, ranked, repositories, tables, limit=limit)
+
+
+def _in_one_snapshot(connection: Connection, look: Callable[[], T]) -> T:
+    """`look()` in a transaction that sees one state of the database, so that chunks which move to another table
+    meanwhile are found in one of them. In a transaction of the caller's it is his state."""
+    if connection.info.transaction_status is not TransactionStatus.IDLE:
+        return look()
+    for last in (look_number == LOOKS for look_number in range(1, LOOKS + 1)):
+        try:
+            with _snapshot(connection):
+                return look()
+        except psycopg.errors.UndefinedTable:
+            if last:
+                raise
+    raise AssertionError("the last look returns or raises")
+
+
+@contextmanager
+def _snapshot(connection: Connection) -> Iterator[None]:
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        yield

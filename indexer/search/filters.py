@@ -16,7 +16,8 @@ TESTS: Final = ("in", "out", "only")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the filters leave of one repository: ids of files (None: all), how many chunks they have, kinds."""
+    """What the filters leave of the repositories of a table: ids of files (None: all), how many chunks these have,
+    kinds."""
 
     files: list[int] | None
     chunks: int | None
@@ -68,13 +69,13 @@ class Filters:
             kinds=list(kinds) or None,
         )
 
-    def within(self, connection: psycopg.Connection[tuple[Any, ...]], repository_id: int) -> Scope:
-        """What they leave of a repository; the paths are looked at once for all legs."""
+    def within(self, connection: psycopg.Connection[tuple[Any, ...]], repositories: Sequence[int]) -> Scope:
+        """What they leave of repositories, by their ids; the paths are looked at once for all legs."""
         if self.path_regex is None and self.without_regex is None and self.language is None:
             return Scope(None, None, self.kinds)
         rows = connection.execute(
-            "select id, chunks from pgdex.matching_files(%s, %s, %s, %s)",
-            [repository_id, self.path_regex, self.without_regex, self.language],
+            "select id, chunks from pgdex.matching_files(%s::bigint[], %s, %s, %s)",
+            [list(repositories), self.path_regex, self.without_regex, self.language],
         ).fetchall()
         return Scope([row[0] for row in rows], sum(row[1] for row in rows), self.kinds)
 

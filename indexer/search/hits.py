@@ -1,14 +1,15 @@
 """From ranked files to hits: what is to be shown of them is read, and near-duplicates become one."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from indexer.lexemes import words
 from indexer.search.candidates import Candidate, ChunkKey
 from indexer.search.ranking import RankedFile
-from indexer.search.repositories import SearchedRepository
+from indexer.search.repositories import SearchedRepository, SearchedTable
 from indexer.search.result import Place, SearchHit
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -21,14 +22,16 @@ SAME_SHARE: Final = 0.9
 LOOKED_AT: Final = 3
 
 
-def describe(connection: Connection, candidates: dict[ChunkKey, Candidate]) -> list[Candidate]:
+def describe(
+    connection: Connection, candidates: dict[ChunkKey, Candidate], tables: Sequence[SearchedTable]
+) -> list[Candidate]:
     """The candidates that are still there, with what ranking looks at."""
-    rows = connection.execute(
+    rows = _rows(
+        connection,
         "select c.repository_id, c.file_id, c.ordinal, f.path, f.language, c.kind, c.symbol, c.start_line, c.end_line"
-        " from unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, file_id, ordinal)"
-        " join pgdex.chunks c using (repository_id, file_id, ordinal)"
-        " join pgdex.files f on f.id = c.file_id",
-        _columns(list(candidates)),
+        " from {keys} join {table} c using (repository_id, file_id, ordinal) join pgdex.files f on f.id = c.file_id",
+        candidates,
+        tables,
     )
     described = []
     for repository_id, file_id, ordinal, *values in rows:
@@ -39,11 +42,16 @@ def describe(connection: Connection, candidates: dict[ChunkKey, Candidate]) -> l
 
 
 def hits_of(
-    connection: Connection, ranked: Sequence[RankedFile], repositories: Sequence[SearchedRepository], *, limit: int
+    connection: Connection,
+    ranked: Sequence[RankedFile],
+    repositories: Sequence[SearchedRepository],
+    tables: Sequence[SearchedTable],
+    *,
+    limit: int,
 ) -> list[SearchHit]:
     """The first `limit` files as hits, copies of better ones left out."""
     looked_at = ranked[: limit * LOOKED_AT]
-    contents = _contents(connection, [file.chunks[0].key for file in looked_at])
+    contents = _contents(connection, [file.chunks[0].key for file in looked_at], tables)
     known = {repository.id: repository for repository in repositories}
     hits: list[SearchHit] = []
     bags: list[frozenset[str]] = []
@@ -85,14 +93,31 @@ def _places(chunks: Sequence[Candidate]) -> Iterator[Place]:
     return (Place(chunk.start_line, chunk.end_line, chunk.symbol) for chunk in chunks[:MOST_PLACES])
 
 
-def _contents(connection: Connection, keys: Sequence[ChunkKey]) -> dict[ChunkKey, str]:
-    rows = connection.execute(
+def _contents(connection: Connection, keys: Sequence[ChunkKey], tables: Sequence[SearchedTable]) -> dict[ChunkKey, str]:
+    rows = _rows(
+        connection,
         "select repository_id, file_id, ordinal, c.content"
-        " from unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, file_id, ordinal)"
-        " join pgdex.chunks c using (repository_id, file_id, ordinal)",
-        _columns(keys),
+        " from {keys} join {table} c using (repository_id, file_id, ordinal)",
+        keys,
+        tables,
     )
     return {(repository_id, file_id, ordinal): content for repository_id, file_id, ordinal, content in rows}
+
+
+def _rows(
+    connection: Connection, query: LiteralString, keys: Collection[ChunkKey], tables: Sequence[SearchedTable]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of `query` about chunks with the keys, from each table that has some of them."""
+    table_of = {repository_id: table.name for table in tables for repository_id in table.repositories}
+    by_table: dict[str, list[ChunkKey]] = {}
+    for key in keys:
+        by_table.setdefault(table_of[key[0]], []).append(key)
+    for name, its in by_table.items():
+        statement = sql.SQL(query).format(
+            keys=sql.SQL("unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, file_id, ordinal)"),
+            table=sql.Identifier("pgdex", name),
+        )
+        yield from connection.execute(statement, _columns(its))
 
 
 def _columns(keys: Sequence[ChunkKey]) -> list[list[int]]:

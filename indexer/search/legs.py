@@ -10,7 +10,7 @@ from indexer.embedding import Embedder, EmbedderError
 from indexer.search.candidates import Candidate, ChunkKey, Defines
 from indexer.search.filters import Scope
 from indexer.search.query import Query, QueryKind
-from indexer.search.repositories import SearchedRepository
+from indexer.search.repositories import SearchedTable
 from indexer.terms import definition_terms, place_of, symbol_term
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ class Candidates:
 
     found: dict[ChunkKey, Candidate] = field(default_factory=dict)
 
-    def at(self, repository: SearchedRepository, file_id: int, ordinal: int) -> Candidate:
+    def at(self, repository_id: int, file_id: int, ordinal: int) -> Candidate:
         """The candidate of this chunk, a new one if there is none yet."""
-        key = (repository.id, file_id, ordinal)
+        key = (repository_id, file_id, ordinal)
         return self.found.setdefault(key, Candidate(key))
 
 
 def find_words(
     connection: Connection,
-    repository: SearchedRepository,
+    table: SearchedTable,
     terms: Sequence[str],
     scope: Scope,
     candidates: Candidates,
@@ -47,10 +47,10 @@ def find_words(
     """The chunks with the terms, by BM25."""
     by_place = {place_of(term): term for term in terms}  # two terms may share a place
     rows = connection.execute(
-        "select file_id, ordinal, score"
-        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], %s::bigint[], %s, %s, %s)",
+        "select repository_id, file_id, ordinal, score"
+        " from pgdex.search_lexical(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s, %s)",
         [
-            repository.id,
+            table.repositories,
             list(by_place),
             [place_of(symbol_term(term)) for term in by_place.values()],
             scope.files,
@@ -59,24 +59,25 @@ def find_words(
             LEG_LIMIT,
         ],
     )
-    for file_id, ordinal, score in rows:
-        candidates.at(repository, file_id, ordinal).lexical = score
+    for *key, score in rows:
+        candidates.at(*key).lexical = score
 
 
 def find_vectors(
     connection: Connection,
-    repository: SearchedRepository,
+    table: SearchedTable,
     vector: str,
     scope: Scope,
     candidates: Candidates,
 ) -> None:
     """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it."""
     rows = connection.execute(
-        "select file_id, ordinal, score from pgdex.search_vectors(%s, %s::smallint, %s, %s, %s::bigint[], %s, %s, %s)",
+        "select repository_id, file_id, ordinal, score"
+        " from pgdex.search_vectors(%s::bigint[], %s::smallint, %s, %s, %s::bigint[], %s, %s, %s)",
         [
-            repository.id,
-            repository.model_id,
-            repository.embedding_dimension,
+            table.repositories,
+            table.model_id,
+            table.embedding_dimension,
             vector,
             scope.files,
             scope.chunks,
@@ -84,14 +85,14 @@ def find_vectors(
             LEG_LIMIT,
         ],
     )
-    for file_id, ordinal, score in rows:
+    for *key, score in rows:
         if score > 0:
-            candidates.at(repository, file_id, ordinal).nearness = score
+            candidates.at(*key).nearness = score
 
 
 def find_definitions(
     connection: Connection,
-    repository: SearchedRepository,
+    table: SearchedTable,
     names: Iterable[str],
     scope: Scope,
     candidates: Candidates,
@@ -101,10 +102,10 @@ def find_definitions(
     if not asked:
         return
     rows = connection.execute(
-        "select file_id, ordinal, is_exact from"
-        " pgdex.search_definitions(%s, %s::integer[], %s::integer[], %s::bigint[], %s, %s)",
+        "select repository_id, file_id, ordinal, is_exact from"
+        " pgdex.search_definitions(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s)",
         [
-            repository.id,
+            table.repositories,
             [place_of(exact) for exact, _ in asked],
             [place_of(folded) for _, folded in asked],
             scope.files,
@@ -112,27 +113,27 @@ def find_definitions(
             MOST_DEFINITIONS,
         ],
     )
-    for file_id, ordinal, is_exact in rows:
-        candidates.at(repository, file_id, ordinal).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
+    for *key, is_exact in rows:
+        candidates.at(*key).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
 
 
 def find_paths(
-    connection: Connection, repository: SearchedRepository, query: Query, scope: Scope, candidates: Candidates
+    connection: Connection, table: SearchedTable, query: Query, scope: Scope, candidates: Candidates
 ) -> None:
     """The files whose path the query is a part of; only where the query looks like one, and no kind is asked for."""
     if query.kind is not QueryKind.PATH or scope.kinds is not None:
         return
     rows = connection.execute(
-        "select file_id, ordinal from pgdex.search_paths(%s, %s, %s::bigint[], %s)",
+        "select repository_id, file_id, ordinal from pgdex.search_paths(%s::bigint[], %s, %s::bigint[], %s)",
         [
-            repository.id,
+            table.repositories,
             query.text.strip().removeprefix("./"),
             scope.files,
             MOST_PATHS,
         ],
     )
-    for file_id, ordinal in rows:
-        candidates.at(repository, file_id, ordinal).path_is_asked_for = True
+    for key in rows:
+        candidates.at(*key).path_is_asked_for = True
 
 
 class QueryVectors:

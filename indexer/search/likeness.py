@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 from indexer.lexemes import words
 from indexer.search.candidates import ChunkKey
-from indexer.search.repositories import SearchedRepository
+from indexer.search.repositories import SearchedRepository, SearchedTable
 from indexer.search.result import SearchRefused
 from indexer.terms import place_of, stem_of
 
@@ -30,20 +31,24 @@ class Seed:
     vector: str | None
 
 
-def seed_at(connection: Connection, repository: SearchedRepository, *, path: str, line: int) -> Seed:
+def seed_at(
+    connection: Connection, repository: SearchedRepository, table: SearchedTable, *, path: str, line: int
+) -> Seed:
     """The chunk at a line. Raises SearchRefused where there is none."""
+    of_files = sql.SQL(
+        "from pgdex.files f join {} c on c.repository_id = f.repository_id and c.file_id = f.id"
+        " where f.repository_id = %s and f.path = %s"
+    ).format(sql.Identifier("pgdex", table.name))
     row = connection.execute(
-        "select c.file_id, c.ordinal, c.content, case when c.model_id = %s then c.embedding::text end"
-        " from pgdex.files f join pgdex.chunks c on c.repository_id = f.repository_id and c.file_id = f.id"
-        " where f.repository_id = %s and f.path = %s and %s between c.start_line and c.end_line",
+        sql.SQL("select c.file_id, c.ordinal, c.content, case when c.model_id = %s then c.embedding::text end ")
+        + of_files
+        + sql.SQL(" and %s between c.start_line and c.end_line"),
         [repository.model_id, repository.id, path, line],
     ).fetchone()
     if row is not None:
         return Seed((repository.id, row[0], row[1]), row[2], row[3])
     last = connection.execute(
-        "select max(c.end_line) from pgdex.files f"
-        " join pgdex.chunks c on c.repository_id = f.repository_id and c.file_id = f.id"
-        " where f.repository_id = %s and f.path = %s",
+        sql.SQL("select max(c.end_line) ") + of_files,
         [repository.id, path],
     ).fetchone()
     if last is None or last[0] is None:
@@ -51,13 +56,13 @@ def seed_at(connection: Connection, repository: SearchedRepository, *, path: str
     raise SearchRefused(f"line: {path} has lines 1 to {last[0]} in the index, not {line}")
 
 
-def telling_terms(connection: Connection, repository: SearchedRepository, seed: Seed) -> list[str]:
+def telling_terms(connection: Connection, table: SearchedTable, seed: Seed) -> list[str]:
     """The terms of a chunk that are frequent in it and rare elsewhere."""
     counts = Counter(map(stem_of, words(seed.content)))
     by_place = {place_of(term): term for term in counts}
     rows = connection.execute(
-        "select term, frequency, total from pgdex.term_frequencies(%s, %s::integer[])",
-        [repository.id, list(by_place)],
+        "select term, frequency, total from pgdex.term_frequencies(%s::bigint[], %s::integer[])",
+        [table.repositories, list(by_place)],
     )
     worth = {}
     for place, frequency, total in rows:

@@ -13,6 +13,7 @@ SECTIONS = {
         "status": LazyCommand("jobs.cli.commands.status:status", "Show how far a job is."),
         "list": LazyCommand("jobs.cli.commands.list:list_jobs", "List jobs, newest first."),
         "cancel": LazyCommand("jobs.cli.commands.cancel:cancel", "Cancel a job."),
+        "remove": LazyCommand("jobs.cli.commands.remove:remove", "Remove a repository from the index."),
         "events": LazyCommand("jobs.cli.commands.events:events", "Show the history of a job."),
     },
     "Search": {

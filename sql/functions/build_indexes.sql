@@ -1,25 +1,35 @@
--- Builds what a repository's search needs at the end of its running job: the GIN index over lexemes after the first
--- load (filling it row by row costs more), and the statistics that term_frequencies and the planner go by, where there
--- are none or the job wrote a tenth of the chunks; so a job that found nothing to do does not pay for the size of the
--- index. What smaller jobs add up to is autovacuum's. A vector index of an older model is dropped; a new one is not
--- built here (see vector_indexes_due): no job waits for it. Runs with its owner's rights, since a worker owns no table.
-create or replace function pgdex.build_indexes(p_repository_id bigint) returns void
+-- What a repository's search needs at the end of its running job, before complete_job and not in its transaction.
+--
+-- A repository that has outgrown the shared tables (p_limit) moves to one of its own. There it gets the GIN index over
+-- lexemes after the first load (filling it row by row costs more), and the statistics that term_frequencies and the
+-- planner go by, where there are none or the job wrote a tenth of the chunks; so a job that found nothing to do does not
+-- pay for the size of the index. What smaller jobs add up to is autovacuum's, as are the shared tables. A vector index
+-- is not built here (see vector_indexes_due): no job waits for one. Where somebody else holds a lock that it needs for
+-- longer than the lock timeout it raises lock_not_available, and can be called again. Runs with its owner's rights,
+-- since a worker owns no table.
+create or replace function pgdex.build_indexes(p_repository_id bigint, p_limit bigint default 10000) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
+set lock_timeout = '3s'
 as $$
 declare
-    v_table text := pgdex.ensure_chunk_partition(p_repository_id);
-    v_written bigint := (
+    v_chunks bigint := (select coalesce(sum(chunks), 0) from files where repository_id = p_repository_id);
+    v_table text := pgdex.ensure_chunk_partition(p_repository_id, v_chunks, p_limit);
+    v_written bigint;
+begin
+    update repositories set chunks = v_chunks where id = p_repository_id and chunks <> v_chunks;
+    if v_table <> 'chunks_r' || p_repository_id then
+        return;
+    end if;
+    if to_regclass(format('pgdex.%I', v_table || '_lexemes')) is null then
+        execute format('create index if not exists %I on pgdex.%I using gin (lexemes)', v_table || '_lexemes', v_table);
+    end if;
+    v_written := (
         select chunks_created from indexing_jobs where repository_id = p_repository_id and status = 'running'
     );
-    v_is_described boolean := exists (
+    if v_written * 10 >= v_chunks or not exists (
         select from pg_stats where schemaname = 'pgdex' and tablename = v_table and attname = 'lexemes'
-    );
-begin
-    execute format('create index if not exists %I on pgdex.%I using gin (lexemes)', v_table || '_lexemes', v_table);
-    perform pgdex.drop_vector_indexes(p_repository_id, (select model_id from repositories where id = p_repository_id));
-    if not v_is_described
-        or v_written * 10 >= (select reltuples from pg_class where oid = to_regclass('pgdex.' || v_table)) then
+    ) then
         execute format('analyze pgdex.%I', v_table);
     end if;
 end

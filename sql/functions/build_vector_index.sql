@@ -1,29 +1,47 @@
--- Builds the vector index of a repository (HNSW over the vectors of its present model); false where somebody else does,
--- or a job of it is live.
+-- Builds the vector index of a repository (HNSW over the vectors of its present model), which has a table of its own.
+-- False where that can't be now: another one is built in this database, a job of the repository is live, or (unless
+-- p_beside_jobs) any job is running.
 --
 -- Writing to the repository waits meanwhile, searching does not: whoever calls this cancels the statement when a job of
--- the repository becomes live. Memory: the graph of 300,000 vectors of 256 numbers fits into 512 MB; in PostgreSQL's
--- own 64 MB building takes twice as long. Runs with its owner's rights, since a worker owns no table.
-create or replace function pgdex.build_vector_index(p_repository_id bigint, p_exact_chunks bigint) returns boolean
+-- the repository becomes live. p_memory_mb: the graph of 300,000 vectors of 256 numbers fits into 512 MB; in PostgreSQL's
+-- own 64 MB building takes twice as long. p_helpers: how many processes help the one that builds. Runs with its owner's
+-- rights, since a worker owns no table; a login that may only read can't take the lock that says who builds.
+create or replace function pgdex.build_vector_index(
+    p_repository_id bigint, p_exact_chunks bigint, p_beside_jobs boolean default false,
+    p_memory_mb integer default 512, p_helpers integer default 1
+) returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
-set maintenance_work_mem = '512MB'
+set lock_timeout = '2s'
 as $$
 declare
     v_repository repositories;
 begin
-    if not pg_try_advisory_xact_lock(hashtext('pgdex.vector_index'), p_repository_id::integer)
-        or p_repository_id not in (select pgdex.vector_indexes_due(p_exact_chunks)) then
+    begin
+        lock table pgdex.vector_index_builds in share update exclusive mode nowait;
+    exception when lock_not_available then
+        return false;
+    end;
+    select * into v_repository from repositories where id = p_repository_id;
+    if v_repository.chunk_table is distinct from 'chunks_r' || p_repository_id
+        or p_repository_id not in (select pgdex.vector_indexes_due(p_exact_chunks))
+        or not p_beside_jobs and exists (select from indexing_jobs where status = 'running') then
         return false;
     end if;
-    select * into v_repository from repositories where id = p_repository_id;
-    execute format(
-        'create index %1$I on pgdex.%2$I'
-        ' using hnsw ((embedding::@extschema:vector@.halfvec(%3$s)) @extschema:vector@.halfvec_cosine_ops)'
-        ' where model_id = %4$s',
-        pgdex.vector_index_name(p_repository_id, v_repository.model_id), 'chunks_r' || p_repository_id,
-        v_repository.embedding_dimension, v_repository.model_id
-    );
+    perform set_config('maintenance_work_mem', p_memory_mb || 'MB', true),
+        set_config('max_parallel_maintenance_workers', p_helpers::text, true);
+    begin
+        execute format(
+            'create index %1$I on pgdex.%2$I'
+            ' using hnsw ((embedding::@extschema:vector@.halfvec(%3$s)) @extschema:vector@.halfvec_cosine_ops)'
+            ' where model_id = %4$s',
+            pgdex.vector_index_name(p_repository_id, v_repository.model_id), v_repository.chunk_table,
+            v_repository.embedding_dimension, v_repository.model_id
+        );
+    exception when lock_not_available then
+        return false;
+    end;
+    delete from vector_index_builds where repository_id = p_repository_id;
     return true;
 end
 $$;

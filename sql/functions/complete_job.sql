@@ -20,8 +20,7 @@ begin
     select file_ids into v_gone from job_batches where job_id = p_job_id and seq = p_seq;
     perform pgdex.close_own_batch(p_job_id, p_seq, p_attempt, p_seconds);
 
-    perform pgdex.keep_embeddings(v_job.repository_id, v_gone);
-    delete from chunks where repository_id = v_job.repository_id and file_id = any (v_gone);
+    perform pgdex.delete_chunks(v_job.repository_id, v_gone);
     delete from files where repository_id = v_job.repository_id and id = any (v_gone);
     get diagnostics v_deleted = row_count;
 
@@ -34,7 +33,8 @@ begin
     v_duration := greatest(0, extract(epoch from clock_timestamp() - v_job.started_at));  -- the clock may be set back
 
     update repositories
-    set last_indexed_at = clock_timestamp(), last_job_id = p_job_id
+    set last_indexed_at = clock_timestamp(), last_job_id = p_job_id,
+        chunks = (select coalesce(sum(f.chunks), 0) from files f where f.repository_id = v_job.repository_id)
     where id = v_job.repository_id;
     update indexing_jobs set
         status = 'completed', files_deleted = v_deleted,

@@ -51,9 +51,13 @@ begin
     -- A known repository's row is not touched: plan_job holds it for seconds, and nobody waits for a job's id.
     insert into repositories (project_id, root, name)
     select enqueue_job.project, v_path, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path)
-    where not exists (select from repositories r where r.project_id = enqueue_job.project and r.root = v_path)
-    on conflict (project_id, root) do nothing;
-    select * into v_repository from repositories r where r.project_id = enqueue_job.project and r.root = v_path;
+    where not exists (
+        select from repositories r
+        where r.project_id = enqueue_job.project and r.root = v_path and r.removed_at is null
+    )
+    on conflict (project_id, root) where removed_at is null do nothing;
+    select * into v_repository from repositories r
+    where r.project_id = enqueue_job.project and r.root = v_path and r.removed_at is null;
 
     -- Not current_user: in this function that is its owner. Where nobody could make roles there is the owner alone.
     select coalesce(pg_has_role(session_user, to_regrole('pgdex_worker'), 'member'), false)

@@ -4,19 +4,23 @@ create or replace function pgdex.keep_embeddings(p_repository_id bigint, p_file_
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
+declare
+    v_models smallint[] := array(select m.id from embedding_models m where m.name ~ '^(ollama|openai):');
+    v_table text := pgdex.chunk_table(array[p_repository_id]);
 begin
-    -- The first index of a repository deletes nothing: without this, each of its batches looked at all of its files.
-    if coalesce(cardinality(p_file_ids), 0) = 0 then
+    if v_table is null or cardinality(v_models) = 0 or coalesce(cardinality(p_file_ids), 0) = 0 then
         return;
     end if;
-    insert into departed_embeddings as d (project_id, model_id, text_hash, embedding)
-    select distinct on (c.model_id, hash) r.project_id, c.model_id, hash, c.embedding
-    from repositories r
-    join files f on f.repository_id = r.id
-    join chunks c on c.repository_id = r.id and c.file_id = f.id
-    join embedding_models m on m.id = c.model_id
-    cross join lateral pgdex.embedded_text_hash(f.path, c.symbol, c.content) as hash
-    where r.id = p_repository_id and f.id = any (p_file_ids) and m.name ~ '^(ollama|openai):'
-    on conflict (project_id, model_id, text_hash) do update set kept_at = clock_timestamp();
+    execute format($query$
+        insert into pgdex.departed_embeddings as d (project_id, model_id, text_hash, embedding)
+        select distinct on (c.model_id, hash) r.project_id, c.model_id, hash, c.embedding
+        from pgdex.repositories r
+        join pgdex.files f on f.repository_id = r.id
+        join pgdex.%I c on c.repository_id = $1 and c.file_id = f.id
+        cross join lateral pgdex.embedded_text_hash(f.path, c.symbol, c.content) as hash
+        where r.id = $1 and f.id = any ($2) and c.model_id = any ($3)
+        on conflict (project_id, model_id, text_hash) do update set kept_at = clock_timestamp()
+    $query$, v_table)
+    using p_repository_id, p_file_ids, v_models;
 end
 $$;

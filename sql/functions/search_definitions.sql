@@ -1,31 +1,32 @@
--- The chunks of one repository in which one of the names is defined; is_exact: spelled as it was asked for.
+-- The chunks of repositories in which one of the names is defined; is_exact: spelled as it was asked for.
 --
--- p_exact, p_folded: numbers of the terms for definitions, as spelled and in small letters (indexer/terms.py). p_files:
+-- p_repositories: their chunks lie in one table (see chunk_table). p_exact, p_folded: numbers of the terms for definitions, as spelled and in small letters (indexer/terms.py). p_files:
 -- only chunks of these files (see matching_files), p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_definitions(
-    p_repository_id bigint, p_exact integer[], p_folded integer[],
+    p_repositories bigint[], p_exact integer[], p_folded integer[],
     p_files bigint[], p_kinds text[], p_limit integer
-) returns table (file_id bigint, ordinal integer, is_exact boolean)
+) returns table (repository_id bigint, file_id bigint, ordinal integer, is_exact boolean)
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_table text := 'chunks_r' || p_repository_id;
+    v_table text := pgdex.chunk_table(p_repositories);
 begin
-    if to_regclass('pgdex.' || v_table) is null then
+    if v_table is null then
         return;
     end if;
     return query execute format($query$
-        select c.file_id, c.ordinal, c.lexemes && $1
+        select c.repository_id, c.file_id, c.ordinal, c.lexemes && $1
         from pgdex.%I c
-        where c.lexemes && ($1 || $2) %s %s
-        order by 3 desc, c.file_id, c.ordinal
+        where c.lexemes && ($1 || $2) %s %s %s
+        order by 4 desc, c.file_id, c.ordinal
         limit $3
     $query$,
         v_table,
+        case when v_table like 'chunks\_s%' then 'and c.repository_id = any ($6)' else '' end,
         case when p_files is not null then 'and c.file_id = any ($4)' else '' end,
         case when p_kinds is not null then 'and c.kind = any ($5)' else '' end)
-    using p_exact, p_folded, p_limit, p_files, p_kinds;
+    using p_exact, p_folded, p_limit, p_files, p_kinds, p_repositories;
 end
 $$;

@@ -1,4 +1,4 @@
--- The chunks of one repository that have the terms, by BM25, best first.
+-- The chunks of repositories that have the terms, by BM25, best first.
 --
 -- A chunk's term_weights hold the part of BM25 that depends on the chunk (see indexer/terms.py); the rarity of the
 -- terms comes from term_frequencies, and the score is their inner product. It is worked out for the chunks that have
@@ -6,20 +6,23 @@
 --   - for the other terms, the term in a symbol, or two of the terms;
 -- so that a word which half of the chunks have costs no pass over half of the table. Where these are fewer than
 -- p_limit, up to 4,000 others with the rarest of the other terms are looked at too. In repositories of up to p_candidates
--- chunks nothing is left out; in one of 210,000, nine of the ten first hits are those of looking at everything.
+-- chunks nothing is left out; in one of 210,000, nine of the ten first hits are those of looking at everything. Of
+-- small repositories that share a table with others the score of every chunk is worked out (see reads_every_chunk).
 --
--- p_terms: numbers of terms; p_symbol_terms: for each, the number of the same term in a symbol. p_files: only chunks of
+-- p_repositories: their chunks lie in one table (see chunk_table). p_terms: numbers of terms; p_symbol_terms: for each, the number of the same term in a symbol. p_files: only chunks of
 -- these files (see matching_files), which have p_chunks chunks; p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_lexical(
-    p_repository_id bigint, p_terms integer[], p_symbol_terms integer[],
+    p_repositories bigint[], p_terms integer[], p_symbol_terms integer[],
     p_files bigint[], p_chunks bigint, p_kinds text[], p_limit integer, p_candidates integer default 6000
-) returns table (file_id bigint, ordinal integer, score double precision)
+) returns table (repository_id bigint, file_id bigint, ordinal integer, score double precision)
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_table text := 'chunks_r' || p_repository_id;
+    v_table text := pgdex.chunk_table(p_repositories);
+    v_is_shared boolean := v_table like 'chunks\_s%';
+    v_every boolean := pgdex.reads_every_chunk(v_table, p_repositories);
     v_query text;
     v_total double precision;
     v_left double precision := p_candidates;
@@ -32,11 +35,11 @@ declare
     v_narrowed text;
     v_count bigint;
 begin
-    if to_regclass('pgdex.' || v_table) is null or cardinality(p_terms) = 0 then
+    if v_table is null or cardinality(p_terms) = 0 then
         return;
     end if;
     for v_term in
-        with counted as materialized (select * from pgdex.term_frequencies(p_repository_id, p_terms || p_symbol_terms))
+        with counted as materialized (select * from pgdex.term_frequencies(p_repositories, p_terms || p_symbol_terms))
         select t.term, s.symbol_term, t.frequency, t.total, of_symbols.frequency as in_symbols
         from unnest(p_terms, p_symbol_terms) as s (term, symbol_term)
         join counted t on t.term = s.term
@@ -82,30 +85,35 @@ begin
 
     v_narrowed := concat_ws(
         ' ',
+        case when v_is_shared then 'and c.repository_id = any ($7)' end,
         case when p_files is not null then 'and c.file_id = any ($3)' end,
         case when p_kinds is not null then 'and c.kind = any ($4)' end
     );
-    v_found := array_to_string(v_conditions, ' or ');
+    v_found := case when v_every then 'true' else array_to_string(v_conditions, ' or ') end;
     return query execute format($query$
-        select scored.file_id, scored.ordinal, -scored.distance
+        select scored.repository_id, scored.file_id, scored.ordinal, -scored.distance
         from (
-            select c.file_id, c.ordinal,
+            select c.repository_id, c.file_id, c.ordinal,
                 c.term_weights operator(@extschema:vector@.<#>) $1::@extschema:vector@.sparsevec as distance
             from pgdex.%I c
-            where (%s) %s
+            where (%s) %s %s
         ) as scored
+        %s
         order by scored.distance, scored.file_id, scored.ordinal
         limit $2
-    $query$, v_table, v_found, v_narrowed)
-    using format('{%s}/1000000000', v_query), p_limit, p_files, p_kinds;
+    $query$,
+        v_table, v_found, v_narrowed,
+        case when v_every then 'offset 0' end,  -- so that the score is worked out once
+        case when v_every then 'where scored.distance < 0' end)
+    using format('{%s}/1000000000', v_query), p_limit, p_files, p_kinds, null, null, p_repositories;
     get diagnostics v_count = row_count;
-    if v_count >= p_limit or cardinality(v_other) = 0 then
+    if v_every or v_count >= p_limit or cardinality(v_other) = 0 then
         return;
     end if;
     return query execute format($query$
-        select other.file_id, other.ordinal, -other.distance
+        select other.repository_id, other.file_id, other.ordinal, -other.distance
         from (
-            select c.file_id, c.ordinal,
+            select c.repository_id, c.file_id, c.ordinal,
                 c.term_weights operator(@extschema:vector@.<#>) $1::@extschema:vector@.sparsevec as distance
             from pgdex.%I c
             where c.lexemes @> array[$5] and not (%s) %s
@@ -115,6 +123,6 @@ begin
         limit $2
     $query$, v_table, v_found, v_narrowed)
     using format('{%s}/1000000000', v_query), p_limit - v_count, p_files, p_kinds, v_other[1],
-        least(p_candidates, 4000);
+        least(p_candidates, 4000), p_repositories;
 end
 $$;

@@ -1,25 +1,26 @@
--- The chunks of one repository whose vectors are nearest to the query's, best first; score is the cosine
+-- The chunks of repositories whose vectors are nearest to the query's, best first; score is the cosine
 -- similarity. Only vectors of the given model are compared.
 --
--- Without a vector index this is an exact scan of the repository's partition. With one, iterative_scan keeps looking
+-- Without a vector index, as in every shared table, this is an exact scan of the repositories' chunks. With one, iterative_scan keeps looking
 -- until the limit is met, so that a filter does not silently lose rows; and where p_files leaves no more than
 -- p_exact_chunks chunks these are compared one by one, which is exact and quicker than an index that finds mostly
--- others. p_ef_search: how many candidates HNSW keeps. p_files: only chunks of these files (see matching_files), which
+-- others. p_repositories: their chunks lie in one table (see chunk_table). p_ef_search: how many candidates HNSW keeps. p_files: only chunks of these files (see matching_files), which
 -- have p_chunks chunks; p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_vectors(
-    p_repository_id bigint, p_model_id smallint, p_dimension integer, p_query text,
+    p_repositories bigint[], p_model_id smallint, p_dimension integer, p_query text,
     p_files bigint[], p_chunks bigint, p_kinds text[],
     p_limit integer, p_exact_chunks integer default 20000, p_ef_search integer default 600
-) returns table (file_id bigint, ordinal integer, score double precision)
+) returns table (repository_id bigint, file_id bigint, ordinal integer, score double precision)
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_table text := 'chunks_r' || p_repository_id;
+    v_table text := pgdex.chunk_table(p_repositories);
+    v_is_shared boolean := v_table like 'chunks\_s%';
     v_is_exact boolean := p_files is not null and coalesce(p_chunks, 0) <= p_exact_chunks;
 begin
-    if to_regclass('pgdex.' || v_table) is null then
+    if v_table is null then
         return;
     end if;
     -- Here and not as a SET of the function: only a superuser may name another module's setting in a definition.
@@ -27,9 +28,9 @@ begin
         set_config('hnsw.ef_search', greatest(p_ef_search, p_limit)::text, true),
         set_config('hnsw.max_scan_tuples', '200000', true);
     return query execute format($query$
-        select near.file_id, near.ordinal, 1 - near.distance
+        select near.repository_id, near.file_id, near.ordinal, 1 - near.distance
         from (
-            select c.file_id, c.ordinal, %4$s as distance
+            select c.repository_id, c.file_id, c.ordinal, %4$s as distance
             from %5$s c
             where c.model_id = %3$s %6$s %7$s
             order by %4$s
@@ -44,11 +45,16 @@ begin
         ),
         case
             when v_is_exact then format(
-                '(select * from pgdex.%I as a where a.file_id = any ($3) offset 0)', v_table)
+                '(select * from pgdex.%I as a where a.repository_id = any ($5) and a.file_id = any ($3) offset 0)',
+                v_table)
             else format('pgdex.%I', v_table)
         end,
-        case when p_files is not null and not v_is_exact then 'and c.file_id = any ($3)' else '' end,
+        concat_ws(
+            ' ',
+            case when p_files is not null and not v_is_exact then 'and c.file_id = any ($3)' end,
+            case when v_is_shared and not v_is_exact then 'and c.repository_id = any ($5)' end
+        ),
         case when p_kinds is not null then 'and c.kind = any ($4)' else '' end)
-    using p_query, p_limit, p_files, p_kinds;
+    using p_query, p_limit, p_files, p_kinds, p_repositories;
 end
 $$;

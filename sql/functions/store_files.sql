@@ -10,13 +10,9 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    perform pgdex.keep_embeddings(p_repository_id, array(
+    perform pgdex.delete_chunks(p_repository_id, array(
         select f.id from files f where f.repository_id = p_repository_id and f.path = any (p_paths) and f.chunks > 0
     ));
-    delete from chunks c
-    using files f
-    where f.repository_id = p_repository_id and f.path = any (p_paths) and f.chunks > 0
-        and c.repository_id = p_repository_id and c.file_id = f.id;
     return query
     insert into files as f
         (repository_id, path, language, size, mtime_ns, content_hash, chunks, skip_reason, skip_detail)

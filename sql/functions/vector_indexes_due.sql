@@ -1,16 +1,15 @@
 -- The repositories that are large enough for a vector index, have none of their present model, and are not being indexed.
 --
 -- p_exact_chunks: up to so many chunks an exact scan is as quick as anybody needs, and perfect. HNSW takes halfvecs of
--- up to 4,000 dimensions; larger ones are always searched exactly. Cheap: it looks at the statistics that the finish of
--- a job leaves, not at chunks.
+-- up to 4,000 dimensions; larger ones are always searched exactly. Cheap: it looks at the counts that the finish of a
+-- job leaves, not at chunks.
 create or replace function pgdex.vector_indexes_due(p_exact_chunks bigint) returns setof bigint
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select r.id
     from repositories r
-    join pg_class c on c.oid = to_regclass('pgdex.chunks_r' || r.id)
-    where r.embedding_dimension <= 4000 and c.reltuples > p_exact_chunks
+    where r.chunks > p_exact_chunks and r.embedding_dimension <= 4000 and r.removed_at is null
         and to_regclass('pgdex.' || pgdex.vector_index_name(r.id, r.model_id)) is null
         and not exists (
             select from indexing_jobs j

@@ -1,9 +1,9 @@
--- The role pgdex_client asks for work: it enqueues and cancels jobs, and is a pgdex_reader.
+-- The role pgdex_client asks for work: it enqueues and cancels jobs, removes repositories, and is a pgdex_reader.
 --
 --   grant pgdex_client to bob;
 --
--- Promises: calls enqueue_job and cancel_job, which write with their owner's rights and by the rules of a job's life.
--- May not write to any table itself, change a setting, or call what workers call. A client may have any folder indexed
+-- Promises: calls enqueue_job, cancel_job and remove_repository, which write with their owner's rights and by the rules of a
+-- job's life. May not write to any table itself, change a setting, or call what workers call. A client may have any folder indexed
 -- that the workers can read, and so read it. Made and skipped like pgdex_reader.
 do $$
 begin
@@ -29,6 +29,8 @@ begin
         end;
     end if;
 
-    grant execute on function pgdex.enqueue_job, pgdex.cancel_job to pgdex_client;
+    grant execute on function
+        pgdex.enqueue_job, pgdex.cancel_job, pgdex.remove_repository, pgdex.remove_portion
+        to pgdex_client;
 end
 $$;

@@ -3,9 +3,9 @@
 --   grant pgdex_worker to indexer;
 --
 -- Promises: calls what workers call, and writes the rows that the work consists of; the triggers of indexing_jobs and
--- job_events hold for it too. May not create, alter, drop or truncate anything (partitions and indexes of chunks are
--- made by ensure_chunk_partition, build_indexes and build_vector_index, and dropped by drop_vector_indexes, with their
--- owner's rights), change or delete events, enqueue otherwise than by enqueue_job, or touch settings otherwise than by
+-- job_events hold for it too. May not create, alter, drop or truncate anything (tables and indexes of chunks are
+-- made by ensure_chunk_partition, build_indexes and build_vector_index, and dropped by drop_vector_indexes and
+-- remove_portion, with their owner's rights), change or delete events, enqueue otherwise than by enqueue_job, or touch settings otherwise than by
 -- set_setting. Made and skipped like pgdex_reader.
 do $$
 begin
@@ -40,7 +40,7 @@ begin
     grant select, update (counter) on pgdex.cluster_duties to pgdex_worker;
     grant insert, update (turn) on pgdex.projects to pgdex_worker;
     -- The index.
-    grant update (model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id)
+    grant update (model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id, chunks)
         on pgdex.repositories to pgdex_worker;
     grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
     grant insert, update, delete on pgdex.files to pgdex_worker;
@@ -60,10 +60,10 @@ begin
         pgdex.lost_batches,
         pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.set_setting,
         pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
-        pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
+        pgdex.ensure_chunk_partition, pgdex.hold_chunk_table, pgdex.delete_chunks, pgdex.plan_job, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,
-        pgdex.build_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
+        pgdex.build_vector_index, pgdex.vector_index_failed, pgdex.drop_unwanted_vector_indexes, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs, pgdex.remove_old_embeddings,
         pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds

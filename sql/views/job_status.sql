@@ -44,4 +44,4 @@ select
     j.status in ('pending', 'running', 'blocked')
         and j.created_at < statement_timestamp() - interval '7 days' as is_overdue
 from pgdex.indexing_jobs j
-join pgdex.repositories r on r.id = j.repository_id;
+join pgdex.repositories r on r.id = j.repository_id and r.removed_at is null;

@@ -54,7 +54,8 @@ class Scene:
         """What search_lexical answers."""
         stems = list(dict.fromkeys(map(stem_of, words(query))))
         rows = self.connection.execute(
-            "select * from pgdex.search_lexical(%s, %s::integer[], %s::integer[], null, null, %s, %s, %s)",
+            "select file_id, ordinal, score"
+            " from pgdex.search_lexical(array[%s::bigint], %s::integer[], %s::integer[], null, null, %s, %s, %s)",
             [
                 self.repository.id,
                 [place_of(stem) for stem in stems],
@@ -68,7 +69,7 @@ class Scene:
         """What term_frequencies answers."""
         by_place = {place_of(stem): stem for stem in stems}
         rows = self.connection.execute(
-            "select term, frequency, total from pgdex.term_frequencies(%s, %s::integer[])",
+            "select term, frequency, total from pgdex.term_frequencies(array[%s::bigint], %s::integer[])",
             [self.repository.id, list(by_place)],
         )
         return {by_place[place]: (frequency, total) for place, frequency, total in rows}
@@ -123,10 +124,12 @@ def test_terms_are_counted_right_with_statistics_of_the_common_ones(analyzed: Sc
 def test_each_term_has_one_row_in_the_order_in_which_it_was_asked_for(analyzed: Scene) -> None:
     asked = [place_of(stem_of(word)) for word in ("self", "nowhere", "retry", "value")]
     rows = analyzed.connection.execute(
-        "select term from pgdex.term_frequencies(%s, %s::integer[])", [analyzed.repository.id, asked]
+        "select term from pgdex.term_frequencies(array[%s::bigint], %s::integer[])", [analyzed.repository.id, asked]
     ).fetchall()
     assert [term for (term,) in rows] == asked
-    nothing = analyzed.connection.execute("select * from pgdex.term_frequencies(%s, '{}')", [analyzed.repository.id])
+    nothing = analyzed.connection.execute(
+        "select * from pgdex.term_frequencies(array[%s::bigint], '{}')", [analyzed.repository.id]
+    )
     assert nothing.fetchall() == []
 
 
@@ -198,10 +201,10 @@ def test_words_that_are_nowhere_find_nothing(analyzed: Scene) -> None:
 
 def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> None:
     stem = stem_of("return")
-    scope = Filters(path_regex="^src/0001").within(analyzed.connection, analyzed.repository.id)
+    scope = Filters(path_regex="^src/0001").within(analyzed.connection, [analyzed.repository.id])
     rows = analyzed.connection.execute(
         "select f.path"
-        " from pgdex.search_lexical(%s, %s::integer[], %s::integer[], %s::bigint[], %s, null, 500, 100) s"
+        " from pgdex.search_lexical(array[%s::bigint], %s::int[], %s::int[], %s::bigint[], %s, null, 500, 100) s"
         " join pgdex.files f on f.id = s.file_id",
         [analyzed.repository.id, [place_of(stem)], [place_of(symbol_term(stem))], scope.files, scope.chunks],
     ).fetchall()
@@ -212,11 +215,11 @@ def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> No
 # A repository that has nothing
 
 CALLS = {
-    "search_lexical": "(%s, '{1}', '{2}', null, null, null, 10)",
-    "search_definitions": "(%s, '{1}', '{2}', null, null, 10)",
-    "search_vectors": "(%s, 1::smallint, 3, '[1,2,3]', null, null, null, 10)",
-    "search_paths": "(%s, 'a', null, 10)",
-    "matching_files": "(%s, null, null, null)",
+    "search_lexical": "(array[%s::bigint], '{1}', '{2}', null, null, null, 10)",
+    "search_definitions": "(array[%s::bigint], '{1}', '{2}', null, null, 10)",
+    "search_vectors": "(array[%s::bigint], 1::smallint, 3, '[1,2,3]', null, null, null, 10)",
+    "search_paths": "(array[%s::bigint], 'a', null, 10)",
+    "matching_files": "(array[%s::bigint], null, null, null)",
 }
 
 
@@ -263,7 +266,7 @@ def test_definitions_are_exact_only_where_they_are_spelled_alike(
     terms = definition_terms(name)
     assert terms is not None
     rows = connection.execute(
-        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, null, null, 10) d"
+        "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, null, null, 10) d"
         " join pgdex.files f on f.id = d.file_id",
         [small.id, [place_of(terms[0])], [place_of(terms[1])]],
     ).fetchall()
@@ -277,7 +280,7 @@ def test_a_path_is_found_by_its_end_first_and_in_any_letter_case(connection: Con
     paths = ["lib/app.py.txt", "src/deep/app.py", "app.py", "src/App.py", "src/other.go"]
     write_chunks(connection, repository, [chunk("a")] * len(paths), path_of=paths.__getitem__)
     rows = connection.execute(
-        "select f.path, p.ends_with from pgdex.search_paths(%s, 'APP.py', null, 10) p"
+        "select f.path, p.ends_with from pgdex.search_paths(array[%s::bigint], 'APP.py', null, 10) p"
         " join pgdex.files f on f.id = p.file_id",
         [repository.id],
     ).fetchall()
@@ -290,7 +293,8 @@ def test_a_path_is_no_pattern(connection: Connection, text: str) -> None:
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk("a")] * 2, path_of=["src/a.py", f"src/{text}.py"].__getitem__)
     rows = connection.execute(
-        "select f.path from pgdex.search_paths(%s, %s, null, 10) p join pgdex.files f on f.id = p.file_id",
+        "select f.path from pgdex.search_paths(array[%s::bigint], %s, null, 10) p"
+        " join pgdex.files f on f.id = p.file_id",
         [repository.id, text],
     ).fetchall()
     assert rows == [(f"src/{text}.py",)]

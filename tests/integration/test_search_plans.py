@@ -23,7 +23,8 @@ NEAREST = 10
 # Of words that are common, some of the chunks that have them are looked at, wherever they are in the table.
 BOUNDED = CHUNKS // 5
 CALL = (
-    "(%(repository)s, %(model)s::smallint, %(dimension)s, %(vector)s, %(files)s::bigint[], %(chunks)s, null, %(limit)s)"
+    "(array[%(repository)s::bigint], %(model)s::smallint, %(dimension)s, %(vector)s, %(files)s::bigint[], %(chunks)s,"
+    " null, %(limit)s)"
 )
 Vectors = NDArray[np.float32]
 
@@ -116,7 +117,7 @@ def index_scans(connection: Connection, index: str) -> int:
 def scope_of(connection: Connection, scene: Scene, **filters: str) -> Scope:
     """What a filter by path or language leaves."""
     narrowed = Filters(path_regex=filters.get("regex"), language=filters.get("language"))
-    return narrowed.within(connection, scene.repository.id)
+    return narrowed.within(connection, [scene.repository.id])
 
 
 def lexical(connection: Connection, scene: Scene, query: str, **filters: str) -> list[tuple[int, float]]:
@@ -125,7 +126,7 @@ def lexical(connection: Connection, scene: Scene, query: str, **filters: str) ->
     scope = scope_of(connection, scene, **filters)
     rows = connection.execute(
         "select file_id, score from pgdex.search_lexical("
-        " %(id)s, %(terms)s::integer[], %(symbols)s::integer[], %(files)s::bigint[], %(chunks)s, null, 100)",
+        " array[%(id)s::bigint], %(terms)s::int[], %(symbols)s::int[], %(files)s::bigint[], %(chunks)s, null, 100)",
         {
             "id": scene.repository.id,
             "terms": [place_of(stem) for stem in stems],
@@ -174,7 +175,7 @@ def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: 
     terms = definition_terms("method_4700")
     assert terms is not None
     rows = rolled_back.execute(
-        "select f.path, d.is_exact from pgdex.search_definitions(%s, %s, %s, %s::bigint[], null, 100) d"
+        "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, %s::bigint[], null, 100) d"
         " join pgdex.files f on f.id = d.file_id",
         [
             scene.repository.id,

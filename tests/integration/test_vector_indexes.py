@@ -52,7 +52,7 @@ def test_a_job_is_completed_before_its_vector_index_is_there_and_search_is_exact
     tree = python_tree(tmp_path / "repository", 40)
     # Whoever builds has this lock: nobody can, until it is given back.
     held.execute("begin")
-    held.execute("select pg_advisory_xact_lock(hashtext('pgdex.vector_index'), id) from generate_series(1, 5) as id")
+    held.execute("lock table pgdex.vector_index_builds in share update exclusive mode")
     workers.start()
 
     job = client.start(tree).job_id

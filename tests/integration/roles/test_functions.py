@@ -12,9 +12,9 @@ from tests.sql_worker import SqlWorker, enqueue, tree
 READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
-    *("matching_files", "term_frequencies"),
+    *("matching_files", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
 }
-CLIENT_CALLS = {"enqueue_job", "cancel_job"}
+CLIENT_CALLS = {"enqueue_job", "cancel_job", "remove_repository", "remove_portion"}
 NOBODY_CALLS = {
     "share_chunk_grants",
     "procrastinate_defer_periodic_job_v2",
@@ -70,17 +70,20 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
     path = "search_path=pg_catalog, pgdex, pg_temp"
     assert {name for name, _ in rows} == {
         *("analyze_queue", "build_indexes", "build_vector_index", "cancel_job", "drop_vector_indexes", "enqueue_job"),
-        *("ensure_chunk_partition", "set_setting"),
+        *("ensure_chunk_partition", "set_setting", "drop_unwanted_vector_indexes", "vector_index_failed"),
+        *("remove_repository", "remove_portion"),
     }
-    # The first of a function's settings; building a vector index wants memory beside it.
-    assert {configuration.partition(" maintenance_work_mem=")[0] for _, configuration in rows} == {path}
+    # The first of a function's settings; what makes or drops tables and indexes waits for no lock for long.
+    assert {configuration.partition(" lock_timeout=")[0] for _, configuration in rows} == {path}
     # Nobody else's function looks into other schemas either.
     others = connection.execute(
         "select proname from pg_proc where pronamespace = 'pgdex'::regnamespace and proname not like 'procrastinate%%'"
         " and array_to_string(proconfig, ' ') not in (%s, '')",
         [path],
     ).fetchall()
-    assert {row[0] for row in others} <= {"build_vector_index"}
+    assert {row[0] for row in others} == {
+        *("build_indexes", "build_vector_index", "drop_vector_indexes", "ensure_chunk_partition", "remove_portion")
+    }
 
 
 def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
@@ -90,6 +93,7 @@ def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
     worker = SqlWorker(connection)
     enqueue(connection, "/indexed")
     worker.work_all(tree(3))
+    connection.execute("select pgdex.ensure_chunk_partition(1, 3, 0)")
     connection.execute("update pgdex.chunks set embedding = '[1, 2, 3, 4]', model_id = 1")
     connection.execute("create schema extensions; alter extension vector set schema extensions")
     with connection.transaction():
@@ -121,8 +125,8 @@ def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
         member.execute("create temporary table repositories (like pgdex.repositories)")
         job_id = value(member, "select pgdex.enqueue_job('/repo')")
         member.execute("select pgdex.ensure_chunk_partition(2)")
-        member.execute("select pgdex.build_indexes(1)")
-        assert value(member, "select pgdex.build_vector_index(1, 0)") is True
+        member.execute("select pgdex.build_indexes(1, 0)")
+        assert value(member, "select pgdex.build_vector_index(1, 0, true)") is True
         assert value(connection, "select count(*) from pg_indexes where indexname = 'chunks_r1_hnsw_m1'") == 1
         member.execute("select pgdex.set_setting('max_concurrent_jobs', '4')")
         member.execute("select pgdex.cancel_job(%s)", [job_id])
@@ -142,11 +146,11 @@ def test_what_a_client_passes_is_never_sql(connection: Connection, database_url:
             client.execute("select pgdex.enqueue_job('/repo', project => %s)", [text])
         assert client.execute("select root, name from pgdex.repositories").fetchall() == [(text, text)]
         for query in (
-            "search_lexical(1, '{1}', '{2}', null, null, array[%s], 5)",
-            "search_definitions(1, '{1}', '{2}', null, array[%s], 5)",
-            "search_paths(1, %s, null, 5)",
-            "search_vectors(1, 1::smallint, 4, %s, null, null, array[%s], 5)",
-            "matching_files(1, null, null, %s)",
+            "search_lexical(array[1::bigint], '{1}', '{2}', null, null, array[%s], 5)",
+            "search_definitions(array[1::bigint], '{1}', '{2}', null, array[%s], 5)",
+            "search_paths(array[1::bigint], %s, null, 5)",
+            "search_vectors(array[1::bigint], 1::smallint, 4, %s, null, null, array[%s], 5)",
+            "matching_files(array[1::bigint], null, null, %s)",
         ):
             assert client.execute(f"select * from pgdex.{query}".encode(), [text] * query.count("%s")).fetchall() == []
     assert value(connection, "select count(*) from pgdex.files") == 0
@@ -159,15 +163,15 @@ def test_search_runs_nothing_that_a_reader_passes(connection: Connection, databa
     with logged_in(database_url, READER) as reader:
         text = "x'); drop table pgdex.files; --"
         for call in (
-            "search_lexical(1, '{1}', '{2}', null, null, array[%s], 5)",
-            "search_definitions(1, '{1}', '{2}', null, array[%s], 5)",
-            "search_paths(1, %s, null, 5)",
-            "search_vectors(1, 1::smallint, 4, '[1, 2, 3, 4]', null, null, array[%s], 5)",
-            "matching_files(1, null, null, %s)",
+            "search_lexical(array[1::bigint], '{1}', '{2}', null, null, array[%s], 5)",
+            "search_definitions(array[1::bigint], '{1}', '{2}', null, array[%s], 5)",
+            "search_paths(array[1::bigint], %s, null, 5)",
+            "search_vectors(array[1::bigint], 1::smallint, 4, '[1, 2, 3, 4]', null, null, array[%s], 5)",
+            "matching_files(array[1::bigint], null, null, %s)",
         ):
             assert reader.execute(f"select * from pgdex.{call}".encode(), [text]).fetchall() == []
         with refused("22P02"):
-            vectors = "select * from pgdex.search_vectors(1, 1::smallint, 4, %s, null, null, null, 5)"
+            vectors = "select * from pgdex.search_vectors(array[1::bigint], 1::smallint, 4, %s, null, null, null, 5)"
             reader.execute(vectors, [text]).fetchall()
     assert value(connection, "select count(*) from pgdex.files") == 3
 

@@ -61,7 +61,7 @@ def test_who_may_not_make_roles_gets_none_and_works_as_the_owner(no_roles: str, 
             worker = SqlWorker(owner)
             job_id = enqueue(owner)
             worker.work_all(tree(5))
-            owner.execute("select pgdex.build_indexes(1)")
+            owner.execute("select pgdex.build_indexes(1, 4)")
             assert value(owner, "select status from pgdex.job_status where job_id = %s", job_id) == "completed"
             check = login_check(owner)
             assert (check.outcome, "do not exist" in check.finding) == ("warning", True)
@@ -75,7 +75,7 @@ def test_who_may_not_make_roles_gets_none_and_works_as_the_owner(no_roles: str, 
             assert login_check(owner).outcome == "ok"
         with new_login(admin_url, READER) as url, connect(settings_for(url)) as reader:
             assert value(reader, "select status from pgdex.job_status") == "completed"
-            assert value(reader, "select count(*) from pgdex.chunks_r1") == 5, "partitions from before the roles"
+            assert value(reader, "select count(*) from pgdex.chunks_r1") == 5, "tables from before the roles"
             assert value(reader, "select count(*) from pg_stats where tablename = 'chunks_r1'") > 0
 
 

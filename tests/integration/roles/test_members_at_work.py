@@ -46,7 +46,7 @@ def index(urls: dict[str, str], tree: Path, folder: Path, *, exact_chunks: int, 
         Client.open(settings_for(urls[CLIENT])) as client,
     ):
         status = wait_for_end(client, client.start(tree).job_id, workers=workers)
-        due = "select from pg_class where relname ~ '^chunks_r1$' and reltuples > %s"
+        due = "select from pgdex.repositories where chunks > %s"
         if client.connection.execute(due, [exact_chunks]).fetchone() is not None:
             built = "select from pg_indexes where indexname ~ '^chunks_r1_hnsw'"
             wait_for(lambda: client.connection.execute(built).fetchone() is not None, what="a vector index")

@@ -1,0 +1,74 @@
+"""`pgdex remove`: take a repository out of the index, after a question."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
+from jobs.cli.render.console import note, print_json
+from jobs.cli.render.text import count, printable
+from jobs.cli.session import open_client
+
+if TYPE_CHECKING:
+    from jobs.database import Connection
+    from jobs.models import IndexedRepository
+
+WHAT = """
+    select (select count(*) from pgdex.files where repository_id = %(id)s),
+        (select coalesce(sum(chunks), 0) from pgdex.files where repository_id = %(id)s),
+        (select count(*) from pgdex.indexing_jobs where repository_id = %(id)s)
+"""
+
+
+@click.command()
+@click.argument("repository", metavar="PATH|NAME")
+@project_of_folder_option
+@click.option("--cancel", is_flag=True, help="If it is being indexed, cancel the job first.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+def remove(repository: str, project: str | None, cancel: bool, yes: bool, as_json: bool) -> None:
+    """Remove a repository from the index: its files, chunks and vectors, and the history of its jobs.
+
+    PATH|NAME is the folder that was indexed, which need not exist any more, or the repository's name. The folder itself
+    is not touched, and `pgdex index` indexes it again from the start.
+    """
+    from jobs.projects import resolve_project
+    from jobs.removal import is_there, remove_repository, remove_rows, repository_to_remove
+
+    with open_client() as client:
+        place = absolute_folder(repository) if repository else absolute_folder(".")
+        folder = place if place.is_dir() else absolute_folder(".")
+        project = resolve_project(client.settings, argument=project, folder=folder).id
+        chosen = repository_to_remove(client.connection, repository, project=project)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
+            note(_question(client.connection, chosen, project))
+            if not click.confirm("Remove it?", default=False, err=True):
+                note("Not removed.")
+                return
+        remove_repository(client.connection, chosen, cancel=cancel)
+        try:
+            for _ in remove_rows(client.connection, chosen):
+                pass
+            is_complete = not is_there(client.connection, chosen)
+        except KeyboardInterrupt:
+            is_complete = False
+    if as_json:
+        document = {"repo_path": chosen.root, "project_id": project, "is_complete": is_complete}
+        print_json(json.dumps(document, indent=2))
+        return
+    click.echo(f"Removed {printable(chosen.root)} from the index.")
+    if not is_complete:
+        note("Another transaction (a backup, perhaps) still has its table open: a worker deletes the rest later.")
+
+
+def _question(connection: "Connection", chosen: "IndexedRepository", project: str) -> str:
+    files, chunks, jobs = connection.execute(WHAT, {"id": chosen.id}).fetchone() or (0, 0, 0)
+    return (
+        f"Remove {printable(chosen.root)} from project {project}?\n"
+        f"  lost: the index of {count(files, 'file')} ({count(chunks, 'chunk')}), the history of {count(jobs, 'job')}\n"
+        "  kept: the folder itself"
+    )

@@ -1,0 +1,13 @@
+-- About how many chunks repositories have together: as many as when their last jobs ended, and what live ones have
+-- written since. Cheap; for choosing how they are searched.
+create or replace function pgdex.chunk_count(p_repositories bigint[]) returns bigint
+language sql stable
+set search_path = pg_catalog, pgdex, pg_temp
+as $$
+    select coalesce(sum(r.chunks), 0)::bigint + coalesce((
+        select sum(j.chunks_created) from indexing_jobs j
+        where j.status in ('pending', 'running', 'blocked') and j.repository_id = any (p_repositories)
+    ), 0)::bigint
+    from repositories r
+    where r.id = any (p_repositories)
+$$;

@@ -1,0 +1,39 @@
+-- Drops the vector indexes that cost more than they are worth: those of a model that the repository no longer has, and
+-- those of a repository whose running job writes more than a tenth of the files (each row that goes into an HNSW index
+-- costs 1.9 ms, and building it again afterwards is cheaper). Of one repository, or of all. Returns how many are left
+-- because somebody else's transaction has used the table; rows then pay, and the next call tries again.
+--
+-- Called after plan_job and every few seconds by the workers, never in a transaction that holds a job's row. Runs with
+-- its owner's rights, since a worker owns no table.
+create or replace function pgdex.drop_unwanted_vector_indexes(p_repository_id bigint default null) returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pgdex, pg_temp
+as $$
+declare
+    v_repository record;
+    v_left integer := 0;
+begin
+    for v_repository in
+        select r.id, case when not rewritten.yes then r.model_id end as kept_model
+        from pg_class i
+        join repositories r on r.id = substring(i.relname::text from '^chunks_r([0-9]+)_hnsw_m[0-9]+$')::bigint
+        cross join lateral (
+            select exists (
+                select from indexing_jobs j
+                where j.repository_id = r.id and j.status in ('running', 'blocked') and j.batches_left > 0
+                    and j.files_to_index::bigint * 10 > j.files_scanned
+            ) as yes
+        ) as rewritten
+        where i.relnamespace = 'pgdex'::regnamespace and i.relkind = 'i' and i.relname like 'chunks\_r%'
+            and (p_repository_id is null or r.id = p_repository_id)
+            and (rewritten.yes or i.relname::text is distinct from pgdex.vector_index_name(r.id, r.model_id))
+        group by 1, 2
+        order by 1
+    loop
+        if not pgdex.drop_vector_indexes(v_repository.id, v_repository.kept_model) then
+            v_left := v_left + 1;
+        end if;
+    end loop;
+    return v_left;
+end
+$$;
