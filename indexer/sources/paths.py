@@ -1,4 +1,4 @@
-"""Paths of a tree as text that a database can hold, and where symbolic links lead."""
+"""Paths and times of a tree as a database can hold them, and where symbolic links lead."""
 
 import hashlib
 import os
@@ -8,6 +8,9 @@ from indexer.sources.skips import SkipReason
 # Keeps a path well inside what PostgreSQL can put into a B-tree (2,704 bytes) and what the system
 # can open (4,096 bytes, the root's own path included), and a walk's depth within 500 folders.
 MAX_PATH_BYTES = 1_000
+
+# What 64 bits of nanoseconds hold: 21 September 1677 to 11 April 2262. File systems hold other times.
+SMALLEST_TIME_NS, LARGEST_TIME_NS = -(1 << 63), (1 << 63) - 1
 
 # How much of a path that is too long stays readable in front of its hash.
 _SHORTENED_HEAD_BYTES = 200
@@ -39,16 +42,13 @@ def escaped(raw: bytes) -> str:
     return raw.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
 
 
-def link_detail(root: bytes, path: bytes) -> str:
-    """Return in words where the symbolic link at `path` below `root` (a real path) leads."""
+def link_detail(root: bytes, path: bytes, target: bytes) -> str:
+    """Return in words where the symbolic link at `path` below `root` (a real path) to `target` leads."""
     location = os.path.join(root, path)
-    try:
-        target = escaped(os.readlink(location))
-    except OSError:
-        return "a link that could not be read"
-    destination = os.path.realpath(location)
+    destination = os.path.realpath(os.path.join(os.path.dirname(location), target))
+    shown = escaped(target)
     if not os.path.exists(destination):
-        return f"a link to {target}, which leads nowhere"
+        return f"a link to {shown}, which leads nowhere"
     if destination == root or destination.startswith(os.path.join(root, b"")):
-        return f"a link to {target}, inside the tree: what is there has its own path"
-    return f"a link to {target}, outside the tree"
+        return f"a link to {shown}, inside the tree: what is there has its own path"
+    return f"a link to {shown}, outside the tree"

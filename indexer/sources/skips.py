@@ -65,6 +65,11 @@ _REASONS = {
 }
 
 
+# The process, not the tree, has run out of something. A list that is too short would be taken for
+# the truth, and its missing files for deleted ones: raised.
+OUR_OWN_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
 def reason_for(error: OSError) -> SkipReason:
     """Return the reason that a failed system call on one file stands for."""
     return _REASONS.get(error.errno or 0, SkipReason.IO_ERROR)

@@ -314,10 +314,10 @@ def test_running_out_of_descriptors_is_raised_and_not_taken_for_the_trees_state(
     next(found)
     real_open = os.open
 
-    def exhausted(path: bytes, flags: int) -> int:
-        if path.endswith(b"/b"):
+    def exhausted(path: bytes, flags: int, *, dir_fd: int | None = None) -> int:
+        if path == b"b":
             raise OSError(24, "Too many open files")
-        return real_open(path, flags)
+        return real_open(path, flags, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", exhausted)
 
