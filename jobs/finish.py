@@ -31,6 +31,8 @@ def finish_job(claim: Claim) -> None:
             claim.stop_if_aborted()
             raise
         claim.stop_if_aborted()
+        if claim.file_ids:
+            _look_again(claim)
         seconds = {"finishing": time.perf_counter() - started}
         with connection.transaction():
             connection.execute(
@@ -55,6 +57,13 @@ def _build_indexes(claim: Claim, connection: Connection) -> None:
         about = fields(action="indexes_missing", repository_id=claim.repository_id)
         logger.error("indexes were not built, searches are slower until the next job of the repository", extra=about)
     connection.execute("select pgdex.drop_unwanted_vector_indexes(%s)", [claim.repository_id])
+
+
+def _look_again(claim: Claim) -> None:
+    """Files are about to leave the index: not where the folder in which they are missing has gone itself. Raises
+    RootUnavailable."""
+    with claim.opened_root():
+        pass
 
 
 @contextmanager

@@ -1,23 +1,24 @@
 """One batch of files: read, cut and embed with no transaction open, then written and committed at once."""
 
-import json
 import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
+from procrastinate.exceptions import JobAborted
 
 from indexer.binary_formats import halfvec_numbers
 from indexer.chunk_terms import chunk_terms
-from indexer.embedding import BagEmbedder, Embedder
-from indexer.storage import IndexedFile, SkippedFile, UnchangedFile, stored_files, write_files
+from indexer.embedding import BagEmbedder, Embedder, EmbedderError, EmbedderUnavailable, EmbeddingAborted
+from indexer.storage import IndexedFile, KeptFile, SkippedFile, UnchangedFile, stored_files
 from jobs.claims import Claim
 from jobs.embedders import embedder_of_job
-from jobs.files import CutFile, Vectors, embedding_text, take_file, text_hash
-from jobs.outages import until_back
+from jobs.files import NOT_SEEN, CutFile, Vectors, embedding_text, failed, take_file, text_hash
 from jobs.stopwatch import Stopwatch
 from jobs.stuck import file_in_hand
+from jobs.writing import Outcome, commit_batch
 
 # Reading and cutting 32 small files takes 30 ms: most batches commit before they ever report.
 REPORT_SECONDS = 0.5
@@ -33,6 +34,7 @@ class BatchContent:
     cut: list[CutFile] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
     unchanged: list[UnchangedFile] = field(default_factory=list)
+    kept: list[KeptFile] = field(default_factory=list)
 
 
 class Reporter:
@@ -53,91 +55,95 @@ class Reporter:
 def index_files(claim: Claim) -> None:
     """Do one batch. Raises what the embedder raises; a file's own fault only ever skips the file."""
     assert claim.embedder is not None, "plan_job sets the model"
-    assert claim.model_id is not None, "plan_job sets the model"
-    model_id = claim.model_id
     embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
     watch = Stopwatch()
     reporter = Reporter(claim)
     content = _read_and_cut(claim, embedder, watch, reporter)
-    _add_terms([file for file in content.cut if not file.term_weights], embedder, claim, reporter, watch)
+    _add_terms_to_all(content, embedder, claim, reporter, watch)
     _embed([file for file in content.cut if file.embeddings is None], embedder, claim, reporter, watch)
     claim.stop_if_aborted()
 
-    started = time.perf_counter()
-    indexed = [
-        IndexedFile(
-            path=file.path,
-            language=file.language,
-            size=file.source.size,
-            mtime_ns=file.source.mtime_ns,
-            content_hash=file.source.content_hash,
-            chunks=file.chunks,
-            lexemes=file.lexemes,
-            term_weights=file.term_weights,
-            embeddings=file.embeddings,
-        )
-        for file in content.cut
-        if file.embeddings is not None
-    ]
-
-    def commit() -> None:
-        with claim.pool.connection() as connection, connection.transaction():
-            chunks = write_files(
-                connection,
-                repository_id=claim.repository_id,
-                model_id=model_id,
-                indexed=indexed,
-                skipped=content.skipped,
-                unchanged=content.unchanged,
+    outcome = Outcome(
+        indexed=[
+            IndexedFile(
+                path=file.path,
+                language=file.language,
+                size=file.source.size,
+                mtime_ns=file.source.mtime_ns,
+                content_hash=file.source.content_hash,
+                chunks=file.chunks,
+                lexemes=file.lexemes,
+                term_weights=file.term_weights,
+                embeddings=file.embeddings,
             )
-            watch.seconds["writing"] = time.perf_counter() - started
-            connection.execute(
-                "select pgdex.complete_batch(%s, %s, %s, %s, %s, %s, %s, %s)",
-                [
-                    claim.job_id,
-                    claim.seq,
-                    claim.attempt,
-                    len(indexed),
-                    len(content.skipped),
-                    len(content.unchanged),
-                    chunks,
-                    json.dumps(watch.seconds),
-                ],
-            )
-
-    # What was read, cut and embedded is not thrown away because the database restarts. Where the broken commit had
-    # counted after all, or a peer has taken over, the fence refuses the second one.
-    until_back(commit, stop=claim.stop_if_aborted, what="commit of a batch")
+            for file in content.cut
+            if file.embeddings is not None
+        ],
+        skipped=content.skipped,
+        unchanged=content.unchanged,
+        kept=content.kept,
+    )
+    commit_batch(claim, outcome, watch)
 
 
 def _read_and_cut(claim: Claim, embedder: Embedder, watch: Stopwatch, reporter: Reporter) -> BatchContent:
-    root = claim.root()
     paths = claim.paths or []
     with claim.pool.connection() as connection:
         stored = stored_files(connection, repository_id=claim.repository_id, paths=paths)
     content = BatchContent()
-    for done, path in enumerate(paths):
-        reporter.tell("chunking", chunked=done, embedded=0)
-        with file_in_hand(path, alone=claim.is_suspect):
-            if claim.is_suspect:
-                claim.hold(path)
-            file = take_file(claim, root, path, stored.get(path), watch)
-            if claim.is_suspect and isinstance(file, CutFile):
-                _add_terms([file], embedder, claim, reporter, watch)
-                # A service can't end this process, and a note in the database while it is waited for would blame the
-                # file.
-                if file.embeddings is None and not embedder.is_remote:
-                    _embed([file], embedder, claim, reporter, watch)
-            if claim.is_suspect:
-                claim.hold(None)
-        match file:
-            case CutFile():
-                content.cut.append(file)
-            case SkippedFile():
-                content.skipped.append(file)
-            case UnchangedFile():
-                content.unchanged.append(file)
+    with claim.opened_root() as root:
+        for done, path in enumerate(paths):
+            reporter.tell("chunking", chunked=done, embedded=0)
+            with file_in_hand(path, alone=claim.is_suspect):
+                if claim.is_suspect:
+                    claim.hold(path)
+                file = take_file(claim, root, path, stored.get(path), watch)
+                if claim.is_suspect and isinstance(file, CutFile):
+                    _add_terms([file], embedder, claim, reporter, watch)
+                    # A service can't end this process, and a note in the database while it is waited for would blame
+                    # the file.
+                    if file.embeddings is None and not embedder.is_remote:
+                        _embed([file], embedder, claim, reporter, watch)
+                if claim.is_suspect:
+                    claim.hold(None)
+            match file:
+                case CutFile():
+                    content.cut.append(file)
+                case SkippedFile():
+                    content.skipped.append(file)
+                case UnchangedFile():
+                    content.unchanged.append(file)
+                case KeptFile():
+                    content.kept.append(file)
+        with claim.folder_in_hand():
+            claim.witness.require_mounts(root, _not_seen(content))
     return content
+
+
+def _not_seen(content: BatchContent) -> list[str]:
+    """The files that were listed and could not be read."""
+    return [file.path for file in content.kept] + [file.path for file in content.skipped if file.reason in NOT_SEEN]
+
+
+def _add_terms_to_all(
+    content: BatchContent, embedder: Embedder, claim: Claim, reporter: Reporter, watch: Stopwatch
+) -> None:
+    """`_add_terms` to the files that lack them, all at once; one by one where that fails, to leave out whose fault it
+    is."""
+    files = [file for file in content.cut if not file.term_weights]
+    try:
+        _add_terms(files, embedder, claim, reporter, watch)
+    except (JobAborted, EmbeddingAborted, EmbedderUnavailable, EmbedderError, psycopg.Error):
+        raise
+    except Exception:
+        for file in files:
+            try:
+                _add_terms([file], embedder, claim, reporter, watch)
+            except (JobAborted, EmbeddingAborted, EmbedderUnavailable, EmbedderError, psycopg.Error):
+                raise
+            except Exception as error:
+                content.cut = [other for other in content.cut if other is not file]
+                content.skipped.append(failed(file.path, error))
 
 
 def _add_terms(files: list[CutFile], embedder: Embedder, claim: Claim, reporter: Reporter, watch: Stopwatch) -> None:

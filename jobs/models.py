@@ -45,6 +45,7 @@ class JobStatus(Answer):
     files_skipped: int
     files_unchanged: int
     files_deleted: int
+    files_kept: int = 0
     chunks_created: int
     files_per_second: float | None
     bytes_per_second: int | None
@@ -118,6 +119,16 @@ class StoredFile(Answer):
     size: int | None
     mtime_ns: int | None
     content_hash: bytes | None
+
+
+class OutdatedVectors(Answer):
+    """How many of a repository's searchable files have vectors of another model than the present one, which no search
+    compares."""
+
+    root: str
+    embedding_model: str
+    files: int
+    outdated: int
 
 
 class CancelledJob(Answer):

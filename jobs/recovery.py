@@ -124,6 +124,7 @@ class Liveness:
             if _now() - looked_at >= LOOK_SECONDS:
                 looked_at = _now()
                 await self._drop_forgotten(session)
+                await session.execute("select pgdex.fail_unseen_jobs()")
                 if self._probe is None or self._probe.done():  # it may take seconds, and the ticks must go on
                     self._probe = asyncio.create_task(self._prober.probe_one(session), name="probe")
             await self._pause(session)

@@ -112,6 +112,8 @@ repositories = Table(
     Column("embedding_model", Text),
     Column("embedding_dimension", Integer),
     Column("last_job_id", Uuid),
+    Column("witness", JSONB),
+    _flag("has_older_vectors"),
     _moment("last_indexed_at"),
     _moment("created_at", default=True),
     # Which table its chunks lie in, chunks_sNN or chunks_rID; null until the first scan. How many it had when its last
@@ -164,6 +166,8 @@ files = Table(
     Column("skip_reason", Text),
     Column("skip_detail", Text),
     _moment("indexed_at", default=True),
+    Column("model_id", SmallInteger),
+    Column("index_format", SmallInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("repository_id", "path"),
     CheckConstraint("skip_reason IS NULL OR chunks = 0", name="skipped_files_have_no_chunks"),
 )
@@ -256,6 +260,11 @@ indexing_jobs = Table(
     _moment("cancelled_at"),
     Column("summary", JSONB),
     Column("seconds_by_phase", JSONB, nullable=False, server_default=text("'{}'")),
+    _count("files_kept"),
+    Column("kept_by_reason", JSONB, nullable=False, server_default=text("'{}'")),
+    _count("files_outdated"),
+    Column("witness", JSONB),
+    Column("unseen_by", JSONB, nullable=False, server_default=text("'{}'")),
     CheckConstraint(
         "status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')",
         name="status_known",

@@ -5,20 +5,25 @@
 
 from indexer.sources.content import Skipped, SourceText, Unchanged, read_source
 from indexer.sources.paths import MAX_PATH_BYTES
-from indexer.sources.roots import RootUnavailable
+from indexer.sources.roots import OpenedRoot, RootUnavailable
 from indexer.sources.skips import SkipReason
 from indexer.sources.walking import DEFAULT_MAX_FILE_BYTES, FoundFile, WalkAborted, walk
+from indexer.sources.witness import NotSeenHere, Witness, WitnessNotes
 
 __all__ = [
     "DEFAULT_MAX_FILE_BYTES",
     "MAX_PATH_BYTES",
     "FoundFile",
+    "NotSeenHere",
+    "OpenedRoot",
     "RootUnavailable",
     "SkipReason",
     "Skipped",
     "SourceText",
     "Unchanged",
     "WalkAborted",
+    "Witness",
+    "WitnessNotes",
     "read_source",
     "walk",
 ]

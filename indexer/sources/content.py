@@ -1,6 +1,5 @@
 """Reading one file of a tree, and deciding whether it is text worth indexing."""
 
-import errno
 import hashlib
 import os
 import stat
@@ -9,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.sources.classify import decode, worthless
-from indexer.sources.roots import root_identity
-from indexer.sources.skips import SkipReason, reason_for, system_message
+from indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS
+from indexer.sources.roots import LinkOnPath, OpenedRoot
+from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, reason_for, system_message
 
 # A file written this shortly before it is read can be written again without its timestamp
 # changing (git calls such an entry racy). Linux stamps files with its 1 to 10 ms clock tick; a
@@ -18,17 +18,14 @@ from indexer.sources.skips import SkipReason, reason_for, system_message
 RACY_NS = 100_000_000
 RACY_WHOLE_SECONDS_NS = 2_000_000_000
 
-_FILE_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
-# O_PATH (Linux) needs no read permission on the folders, as opening a path in one go does not.
-_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
     """A file worth indexing. `text` has its line ends and no byte order mark, and never a NUL.
 
-    `mtime_ns` is None where the file was so new that a later change may not show in it: the next
-    scan must read the file again. `content_hash` is the SHA-256 of the file's bytes, 32 bytes
+    `mtime_ns` is None where the file was so new that a later change may not show in it, or where
+    the time is none that can be noted (before 1678, after 2262): the next scan must read the file
+    again. `content_hash` is the SHA-256 of the file's bytes, 32 bytes
     (PostgreSQL has the same as `sha256(bytea)`).
     """
 
@@ -79,71 +76,58 @@ class _Content:
 
 
 def read_source(
-    root: Path, path: str, *, max_file_bytes: int, known_hash: bytes | None = None
+    root: Path | OpenedRoot, path: str, *, max_file_bytes: int, known_hash: bytes | None = None
 ) -> SourceText | Skipped | Unchanged:
-    """Read the file at `path` (as `walk` gives it) below `root`.
+    """Read the file at `path` (as `walk` gives it) below `root`; a root given as a path is opened for this call.
 
     No component below the root is followed if it is a symbolic link, also not one that was put
     there since the walk; what the root's own path holds is the caller's. A file that changes
     while it is read is read once more, then skipped.
 
     Whatever is wrong with the file is a `Skipped`. Raises ValueError for a path that is no
-    relative path without '.', '..' and NUL, or for a limit below 1, and RootUnavailable when the
-    file can't be had because the root can't.
+    relative path without '.', '..' and NUL, or for a limit below 1, RootUnavailable when the
+    file can't be had because the root can't, and OSError when this process runs out of file
+    descriptors or memory.
     """
     if max_file_bytes < 1:
         raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
     components = path.split("/")
     if "\0" in path or not {"", ".", ".."}.isdisjoint(components):
         raise ValueError(f"path must be relative, without '.', '..' and NUL, got {path!r}")
+    raw = path.encode()
+    if isinstance(root, OpenedRoot):
+        return _read_below(root, raw, components[-1], max_file_bytes, known_hash)
+    with OpenedRoot(root) as opened:
+        return _read_below(opened, raw, components[-1], max_file_bytes, known_hash)
+
+
+def _read_below(
+    root: OpenedRoot, path: bytes, name: str, max_file_bytes: int, known_hash: bytes | None
+) -> SourceText | Skipped | Unchanged:
     try:
-        descriptor = _open(root, components)
+        descriptor = root.open_file(path)
         try:
             content = _read(descriptor, max_file_bytes)
         finally:
             os.close(descriptor)
     except _Unread as unread:
         return unread.skipped
+    except LinkOnPath as link:
+        detail = f"the folder {link.name.decode(errors='backslashreplace')} on its path is a link"
+        return Skipped(SkipReason.SYMLINK, detail, None, None, None)
     except OSError as error:
+        if error.errno in OUR_OWN_FAULT:
+            raise  # says nothing about the file
         reason = reason_for(error)
         if reason in (SkipReason.VANISHED, SkipReason.UNREADABLE):
-            root_identity(root)  # raises where not the file but the whole tree is gone
+            root.require_same("read")  # raises where not the file but the whole tree is gone
         return Skipped(reason, system_message(error), None, None, None)
-    return _classified(components[-1], content, known_hash)
+    return _classified(name, content, known_hash)
 
 
 def oversized(size: int, max_file_bytes: int) -> str:
     """Return the detail for a file that is too large."""
     return f"{size:,} bytes; the limit is {max_file_bytes:,}"
-
-
-def _open(root: Path, components: list[str]) -> int:
-    """Open a file one component at a time, so that no symbolic link is followed.
-
-    2 µs a component. A plain open of the whole path follows links in all but the last.
-    """
-    descriptor = os.open(root, _FOLDER_FLAGS)
-    try:
-        for component in components[:-1]:
-            below = _open_folder(component, descriptor)
-            os.close(descriptor)
-            descriptor = below
-        return os.open(components[-1].encode(), _FILE_FLAGS, dir_fd=descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _open_folder(component: str, descriptor: int) -> int:
-    name = component.encode()
-    try:
-        return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
-    except OSError as error:
-        # For a link in the place of a folder the systems differ: ENOTDIR or ELOOP.
-        if error.errno == errno.ENOTDIR and stat.S_ISLNK(
-            os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
-        ):
-            raise _Unread(SkipReason.SYMLINK, f"the folder {component} on its path is a link") from error
-        raise
 
 
 def _read(descriptor: int, max_file_bytes: int) -> _Content:
@@ -178,6 +162,8 @@ def _read_up_to(descriptor: int, limit: int) -> bytes:
 
 def _trusted_mtime(status: os.stat_result) -> int | None:
     mtime_ns = status.st_mtime_ns
+    if not SMALLEST_TIME_NS <= mtime_ns <= LARGEST_TIME_NS:
+        return None
     racy = RACY_WHOLE_SECONDS_NS if mtime_ns % 1_000_000_000 == 0 else RACY_NS
     return mtime_ns if time.time_ns() - mtime_ns >= racy else None
 

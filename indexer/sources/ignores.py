@@ -165,23 +165,33 @@ class Ignores:
         """Return what git's ignore files say of a path; None: nothing."""
         return _verdict(self.git, name, path, is_folder) if self.git else None
 
-    def entering(self, folder: bytes, *, cut: int, names: Container[bytes], is_root: bool = False) -> Self:
+    def entering(
+        self,
+        folder: bytes,
+        *,
+        cut: int,
+        names: Container[bytes],
+        is_root: bool = False,
+        descriptor: int | None = None,
+    ) -> Self:
         """Return the rules that hold inside `folder` (a path to open) with the files `names`.
 
         `cut` is the length of the full path of the folder, with its slash. A folder with a `.git`
         of its own is a repository of its own: the git rules above it end there. `is_root` says
         that somebody asked for this very folder: then a lone `*`, with which virtual environments
-        and caches hide themselves from the repository around them, does not count.
+        and caches hide themselves from the repository around them, does not count. With a
+        `descriptor` of the folder its ignore files are opened from there, and not by a path that
+        may lead elsewhere by now.
         """
         own, git = self.own, self.git
         if GIT_DIRECTORY in names and (directory := _git_directory(folder)) is not None:
             git = _layers(os.path.join(directory, b"info", b"exclude"), cut, follow=True)
         if GIT_IGNORE in names:
-            found = _layers(os.path.join(folder, GIT_IGNORE), cut)
+            found = _layers(_within(folder, GIT_IGNORE, descriptor), cut, above=descriptor)
             if not (is_root and found and found[0].rules.hides_everything):
                 git = found + git
         if OWN_IGNORE in names:
-            own = _layers(os.path.join(folder, OWN_IGNORE), cut) + own
+            own = _layers(_within(folder, OWN_IGNORE, descriptor), cut, above=descriptor) + own
         return self if own is self.own and git is self.git else type(self)(own, git)
 
 
@@ -225,19 +235,23 @@ def _verdict(layers: tuple[_Layer, ...], name: bytes, path: bytes, is_folder: bo
     return None
 
 
-def _layers(path: bytes, cut: int, *, follow: bool = False) -> tuple[_Layer, ...]:
-    content = _content(path, follow=follow)
+def _within(folder: bytes, name: bytes, descriptor: int | None) -> bytes:
+    return os.path.join(folder, name) if descriptor is None else name
+
+
+def _layers(path: bytes, cut: int, *, follow: bool = False, above: int | None = None) -> tuple[_Layer, ...]:
+    content = _content(path, follow=follow, above=above)
     return (_Layer(cut, RuleSet(content)),) if content else ()
 
 
-def _content(path: bytes, *, follow: bool = False) -> bytes:
+def _content(path: bytes, *, follow: bool = False, above: int | None = None) -> bytes:
     """Return the content of a small regular file; nothing where it can't be had, as in git.
 
     Like git, an ignore file that is a symbolic link is not read.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, flags, dir_fd=above)
     except OSError:
         return b""
     try:

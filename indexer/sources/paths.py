@@ -1,4 +1,4 @@
-"""Paths of a tree as text that a database can hold, and where symbolic links lead."""
+"""Paths and times of a tree as a database can hold them, and where symbolic links lead by their names."""
 
 import hashlib
 import os
@@ -8,6 +8,9 @@ from indexer.sources.skips import SkipReason
 # Keeps a path well inside what PostgreSQL can put into a B-tree (2,704 bytes) and what the system
 # can open (4,096 bytes, the root's own path included), and a walk's depth within 500 folders.
 MAX_PATH_BYTES = 1_000
+
+# What 64 bits of nanoseconds hold: 21 September 1677 to 11 April 2262. File systems hold other times.
+SMALLEST_TIME_NS, LARGEST_TIME_NS = -(1 << 63), (1 << 63) - 1
 
 # How much of a path that is too long stays readable in front of its hash.
 _SHORTENED_HEAD_BYTES = 200
@@ -39,16 +42,14 @@ def escaped(raw: bytes) -> str:
     return raw.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
 
 
-def link_detail(root: bytes, path: bytes) -> str:
-    """Return in words where the symbolic link at `path` below `root` (a real path) leads."""
-    location = os.path.join(root, path)
-    try:
-        target = escaped(os.readlink(location))
-    except OSError:
-        return "a link that could not be read"
-    destination = os.path.realpath(location)
-    if not os.path.exists(destination):
-        return f"a link to {target}, which leads nowhere"
-    if destination == root or destination.startswith(os.path.join(root, b"")):
-        return f"a link to {target}, inside the tree: what is there has its own path"
-    return f"a link to {target}, outside the tree"
+def inside(root: bytes, path: bytes, target: bytes) -> bytes | None:
+    """Return the path below `root` (a real path) to which a link at `path` leads with `target`; None: outside.
+
+    Judged by the names alone: asking the file system would follow links out of the tree, where the
+    answer is nobody's business, and may never come.
+    """
+    destination = os.path.normpath(os.path.join(root, os.path.dirname(path), target))
+    if destination == root:
+        return b""
+    above = os.path.join(root, b"")
+    return destination[len(above) :] if destination.startswith(above) else None

@@ -10,20 +10,22 @@ from typing import NamedTuple
 
 from indexer.sources.content import oversized
 from indexer.sources.ignores import GIT_DIRECTORY, Ignores, around
-from indexer.sources.paths import MAX_PATH_BYTES, display_path, link_detail
+from indexer.sources.paths import LARGEST_TIME_NS, MAX_PATH_BYTES, SMALLEST_TIME_NS, display_path, escaped, inside
 from indexer.sources.pruning import VERSION_CONTROL, is_pruned, marker_of, skipped_by_name
-from indexer.sources.roots import RootUnavailable, root_identity
-from indexer.sources.skips import SkipReason, reason_for, system_message
+from indexer.sources.roots import LinkOnPath, OpenedRoot, RootUnavailable
+from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, reason_for, system_message
+from indexer.sources.witness import WitnessNotes
 
 DEFAULT_MAX_FILE_BYTES = 1 << 20
 
-# The process, not the tree, has run out of something. A list that is too short would be taken for
-# the truth, and its missing files for deleted ones: raised.
-_OUR_OWN_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# ELOOP: now a symbolic link. Not ESTALE: a network file system says it also of what is there again a moment later.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)  # ELOOP: now a symbolic link
+# As many as Linux follows before it says that they lead in a circle.
+_MOST_LINKS = 40
 
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# A network file system takes a millisecond for each entry: a large folder is told of again after so many.
+_ENTRIES_A_WORD = 1_000
 
 
 class WalkAborted(Exception):
@@ -36,7 +38,8 @@ class FoundFile:
 
     `path` is relative to the root, with '/', in valid UTF-8. Where the name on disk is not, or is
     too long, it starts with './', which no other path does, and is escaped or cut. `size` and
-    `mtime_ns` are 0 for folders and where they are not known.
+    `mtime_ns` are 0 for folders and where they are not known. A time that 64 bits of nanoseconds
+    don't hold is given as the nearest one that they do.
     """
 
     path: str
@@ -47,25 +50,42 @@ class FoundFile:
 
 
 def walk(
-    root: Path,
+    root: Path | OpenedRoot,
     *,
     max_file_bytes: int = DEFAULT_MAX_FILE_BYTES,
     aborted: Callable[[], bool] = lambda: False,
+    entering: Callable[[bytes], object] = lambda path: None,
+    notes: WitnessNotes | None = None,
 ) -> Iterator[FoundFile]:
     """List the files below `root` that no rule leaves out, in the byte order of their paths.
 
     That is PostgreSQL's order under COLLATE "C" (save for paths that start with './'). One
     folder's names at a time are in memory, and those of the folders above it. `aborted` is asked
-    once per folder and per file.
+    once per folder and per file. `entering` is told of each folder before it is listed, and again
+    while a large one is: a file system that hangs does so there. `notes` takes what other workers
+    will know the tree by.
 
-    Raises ValueError for a limit below 1, RootUnavailable when the root can't be listed, or is
-    removed or replaced meanwhile, WalkAborted, and OSError when this process runs out of file
-    descriptors or memory.
+    A root given as a path is opened here and closed at the end of the walk; an OpenedRoot (opened
+    with `for_listing`) stays open. Raises ValueError for a limit below 1, RootUnavailable when the
+    root can't be listed, or is removed or replaced meanwhile, WalkAborted, and OSError when this
+    process runs out of file descriptors or memory.
     """
     if max_file_bytes < 1:
         raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
-    walker = _Walker(root, max_file_bytes, aborted)
-    return walker.files(walker.enter_root())
+    opened = root if isinstance(root, OpenedRoot) else OpenedRoot(root, for_listing=True)
+    try:
+        walker = _Walker(opened, max_file_bytes, aborted, entering, notes or WitnessNotes())
+        files = walker.files(walker.enter_root())
+    except BaseException:
+        if opened is not root:
+            opened.close()
+        raise
+    return files if opened is root else _closing(files, opened)
+
+
+def _closing(files: Iterator[FoundFile], root: OpenedRoot) -> Iterator[FoundFile]:
+    with root:
+        yield from files
 
 
 class _Entry(NamedTuple):  # a tuple: cheaper to make and to sort than a dataclass
@@ -88,19 +108,26 @@ class _Folder:
 
 
 class _Walker:
-    def __init__(self, root: Path, max_file_bytes: int, aborted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        root: OpenedRoot,
+        max_file_bytes: int,
+        aborted: Callable[[], bool],
+        entering: Callable[[bytes], object],
+        notes: WitnessNotes,
+    ) -> None:
         self._root = root
         self._max_file_bytes = max_file_bytes
         self._aborted = aborted
-        self._identity = root_identity(root)
-        self._real_root = os.path.realpath(os.fsencode(root))
-        self._outer, self._outer_ignores = around(self._real_root)
+        self._entering = entering
+        self._notes = notes
+        self._outer, self._outer_ignores = around(root.real_path)
 
     def enter_root(self) -> _Folder:
         try:
             inside = self._list(b"", self._outer_ignores)
         except OSError as error:
-            message = f"{self._root} cannot be listed: {system_message(error)}"
+            message = f"{self._root.path} cannot be listed: {system_message(error)}"
             raise RootUnavailable(message) from error
         assert isinstance(inside, _Folder), "no marker counts for the root"
         return inside
@@ -114,7 +141,7 @@ class _Walker:
                 stack.pop()
                 continue
             if self._aborted():
-                raise WalkAborted(f"the listing of {self._root} was stopped")
+                raise WalkAborted(f"the listing of {self._root.path} was stopped")
             path = folder.prefix + entry.name
             if not entry.name.endswith(b"/"):
                 if (found := self._found(path, entry)) is not None:
@@ -135,7 +162,7 @@ class _Walker:
         try:
             return self._list(prefix, ignores)
         except OSError as error:
-            if error.errno in _OUR_OWN_FAULT:
+            if error.errno in OUR_OWN_FAULT:
                 raise
             if error.errno in _GONE:
                 self._require_same_root()
@@ -145,11 +172,9 @@ class _Walker:
 
     def _list(self, prefix: bytes, ignores: Ignores) -> _Folder | FoundFile | None:
         path = prefix[:-1]
-        location = os.path.join(self._real_root, path)
-        descriptor = os.open(location, _FOLDER_FLAGS)
-        try:
-            with os.scandir(descriptor) as listing:
-                listed = {os.fsencode(entry.name): entry for entry in listing}
+        self._entering(path)
+        with self._root.listing(path) as (descriptor, listing):
+            listed = {os.fsencode(entry.name): entry for entry in listing}
             if (
                 prefix
                 and (marker := marker_of(path, listed)) is not None
@@ -159,16 +184,21 @@ class _Walker:
                     return None
                 return _unread(path, SkipReason.VENDORED, marker.skip_detail)
             cut = len(self._outer) + len(prefix)
-            ignores = ignores.entering(location, cut=cut, names=listed, is_root=not prefix)
+            location = self._root.location(path, descriptor)
+            ignores = ignores.entering(location, cut=cut, names=listed, is_root=not prefix, descriptor=descriptor)
             above = self._outer + prefix
             entries = []
             while listed:  # frees each DirEntry and the status in it: 300 bytes a file at the peak, not 1,000
                 name, entry = listed.popitem()
                 if _is_kept(name, above + name, entry, ignores):
                     entries.append(_entry(name, entry))
-        finally:
-            os.close(descriptor)
+                    if len(entries) % _ENTRIES_A_WORD == 0:
+                        self._entering(path)
+            if path:
+                self._notes.folder(path, os.fstat(descriptor).st_dev if descriptor is not None else 0)
         entries.sort()
+        if not path:
+            self._notes.root(self._root, [entry.name for entry in entries])
         return _Folder(prefix, ignores, iter(entries))
 
     def _own_verdict(self, path: bytes, ignores: Ignores) -> bool | None:
@@ -188,7 +218,7 @@ class _Walker:
         if entry.error is not None:
             return reason_for(entry.error), system_message(entry.error)
         if stat.S_ISLNK(entry.mode):
-            return SkipReason.SYMLINK, link_detail(self._real_root, path)
+            return SkipReason.SYMLINK, self._link_detail(path)
         if not stat.S_ISREG(entry.mode):
             return SkipReason.SPECIAL, _KINDS.get(stat.S_IFMT(entry.mode))
         if entry.size == 0:
@@ -197,10 +227,30 @@ class _Walker:
             return SkipReason.OVERSIZED, oversized(entry.size, self._max_file_bytes)
         return skipped_by_name(entry.name) or (None, None)
 
+    def _link_detail(self, path: bytes) -> str:
+        """Where a symbolic link leads, without following it."""
+        try:
+            target = self._root.read_link(path)
+        except OSError:
+            return "a link that could not be read"
+        shown = f"a link to {escaped(target)}"
+        for _ in range(_MOST_LINKS):
+            place = inside(self._root.real_path, path, target)
+            if place is None:
+                return f"{shown}, outside the tree"
+            try:
+                if not stat.S_ISLNK(self._root.status(place).st_mode):
+                    return f"{shown}, inside the tree: what is there has its own path"
+                path, target = place, self._root.read_link(place)
+            except LinkOnPath:
+                return f"{shown}, by way of another link"
+            except OSError:
+                break
+        return f"{shown}, which leads nowhere"
+
     def _require_same_root(self) -> None:
         """Raise RootUnavailable if what is missing may be missing because the root is."""
-        if root_identity(self._root) != self._identity:
-            raise RootUnavailable(f"{self._root} was replaced while it was being listed")
+        self._root.require_same("listed")
 
 
 _KINDS = {
@@ -238,7 +288,8 @@ def _entry(name: bytes, entry: os.DirEntry[str]) -> _Entry:
         status = entry.stat(follow_symlinks=False)
     except OSError as error:
         return _Entry(name, 0, 0, 0, error)
-    return _Entry(name, status.st_mode, status.st_size, status.st_mtime_ns)
+    mtime_ns = min(max(status.st_mtime_ns, SMALLEST_TIME_NS), LARGEST_TIME_NS)
+    return _Entry(name, status.st_mode, status.st_size, mtime_ns)
 
 
 def _unread(path: bytes, reason: SkipReason, detail: str) -> FoundFile:

@@ -6,14 +6,14 @@ parent: with 3,000 repositories one search took 9,004 locks, and four at once fi
 Making or dropping one locks nothing that a search or a job waits for.
 
 Revision ID: 0007
-Revises: 0005
+Revises: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -40,7 +40,9 @@ begin
     grant select, update (counter) on pgdex.cluster_duties to pgdex_worker;
     grant insert, update (turn) on pgdex.projects to pgdex_worker;
     -- The index.
-    grant update (model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id, chunks)
+    grant update (
+        model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id, chunks, witness, has_older_vectors
+    )
         on pgdex.repositories to pgdex_worker;
     grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
     grant insert, update, delete on pgdex.files to pgdex_worker;
@@ -59,6 +61,7 @@ begin
         pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
         pgdex.lost_batches,
         pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.set_setting,
+        pgdex.fetch_token, pgdex.leave_batch_to_others, pgdex.unseen_message, pgdex.fail_unseen_jobs,
         pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
         pgdex.ensure_chunk_partition, pgdex.hold_chunk_table, pgdex.delete_chunks, pgdex.plan_job, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
@@ -66,7 +69,8 @@ begin
         pgdex.build_vector_index, pgdex.vector_index_failed, pgdex.drop_unwanted_vector_indexes, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs, pgdex.remove_old_embeddings,
-        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds
+        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds,
+        pgdex.added_counts
         to pgdex_worker;
     grant execute on function
         pgdex.procrastinate_register_worker_v1, pgdex.procrastinate_unregister_worker_v1,

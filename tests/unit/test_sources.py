@@ -77,6 +77,9 @@ def test_links_are_never_followed_and_say_where_they_lead(tmp_path: Path) -> Non
         "outside": "../outside/secret.py",
         "dangling": "no/where",
         "loop": "loop",
+        "chain": "inside",
+        "out": "outside",
+        "through": "folder/a.py",
     }.items():
         (root / name).symlink_to(target)
 
@@ -90,6 +93,9 @@ def test_links_are_never_followed_and_say_where_they_lead(tmp_path: Path) -> Non
         "outside": "a link to ../outside/secret.py, outside the tree",
         "dangling": "a link to no/where, which leads nowhere",
         "loop": "a link to loop, which leads nowhere",
+        "chain": "a link to inside, inside the tree: what is there has its own path",
+        "out": "a link to outside, outside the tree",
+        "through": "a link to folder/a.py, by way of another link",
     }
     assert [file.path for file in walk(root) if file.skip_reason is None] == ["d/a.py"]
 
@@ -314,10 +320,10 @@ def test_running_out_of_descriptors_is_raised_and_not_taken_for_the_trees_state(
     next(found)
     real_open = os.open
 
-    def exhausted(path: bytes, flags: int) -> int:
-        if path.endswith(b"/b"):
+    def exhausted(path: bytes, flags: int, *, dir_fd: int | None = None) -> int:
+        if path == b"b":
             raise OSError(24, "Too many open files")
-        return real_open(path, flags)
+        return real_open(path, flags, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", exhausted)
 
