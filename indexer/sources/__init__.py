@@ -4,6 +4,8 @@
 """
 
 from indexer.sources.content import Skipped, SourceText, Unchanged, read_source
+from indexer.sources.explaining import Explanation, explain
+from indexer.sources.leaving_out import LeftOut
 from indexer.sources.paths import MAX_PATH_BYTES
 from indexer.sources.roots import RootUnavailable
 from indexer.sources.skips import SkipReason
@@ -12,13 +14,16 @@ from indexer.sources.walking import DEFAULT_MAX_FILE_BYTES, FoundFile, WalkAbort
 __all__ = [
     "DEFAULT_MAX_FILE_BYTES",
     "MAX_PATH_BYTES",
+    "Explanation",
     "FoundFile",
+    "LeftOut",
     "RootUnavailable",
     "SkipReason",
     "Skipped",
     "SourceText",
     "Unchanged",
     "WalkAborted",
+    "explain",
     "read_source",
     "walk",
 ]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.sources.content import oversized
-from indexer.sources.ignores import GIT_DIRECTORY, Ignores, around
+from indexer.sources.ignores import Ignores, around
+from indexer.sources.leaving_out import BuiltIn, LeftOut, cause_of, is_brought_back
 from indexer.sources.paths import MAX_PATH_BYTES, display_path, link_detail
-from indexer.sources.pruning import VERSION_CONTROL, is_pruned, marker_of, skipped_by_name
+from indexer.sources.pruning import marker_of
 from indexer.sources.roots import RootUnavailable, root_identity
-from indexer.sources.skips import SkipReason, reason_for, system_message
+from indexer.sources.skips import SkipReason, Verdict, reason_for, system_message
+from indexer.sources.unread import skipped_unread
 
 DEFAULT_MAX_FILE_BYTES = 1 << 20
 
@@ -51,12 +52,15 @@ def walk(
     *,
     max_file_bytes: int = DEFAULT_MAX_FILE_BYTES,
     aborted: Callable[[], bool] = lambda: False,
+    heeds_git: bool = True,
+    left_out: LeftOut | None = None,
 ) -> Iterator[FoundFile]:
     """List the files below `root` that no rule leaves out, in the byte order of their paths.
 
     That is PostgreSQL's order under COLLATE "C" (save for paths that start with './'). One
     folder's names at a time are in memory, and those of the folders above it. `aborted` is asked
-    once per folder and per file.
+    once per folder and per file. Without `heeds_git` the rules of .gitignore and .git/info/exclude don't count.
+    `left_out` counts what rules leave out.
 
     Raises ValueError for a limit below 1, RootUnavailable when the root can't be listed, or is
     removed or replaced meanwhile, WalkAborted, and OSError when this process runs out of file
@@ -64,7 +68,7 @@ def walk(
     """
     if max_file_bytes < 1:
         raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
-    walker = _Walker(root, max_file_bytes, aborted)
+    walker = _Walker(root, max_file_bytes, aborted, heeds_git, LeftOut() if left_out is None else left_out)
     return walker.files(walker.enter_root())
 
 
@@ -88,13 +92,16 @@ class _Folder:
 
 
 class _Walker:
-    def __init__(self, root: Path, max_file_bytes: int, aborted: Callable[[], bool]) -> None:
+    def __init__(
+        self, root: Path, max_file_bytes: int, aborted: Callable[[], bool], heeds_git: bool, left_out: LeftOut
+    ) -> None:
         self._root = root
+        self._left_out = left_out
         self._max_file_bytes = max_file_bytes
         self._aborted = aborted
         self._identity = root_identity(root)
         self._real_root = os.path.realpath(os.fsencode(root))
-        self._outer, self._outer_ignores = around(self._real_root)
+        self._outer, self._outer_ignores = around(self._real_root, heeds_git=heeds_git)
 
     def enter_root(self) -> _Folder:
         try:
@@ -117,7 +124,7 @@ class _Walker:
                 raise WalkAborted(f"the listing of {self._root} was stopped")
             path = folder.prefix + entry.name
             if not entry.name.endswith(b"/"):
-                if (found := self._found(path, entry)) is not None:
+                if (found := self._found(path, entry, folder.ignores)) is not None:
                     yield found
                 continue
             inside = self._enter(path, folder.ignores)
@@ -153,9 +160,10 @@ class _Walker:
             if (
                 prefix
                 and (marker := marker_of(path, listed)) is not None
-                and self._own_verdict(path, ignores) is not False
+                and not is_brought_back(self._outer + path, ignores, is_folder=True)
             ):
                 if marker.skip_detail is None:
+                    self._left_out.add(BuiltIn(marker.entry))
                     return None
                 return _unread(path, SkipReason.VENDORED, marker.skip_detail)
             cut = len(self._outer) + len(prefix)
@@ -164,38 +172,39 @@ class _Walker:
             entries = []
             while listed:  # frees each DirEntry and the status in it: 300 bytes a file at the peak, not 1,000
                 name, entry = listed.popitem()
-                if _is_kept(name, above + name, entry, ignores):
+                cause = cause_of(above + name, ignores, is_folder=_is_folder(entry), is_link=_is_link(entry))
+                if cause is None:
                     entries.append(_entry(name, entry))
+                else:
+                    self._left_out.add(cause)
         finally:
             os.close(descriptor)
         entries.sort()
         return _Folder(prefix, ignores, iter(entries))
 
-    def _own_verdict(self, path: bytes, ignores: Ignores) -> bool | None:
-        name = path.rpartition(b"/")[2]
-        return ignores.own_verdict(name, self._outer + path, is_folder=True)
-
-    def _found(self, path: bytes, entry: _Entry) -> FoundFile | None:
+    def _found(self, path: bytes, entry: _Entry, ignores: Ignores) -> FoundFile | None:
         if entry.error is not None and entry.error.errno in _GONE:
             self._require_same_root()
             return None
         text, reason, detail = display_path(path)
         if reason is None:
-            reason, detail = self._skip(path, entry)
+            reason, detail = self._skip(path, entry, ignores)
         return FoundFile(text, entry.size, entry.mtime_ns, reason, detail)
 
-    def _skip(self, path: bytes, entry: _Entry) -> tuple[SkipReason, str | None] | tuple[None, None]:
+    def _skip(self, path: bytes, entry: _Entry, ignores: Ignores) -> Verdict | tuple[None, None]:
         if entry.error is not None:
             return reason_for(entry.error), system_message(entry.error)
         if stat.S_ISLNK(entry.mode):
             return SkipReason.SYMLINK, link_detail(self._real_root, path)
         if not stat.S_ISREG(entry.mode):
             return SkipReason.SPECIAL, _KINDS.get(stat.S_IFMT(entry.mode))
-        if entry.size == 0:
-            return SkipReason.EMPTY, None
-        if entry.size > self._max_file_bytes:
-            return SkipReason.OVERSIZED, oversized(entry.size, self._max_file_bytes)
-        return skipped_by_name(entry.name) or (None, None)
+        verdict = skipped_unread(
+            path,
+            entry.size,
+            self._max_file_bytes,
+            is_wanted=lambda: is_brought_back(self._outer + path, ignores),
+        )
+        return verdict or (None, None)
 
     def _require_same_root(self) -> None:
         """Raise RootUnavailable if what is missing may be missing because the root is."""
@@ -211,23 +220,17 @@ _KINDS = {
 }
 
 
-def _is_kept(name: bytes, path: bytes, entry: os.DirEntry[str], ignores: Ignores) -> bool:
-    """Return whether an entry gets a row, or is entered; `path` as the ignore rules count it."""
-    is_folder = _is_folder(entry)
-    if name in VERSION_CONTROL and (name == GIT_DIRECTORY or is_folder or entry.is_symlink()):
-        return False  # a file .git is what a submodule or a worktree has
-    own = ignores.own_verdict(name, path, is_folder=is_folder)
-    if own is not None:
-        return not own
-    if is_pruned(name) and (is_folder or entry.is_symlink()):
-        return False
-    return not ignores.git_verdict(name, path, is_folder=is_folder)
-
-
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:  # a file system that does not tell the kind with the name
+        return False
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink()
+    except OSError:
         return False
 
 
