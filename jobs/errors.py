@@ -29,6 +29,18 @@ class NotEnoughRoom(PgdexError):
     exit_code = 2
 
 
+class NothingFound(PgdexError):
+    """There is no file to index in a folder: it is empty, or ignore rules leave out all of it."""
+
+    code = "NOTHING_FOUND"
+
+
+class TooBroad(InvalidRequest):
+    """A folder that nobody means as a repository: `/`, a home folder, `/usr`. The doors add how to insist."""
+
+    code = "FOLDER_TOO_BROAD"
+
+
 class JobNotFound(PgdexError):
     """There is no such job (in this project)."""
 

@@ -99,6 +99,7 @@ repositories = Table(
     Column("embedding_model", Text),
     Column("embedding_dimension", Integer),
     Column("last_job_id", Uuid),
+    _flag("no_ignore"),
     _moment("last_indexed_at"),
     _moment("created_at", default=True),
     UniqueConstraint("project_id", "root"),
@@ -210,6 +211,7 @@ indexing_jobs = Table(
     _moment("cancelled_at"),
     Column("summary", JSONB),
     Column("seconds_by_phase", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("ignored", JSONB),
     CheckConstraint(
         "status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')",
         name="status_known",

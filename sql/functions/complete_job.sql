@@ -41,6 +41,7 @@ begin
         summary = jsonb_build_object(
             'files_found', files_scanned, 'files_indexed', files_indexed, 'files_unchanged', files_unchanged,
             'files_skipped', files_skipped, 'skipped_by_reason', v_by_reason, 'files_deleted', v_deleted,
+            'ignored', coalesce(ignored, '{"entries": 0, "rules": []}'),
             'chunks_created', chunks_created, 'bytes_indexed', bytes_done,
             'duration_seconds', round(v_duration::numeric, 3),
             'files_per_second', round((files_done / nullif(v_duration, 0))::numeric, 1),

@@ -7,6 +7,8 @@
 -- id is returned and nothing is written. job_id may be chosen by the caller, who then sees from the answer
 -- whether the job is the new one. embedder null means the model that the repository already has, or else the
 -- default of the worker that scans it.
+-- no_ignore says whether .gitignore and .git/info/exclude count; it is remembered for the repository, and null means as
+-- it was. allow_broad is needed for folders that nobody means as a repository, such as / or a home folder.
 -- Runs with its owner's rights: who may call it needs none on the tables.
 -- Errors: PX005 (bad argument), PX004 (another embedding model than the index has, without force).
 create or replace function pgdex.enqueue_job(
@@ -15,7 +17,9 @@ create or replace function pgdex.enqueue_job(
     name text default null,
     force boolean default false,
     embedder text default null,
-    job_id uuid default gen_random_uuid()
+    job_id uuid default gen_random_uuid(),
+    allow_broad boolean default false,
+    no_ignore boolean default null
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
@@ -67,6 +71,8 @@ begin
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');
             update repositories set name = enqueue_job.name
             where id = v_repository.id and name <> enqueue_job.name;
+            update repositories set no_ignore = enqueue_job.no_ignore
+            where id = v_repository.id and no_ignore <> enqueue_job.no_ignore;
             perform pgdex.admit_jobs();
             return v_id;
         end if;

@@ -56,7 +56,7 @@ begin
         pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
         pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.setting, pgdex.set_setting,
         pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
-        pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
+        pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.note_ignored, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,
         pgdex.build_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
