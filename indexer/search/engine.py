@@ -6,7 +6,8 @@ from typing import Any
 import psycopg
 
 from indexer.embedding import Embedder, EmbedderError
-from indexer.search.filters import Filters
+from indexer.search.filter_notes import notes_on_nothing
+from indexer.search.filters import Filters, scopes_of
 from indexer.search.hits import describe, hits_of
 from indexer.search.legs import Candidates, QueryVectors, find_definitions, find_paths, find_vectors, find_words
 from indexer.search.likeness import Seed, seed_at, telling_terms
@@ -54,8 +55,8 @@ def search(
     understood = understand(query)
     vectors = QueryVectors(query, open_embedder)
     candidates = Candidates()
-    for repository in repositories:
-        scope = filters.within(connection, repository.id)
+    scopes, filter_notes = scopes_of(connection, filters, repositories)
+    for repository, scope in zip(repositories, scopes, strict=True):
         if scope.is_empty:
             continue
         if "words" in legs:
@@ -68,9 +69,10 @@ def search(
                 notes.append(f"Only words were searched in {repository.root}: {vector}")
             else:
                 find_vectors(connection, repository, vector, scope, candidates)
-    return SearchResult(
-        _ranked_hits(connection, understood, candidates, repositories, limit=limit, without=without_rules), notes
-    )
+    hits = _ranked_hits(connection, understood, candidates, repositories, limit=limit, without=without_rules)
+    if not hits:
+        filter_notes += notes_on_nothing(connection, filters, repositories, scopes)
+    return SearchResult(hits, notes + filter_notes)
 
 
 def related(

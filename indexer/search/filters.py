@@ -1,14 +1,14 @@
 """What narrows a search."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import psycopg
 
 from indexer.globs import glob_regex
 from indexer.search.paths import TEST_PATH
+from indexer.search.repositories import SearchedRepository
 from indexer.search.result import SearchRefused
 
 TESTS: Final = ("in", "out", "only")
@@ -30,12 +30,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What narrows a search, as the database understands it; None leaves all."""
+    """What narrows a search, as the database understands it; None leaves all.
+
+    `path_glob` and `tests` are what `path_regex` was made from, to make it again for a certain repository.
+    """
 
     path_regex: str | None = None
     without_regex: str | None = None
     language: str | None = None
     kinds: list[str] | None = None
+    path_glob: str | None = None
+    tests: str = "in"
 
     @classmethod
     def of(
@@ -46,37 +51,66 @@ class Filters:
         kinds: Sequence[str] = (),
         tests: str = "in",
     ) -> Self:
-        """Raises SearchRefused for an empty glob, an unknown kind of symbol, and a `tests` that is none of TESTS."""
+        """Raises SearchRefused for a glob that names nothing, an unknown kind of symbol, and a `tests` that is none of
+        TESTS."""
         if kinds:
             _check_kinds(kinds)
         if tests not in TESTS:
             raise SearchRefused(f"tests: it must be one of {', '.join(TESTS)}, got {tests!r}")
         try:
-            regex = glob_regex(path_glob) if path_glob is not None else None
-            re.compile(regex or "")
-        except re.error as error:
-            raise SearchRefused(f"path_glob: the brackets in {path_glob!r} mean nothing ({error})") from None
+            regex = _path_regex(path_glob, tests, root=None)
         except ValueError as error:
             raise SearchRefused(f"path_glob: {error}") from None
-        if tests == "only":
-            # A lookahead, so that both must hold.
-            regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
         return cls(
             path_regex=regex,
             without_regex=TEST_PATH if tests == "out" else None,
             language=language.lower() if language else None,
             kinds=list(kinds) or None,
+            path_glob=path_glob,
+            tests=tests,
         )
+
+    @property
+    def narrows_files(self) -> bool:
+        """Whether files can be left out for their path or language."""
+        return self.path_regex is not None or self.without_regex is not None or self.language is not None
+
+    def at(self, root: str, *, ignoring_case: bool = False) -> Self:
+        """The same for the repository at `root`, which absolute paths are compared with."""
+        if self.path_glob is None:
+            return self
+        return replace(self, path_regex=_path_regex(self.path_glob, self.tests, root=root, ignoring_case=ignoring_case))
 
     def within(self, connection: psycopg.Connection[tuple[Any, ...]], repository_id: int) -> Scope:
         """What they leave of a repository; the paths are looked at once for all legs."""
-        if self.path_regex is None and self.without_regex is None and self.language is None:
+        if not self.narrows_files:
             return Scope(None, None, self.kinds)
         rows = connection.execute(
             "select id, chunks from pgdex.matching_files(%s, %s, %s, %s)",
             [repository_id, self.path_regex, self.without_regex, self.language],
         ).fetchall()
         return Scope([row[0] for row in rows], sum(row[1] for row in rows), self.kinds)
+
+
+def scopes_of(
+    connection: psycopg.Connection[tuple[Any, ...]], filters: Filters, repositories: Sequence[SearchedRepository]
+) -> tuple[list[Scope], list[str]]:
+    """What the filters leave of each repository, and a note where letters' case had to be overlooked for that."""
+    scopes = [filters.at(one.root).within(connection, one.id) for one in repositories]
+    if filters.path_glob is None or not all(scope.is_empty for scope in scopes):
+        return scopes, []
+    others = [filters.at(one.root, ignoring_case=True).within(connection, one.id) for one in repositories]
+    if all(scope.is_empty for scope in others):
+        return scopes, []
+    return others, [f"the path filter {filters.path_glob!r} matches files only if upper and lower case are the same"]
+
+
+def _path_regex(path_glob: str | None, tests: str, *, root: str | None, ignoring_case: bool = False) -> str | None:
+    regex = None if path_glob is None else glob_regex(path_glob, root)
+    if tests == "only":
+        # A lookahead, so that both must hold.
+        regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
+    return f"(?i){regex}" if ignoring_case and regex else regex
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:
