@@ -13,7 +13,7 @@ from indexer.sources.classify import worthless
 from indexer.sources.decoding import decode
 from indexer.sources.leaving_out import is_wanted
 from indexer.sources.roots import root_identity
-from indexer.sources.secrets import secret_by_content
+from indexer.sources.secrets import may_be_secret, secret_by_content
 from indexer.sources.skips import SkipReason, Verdict, reason_for, system_message
 from indexer.sources.unread import oversized, size_limit
 
@@ -187,14 +187,17 @@ def _classified(
 ) -> SourceText | Skipped | Unchanged:
     data = content.data
     content_hash = hashlib.sha256(data).digest()
-    if content_hash == known_hash:
-        return Unchanged(len(data), content.mtime_ns, content_hash)
     name = path.rpartition("/")[2]
+    unchanged = Unchanged(len(data), content.mtime_ns, content_hash) if content_hash == known_hash else None
+    if unchanged is not None and b"PRIVATE KEY" not in data and not may_be_secret(name):
+        return unchanged
     text = decode(data)
     if isinstance(text, str):
         if (secret := secret_by_content(name, text)) is not None and not is_wanted(root, path):
             # Without its hash every job looks at it again: a line in .pgdexignore may bring it back.
             return Skipped(SkipReason.SECRET, secret, len(data), content.mtime_ns, None)
+        if unchanged is not None:
+            return unchanged
         text = _judged(name, text, len(data), max_file_bytes)
     if isinstance(text, str):
         return SourceText(text, len(data), content.mtime_ns, content_hash)

@@ -105,6 +105,11 @@ def secret_by_name(path: bytes) -> str | None:
     return None
 
 
+def may_be_secret(name: str) -> bool:
+    """Return whether only the content of a file of this name tells. Every job looks at it, since rules may change."""
+    return name.lower().endswith((".pem", ".key")) or _TOKEN_FILES.fullmatch(name) is not None
+
+
 def secret_by_content(name: str, text: str) -> str | None:
     """Return what secret the text of a file of this name is, or None.
 

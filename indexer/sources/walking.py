@@ -13,6 +13,7 @@ from indexer.sources.leaving_out import BuiltIn, LeftOut, cause_of, is_brought_b
 from indexer.sources.paths import MAX_PATH_BYTES, display_path, link_detail
 from indexer.sources.pruning import marker_of
 from indexer.sources.roots import RootUnavailable, root_identity
+from indexer.sources.secrets import may_be_secret
 from indexer.sources.skips import SkipReason, Verdict, reason_for, system_message
 from indexer.sources.unread import skipped_unread
 
@@ -189,7 +190,9 @@ class _Walker:
         text, reason, detail = display_path(path)
         if reason is None:
             reason, detail = self._skip(path, entry, ignores)
-        return FoundFile(text, entry.size, entry.mtime_ns, reason, detail)
+        # No time is that of the index, so that a file whose content has to be judged by the rules of today is read.
+        mtime_ns = 0 if reason is None and may_be_secret(text.rpartition("/")[2]) else entry.mtime_ns
+        return FoundFile(text, entry.size, mtime_ns, reason, detail)
 
     def _skip(self, path: bytes, entry: _Entry, ignores: Ignores) -> Verdict | tuple[None, None]:
         if entry.error is not None:
