@@ -32,13 +32,9 @@ class NotEnoughRoom(PgdexError):
 class NothingFound(PgdexError):
     """There is no file to index in a folder: it is empty, or ignore rules leave out all of it."""
 
-    code = "NOTHING_FOUND"
-
 
 class TooBroad(InvalidRequest):
     """A folder that nobody means as a repository: `/`, a home folder, `/usr`. The doors add how to insist."""
-
-    code = "FOLDER_TOO_BROAD"
 
 
 class JobNotFound(PgdexError):
