@@ -26,6 +26,7 @@ from benchmarks.measure import table, write_section
 from indexer.search import search
 from indexer.search.filters import Filters, Scope
 from indexer.search.legs import vector_text
+from indexer.search.repositories import searched_repositories
 from jobs.client import Client
 from jobs.embedders import embedder_for
 from jobs.settings import Settings
@@ -163,10 +164,11 @@ def recall(client: Client, chunks: int) -> Iterator[list[str]]:
     """How many of the ten nearest the vector index finds, without a filter and with two."""
     embedder = embedder_for("code", client.settings)
     every = [vector_text(embedder.embed_query(query)) for queries in QUERIES.values() for query in queries]
+    repositories = searched_repositories(client.connection, project_id="default", repo=None)
     for name, path, language in (("none", None, None), ("language ini", None, "ini"), ("path", "inventory", None)):
         shares = []
         for vector in every:
-            scope = Filters(path_regex=path, language=language).within(client.connection, [1])
+            scope = Filters(path_regex=path, language=language).within(client.connection, repositories)
             exact, near = ({row[:2] for row in _nearest(client, vector, scope, exact=exact)} for exact in (True, False))
             shares.append(len(exact & near) / max(1, len(exact)))
         yield [f"{chunks:,}", name, f"{statistics.mean(shares):.4f}"]

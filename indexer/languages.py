@@ -70,10 +70,12 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("java", "=", ".java"),
     ("javascript", "=", ".js .mjs .cjs .jsx .es6 .jsm .gs Jakefile"),
     ("json", "", ".json .jsonc .json5 .geojson .webmanifest .topojson .avsc .code-workspace"),
-    ("json", "", ".jsonl .ndjson .har .ipynb .babelrc .eslintrc .prettierrc composer.lock"),
+    ("json", "", ".jsonl .ndjson .har .babelrc .eslintrc .prettierrc composer.lock"),
     ("json", "", ".tfstate .swcrc .arcconfig Pipfile.lock flake.lock"),
     ("jsonnet", "", ".jsonnet .libsonnet"),
     ("julia", "=", ".jl"),
+    # The grammar is that of Python; a notebook says itself if its cells are in another language.
+    ("jupyter", "python", ".ipynb"),
     ("kotlin", "=", ".kt .kts"),
     ("latex", "", ".tex .sty .ltx .bib"),
     ("lua", "=", ".lua .rockspec"),
@@ -251,6 +253,11 @@ NAMES: tuple[str, ...] = tuple(sorted(_BY_NAME))
 
 LANGUAGES: frozenset[Language] = frozenset({*_BY_EXTENSION.values(), *_BY_FILE_NAME.values(), *_BY_NAME.values()})
 """Everything that `language_of` can answer with."""
+
+
+def language_named(name: str) -> Language:
+    """The language of this name in any letter case; "text" for one that is not known."""
+    return _BY_NAME.get(name.lower(), TEXT)
 
 
 def language_of(path: str, first_line: str = "") -> Language:

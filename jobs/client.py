@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import class_row
 
+from jobs.broad_folders import is_named, require_narrow
 from jobs.database import Connection, connect
 from jobs.embedders import embedder_for
 from jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
@@ -64,20 +65,42 @@ class Client:
         project: str | None = None,
         name: str | None = None,
         force: bool = False,
+        allow_broad: bool = False,
+        no_ignore: bool | None = None,
     ) -> StartedJob:
         """Ask for `repo_path` to be indexed; returns at once with the job that does it.
 
-        One embedding is tried first, so that a wrong key or address is an error here and not in the middle.
-        Raises InvalidRequest, NotEnoughRoom, ModelChanged, EmbedderError.
+        `allow_broad` lets folders through that nobody means as a repository. `no_ignore` says whether git's ignore
+        rules count, from now on; None: as they did. One embedding is tried first, so that a wrong key or address is an
+        error here and not in the middle. Raises InvalidRequest, TooBroad, NotEnoughRoom, ModelChanged, EmbedderError.
         """
         root = checked_root(repo_path, allowed_roots=self.settings.roots)
+        allow_broad = allow_broad or is_named(root, self.settings.roots)
+        if not allow_broad:
+            require_narrow(root, home=self.settings.home)
         embedder = embedder_for(self.settings.embedder, self.settings)
-        self._require_room(root, project or self.settings.project, dimension=embedder.dimension, force=force)
+        self._require_room(
+            root,
+            project or self.settings.project,
+            dimension=embedder.dimension,
+            force=force,
+            no_ignore=no_ignore,
+        )
         wished = uuid4()
         try:
             row = self.connection.execute(
-                "select pgdex.enqueue_job(%s, project => %s, name => %s, force => %s, embedder => %s, job_id => %s)",
-                [str(root), project or self.settings.project, name, force, embedder.name, wished],
+                "select pgdex.enqueue_job(%s, project => %s, name => %s, force => %s, embedder => %s, job_id => %s,"
+                " allow_broad => %s, no_ignore => %s)",
+                [
+                    str(root),
+                    project or self.settings.project,
+                    name,
+                    force,
+                    embedder.name,
+                    wished,
+                    allow_broad,
+                    no_ignore,
+                ],
             ).fetchone()
         except psycopg.Error as error:
             raise _translated(error, self.connection) from error
@@ -97,21 +120,22 @@ class Client:
             ),
         )
 
-    def _require_room(self, root: Path, project: str, *, dimension: int, force: bool) -> None:
+    def _require_room(self, root: Path, project: str, *, dimension: int, force: bool, no_ignore: bool | None) -> None:
         """Look before a job is made; the scan looks again, with exact figures."""
         known = self.connection.execute(
             "select r.last_indexed_at is not null, exists (select from pgdex.indexing_jobs j"
-            " where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked'))"
+            " where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked')), r.no_ignore"
             " from pgdex.repositories r where r.project_id = %s and r.root = %s and r.removed_at is null",
             [project, str(root)],
         ).fetchone()
-        is_indexed, is_live = known or (False, False)
+        is_indexed, is_live, was_no_ignore = known or (False, False, False)
         if is_live:
             return  # the answer is that job's id
         size = 0  # what changed is known after the scan
         if force or not is_indexed:
             limit = self.settings.max_file_bytes
-            size = tree_size(root, max_file_bytes=limit, within_seconds=ESTIMATE_SECONDS).bytes
+            heeds_git = not (was_no_ignore if no_ignore is None else no_ignore)
+            size = tree_size(root, max_file_bytes=limit, within_seconds=ESTIMATE_SECONDS, heeds_git=heeds_git).bytes
         require_room(self.settings, source_bytes=size, dimension=dimension)
 
     def status(self, job_id: UUID | str, *, project: str | None = None) -> JobStatus:

@@ -36,6 +36,14 @@ class FolderHangs(PgdexError):
     exit_code = 1
 
 
+class NothingFound(PgdexError):
+    """There is no file to index in a folder: it is empty, or ignore rules leave out all of it."""
+
+
+class TooBroad(InvalidRequest):
+    """A folder that nobody means as a repository: `/`, a home folder, `/usr`. The doors add how to insist."""
+
+
 class JobNotFound(PgdexError):
     """There is no such job (in this project)."""
 

@@ -47,7 +47,7 @@ class TreeSize:
     """False where there was no time to count all: the tree is larger."""
 
 
-def tree_size(root: Path, *, max_file_bytes: int, within_seconds: float) -> TreeSize:
+def tree_size(root: Path, *, max_file_bytes: int, within_seconds: float, heeds_git: bool = True) -> TreeSize:
     """Count for `within_seconds` at most, so that a job's id comes at once however large the tree is.
 
     Raises RootUnavailable.
@@ -55,7 +55,9 @@ def tree_size(root: Path, *, max_file_bytes: int, within_seconds: float) -> Tree
     end = time.monotonic() + within_seconds
     files = total = 0
     try:
-        for file in walk(root, max_file_bytes=max_file_bytes, aborted=lambda: time.monotonic() > end):
+        for file in walk(
+            root, max_file_bytes=max_file_bytes, aborted=lambda: time.monotonic() > end, heeds_git=heeds_git
+        ):
             if file.skip_reason is None:
                 files += 1
                 total += file.size

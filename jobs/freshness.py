@@ -41,7 +41,7 @@ def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: st
     if not visible:
         return set()
     stored = stored_files(client.connection, [key for key in keys if key[0] in visible], project=project)
-    return {(file.repo_path, file.path) for file in stored if _has_changed(file)}
+    return {(file.repo_path, file.path) for file in stored if has_changed(file)}
 
 
 def coverage_notes(
@@ -113,7 +113,8 @@ def _by_root(outdated: set[tuple[str, str]]) -> dict[str, int]:
     return counts
 
 
-def _has_changed(file: "StoredFile") -> bool:
+def has_changed(file: "StoredFile") -> bool:
+    """Whether a file is gone from the disk, or not what the index has; its content decides where the time differs."""
     path = Path(file.repo_path) / file.path
     try:
         now = os.stat(path)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from indexer.format import INDEX_FORMAT
-from indexer.sources import FoundFile, OpenedRoot, WitnessNotes, walk
+from indexer.sources import FoundFile, LeftOut, OpenedRoot, WitnessNotes, walk
 from jobs.claims import Claim
 from jobs.database import Connection
 from jobs.embedders import embedder_of_job
+from jobs.ignored import as_json, nothing_found
 from jobs.room import require_room
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
@@ -35,11 +36,13 @@ def scan_repository(claim: Claim) -> None:
     with claim.opened_root(for_listing=True) as root:
         embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
         notes = WitnessNotes()
+        left_out = LeftOut()
         with claim.pool.connection() as connection:
             connection.execute("drop table if exists pg_temp.found_files")
             connection.execute(FOUND_FILES)
+            heeds_git, is_new = _what_is_known(connection, claim.repository_id)
             total = 0
-            for block in _blocks(claim, root, notes):
+            for block in _blocks(claim, root, notes, left_out, heeds_git=heeds_git):
                 claim.stop_if_aborted()
                 _store(connection, block)
                 total += len(block)
@@ -47,6 +50,8 @@ def scan_repository(claim: Claim) -> None:
             claim.stop_if_aborted()
             if not total and others_may_see_more(claim):
                 return
+            if not total and (is_new or left_out.entries):
+                raise nothing_found(root.path, left_out, heeds_git=heeds_git, is_new=is_new)
             with claim.folder_in_hand():
                 witness = notes.witness(root)
                 unmounted = claim.witness.unmounted(root)
@@ -70,6 +75,10 @@ def scan_repository(claim: Claim) -> None:
                         is_known,
                     ],
                 )
+                connection.execute(
+                    "select pgdex.note_ignored(%s, %s)",
+                    [claim.job_id, as_json(root.path, left_out, heeds_git=heeds_git)],
+                )
                 planned = connection.execute(
                     "select bytes_total from pgdex.indexing_jobs where id = %s", [claim.job_id]
                 )
@@ -90,7 +99,19 @@ def others_may_see_more(claim: Claim) -> bool:
     return claim.leave_to_others(reason, kind="FolderEmptied", fails=False) != "alone"
 
 
-def _blocks(claim: Claim, root: OpenedRoot, notes: WitnessNotes) -> Iterator[list[FoundFile]]:
+def _what_is_known(connection: Connection, repository_id: int) -> tuple[bool, bool]:
+    """Whether git's ignore rules count for the repository, and whether no file of it is known yet."""
+    row = connection.execute(
+        "select not r.no_ignore, not exists (select from pgdex.files f where f.repository_id = r.id)"
+        " from pgdex.repositories r where r.id = %s",
+        [repository_id],
+    ).fetchone()
+    return (True, False) if row is None else (bool(row[0]), bool(row[1]))
+
+
+def _blocks(
+    claim: Claim, root: OpenedRoot, notes: WitnessNotes, left_out: LeftOut, *, heeds_git: bool
+) -> Iterator[list[FoundFile]]:
     """The walk in blocks. The file system is watched while one is filled, and not while the database takes it."""
     with claim.folder_in_hand():
         found = walk(
@@ -99,6 +120,8 @@ def _blocks(claim: Claim, root: OpenedRoot, notes: WitnessNotes) -> Iterator[lis
             aborted=claim.aborted,
             entering=claim.entered,
             notes=notes,
+            heeds_git=heeds_git,
+            left_out=left_out,
         )
     while True:
         with claim.folder_in_hand():

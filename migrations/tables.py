@@ -114,6 +114,7 @@ repositories = Table(
     Column("last_job_id", Uuid),
     Column("witness", JSONB),
     _flag("has_older_vectors"),
+    _flag("no_ignore"),
     _moment("last_indexed_at"),
     _moment("created_at", default=True),
     # Which table its chunks lie in, chunks_sNN or chunks_rID; null until the first scan. How many it had when its last
@@ -265,6 +266,7 @@ indexing_jobs = Table(
     _count("files_outdated"),
     Column("witness", JSONB),
     Column("unseen_by", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("ignored", JSONB),
     CheckConstraint(
         "status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')",
         name="status_known",

@@ -3,9 +3,10 @@
     chunks = chunk_file(text, language_of(path))
 
 Every line of the text is in exactly one chunk: the chunks are in order and contiguous, and their
-contents joined are the text. A chunk is a definition where that fits, with the comments, attributes
-and decorators above it; small neighbours share a chunk; a class that is too large becomes its head
-and its methods, a function that is too large is cut between statements. `Limits` has the sizes.
+contents joined are the text; of a notebook they are the sources of its cells, and nothing else. A
+chunk is a definition where that fits, with the comments, attributes and decorators above it; small
+neighbours share a chunk; a class that is too large becomes its head and its methods, a function that
+is too large is cut between statements. `Limits` has the sizes.
 """
 
 from collections.abc import Callable
@@ -21,10 +22,12 @@ from indexer.chunking.model import (
     Limits,
     ParseTimeout,
 )
+from indexer.chunking.notebooks import notebook_chunks
 from indexer.chunking.packing import pack
 from indexer.chunking.parsing import Watch
 from indexer.chunking.syntax import syntax_pieces
-from indexer.languages import Language
+from indexer.languages import Language, language_named
+from indexer.notebooks import parse_notebook
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -57,7 +60,22 @@ def chunk_file(
     """
     if not text:
         return []
+    if language.name == "jupyter":
+        return _notebook(text, language, time_limit_seconds, aborted, limits)
+    return _cut(text, language, Watch(time_limit_seconds, aborted), limits)
+
+
+def _notebook(
+    text: str, language: Language, time_limit_seconds: float, aborted: Callable[[], bool] | None, limits: Limits
+) -> list[Chunk]:
     watch = Watch(time_limit_seconds, aborted)
+    notebook = parse_notebook(text)
+    if notebook is None:  # cut off, or with the marks of a merge conflict in it
+        return _cut(text, language_named("json"), watch, limits)
+    return notebook_chunks(notebook, language, lambda source, of_cell: _cut(source, of_cell, watch, limits))
+
+
+def _cut(text: str, language: Language, watch: Watch, limits: Limits) -> list[Chunk]:
     lines = Lines(text)
     if language.grammar is not None:
         pieces = syntax_pieces(lines, text.encode(), language.grammar, limits, watch)

@@ -8,7 +8,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from indexer.embedding import Embedder, EmbedderError
-from indexer.search.filters import Filters
+from indexer.search.filter_notes import notes_on_nothing
+from indexer.search.filters import Filters, scopes_of
 from indexer.search.hits import describe, hits_of
 from indexer.search.legs import Candidates, QueryVectors, find_definitions, find_paths, find_vectors, find_words
 from indexer.search.likeness import Seed, seed_at, telling_terms
@@ -73,8 +74,8 @@ def search(
         notes = live_notes(repositories)
         candidates = Candidates()
         tables = searched_tables(repositories)
-        for table in tables:
-            scope = filters.within(connection, table.repositories)
+        scopes, filter_notes = scopes_of(connection, filters, tables)
+        for table, scope in zip(tables, scopes, strict=True):
             if scope.is_empty:
                 continue
             if "words" in legs:
@@ -84,18 +85,15 @@ def search(
             if "vectors" in legs and table.embedding_model is not None:
                 vector = vectors.of(table.embedding_model)
                 if isinstance(vector, EmbedderError):
-                    searched = set(table.repositories)
-                    notes += [
-                        f"Only words were searched in {one.root}: {vector}"
-                        for one in repositories
-                        if one.id in searched
-                    ]
+                    notes += [f"Only words were searched in {one.root}: {vector}" for one in table.repositories]
                 else:
                     find_vectors(connection, table, vector, scope, candidates)
         hits = _ranked_hits(
             connection, understood, candidates, repositories, tables, limit=limit, without=without_rules
         )
-        return SearchResult(hits, notes)
+        if not hits:
+            filter_notes += notes_on_nothing(connection, filters, repositories, scopes)
+        return SearchResult(hits, notes + filter_notes)
 
     return _in_one_snapshot(connection, look)
 

@@ -1,6 +1,5 @@
 """What narrows a search."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -9,6 +8,7 @@ import psycopg
 
 from indexer.globs import glob_regex
 from indexer.search.paths import TEST_PATH
+from indexer.search.repositories import SearchedRepository, SearchedTable
 from indexer.search.result import SearchRefused
 
 TESTS: Final = ("in", "out", "only")
@@ -31,12 +31,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What narrows a search, as the database understands it; None leaves all."""
+    """What narrows a search, as the database understands it; None leaves all.
+
+    `path_glob` and `tests` are what `path_regex` was made from, to make it again for a certain repository.
+    """
 
     path_regex: str | None = None
     without_regex: str | None = None
     language: str | None = None
     kinds: list[str] | None = None
+    path_glob: str | None = None
+    tests: str = "in"
 
     @classmethod
     def of(
@@ -47,37 +52,79 @@ class Filters:
         kinds: Sequence[str] = (),
         tests: str = "in",
     ) -> Self:
-        """Raises SearchRefused for an empty glob, an unknown kind of symbol, and a `tests` that is none of TESTS."""
+        """Raises SearchRefused for a glob that names nothing, an unknown kind of symbol, and a `tests` that is none of
+        TESTS."""
         if kinds:
             _check_kinds(kinds)
         if tests not in TESTS:
             raise SearchRefused(f"tests: it must be one of {', '.join(TESTS)}, got {tests!r}")
         try:
-            regex = glob_regex(path_glob) if path_glob is not None else None
-            re.compile(regex or "")
-        except re.error as error:
-            raise SearchRefused(f"path_glob: the brackets in {path_glob!r} mean nothing ({error})") from None
+            regex = _path_regex(path_glob, tests, root=None)
         except ValueError as error:
             raise SearchRefused(f"path_glob: {error}") from None
-        if tests == "only":
-            # A lookahead, so that both must hold.
-            regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
         return cls(
             path_regex=regex,
             without_regex=TEST_PATH if tests == "out" else None,
             language=language.lower() if language else None,
             kinds=list(kinds) or None,
+            path_glob=path_glob,
+            tests=tests,
         )
 
-    def within(self, connection: psycopg.Connection[tuple[Any, ...]], repositories: Sequence[int]) -> Scope:
-        """What they leave of repositories, by their ids; the paths are looked at once for all legs."""
-        if self.path_regex is None and self.without_regex is None and self.language is None:
+    @property
+    def narrows_files(self) -> bool:
+        """Whether files can be left out for their path or language."""
+        return self.path_regex is not None or self.without_regex is not None or self.language is not None
+
+    def within(
+        self,
+        connection: psycopg.Connection[tuple[Any, ...]],
+        repositories: Sequence[SearchedRepository],
+        *,
+        ignoring_case: bool = False,
+    ) -> Scope:
+        """What they leave of repositories; the paths are looked at once for all legs."""
+        if not self.narrows_files:
             return Scope(None, None, self.kinds)
-        rows = connection.execute(
-            "select id, chunks from pgdex.matching_files(%s::bigint[], %s, %s, %s)",
-            [list(repositories), self.path_regex, self.without_regex, self.language],
-        ).fetchall()
+        # An absolute path means another one in each repository; all others are one question for all of them.
+        by_regex: dict[str | None, list[int]] = {}
+        for one in repositories:
+            by_regex.setdefault(self._regex_at(one.root, ignoring_case=ignoring_case), []).append(one.id)
+        rows = [
+            row
+            for regex, ids in by_regex.items()
+            for row in connection.execute(
+                "select id, chunks from pgdex.matching_files(%s::bigint[], %s, %s, %s)",
+                [ids, regex, self.without_regex, self.language],
+            )
+        ]
         return Scope([row[0] for row in rows], sum(row[1] for row in rows), self.kinds)
+
+    def _regex_at(self, root: str, *, ignoring_case: bool) -> str | None:
+        if self.path_glob is None:
+            return self.path_regex
+        return _path_regex(self.path_glob, self.tests, root=root, ignoring_case=ignoring_case)
+
+
+def scopes_of(
+    connection: psycopg.Connection[tuple[Any, ...]], filters: Filters, tables: Sequence[SearchedTable]
+) -> tuple[list[Scope], list[str]]:
+    """What the filters leave of each table, and a note where letters' case had to be overlooked for that."""
+    scopes = [filters.within(connection, table.repositories) for table in tables]
+    if filters.path_glob is None or not all(scope.is_empty for scope in scopes):
+        return scopes, []
+    others = [filters.within(connection, table.repositories, ignoring_case=True) for table in tables]
+    if all(scope.is_empty for scope in others):
+        return scopes, []
+    return others, [f"the path filter {filters.path_glob!r} matches files only if upper and lower case are the same"]
+
+
+def _path_regex(path_glob: str | None, tests: str, *, root: str | None, ignoring_case: bool = False) -> str | None:
+    regex = None if path_glob is None else glob_regex(path_glob, root)
+    if tests == "only":
+        # A lookahead, so that both must hold.
+        regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
+    return f"(?i){regex}" if ignoring_case and regex else regex
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:

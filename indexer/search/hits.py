@@ -108,7 +108,7 @@ def _rows(
     connection: Connection, query: LiteralString, keys: Collection[ChunkKey], tables: Sequence[SearchedTable]
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of `query` about chunks with the keys, from each table that has some of them."""
-    table_of = {repository_id: table.name for table in tables for repository_id in table.repositories}
+    table_of = {repository_id: table.name for table in tables for repository_id in table.ids}
     by_table: dict[str, list[ChunkKey]] = {}
     for key in keys:
         by_table.setdefault(table_of[key[0]], []).append(key)

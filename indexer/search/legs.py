@@ -50,7 +50,7 @@ def find_words(
         "select repository_id, file_id, ordinal, score"
         " from pgdex.search_lexical(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s, %s)",
         [
-            table.repositories,
+            table.ids,
             list(by_place),
             [place_of(symbol_term(term)) for term in by_place.values()],
             scope.files,
@@ -75,7 +75,7 @@ def find_vectors(
         "select repository_id, file_id, ordinal, score"
         " from pgdex.search_vectors(%s::bigint[], %s::smallint, %s, %s, %s::bigint[], %s, %s, %s)",
         [
-            table.repositories,
+            table.ids,
             table.model_id,
             table.embedding_dimension,
             vector,
@@ -105,7 +105,7 @@ def find_definitions(
         "select repository_id, file_id, ordinal, is_exact from"
         " pgdex.search_definitions(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s)",
         [
-            table.repositories,
+            table.ids,
             [place_of(exact) for exact, _ in asked],
             [place_of(folded) for _, folded in asked],
             scope.files,
@@ -126,7 +126,7 @@ def find_paths(
     rows = connection.execute(
         "select repository_id, file_id, ordinal from pgdex.search_paths(%s::bigint[], %s, %s::bigint[], %s)",
         [
-            table.repositories,
+            table.ids,
             query.text.strip().removeprefix("./"),
             scope.files,
             MOST_PATHS,

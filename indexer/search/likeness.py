@@ -62,7 +62,7 @@ def telling_terms(connection: Connection, table: SearchedTable, seed: Seed) -> l
     by_place = {place_of(term): term for term in counts}
     rows = connection.execute(
         "select term, frequency, total from pgdex.term_frequencies(%s::bigint[], %s::integer[])",
-        [table.repositories, list(by_place)],
+        [table.ids, list(by_place)],
     )
     worth = {}
     for place, frequency, total in rows:

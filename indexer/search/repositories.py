@@ -31,10 +31,15 @@ class SearchedTable:
     with the same statements."""
 
     name: str
-    repositories: list[int]
+    repositories: list[SearchedRepository]
     embedding_model: str | None
     embedding_dimension: int | None
     model_id: int | None
+
+    @property
+    def ids(self) -> list[int]:
+        """The repositories' ids."""
+        return [one.id for one in self.repositories]
 
 
 CHOSEN: Final = (
@@ -78,7 +83,7 @@ def searched_tables(repositories: Sequence[SearchedRepository]) -> list[Searched
             tables.append(
                 SearchedTable(
                     name,
-                    [one.id for one in members],
+                    members,
                     members[0].embedding_model,
                     members[0].embedding_dimension,
                     members[0].model_id,

@@ -4,6 +4,8 @@
 """
 
 from indexer.sources.content import Skipped, SourceText, Unchanged, read_source
+from indexer.sources.explaining import Explanation, explain
+from indexer.sources.leaving_out import LeftOut
 from indexer.sources.paths import MAX_PATH_BYTES
 from indexer.sources.roots import OpenedRoot, RootUnavailable
 from indexer.sources.skips import SkipReason
@@ -13,7 +15,9 @@ from indexer.sources.witness import NotSeenHere, Witness, WitnessNotes
 __all__ = [
     "DEFAULT_MAX_FILE_BYTES",
     "MAX_PATH_BYTES",
+    "Explanation",
     "FoundFile",
+    "LeftOut",
     "NotSeenHere",
     "OpenedRoot",
     "RootUnavailable",
@@ -24,6 +28,7 @@ __all__ = [
     "WalkAborted",
     "Witness",
     "WitnessNotes",
+    "explain",
     "read_source",
     "walk",
 ]

@@ -7,10 +7,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.sources.classify import decode, worthless
+from indexer.notebooks import SUFFIX, parse_notebook, without_outputs
+from indexer.sources.classify import worthless
+from indexer.sources.decoding import decode
+from indexer.sources.leaving_out import is_wanted
 from indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS
 from indexer.sources.roots import LinkOnPath, OpenedRoot
-from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, reason_for, system_message
+from indexer.sources.secrets import may_be_secret, secret_by_content
+from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
+from indexer.sources.unread import oversized, size_limit
 
 # A file written this shortly before it is read can be written again without its timestamp
 # changing (git calls such an entry racy). Linux stamps files with its 1 to 10 ms clock tick; a
@@ -21,7 +26,7 @@ RACY_WHOLE_SECONDS_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A file worth indexing. `text` has its line ends and no byte order mark, and never a NUL.
+    """A file worth indexing. `text` is as `decode` gives it, line by line the file's; of a notebook without outputs.
 
     `mtime_ns` is None where the file was so new that a later change may not show in it, or where
     the time is none that can be noted (before 1678, after 2262): the next scan must read the file
@@ -107,7 +112,7 @@ def _read_below(
     try:
         descriptor = root.open_file(path)
         try:
-            content = _read(descriptor, max_file_bytes)
+            content = _read(descriptor, size_limit(name, max_file_bytes))
         finally:
             os.close(descriptor)
     except _Unread as unread:
@@ -122,12 +127,7 @@ def _read_below(
         if reason in (SkipReason.VANISHED, SkipReason.UNREADABLE):
             root.require_same("read")  # raises where not the file but the whole tree is gone
         return Skipped(reason, system_message(error), None, None, None)
-    return _classified(name, content, known_hash)
-
-
-def oversized(size: int, max_file_bytes: int) -> str:
-    """Return the detail for a file that is too large."""
-    return f"{size:,} bytes; the limit is {max_file_bytes:,}"
+    return _classified(root, path.decode(), content, known_hash, max_file_bytes)
 
 
 def _read(descriptor: int, max_file_bytes: int) -> _Content:
@@ -168,17 +168,39 @@ def _trusted_mtime(status: os.stat_result) -> int | None:
     return mtime_ns if time.time_ns() - mtime_ns >= racy else None
 
 
-def _classified(name: str, content: _Content, known_hash: bytes | None) -> SourceText | Skipped | Unchanged:
+def _classified(
+    root: OpenedRoot, path: str, content: _Content, known_hash: bytes | None, max_file_bytes: int
+) -> SourceText | Skipped | Unchanged:
     data = content.data
     content_hash = hashlib.sha256(data).digest()
-    if content_hash == known_hash:
-        return Unchanged(len(data), content.mtime_ns, content_hash)
+    name = path.rpartition("/")[2]
+    unchanged = Unchanged(len(data), content.mtime_ns, content_hash) if content_hash == known_hash else None
+    if unchanged is not None and b"PRIVATE KEY" not in data and not may_be_secret(name):
+        return unchanged
     text = decode(data)
     if isinstance(text, str):
-        verdict = worthless(name, text)
-        if verdict is None:
-            return SourceText(text, len(data), content.mtime_ns, content_hash)
-    else:
-        verdict = text
-    reason, detail = verdict
+        if (secret := secret_by_content(name, text)) is not None and not is_wanted(root.real_path, path):
+            # Without its hash every job looks at it again: a line in .pgdexignore may bring it back.
+            return Skipped(SkipReason.SECRET, secret, len(data), content.mtime_ns, None)
+        if unchanged is not None:
+            return unchanged
+        text = _judged(name, text, len(data), max_file_bytes)
+    if isinstance(text, str):
+        return SourceText(text, len(data), content.mtime_ns, content_hash)
+    reason, detail = text
     return Skipped(reason, detail, len(data), content.mtime_ns, content_hash)
+
+
+def _judged(name: str, text: str, size: int, max_file_bytes: int) -> str | Verdict:
+    """Return what is to be indexed of a text, or why nothing is."""
+    if name.endswith(SUFFIX) and (reduced := without_outputs(text)) is not None:
+        written = len(reduced.encode())
+        if written > max_file_bytes:
+            return SkipReason.OVERSIZED, f"{oversized(written, max_file_bytes)}, and that is without its outputs"
+        notebook = parse_notebook(reduced)
+        if notebook is None or not notebook.cells:
+            return SkipReason.EMPTY, "a notebook in whose cells nothing is written"
+        return reduced
+    if size > max_file_bytes:
+        return SkipReason.OVERSIZED, oversized(size, max_file_bytes)
+    return worthless(name, text) or text

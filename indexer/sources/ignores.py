@@ -32,23 +32,26 @@ class Rule:
     negated: bool
     folders_only: bool
     anchored: bool  # matched against the path below the file's folder, not the name alone
+    line: int  # counted from 1
+    pattern: bytes  # as it is written
 
 
 def parse(content: bytes) -> list[Rule]:
     """Return the rules of an ignore file, in its order."""
     rules = []
-    for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if line.startswith(b"#"):
             continue
         # Git handles lines as C strings, hence the NUL.
-        pattern = _without_trailing_spaces(line.removesuffix(b"\r").partition(b"\0")[0])
+        written = _without_trailing_spaces(line.removesuffix(b"\r").partition(b"\0")[0])
+        pattern = written
         negated = pattern.startswith(b"!")
         pattern = pattern[negated:]
         folders_only = pattern.endswith(b"/")
         pattern = pattern[: len(pattern) - folders_only]
         anchored = b"/" in pattern
         if pattern := pattern.removeprefix(b"/"):
-            rules.append(Rule(pattern, negated, folders_only, anchored))
+            rules.append(Rule(pattern, negated, folders_only, anchored, number, written))
     return rules
 
 
@@ -119,25 +122,38 @@ def _is_suffix_glob(glob: bytes) -> bool:
     return glob[:1] == b"*" and not GLOB_SPECIAL.search(glob, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the last rule says that matches a path. `file` is the ignore file's own path."""
+
+    file: bytes
+    rule: Rule
+
+    @property
+    def ignored(self) -> bool:
+        """Whether it leaves the path out, or brings it back."""
+        return not self.rule.negated
+
+
 class RuleSet:
     """The rules of one ignore file."""
 
-    __slots__ = ("_files", "_folders", "_negated", "hides_everything")
+    __slots__ = ("_decisions", "_files", "_folders", "hides_everything")
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, file: bytes = GIT_IGNORE) -> None:
         """Parse `content`; no line is an error, as in git a malformed one matches nothing."""
         rules = parse(content)
         numbered = list(enumerate(rules))
-        self._negated = [rule.negated for rule in rules]
+        self._decisions = [Decision(file, rule) for rule in rules]
         self._folders = _Table(numbered)
         self._files = _Table([entry for entry in numbered if not entry[1].folders_only])
-        self.hides_everything = rules == [Rule(b"*", negated=False, folders_only=False, anchored=False)]
+        self.hides_everything = [rule.pattern for rule in rules] == [b"*"]
 
-    def verdict(self, name: bytes, path: bytes, *, is_folder: bool) -> bool | None:
-        """Return whether the path (below this file's folder) is ignored; None: no rule says."""
+    def decision(self, name: bytes, path: bytes, *, is_folder: bool) -> Decision | None:
+        """Return what decides on the path (below this file's folder); None: no rule does."""
         table = self._folders if is_folder else self._files
         last = table.last_match(name, path)
-        return None if last < 0 else not self._negated[last]
+        return None if last < 0 else self._decisions[last]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +172,15 @@ class Ignores:
 
     own: tuple[_Layer, ...] = ()  # .pgdexignore, the deepest first
     git: tuple[_Layer, ...] = ()  # .gitignore, the deepest first, then .git/info/exclude
+    heeds_git: bool = True  # False: git's rules are not read at all
 
-    def own_verdict(self, name: bytes, path: bytes, *, is_folder: bool) -> bool | None:
+    def own_decision(self, name: bytes, path: bytes, *, is_folder: bool) -> Decision | None:
         """Return what the .pgdexignore files say of a path; None: nothing."""
-        return _verdict(self.own, name, path, is_folder) if self.own else None
+        return _decision(self.own, name, path, is_folder) if self.own else None
 
-    def git_verdict(self, name: bytes, path: bytes, *, is_folder: bool) -> bool | None:
+    def git_decision(self, name: bytes, path: bytes, *, is_folder: bool) -> Decision | None:
         """Return what git's ignore files say of a path; None: nothing."""
-        return _verdict(self.git, name, path, is_folder) if self.git else None
+        return _decision(self.git, name, path, is_folder) if self.git else None
 
     def entering(
         self,
@@ -173,6 +190,7 @@ class Ignores:
         names: Container[bytes],
         is_root: bool = False,
         descriptor: int | None = None,
+        known_as: bytes | None = None,
     ) -> Self:
         """Return the rules that hold inside `folder` (a path to open) with the files `names`.
 
@@ -181,28 +199,34 @@ class Ignores:
         that somebody asked for this very folder: then a lone `*`, with which virtual environments
         and caches hide themselves from the repository around them, does not count. With a
         `descriptor` of the folder its ignore files are opened from there, and not by a path that
-        may lead elsewhere by now.
+        may lead elsewhere by now; `known_as` is the folder's own path then, for people.
         """
         own, git = self.own, self.git
-        if GIT_DIRECTORY in names and (directory := _git_directory(folder)) is not None:
+        if self.heeds_git and GIT_DIRECTORY in names and (directory := _git_directory(folder)) is not None:
             git = _layers(os.path.join(directory, b"info", b"exclude"), cut, follow=True)
-        if GIT_IGNORE in names:
-            found = _layers(_within(folder, GIT_IGNORE, descriptor), cut, above=descriptor)
+        here = folder if known_as is None else known_as
+        if self.heeds_git and GIT_IGNORE in names:
+            found = _layers(
+                _within(folder, GIT_IGNORE, descriptor), cut, above=descriptor, known_as=os.path.join(here, GIT_IGNORE)
+            )
             if not (is_root and found and found[0].rules.hides_everything):
                 git = found + git
         if OWN_IGNORE in names:
-            own = _layers(_within(folder, OWN_IGNORE, descriptor), cut, above=descriptor) + own
-        return self if own is self.own and git is self.git else type(self)(own, git)
+            found = _layers(
+                _within(folder, OWN_IGNORE, descriptor), cut, above=descriptor, known_as=os.path.join(here, OWN_IGNORE)
+            )
+            own = found + own
+        return self if own is self.own and git is self.git else type(self)(own, git, self.heeds_git)
 
 
-def around(root: bytes) -> tuple[bytes, Ignores]:
+def around(root: bytes, *, heeds_git: bool = True) -> tuple[bytes, Ignores]:
     """Return the path from the top of the git repository to `root`, and the rules that hold there.
 
     `root` is an absolute path without symbolic links. The path has a slash at its end, or is
     empty where the root is in no repository or is one itself. When a rule ignores the root or a
     folder above it, no rule from outside holds: who names a folder wants to see what is in it.
     """
-    ignores = Ignores()
+    ignores = Ignores(heeds_git=heeds_git)
     top = root
     while _git_directory(top) is None:
         parent = os.path.dirname(top)
@@ -219,19 +243,19 @@ def around(root: bytes) -> tuple[bytes, Ignores]:
         ignores = ignores.entering(folder, cut=cut, names=every_file)
         folder = os.path.join(folder, name)
         path = os.path.join(path, name)
-        verdict = ignores.own_verdict(name, path, is_folder=True)
-        if verdict is None:
-            verdict = ignores.git_verdict(name, path, is_folder=True)
-        if verdict:
-            return prefix, Ignores()
+        decision = ignores.own_decision(name, path, is_folder=True)
+        if decision is None:
+            decision = ignores.git_decision(name, path, is_folder=True)
+        if decision is not None and decision.ignored:
+            return prefix, Ignores(heeds_git=heeds_git)
     return prefix, ignores
 
 
-def _verdict(layers: tuple[_Layer, ...], name: bytes, path: bytes, is_folder: bool) -> bool | None:
+def _decision(layers: tuple[_Layer, ...], name: bytes, path: bytes, is_folder: bool) -> Decision | None:
     for layer in layers:
-        verdict = layer.rules.verdict(name, path[layer.cut :], is_folder=is_folder)
-        if verdict is not None:
-            return verdict
+        decision = layer.rules.decision(name, path[layer.cut :], is_folder=is_folder)
+        if decision is not None:
+            return decision
     return None
 
 
@@ -239,9 +263,12 @@ def _within(folder: bytes, name: bytes, descriptor: int | None) -> bytes:
     return os.path.join(folder, name) if descriptor is None else name
 
 
-def _layers(path: bytes, cut: int, *, follow: bool = False, above: int | None = None) -> tuple[_Layer, ...]:
+def _layers(
+    path: bytes, cut: int, *, follow: bool = False, above: int | None = None, known_as: bytes | None = None
+) -> tuple[_Layer, ...]:
+    """The rules of an ignore file, which is `known_as` this path when it is opened from its folder's descriptor."""
     content = _content(path, follow=follow, above=above)
-    return (_Layer(cut, RuleSet(content)),) if content else ()
+    return (_Layer(cut, RuleSet(content, known_as or path)),) if content else ()
 
 
 def _content(path: bytes, *, follow: bool = False, above: int | None = None) -> bytes:

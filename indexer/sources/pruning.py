@@ -151,7 +151,6 @@ GENERATED_SUFFIXES = (
     b".pnp.cjs",
     b".pnp.loader.mjs",
 )
-MINIFIED_SUFFIXES = (b".min.js", b".min.mjs", b".min.cjs", b".min.css", b"-min.js", b"-min.css")
 
 
 def skipped_by_name(name: bytes) -> tuple[SkipReason, str] | None:
@@ -160,6 +159,4 @@ def skipped_by_name(name: bytes) -> tuple[SkipReason, str] | None:
         return SkipReason.GENERATED, "a lock file that a package manager writes"
     if name.endswith(GENERATED_SUFFIXES):
         return SkipReason.GENERATED, "named as a tool names its output"
-    if name.endswith(MINIFIED_SUFFIXES):
-        return SkipReason.MINIFIED, "named as minified"
     return None

@@ -15,6 +15,7 @@ class SkipReason(StrEnum):
     MINIFIED = "minified"
     GENERATED = "generated"
     VENDORED = "vendored"
+    SECRET = "secret"  # noqa: S105 - a reason, not a password
     SYMLINK = "symlink"
     SPECIAL = "special"
     UNREADABLE = "unreadable"
@@ -31,16 +32,21 @@ class SkipReason(StrEnum):
         return _EXPLANATIONS[self]
 
 
+Verdict = tuple[SkipReason, str | None]
+"""Why a file is not indexed, with a detail for users."""
+
+
 _EXPLANATIONS = {
     SkipReason.OVERSIZED: "The file is larger than the size limit.",
     SkipReason.EMPTY: "The file has no content.",
-    SkipReason.BINARY: "The content is not text: it holds NUL bytes or other control characters.",
-    SkipReason.UNDECODABLE: "The content is not UTF-8, not UTF-16 or UTF-32 with a byte order mark, and does not look "
-    "like text in a western single-byte encoding.",
+    SkipReason.BINARY: "The content is not text: too much of it are NUL bytes or other control characters.",
+    SkipReason.UNDECODABLE: "The content is not UTF-8, and in no older encoding that could be recognised.",
     SkipReason.MINIFIED: "Most of the content is on very long lines, as minifiers and data exports write it.",
     SkipReason.GENERATED: "A program wrote the file and will overwrite it: it says so, or its name does.",
     SkipReason.VENDORED: "The folder holds dependencies that a package manager copied there. A line with '!' and its "
     "path in .pgdexignore brings it into the index.",
+    SkipReason.SECRET: "The file holds passwords, keys or tokens, so it is not made searchable. A line with '!' and "
+    "its name in .pgdexignore brings it into the index.",
     SkipReason.SYMLINK: "It is a symbolic link; links are never followed.",
     SkipReason.SPECIAL: "It is no regular file but a pipe, a socket or a device.",
     SkipReason.UNREADABLE: "The indexing process has no permission to read it.",

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.sources.content import oversized
-from indexer.sources.ignores import GIT_DIRECTORY, Ignores, around
-from indexer.sources.paths import LARGEST_TIME_NS, MAX_PATH_BYTES, SMALLEST_TIME_NS, display_path, escaped, inside
-from indexer.sources.pruning import VERSION_CONTROL, is_pruned, marker_of, skipped_by_name
-from indexer.sources.roots import LinkOnPath, OpenedRoot, RootUnavailable
-from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, reason_for, system_message
+from indexer.sources.ignores import Ignores, around
+from indexer.sources.leaving_out import BuiltIn, LeftOut, cause_of, is_brought_back
+from indexer.sources.links import link_detail
+from indexer.sources.paths import LARGEST_TIME_NS, MAX_PATH_BYTES, SMALLEST_TIME_NS, display_path
+from indexer.sources.pruning import marker_of
+from indexer.sources.roots import OpenedRoot, RootUnavailable
+from indexer.sources.secrets import may_be_secret
+from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
+from indexer.sources.unread import skipped_unread
 from indexer.sources.witness import WitnessNotes
 
 DEFAULT_MAX_FILE_BYTES = 1 << 20
 
 # ELOOP: now a symbolic link. Not ESTALE: a network file system says it also of what is there again a moment later.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-
-# As many as Linux follows before it says that they lead in a circle.
-_MOST_LINKS = 40
 
 # A network file system takes a millisecond for each entry: a large folder is told of again after so many.
 _ENTRIES_A_WORD = 1_000
@@ -56,6 +56,8 @@ def walk(
     aborted: Callable[[], bool] = lambda: False,
     entering: Callable[[bytes], object] = lambda path: None,
     notes: WitnessNotes | None = None,
+    heeds_git: bool = True,
+    left_out: LeftOut | None = None,
 ) -> Iterator[FoundFile]:
     """List the files below `root` that no rule leaves out, in the byte order of their paths.
 
@@ -63,7 +65,8 @@ def walk(
     folder's names at a time are in memory, and those of the folders above it. `aborted` is asked
     once per folder and per file. `entering` is told of each folder before it is listed, and again
     while a large one is: a file system that hangs does so there. `notes` takes what other workers
-    will know the tree by.
+    will know the tree by. Without `heeds_git` the rules of .gitignore and .git/info/exclude don't
+    count. `left_out` counts what rules leave out.
 
     A root given as a path is opened here and closed at the end of the walk; an OpenedRoot (opened
     with `for_listing`) stays open. Raises ValueError for a limit below 1, RootUnavailable when the
@@ -74,7 +77,15 @@ def walk(
         raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
     opened = root if isinstance(root, OpenedRoot) else OpenedRoot(root, for_listing=True)
     try:
-        walker = _Walker(opened, max_file_bytes, aborted, entering, notes or WitnessNotes())
+        walker = _Walker(
+            opened,
+            max_file_bytes=max_file_bytes,
+            aborted=aborted,
+            entering=entering,
+            notes=notes or WitnessNotes(),
+            heeds_git=heeds_git,
+            left_out=LeftOut() if left_out is None else left_out,
+        )
         files = walker.files(walker.enter_root())
     except BaseException:
         if opened is not root:
@@ -111,17 +122,21 @@ class _Walker:
     def __init__(
         self,
         root: OpenedRoot,
+        *,
         max_file_bytes: int,
         aborted: Callable[[], bool],
         entering: Callable[[bytes], object],
         notes: WitnessNotes,
+        heeds_git: bool,
+        left_out: LeftOut,
     ) -> None:
         self._root = root
+        self._left_out = left_out
         self._max_file_bytes = max_file_bytes
         self._aborted = aborted
         self._entering = entering
         self._notes = notes
-        self._outer, self._outer_ignores = around(root.real_path)
+        self._outer, self._outer_ignores = around(root.real_path, heeds_git=heeds_git)
 
     def enter_root(self) -> _Folder:
         try:
@@ -144,7 +159,7 @@ class _Walker:
                 raise WalkAborted(f"the listing of {self._root.path} was stopped")
             path = folder.prefix + entry.name
             if not entry.name.endswith(b"/"):
-                if (found := self._found(path, entry)) is not None:
+                if (found := self._found(path, entry, folder.ignores)) is not None:
                     yield found
                 continue
             inside = self._enter(path, folder.ignores)
@@ -178,22 +193,29 @@ class _Walker:
             if (
                 prefix
                 and (marker := marker_of(path, listed)) is not None
-                and self._own_verdict(path, ignores) is not False
+                and not is_brought_back(self._outer + path, ignores, is_folder=True)
             ):
                 if marker.skip_detail is None:
+                    self._left_out.add(BuiltIn(marker.entry))
                     return None
                 return _unread(path, SkipReason.VENDORED, marker.skip_detail)
             cut = len(self._outer) + len(prefix)
             location = self._root.location(path, descriptor)
-            ignores = ignores.entering(location, cut=cut, names=listed, is_root=not prefix, descriptor=descriptor)
+            known_as = os.path.join(self._root.real_path, path)
+            ignores = ignores.entering(
+                location, cut=cut, names=listed, is_root=not prefix, descriptor=descriptor, known_as=known_as
+            )
             above = self._outer + prefix
             entries = []
             while listed:  # frees each DirEntry and the status in it: 300 bytes a file at the peak, not 1,000
                 name, entry = listed.popitem()
-                if _is_kept(name, above + name, entry, ignores):
+                cause = cause_of(above + name, ignores, is_folder=_is_folder(entry), is_link=_is_link(entry))
+                if cause is None:
                     entries.append(_entry(name, entry))
                     if len(entries) % _ENTRIES_A_WORD == 0:
                         self._entering(path)
+                else:
+                    self._left_out.add(cause)
             if path:
                 self._notes.folder(path, os.fstat(descriptor).st_dev if descriptor is not None else 0)
         entries.sort()
@@ -201,52 +223,31 @@ class _Walker:
             self._notes.root(self._root, [entry.name for entry in entries])
         return _Folder(prefix, ignores, iter(entries))
 
-    def _own_verdict(self, path: bytes, ignores: Ignores) -> bool | None:
-        name = path.rpartition(b"/")[2]
-        return ignores.own_verdict(name, self._outer + path, is_folder=True)
-
-    def _found(self, path: bytes, entry: _Entry) -> FoundFile | None:
+    def _found(self, path: bytes, entry: _Entry, ignores: Ignores) -> FoundFile | None:
         if entry.error is not None and entry.error.errno in _GONE:
             self._require_same_root()
             return None
         text, reason, detail = display_path(path)
         if reason is None:
-            reason, detail = self._skip(path, entry)
-        return FoundFile(text, entry.size, entry.mtime_ns, reason, detail)
+            reason, detail = self._skip(path, entry, ignores)
+        # No time is that of the index, so that a file whose content has to be judged by the rules of today is read.
+        mtime_ns = 0 if reason is None and may_be_secret(text.rpartition("/")[2]) else entry.mtime_ns
+        return FoundFile(text, entry.size, mtime_ns, reason, detail)
 
-    def _skip(self, path: bytes, entry: _Entry) -> tuple[SkipReason, str | None] | tuple[None, None]:
+    def _skip(self, path: bytes, entry: _Entry, ignores: Ignores) -> Verdict | tuple[None, None]:
         if entry.error is not None:
             return reason_for(entry.error), system_message(entry.error)
         if stat.S_ISLNK(entry.mode):
-            return SkipReason.SYMLINK, self._link_detail(path)
+            return SkipReason.SYMLINK, link_detail(self._root, path)
         if not stat.S_ISREG(entry.mode):
             return SkipReason.SPECIAL, _KINDS.get(stat.S_IFMT(entry.mode))
-        if entry.size == 0:
-            return SkipReason.EMPTY, None
-        if entry.size > self._max_file_bytes:
-            return SkipReason.OVERSIZED, oversized(entry.size, self._max_file_bytes)
-        return skipped_by_name(entry.name) or (None, None)
-
-    def _link_detail(self, path: bytes) -> str:
-        """Where a symbolic link leads, without following it."""
-        try:
-            target = self._root.read_link(path)
-        except OSError:
-            return "a link that could not be read"
-        shown = f"a link to {escaped(target)}"
-        for _ in range(_MOST_LINKS):
-            place = inside(self._root.real_path, path, target)
-            if place is None:
-                return f"{shown}, outside the tree"
-            try:
-                if not stat.S_ISLNK(self._root.status(place).st_mode):
-                    return f"{shown}, inside the tree: what is there has its own path"
-                path, target = place, self._root.read_link(place)
-            except LinkOnPath:
-                return f"{shown}, by way of another link"
-            except OSError:
-                break
-        return f"{shown}, which leads nowhere"
+        verdict = skipped_unread(
+            path,
+            entry.size,
+            self._max_file_bytes,
+            is_wanted=lambda: is_brought_back(self._outer + path, ignores),
+        )
+        return verdict or (None, None)
 
     def _require_same_root(self) -> None:
         """Raise RootUnavailable if what is missing may be missing because the root is."""
@@ -261,23 +262,17 @@ _KINDS = {
 }
 
 
-def _is_kept(name: bytes, path: bytes, entry: os.DirEntry[str], ignores: Ignores) -> bool:
-    """Return whether an entry gets a row, or is entered; `path` as the ignore rules count it."""
-    is_folder = _is_folder(entry)
-    if name in VERSION_CONTROL and (name == GIT_DIRECTORY or is_folder or entry.is_symlink()):
-        return False  # a file .git is what a submodule or a worktree has
-    own = ignores.own_verdict(name, path, is_folder=is_folder)
-    if own is not None:
-        return not own
-    if is_pruned(name) and (is_folder or entry.is_symlink()):
-        return False
-    return not ignores.git_verdict(name, path, is_folder=is_folder)
-
-
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:  # a file system that does not tell the kind with the name
+        return False
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink()
+    except OSError:
         return False
 
 

@@ -12,6 +12,14 @@ COUNTING_SECONDS = 0.3
 def estimate_of(client: Client, root: Path, *, embedder: str) -> Duration:
     """How long everything in `root` will take; less where most of it is unchanged."""
     settings = client.settings
-    size = tree_size(root, max_file_bytes=settings.max_file_bytes, within_seconds=COUNTING_SECONDS)
+    row = client.connection.execute(
+        "select coalesce(bool_or(no_ignore), false) from pgdex.repositories where root = %s", [str(root)]
+    ).fetchone()
+    size = tree_size(
+        root,
+        max_file_bytes=settings.max_file_bytes,
+        within_seconds=COUNTING_SECONDS,
+        heeds_git=row is None or not row[0],
+    )
     workers = len(living_workers(client.connection)) or settings.worker_processes  # those that are started for it
     return estimated_duration(client.connection, size, embedder=embedder, workers=workers)

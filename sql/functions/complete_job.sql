@@ -46,6 +46,7 @@ begin
             'files_found', files_scanned, 'files_indexed', files_indexed, 'files_unchanged', files_unchanged,
             'files_skipped', files_skipped, 'skipped_by_reason', v_by_reason, 'files_deleted', v_deleted,
             'files_kept', files_kept, 'kept_by_reason', kept_by_reason, 'files_outdated', files_outdated,
+            'ignored', coalesce(ignored, '{"entries": 0, "rules": []}'),
             'chunks_created', chunks_created, 'bytes_indexed', bytes_done,
             'duration_seconds', round(v_duration::numeric, 3),
             'files_per_second', round((files_done / nullif(v_duration, 0))::numeric, 1),

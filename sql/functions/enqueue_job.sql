@@ -13,6 +13,8 @@
 -- the system is refused unless allow_broad says that it is meant.
 -- It inserts and ends: a worker lets the job in. So a transaction that is left open after it holds up nobody, except who
 -- asks for the very same repository for the first time: that one gets an error after three seconds.
+-- no_ignore says whether .gitignore and .git/info/exclude count; it is remembered for the repository, and null means as
+-- it was.
 -- Runs with its owner's rights: who may call it needs none on the tables.
 -- Errors: PX005 (bad argument), PX004 (another embedding model than the index has, without force), 55P03 (see above).
 create or replace function pgdex.enqueue_job(
@@ -22,7 +24,8 @@ create or replace function pgdex.enqueue_job(
     force boolean default false,
     embedder text default null,
     job_id uuid default gen_random_uuid(),
-    allow_broad boolean default false
+    allow_broad boolean default false,
+    no_ignore boolean default null
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
@@ -92,6 +95,8 @@ begin
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');
             update repositories set name = enqueue_job.name
             where id = v_repository.id and name <> enqueue_job.name;
+            update repositories set no_ignore = enqueue_job.no_ignore
+            where id = v_repository.id and no_ignore <> enqueue_job.no_ignore;
             return v_id;
         end if;
     end loop;

@@ -32,6 +32,8 @@ NO_SUCH_PROJECT = "there is no project 'never-seen'"
         ("start_indexing_background", {"repo_path": "/etc\0"}, "NUL"),
         ("start_indexing_background", {"repo_path": "~nobody-of-that-name/x"}, "repo_path"),
         ("start_indexing_background", {"repo_path": 7}, "repo_path must be absolute"),
+        ("start_indexing_background", {"repo_path": "/"}, "/ is the top of a disk"),
+        ("start_indexing_background", {"repo_path": "/usr"}, "call again with allow_broad: true"),
         ("start_indexing_background", {"repo_path": "/tmp", "project_id": "a b"}, "a project id is"),
         ("start_indexing_background", {"repo_path": "/tmp", "project_id": "-" * 101}, "a project id is"),
         ("start_indexing_background", {"repo_path": "/tmp", "force_reindex": "perhaps"}, "force_reindex: "),

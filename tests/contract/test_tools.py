@@ -11,7 +11,7 @@ from tests.contract.conftest import PROJECT
 from tests.contract.doors import DOORS, Door, Doors
 
 TOOLS = {
-    "start_indexing_background": ("repo_path", "name", "project_id", "force_reindex"),
+    "start_indexing_background": ("repo_path", "name", "project_id", "force_reindex", "allow_broad", "no_ignore"),
     "get_indexing_status": ("job_id", "project_id"),
     "list_background_jobs": (
         *("status", "repo_path", "project_id", "created_after", "created_before", "limit", "offset"),

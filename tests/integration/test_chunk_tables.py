@@ -109,9 +109,7 @@ def test_small_repositories_of_a_project_are_searched_together(connection: Conne
     repositories = searched_repositories(connection, project_id="default", repo=None)
     tables = searched_tables(repositories)
     assert len(tables) == 1 + len(large)
-    assert sorted(table.repositories for table in tables) == sorted(
-        [[one.id for one in small], *([one.id] for one in large)]
-    )
+    assert sorted(table.ids for table in tables) == sorted([[one.id for one in small], *([one.id] for one in large)])
 
 
 # What is searched is searched alone

@@ -12,6 +12,7 @@ from indexer.embedding import open_embedder
 from indexer.lexemes import words
 from indexer.search import search
 from indexer.search.filters import Filters
+from indexer.search.repositories import searched_repositories
 from indexer.terms import definition_terms, place_of, stem_of, symbol_term
 from jobs.database import Connection, connect
 from tests.databases import new_database, settings_for, url_of
@@ -201,7 +202,8 @@ def test_words_that_are_nowhere_find_nothing(analyzed: Scene) -> None:
 
 def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> None:
     stem = stem_of("return")
-    scope = Filters(path_regex="^src/0001").within(analyzed.connection, [analyzed.repository.id])
+    repositories = searched_repositories(analyzed.connection, project_id="default", repo=None)
+    scope = Filters(path_regex="^src/0001").within(analyzed.connection, repositories)
     rows = analyzed.connection.execute(
         "select f.path"
         " from pgdex.search_lexical(array[%s::bigint], %s::int[], %s::int[], %s::bigint[], %s, null, 500, 100) s"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.globs import glob_regex
 from indexer.search.filters import Filters, Scope
+from indexer.search.repositories import searched_repositories
 from indexer.terms import definition_terms, place_of, stem_of, symbol_term
 from jobs.database import Connection, connect
 from tests.databases import new_database, settings_for, url_of
@@ -117,7 +118,7 @@ def index_scans(connection: Connection, index: str) -> int:
 def scope_of(connection: Connection, scene: Scene, **filters: str) -> Scope:
     """What a filter by path or language leaves."""
     narrowed = Filters(path_regex=filters.get("regex"), language=filters.get("language"))
-    return narrowed.within(connection, [scene.repository.id])
+    return narrowed.within(connection, searched_repositories(connection, project_id="default", repo=None))
 
 
 def lexical(connection: Connection, scene: Scene, query: str, **filters: str) -> list[tuple[int, float]]:

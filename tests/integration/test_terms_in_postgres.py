@@ -196,7 +196,24 @@ def test_any_path_is_a_test_in_both_or_in_none(connection: Connection, path: str
     assert row == (Role.TEST in roles_of(path),)
 
 
-@pytest.mark.parametrize("glob", ["*.py", "tests/", "src/**/a.ts", "**", "[tc]*", "[!a-c]*.go", "größe/*", "a?c*"])
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "*.py",
+        "tests/",
+        "src/**/a.ts",
+        "**",
+        "[tc]*",
+        "[!a-c]*.go",
+        "größe/*",
+        "a?c*",
+        "*.{py,ts}",
+        "[tc]",
+        "{src,[x]}/**",
+        "!*.py",
+        "src\\*.py",
+    ],
+)
 @pytest.mark.parametrize("tests", ["in", "only"])
 def test_a_glob_means_the_same_in_postgresql(connection: Connection, glob: str, tests: str) -> None:
     regex = Filters.of(path_glob=glob, tests=tests).path_regex
@@ -209,7 +226,7 @@ def test_a_glob_means_the_same_in_postgresql(connection: Connection, glob: str, 
 
 
 @IN_ONE_DATABASE
-@given(glob=st.text(st.sampled_from("ab*?[]!-^\\/.{}()|+$:=é"), max_size=12))
+@given(glob=st.text(st.sampled_from("ab*?[]!-^\\/.{}()|+$:=é,@"), max_size=16))
 def test_any_glob_is_refused_or_understood_by_postgresql(connection: Connection, glob: str) -> None:
     try:
         regex = Filters.of(path_glob=glob, tests="only").path_regex

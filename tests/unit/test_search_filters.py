@@ -87,7 +87,7 @@ def test_what_can_not_narrow_a_search_is_told_before_a_database_is_opened(option
         check_request("session", options)
 
 
-@pytest.mark.parametrize("path_glob", ["", "/", "//", "[z-a]", "src/[9-0]*"])
+@pytest.mark.parametrize("path_glob", ["", "/", "//", " ", "!", "!/"])
 def test_a_glob_that_means_nothing_is_refused_and_quoted(path_glob: str) -> None:
     with pytest.raises(SearchRefused, match=re.escape(repr(path_glob))):
         Filters.of(path_glob=path_glob)

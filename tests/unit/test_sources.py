@@ -130,7 +130,7 @@ def test_size_and_name_are_reasons_that_need_no_reading(tmp_path: Path) -> None:
     write(tmp_path, "empty.py", content="")
     write(tmp_path, "at.py", content="x" * 2000)
     write(tmp_path, "above.py", content="x" * 2001)
-    write(tmp_path, "jquery.min.js", "api_pb2.py", "d/poetry.lock")
+    write(tmp_path, ".env", "api_pb2.py", "d/poetry.lock")
 
     rows = {file.path: (file.skip_reason, file.detail) for file in walk(tmp_path, max_file_bytes=2000)}
 
@@ -140,7 +140,7 @@ def test_size_and_name_are_reasons_that_need_no_reading(tmp_path: Path) -> None:
         "at.py": (None, None),
         "d/poetry.lock": (SkipReason.GENERATED, "a lock file that a package manager writes"),
         "empty.py": (SkipReason.EMPTY, None),
-        "jquery.min.js": (SkipReason.MINIFIED, "named as minified"),
+        ".env": (SkipReason.SECRET, "environment variables of one machine, which hold passwords and keys"),
     }
 
 

@@ -9,7 +9,7 @@ from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_o
 from jobs.cli.exit_codes import OUTCOMES, ExitCode
 from jobs.cli.render.console import note, print_json
 from jobs.cli.session import chosen_project, open_client
-from jobs.errors import ModelChanged
+from jobs.errors import ModelChanged, TooBroad
 
 if TYPE_CHECKING:
     from jobs.client import Client
@@ -24,9 +24,27 @@ if TYPE_CHECKING:
 @click.option(
     "--force", is_flag=True, help="Index every file again, also unchanged ones; needed after a change of model."
 )
+@click.option(
+    "--no-ignore/--ignore",
+    "no_ignore",
+    default=None,
+    help="Whether to index what .gitignore and .git/info/exclude leave out; remembered for the repository. "
+    ".pgdexignore and built-in rules (node_modules, .git …) hold in any case.",
+)
+@click.option("--allow-broad", is_flag=True, help="Index PATH even if it is `/`, a home folder, or a system's folder.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return; the job runs in the background.")
 @json_option
-def index(*, path: str, project: str | None, name: str | None, force: bool, detach: bool, as_json: bool) -> ExitCode:
+def index(
+    *,
+    path: str,
+    project: str | None,
+    name: str | None,
+    force: bool,
+    no_ignore: bool | None,
+    allow_broad: bool,
+    detach: bool,
+    as_json: bool,
+) -> ExitCode:
     """Index the folder PATH, so that `pgdex search` finds what is in it.
 
     The work is done by background processes, which are started if none run. This command shows their progress;
@@ -43,19 +61,24 @@ def index(*, path: str, project: str | None, name: str | None, force: bool, deta
     with open_client() as client:
         chosen = chosen_project(client.settings, argument=project, folder=folder)
         try:
-            started = client.start(folder, project=chosen.id, name=name, force=force)
+            started = client.start(
+                folder, project=chosen.id, name=name, force=force, allow_broad=allow_broad, no_ignore=no_ignore
+            )
+        except TooBroad as error:
+            how = f"If you mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
+            raise TooBroad(f"{error}.\n{how}") from error
         except ModelChanged as error:
             how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
             raise ModelChanged(f"{error}.\n{how}") from error
         _say_project(chosen)
         if detach:
-            _print_started(started, as_json=as_json, force=force)
+            _print_started(started, as_json=as_json, without_effect=_flags(force=force, no_ignore=no_ignore))
             from jobs.worker import ensure_workers
 
             ensure_workers(client)
             return ExitCode.DONE
         if started.already_running:
-            note(_joined(started, force=force))
+            note(_joined(started, without_effect=_flags(force=force, no_ignore=no_ignore)))
         try:
             job = _watched(client, started)
         except KeyboardInterrupt:
@@ -81,23 +104,30 @@ def _watched(client: "Client", started: "StartedJob") -> "JobStatus":
     return watch(client, started.job_id, start_workers=True)
 
 
-def _print_started(started: "StartedJob", *, as_json: bool, force: bool) -> None:
+def _flags(*, force: bool, no_ignore: bool | None) -> list[str]:
+    """The options that only a new job would heed."""
+    flags = ["--force"] if force else []
+    return flags if no_ignore is None else [*flags, "--no-ignore" if no_ignore else "--ignore"]
+
+
+def _print_started(started: "StartedJob", *, as_json: bool, without_effect: list[str]) -> None:
     from jobs.cli.render.job import follow_up
 
     if as_json:
         print_json(started.model_dump_json(indent=2))
         return
     if started.already_running:
-        note(_joined(started, force=force))
+        note(_joined(started, without_effect=without_effect))
     click.echo(str(started.job_id))
     for line in follow_up(started.job_id, project=started.project_id):
         note(line)
 
 
-def _joined(started: "StartedJob", *, force: bool) -> str:
+def _joined(started: "StartedJob", *, without_effect: list[str]) -> str:
     from jobs.cli.render.text import SHORT_ID, printable
 
-    forced = " --force has no effect on it." if force else ""
+    verb = "has" if len(without_effect) == 1 else "have"
+    forced = f" {' and '.join(without_effect)} {verb} no effect on it." if without_effect else ""
     return (
         f"{printable(started.repo_path)} is being indexed already: this is job "
         f"{str(started.job_id)[:SHORT_ID]}.{forced}"

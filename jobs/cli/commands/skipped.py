@@ -1,8 +1,10 @@
 """`pgdex skipped`: what is not in the index, and why."""
 
 import json
+import os
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -35,13 +37,24 @@ TERMINAL_LIMIT = 100
     metavar="N",
     help=f"Files to list (default: {TERMINAL_LIMIT} on a terminal, else all).",
 )
+@click.option(
+    "--why",
+    metavar="FILE",
+    help="Explain one file instead: whether it is indexed, ignored (by which line of which file), or skipped, and why.",
+)
 @json_option
-def skipped(*, path: str | None, project: str | None, reason: str | None, limit: int | None, as_json: bool) -> None:
+def skipped(
+    *, path: str | None, project: str | None, reason: str | None, limit: int | None, why: str | None, as_json: bool
+) -> None:
     """List the files that are known but not in the index, each with its reason; a summary comes first.
 
     PATH is an indexed repository or a folder in it; without it, all repositories of the project are listed. What
-    .gitignore, .pgdexignore and built-in rules (such as .git) leave out is not listed.
+    .gitignore, .pgdexignore and built-in rules (such as .git) leave out is not listed: --why explains it. FILE is
+    relative to PATH or to where you are, or absolute.
     """
+    if why is not None:
+        _explain(why, path=path, project=project, as_json=as_json)
+        return
     from jobs.index_contents import skipped_files
 
     with open_client() as client:
@@ -60,6 +73,58 @@ def skipped(*, path: str | None, project: str | None, reason: str | None, limit:
         note("No file was skipped." if reason is None else f"No file was skipped as {reason}.")
         return
     _show(files, folder=str(absolute_folder(path)) if path else None, limit=limit)
+
+
+def _explain(file: str, *, path: str | None, project: str | None, as_json: bool) -> None:
+    from jobs.cli.render.text import printable
+    from jobs.index_contents import indexed_repositories
+    from jobs.projects import resolve_project
+    from jobs.why import why
+
+    folder = absolute_folder(path) if path else None
+    wanted = _meant(file, folder)
+    with open_client() as client:
+        chosen = resolve_project(client.settings, argument=project, folder=folder or wanted.parent).id
+        roots = {one.root for one in indexed_repositories(client.connection, project=chosen)}
+        root = _innermost(folder or wanted, roots) or folder
+        if root is None:
+            raise InvalidRequest(f"{wanted} is in no repository of project {chosen}: give the repository's folder too")
+        answer = why(
+            client.connection,
+            project=chosen,
+            root=root,
+            path=_below(wanted, root),
+            max_file_bytes=client.settings.max_file_bytes,
+        )
+    if as_json:
+        print_json(answer.model_dump_json(indent=2))
+    else:
+        click.echo(printable(answer.message))
+
+
+def _meant(file: str, folder: Path | None) -> Path:
+    """The absolute path that `file` means: below `folder` if it is there, else from where the user stands.
+
+    Links in it are not resolved, because a link is explained too.
+    """
+    given = Path(file).expanduser()
+    here = Path.cwd() / given
+    there = here if folder is None else folder / given
+    return Path(os.path.normpath(there if os.path.lexists(there) or not os.path.lexists(here) else here))
+
+
+def _innermost(path: Path, roots: set[str]) -> Path | None:
+    """The innermost of the folders that `path` is or lies in."""
+    reals = (os.path.realpath(folder) for folder in (path, *path.parents))
+    return next((Path(folder) for folder in reals if folder in roots), None)
+
+
+def _below(path: Path, root: Path) -> str:
+    """`path` relative to `root`, also where it leads to it through a link; absolute if it does not."""
+    for folder in path.parents:
+        if os.path.realpath(folder) == str(root):
+            return str(path.relative_to(folder))
+    return "." if os.path.realpath(path) == str(root) else str(path)
 
 
 def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:

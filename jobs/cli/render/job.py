@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs.cli.render.text import SHORT_ID, age, duration, local_time, printable
+from jobs.errors import NothingFound
+from jobs.ignored import ignored_line
 from jobs.models import JobStatus
 from jobs.wording import counted, kept_and_lost
 
@@ -56,6 +58,7 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
     if job.summary:
         rows.append(("Skipped", skipped_counts(job.summary)))
         rows.append(("Kept", kept_counts(job.summary)))
+        rows.append(("Ignored", printable(ignored_line(job.summary))))
     rows.append(("Time", time_shares(job.seconds_by_phase)))
     if job.error_message:
         rows.append(("Error", f"{job.error_type}: {printable(job.error_message, lines=True)}"))
@@ -82,6 +85,8 @@ def summary_lines(job: JobStatus) -> list[str]:
         lines.append(f"  kept     {kept}")
     if summary.get("files_outdated"):
         lines.append(f"  model    {outdated_count(summary)}")
+    if ignored := ignored_line(summary):
+        lines.append(f"  ignored  {printable(ignored)}")
     if job.files_to_index:
         lines.append(f"  chunks   {job.chunks_created:,}")
         lines.append(f"  time     {time_shares(job.seconds_by_phase)}")
@@ -90,6 +95,8 @@ def summary_lines(job: JobStatus) -> list[str]:
 
 def outcome_lines(job: JobStatus) -> list[str]:
     """How a job that did not complete ended, and what to do."""
+    if job.status == "failed" and job.error_type == NothingFound.__name__:
+        return [f"Error: {printable(job.error_message or '')}"]
     if job.status == "failed":
         short = f"{str(job.job_id)[:SHORT_ID]}{in_project(job.project_id)}"
         return [

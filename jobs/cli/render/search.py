@@ -42,7 +42,8 @@ def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: 
         if colour:
             for start, end in marks(line.plain, terms):
                 line.stylize(MARK, start, end)
-        yield Text.assemble((f"{hit.start_line + number:>6} ", "dim"), line, overflow="ellipsis", no_wrap=True)
+        place = min(hit.start_line + number, hit.end_line)  # JSON may have a notebook's source on one line of its own
+        yield Text.assemble((f"{place:>6} ", "dim"), line, overflow="ellipsis", no_wrap=True)
 
     others = [f"{place.start_line}-{place.end_line} {printable(place.symbol or '')}".rstrip() for place in hit.more]
     if others:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from jobs.errors import TooBroad
 from jobs.mcp_server.answers import StartedIndexing
 from jobs.mcp_server.arguments import ProjectId, RepoPath, Text, absolute_path
 from jobs.mcp_server.workplace import Workplace
@@ -33,6 +34,21 @@ Force = Annotated[
     ),
 ]
 
+AllowBroad = Annotated[
+    bool,
+    Field(
+        description="Index repo_path even if it is `/`, a home folder or a system's folder. Only if the user asked for "
+        "exactly that folder."
+    ),
+]
+NoIgnore = Annotated[
+    bool | None,
+    Field(
+        description="Whether to index what .gitignore leaves out, from now on; leave it out to keep what holds for the "
+        "repository."
+    ),
+]
+
 
 class Starting:
     """The tool that asks for a repository to be indexed."""
@@ -41,7 +57,14 @@ class Starting:
         self._place = place
 
     async def start_indexing_background(
-        self, *, repo_path: RepoPath, name: Name = None, project_id: ProjectId = None, force_reindex: Force = False
+        self,
+        *,
+        repo_path: RepoPath,
+        name: Name = None,
+        project_id: ProjectId = None,
+        force_reindex: Force = False,
+        allow_broad: AllowBroad = False,
+        no_ignore: NoIgnore = None,
     ) -> StartedIndexing:
         """Make a folder of source code searchable: starts a background job and returns its job_id at once.
 
@@ -58,7 +81,19 @@ class Starting:
         def start(client: "Client") -> StartedIndexing:
             root = checked_root(absolute_path(repo_path), allowed_roots=self._place.settings.roots)
             project = self._place.project(project_id, folder=root)
-            started = client.start(root, project=project.id, name=name, force=force_reindex)
+            try:
+                started = client.start(
+                    root,
+                    project=project.id,
+                    name=name,
+                    force=force_reindex,
+                    allow_broad=allow_broad,
+                    no_ignore=no_ignore,
+                )
+            except TooBroad as error:
+                raise TooBroad(
+                    f"{error}. Only if the user asked for exactly this folder: call again with allow_broad: true"
+                ) from error
             workforce = self._place.care.ensure(client)
             seconds, at_least = self._seconds(client, started)
             return StartedIndexing(

@@ -1,5 +1,6 @@
 """What narrows a search of a real index, and what is refused."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_filters_combine(shop: Shop) -> None:
         ({"kinds": ["klass"]}, "kinds: 'klass' is none"),
         ({"tests": "maybe"}, "got 'maybe'"),
         ({"path_glob": "/"}, "got '/'"),
-        ({"path_glob": "[z-a]"}, r"'\[z-a\]'"),
+        ({"path_glob": "!"}, "got '!'"),
         ({"path_glob": "a\0b"}, "NUL"),
         ({"language": "\0"}, "NUL"),
         ({"repo": "\0"}, "NUL"),
@@ -81,3 +82,47 @@ def test_what_can_not_be_searched_is_refused_in_words(shop: Shop, options: dict[
 def test_a_query_without_anything_in_it_is_refused(shop: Shop, query: str) -> None:
     with pytest.raises(SearchRefused):
         shop.search(query)
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        ({"path_glob": "*.nope"}, r"^no indexed file matches the path filter '\*\.nope'$"),
+        ({"path_glob": "SRC/**"}, None),
+        ({"path_glob": "sessions.py"}, r"similar are session\.py"),
+        ({"path_glob": "/no/such/folder/**"}, r"as an absolute path it lies outside of .*shop"),
+        ({"language": "cobol"}, r"^no indexed file is in cobol; there are files in python, "),
+        (
+            {"path_glob": "*.go", "language": "python"},
+            r"^no indexed file matches the filters: path '\*\.go', language python$",
+        ),
+        (
+            {"path_glob": "src/retry_policy.py", "kinds": ["enum"]},
+            r"^only the 1 file that the filters leave were searched",
+        ),
+        ({"kinds": ["macro"]}, r"^only pieces of the kind macro were searched"),
+    ],
+    ids=str,
+)
+def test_an_empty_answer_says_what_the_filters_have_to_do_with_it(
+    shop: Shop, options: dict[str, Any], note: str | None
+) -> None:
+    found = shop.search("session", **EVERY, **options)
+
+    if note is None:
+        assert found.hits
+        assert found.notes == ["the path filter 'SRC/**' matches files only if upper and lower case are the same"]
+    else:
+        assert found.hits == []
+        assert re.search(note, found.notes[0])
+
+
+def test_absolute_paths_are_taken_for_what_they_are(shop: Shop) -> None:
+    for glob in (f"{shop.root}/src", f"{shop.root}/src/*.py", str(shop.root.parent)):
+        hits = shop.search("session", path_glob=glob, **EVERY).hits
+        assert hits[0].path == "src/session.py"
+
+
+def test_no_note_on_filters_where_something_is_found_or_nothing_was_filtered(shop: Shop) -> None:
+    assert shop.search("session", path_glob="src/**", **EVERY).notes == []
+    assert shop.search("zzzqqqxxx", legs=("words",), **EVERY).notes == []

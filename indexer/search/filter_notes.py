@@ -1,0 +1,105 @@
+"""What the filters have to do with an empty answer: which of them matches no file, and what would."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+import psycopg
+
+from indexer.search.filters import Filters, Scope
+from indexer.search.repositories import SearchedRepository
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+MOST_NAMED: Final = 5
+# Looking for a similar folder reads every path once.
+MOST_PATHS: Final = 50_000
+
+
+def notes_on_nothing(
+    connection: Connection,
+    filters: Filters,
+    repositories: Sequence[SearchedRepository],
+    scopes: Sequence[Scope],
+) -> list[str]:
+    """Sentences about filters of a search that found nothing; none where there are no filters, or no repositories."""
+    if not repositories or not (filters.narrows_files or filters.kinds):
+        return []
+    if not filters.narrows_files:
+        return [
+            f"only pieces of the kind {_listed(filters.kinds)} were searched: without that filter there may be more"
+        ]
+    left = sum(len(scope.files or ()) for scope in scopes)
+    if left:
+        files = "1 file" if left == 1 else f"{left:,} files"
+        kinds = f", and only pieces of the kind {_listed(filters.kinds)}" if filters.kinds else ""
+        return [f"only the {files} that the filters leave were searched{kinds}: without them there may be more"]
+    ids = [repository.id for repository in repositories]
+    notes = []
+    if filters.path_glob is not None and not _leaves(connection, Filters.of(path_glob=filters.path_glob), repositories):
+        notes.append(_on_path(connection, filters.path_glob, repositories, ids))
+    if filters.language is not None and not _leaves(connection, Filters.of(language=filters.language), repositories):
+        known = _languages(connection, ids)
+        notes.append(f"no indexed file is in {filters.language}; there are files in {_listed(known) or 'no language'}")
+    if notes:
+        return notes
+    given = [
+        f"path {filters.path_glob!r}" if filters.path_glob is not None else "",
+        f"language {filters.language}" if filters.language is not None else "",
+        {"out": "no tests", "only": "tests only"}.get(filters.tests, ""),
+    ]
+    return [f"no indexed file matches the filters: {', '.join(filter(None, given))}"]
+
+
+def _leaves(connection: Connection, filters: Filters, repositories: Sequence[SearchedRepository]) -> bool:
+    return not filters.within(connection, repositories, ignoring_case=True).is_empty
+
+
+def _on_path(connection: Connection, glob: str, repositories: Sequence[SearchedRepository], ids: Sequence[int]) -> str:
+    note = f"no indexed file matches the path filter {glob!r}"
+    stripped = glob.strip("/")
+    if glob.startswith("/"):
+        roots = [one.root for one in repositories]
+        below = next((glob.removeprefix(root) for root in roots if glob.startswith(f"{root}/")), None)
+        if below is None:
+            return f"{note}: as an absolute path it lies outside of {_listed(roots)}"
+        stripped = below.strip("/")
+    if (
+        "/" in stripped
+        and "," not in glob
+        and _leaves(connection, Filters.of(path_glob=f"**/{stripped}"), repositories)
+    ):
+        return f"{note}: it begins at the repository's root. '**/{stripped}' matches files"
+    similar = get_close_matches(stripped, _names(connection, ids), n=3, cutoff=0.75) if "*" not in glob else []
+    return f"{note}; similar are {_listed(similar)}" if similar else note
+
+
+def _names(connection: Connection, ids: Sequence[int]) -> list[str]:
+    """The names of files and folders, and the paths of folders."""
+    rows = connection.execute(
+        "select path from pgdex.files where repository_id = any(%s) and skip_reason is null limit %s",
+        [list(ids), MOST_PATHS],
+    )
+    names: set[str] = set()
+    for (path,) in rows:
+        folder, _, name = path.rpartition("/")
+        names.add(name)
+        while folder and folder not in names:
+            names.update((folder, folder.rpartition("/")[2]))
+            folder = folder.rpartition("/")[0]
+    return sorted(names)
+
+
+def _languages(connection: Connection, ids: Sequence[int]) -> list[str]:
+    rows = connection.execute(
+        "select language from pgdex.files where repository_id = any(%s) and skip_reason is null"
+        " group by language order by count(*) desc, language",
+        [list(ids)],
+    )
+    return [row[0] for row in rows]
+
+
+def _listed(names: Sequence[str] | None) -> str:
+    shown = list(names or ())[:MOST_NAMED]
+    more = len(names or ()) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,172 @@
+"""Jupyter notebooks: their cells are found on the lines of the file, their outputs are not."""
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.chunking import Chunk, chunk_file
+from indexer.languages import language_of
+from indexer.notebooks import parse_notebook, without_outputs
+from indexer.sources import Skipped, SkipReason, read_source, walk
+from tests.unit.source_files import LIMIT, read, skipped, text_of
+
+PICTURE = base64.b64encode(os.urandom(40_000)).decode()
+
+
+def code(*lines: str, outputs: object = ()) -> dict[str, Any]:
+    """A cell of code, as Jupyter writes it."""
+    source = [f"{line}\n" for line in lines[:-1]] + list(lines[-1:])
+    return {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": list(outputs), "source": source}  # type: ignore[call-overload]
+
+
+def notebook(*cells: object, language: str = "python", indent: int | None = 1) -> str:
+    """A notebook's file."""
+    metadata = {"kernelspec": {"name": "x", "language": language}}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=indent) + "\n"
+
+
+def chunks_of(folder: Path, text: str) -> list[Chunk]:
+    """What is indexed of a notebook."""
+    return chunk_file(text_of(read(folder, text.encode(), "a.ipynb")), language_of("a.ipynb"))
+
+
+FIGURE = {"output_type": "display_data", "metadata": {}, "data": {"image/png": PICTURE, "text/plain": ["<Figure>"]}}
+CLEAN = code("def clean_frame(frame):", '    """Drops "empty" rows."""', "    return frame.dropna()")
+
+
+def test_code_is_found_on_the_lines_of_the_file_and_pictures_are_not(tmp_path: Path) -> None:
+    text = notebook(code("import pandas", outputs=[FIGURE]), CLEAN, code("clean_frame(data).plot()", outputs=[FIGURE]))
+
+    chunks = chunks_of(tmp_path, text)
+
+    assert [chunk.content for chunk in chunks] == [
+        "import pandas\n",
+        'def clean_frame(frame):\n    """Drops "empty" rows."""\n    return frame.dropna()\n',
+        "clean_frame(data).plot()\n",
+    ]
+    assert (chunks[1].kind, chunks[1].symbol) == ("function", "clean_frame")
+    lines = text.split("\n")
+    assert "def clean_frame" in lines[chunks[1].start_line - 1]
+    assert "return frame.dropna()" in lines[chunks[1].end_line - 1]
+    assert "plot()" in lines[chunks[2].start_line - 1]
+
+
+def test_text_cells_have_their_headings_and_code_the_language_of_the_kernel(tmp_path: Path) -> None:
+    prose = {"cell_type": "markdown", "metadata": {}, "source": ["# Cleaning\n", "\n", "Rows without values go."]}
+
+    chunks = chunks_of(tmp_path, notebook(prose, code("tidy <- function(x) {", "  x", "}"), language="R"))
+
+    assert [(chunk.kind, chunk.symbol) for chunk in chunks] == [("section", "Cleaning"), ("function", "tidy")]
+
+
+def test_a_source_on_one_line_of_the_json_has_that_line(tmp_path: Path) -> None:
+    text = notebook({**CLEAN, "source": "def clean_frame(frame):\n    return frame\n"}, indent=None)
+
+    (chunk,) = chunks_of(tmp_path, text)
+
+    assert (chunk.start_line, chunk.end_line) == (1, 1)
+    assert chunk.content == "def clean_frame(frame):\n    return frame\n"
+
+
+def test_a_notebook_of_version_three_is_read(tmp_path: Path) -> None:
+    cell = {"cell_type": "code", "input": ["def old_style():\n", "    pass"], "outputs": [FIGURE], "language": "python"}
+    text = json.dumps({"metadata": {}, "nbformat": 3, "worksheets": [{"cells": [cell], "metadata": {}}]}, indent=1)
+
+    assert [chunk.symbol for chunk in chunks_of(tmp_path, text)] == ["old_style"]
+
+
+def test_the_size_limit_is_for_what_people_wrote(tmp_path: Path) -> None:
+    pictures = notebook(CLEAN, code("plot()", outputs=[FIGURE] * 40))
+    long = notebook(*[code("x = 1", "y = 2")] * 20_000)
+    assert min(len(pictures), len(long)) > LIMIT
+
+    assert [chunk.symbol for chunk in chunks_of(tmp_path, pictures)] == ["clean_frame", None]
+    assert [file.skip_reason for file in walk(tmp_path)] == [None]
+    result = read(tmp_path, long.encode(), "a.ipynb")
+    assert isinstance(result, Skipped)
+    assert result.reason is SkipReason.OVERSIZED
+    assert result.detail is not None
+    assert "without its outputs" in result.detail
+
+
+def test_a_notebook_without_a_source_says_so(tmp_path: Path) -> None:
+    result = read(tmp_path, notebook(code("", outputs=[FIGURE])).encode(), "a.ipynb")
+
+    assert isinstance(result, Skipped)
+    assert (result.reason, result.detail) == (SkipReason.EMPTY, "a notebook in whose cells nothing is written")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda text: text[:-200],
+        lambda text: text.replace('"cells"', "<<<<<<< HEAD\n"),
+        lambda text: '{"a": 1}\n',
+        lambda text: "[" * 100_000,
+        lambda text: "print('no JSON')\n",
+    ],
+)
+def test_what_is_no_notebook_is_cut_like_other_json(tmp_path: Path, broken: Any) -> None:
+    text = broken(notebook(CLEAN, CLEAN))
+
+    assert "".join(chunk.content for chunk in chunk_file(text, language_of("a.ipynb"))) == text
+    assert without_outputs(text) is None or text == '{"a": 1}\n'
+
+
+def test_a_large_file_that_is_no_notebook_is_too_large(tmp_path: Path) -> None:
+    assert skipped(read(tmp_path, b"{}\n" * LIMIT, "a.ipynb")) is SkipReason.OVERSIZED
+
+
+def test_a_text_with_halves_of_characters_and_nul_can_be_stored(tmp_path: Path) -> None:
+    text = notebook(CLEAN).replace("dropna", r"dr\u0000op\ud83dna \ud83d\ude00")
+
+    (chunk,) = chunks_of(tmp_path, text)
+
+    assert "frame.dr\u2400op\ufffdna \U0001f600()" in chunk.content
+    chunk.content.encode()
+
+
+source_lines = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12), max_size=6)
+
+
+@given(
+    st.lists(st.tuples(source_lines, st.booleans(), st.integers(0, 4)), max_size=6),
+    st.sampled_from([None, 0, 1, 4]),
+    st.booleans(),
+)
+def test_every_line_of_every_cell_is_on_the_line_that_is_told(
+    cells: list[tuple[list[str], bool, int]], indent: int | None, ascii_only: bool
+) -> None:
+    written = [
+        code(*lines, outputs=[{"data": {"x": ["]\n", "}"] * outputs}}] * outputs)
+        | ({"cell_type": "markdown"} if is_text else {})
+        for lines, is_text, outputs in cells
+    ]
+    text = json.dumps({"cells": written, "metadata": {}}, indent=indent, ensure_ascii=ascii_only)
+
+    reduced = without_outputs(text)
+    assert reduced is not None
+    assert reduced.count("\n") == text.count("\n")
+    found = parse_notebook(reduced)
+
+    assert found is not None
+    expected = [lines for lines, _, _ in cells if any(line.strip() for line in lines)]
+    assert [list(filter(None, cell.lines)) for cell in found.cells] == [list(filter(None, one)) for one in expected]
+    rows = text.split("\n")
+    for cell in found.cells:
+        for line, row in zip(cell.lines, cell.rows, strict=True):
+            assert json.dumps(line, ensure_ascii=ascii_only)[1:-1] in rows[row]
+
+
+def test_a_notebook_that_is_read_again_gives_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text(notebook(CLEAN))
+
+    assert read_source(tmp_path, "a.ipynb", max_file_bytes=LIMIT) == read_source(
+        tmp_path, "a.ipynb", max_file_bytes=LIMIT
+    )
