@@ -2,13 +2,16 @@
 -- `..` above the root stays at the root. Of a Windows path only slashes at its end go. A symbolic link is a name of its
 -- own here: pgdex's clients resolve links before they ask.
 create or replace function pgdex.normalized_path(path text) returns text
-language plpgsql immutable strict
+language plpgsql immutable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_part text;
     v_parts text[] := '{}';
 begin
+    if path is null then
+        return null;
+    end if;
     if path ~ '^[A-Za-z]:[\\/]' then
         return left(path, 3) || rtrim(substr(path, 4), '/\');
     end if;

@@ -94,6 +94,7 @@ def test_a_service_that_is_away_blocks_the_job_and_puts_the_batch_back(
     assert status_of(connection, job_id) == "blocked"
     assert value(connection, "select count(*) from procrastinate_jobs") == 0
     assert value(connection, "select pgdex.resume_job(%s)", job_id) is True
+    tick(connection, worker.id)
     worker.work_all(tree(4))
     assert status_of(connection, job_id) == "completed"
 

@@ -53,6 +53,7 @@ def test_every_transition_is_announced_in_order(connection: Connection, database
         listener.execute("listen pgdex_events")
         job_id = job_in(connection, "blocked")
         connection.execute("select pgdex.resume_job(%s)", [job_id])
+        connection.execute("select pgdex.admit_jobs()")
         connection.execute("select pgdex.cancel_job(%s)", [job_id])
         announced = [json.loads(n.payload) for n in listener.notifies(timeout=5, stop_after=5)]
     assert [event["event_type"] for event in announced] == ["created", "started", "blocked", "resumed", "cancelled"]

@@ -1,6 +1,11 @@
 """Jobs that a test brings forward by hand while a command watches them."""
 
+import time
+from contextlib import suppress
+from threading import Thread
 from uuid import UUID
+
+import psycopg
 
 from jobs.database import Connection
 from tests.sql_worker import Found, SqlWorker, enqueue, tree
@@ -14,15 +19,23 @@ LISTENERS = (
 def running_job(connection: Connection, path: str = "/repo", *, files: int = 4) -> tuple[UUID, SqlWorker, list[Found]]:
     """A job whose scan is done and whose batches wait for a worker that is there and does nothing by itself.
 
-    Its heart has beaten for an hour ahead: a command that finds no living worker would start real ones, which would
-    do the job, and on a busy machine five seconds can pass before a command has started.
+    Its heart goes on beating: a command that finds no living worker would start real ones, which would do the job, and
+    on a busy machine five seconds can pass before a command has started.
     """
     found = tree(files)
     job_id = enqueue(connection, path)
     worker = SqlWorker(connection)
     worker.work(found)
-    connection.execute("update pgdex.procrastinate_workers set last_heartbeat = now() + interval '1 hour'")
+    Thread(target=_beat, args=[connection.info.dsn, connection.info.password], daemon=True).start()
     return job_id, worker, found
+
+
+def _beat(dsn: str, password: str) -> None:
+    """Until the database goes away."""
+    with suppress(psycopg.Error), psycopg.connect(dsn, password=password, autocommit=True) as connection:
+        while True:
+            connection.execute("update pgdex.workers set beat = beat + 1, beat_at = clock_timestamp()")
+            time.sleep(0.5)
 
 
 def listeners(connection: Connection) -> int:

@@ -9,6 +9,7 @@ from tests.sql_worker import enqueue
 
 # What each role may do with each table, beside what the role below it may; columns where it is only some.
 WRITES: dict[str, dict[str, str]] = {
+    "cluster_duties": {"update": "counter"},
     "chunks": {"insert": "", "delete": ""},
     "departed_embeddings": {"insert": "", "update": "kept_at", "delete": ""},
     "embedding_models": {"insert": "", "update": "name"},
@@ -20,8 +21,12 @@ WRITES: dict[str, dict[str, str]] = {
     "procrastinate_jobs": {"insert": "", "delete": "", "update": "abort_requested, attempts, status, worker_id"},
     "procrastinate_periodic_defers": {"update": "job_id"},
     "procrastinate_workers": {"insert": "", "delete": "", "update": "last_heartbeat"},
-    "repositories": {"update": "chunks, embedding_dimension, embedding_model, last_indexed_at, last_job_id, model_id"},
-    "workers": {"insert": "", "update": "session_lock"},
+    "projects": {"insert": "", "update": "turn"},
+    "repositories": {
+        "update": "chunks, embedding_dimension, embedding_model, has_older_vectors, last_indexed_at, last_job_id, model_id,"
+        " witness"
+    },
+    "workers": {"insert": "", "update": "beat, beat_at, session_lock"},
 }
 READS = {
     READER: {
@@ -29,12 +34,13 @@ READS = {
         *("job_batches", "job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
         "vector_index_builds",
     },
-    WORKER: {"procrastinate_jobs", "procrastinate_workers"},
+    WORKER: {"cluster_duties", "procrastinate_jobs", "procrastinate_workers"},
 }
 SHARED = {f"chunks_s{number:02}" for number in range(32)}  # with the rights of chunks
 TABLES = sorted({*WRITES, *READS[READER], "alembic_version"} - {"job_status", "worker_status", "skipped_files"})
 COLUMN = {
     "alembic_version": "version_num",
+    "cluster_duties": "name",
     "job_batches": "state",
     "job_events": "event_type",
     "procrastinate_jobs": "queue_name",
