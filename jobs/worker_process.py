@@ -44,7 +44,8 @@ class StoppableWorker(Worker):
     def leave(self, end: End) -> None:
         """Stop after the batch, because the schema is not this worker's any more or is about to be changed."""
         if not self.was_stopped or end.is_left_behind > self.was_left_behind:  # says each once
-            logger.error("%s", end.reason, extra=fields(action="schema_changed", worker_id=self.worker_id))
+            level = logging.ERROR if end.is_left_behind else logging.INFO
+            logger.log(level, "%s", end.reason, extra=fields(action="schema_changed", worker_id=self.worker_id))
         self.was_left_behind = end.is_left_behind
         self.stop()
 

@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repositories", type=int, default=3, help="repositories that are indexed at once (3)")
     parser.add_argument("--modules", type=int, default=60, help="files of a repository (60)")
     parser.add_argument("--gap", type=float, default=MEAN_GAP_SECONDS, help="mean seconds between two disturbances")
-    parser.add_argument("--kinds", type=Kind, nargs="+", default=list(Kind), help="only these: kill stop restart …")
+    parser.add_argument("--kinds", type=Kind, nargs="+", default=list(Kind), help=f"only these of {' '.join(Kind)}")
     parser.add_argument("--supervised", action="store_true", help="under `pgdex worker` instead of plain processes")
     parser.add_argument("--report", type=Path, help="write everything there, as JSON")
     parser.add_argument("--logs", type=Path, help="keep the logs of a run that fails there")

@@ -142,7 +142,7 @@ def events_are_in_order(run: Run) -> Iterator[str]:
                 if kind == "progress":
                     if state not in ("started", "resumed"):
                         yield f"job {job_id} made progress while {state}"
-                elif kind not in ("scanned", "reclaimed"):
+                elif kind not in ("scanned", "reclaimed", "unseen"):
                     if kind not in LEGAL.get(state, set()):
                         yield f"job {job_id} went from {state} to {kind}"
                     state = kind

@@ -154,4 +154,6 @@ def _keep_logs(run: Run, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in run.cluster.fleet.workers.folder.glob("*.log"):
         (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "postgresql.log").write_bytes((run.cluster.home / "data" / "log").read_bytes())
+    for path in (run.cluster.home / "data" / "log", *run.cluster.home.glob("*.log")):  # the server's
+        if path.exists():
+            (folder / f"server-{path.stem}.log").write_bytes(path.read_bytes())

@@ -78,7 +78,9 @@ class Repository:
 
     def mount(self, cluster: Cluster) -> None:
         """Bring it back. Of the files that are in it, none may have left the index meanwhile."""
-        there = {path.relative_to(self._aside).as_posix() for path in self._aside.rglob("*") if path.is_file()}
+        files = [path for path in self._aside.rglob("*") if path.is_file()]
+        # One that is no text in this generation leaves the index for that.
+        there = {path.relative_to(self._aside).as_posix() for path in files if b"\0" not in path.read_bytes()}
         lost = (self._indexed & there) - self._searchable(cluster)
         if lost:
             self.complaints.append(f"{self.label} was away for a moment, and {len(lost)} files left the index: {lost}")
