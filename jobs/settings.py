@@ -8,7 +8,7 @@ from typing import Annotated
 
 import platformdirs
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.errors import InvalidSetting
 
@@ -51,17 +51,16 @@ class Settings(BaseSettings):
         description="Batches that a worker process has in hand at once (1, with an embedding service 4).",
     )
     embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
+    allowed_embedders: str | None = Field(
+        None,
+        description="Embedders beside PGDEX_EMBEDDER that jobs may name, with commas between them; * for any text.",
+    )
     embedder_url: str | None = Field(None, description="Address of the embedding service.")
     embedder_api_key: SecretStr | None = Field(None, description="Key of the embedding service.")
     embedder_dimension: int | None = Field(
         None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
     )
     embedder_timeout: float = Field(60, gt=0, description="Seconds that one embedding call may take.")
-    allowed_embedders: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="Embedders that jobs may name beside PGDEX_EMBEDDER, with commas between them: `ollama:MODEL`, or "
-        "`ollama:*` for all of a provider (none).",
-    )
     allowed_roots: str | None = Field(
         None, description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere)."
     )
@@ -98,13 +97,6 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("allowed_embedders", mode="before")
-    @classmethod
-    def _names(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-
     @field_validator("mcp_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -127,15 +119,6 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """The folders of `allowed_roots`; none where every folder is allowed."""
         return _split(self.allowed_roots)
-
-    def allows_embedder(self, name: str) -> bool:
-        """Whether a job may be done with the embedder `name` here: PGDEX_EMBEDDER's, or one of `allowed_embedders`."""
-        if name == self.embedder.strip():
-            return True
-        return any(
-            name == allowed or (allowed.endswith(":*") and name.startswith(allowed[:-1]))
-            for allowed in self.allowed_embedders
-        )
 
     @property
     def mcp_host_names(self) -> tuple[str, ...]:

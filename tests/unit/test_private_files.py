@@ -11,7 +11,6 @@ from jobs.errors import InvalidSetting
 from jobs.mcp_server.access import Token, ensure_token, rotate_token, token_file
 from jobs.private_files import create_private, read_private
 from jobs.settings import Settings
-from tests.databases import settings_for
 
 
 def at(home: Path) -> Settings:
@@ -106,21 +105,3 @@ def test_a_private_file_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert create_private(tmp_path / "one", b"first")
     assert not create_private(tmp_path / "one", b"second")
     assert read_private(tmp_path / "one") == b"first"
-
-
-@pytest.mark.parametrize(
-    ("given", "name", "allowed"),
-    [
-        ("", "code", True),
-        ("", "openai:text-embedding-3-small", False),
-        ("ollama:*, openai:small", "ollama:nomic", True),
-        ("ollama:*, openai:small", "openai:small", True),
-        ("ollama:*, openai:small", "openai:smaller", False),
-        ("ollama:*", "ollama", False),
-        ("*", "openai:small", False),
-    ],
-)
-def test_the_embedders_that_jobs_may_name(given: str, name: str, allowed: bool) -> None:
-    settings = settings_for("postgresql://x/y", embedder="code", allowed_embedders=given)
-
-    assert settings.allows_embedder(name) is allowed
