@@ -35,7 +35,7 @@ def open_client() -> "Iterator[Client]":
         yield client
 
 
-def chosen_project(settings: "Settings", *, argument: str | None, folder: Path) -> "Project":
+def chosen_project(settings: "Settings", *, argument: str | None, folder: Path | None) -> "Project":
     """The project that a command is about, which stands in `folder` or names it. Says on stderr where a `.pgdex.toml`
     was not believed. Raises InvalidRequest."""
     from jobs.cli.render.console import note
@@ -47,12 +47,20 @@ def chosen_project(settings: "Settings", *, argument: str | None, folder: Path) 
     return project
 
 
+def present_folder() -> Path | None:
+    """Where the user stands; nowhere, where that folder was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
 def wanted_job(client: "Client", job_id: str, *, project: str | None, only_reads: bool) -> "UUID":
     """The job that a command is about, within the project of `project` or of the present folder.
 
     A command that `only_reads` takes a whole id from any project. Raises InvalidRequest, JobNotFound.
     """
-    chosen = chosen_project(client.settings, argument=project, folder=Path.cwd()).id
+    chosen = chosen_project(client.settings, argument=project, folder=present_folder()).id
     return client.resolve_id(job_id, project=chosen, whole_ids_anywhere=only_reads and project is None)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+OPENING_POLL_SECONDS = 0.02
 SEARCHES = 6
 OTHER_CALLS = MOST_CONNECTIONS - SEARCHES - 1
 
@@ -43,8 +44,15 @@ class Workplace:
 
         A `search` may take long: however many of them there are, calls about jobs are answered beside them.
         """
+        await self._opening()
         async with (self._searches if search else self._calls).place():
             return await run_sync(self.connections.call, action, limiter=self._threads)
+
+    async def _opening(self) -> None:
+        """Wait for the database's first start, which may take long, without a place that others then wait for."""
+        attempt = self.connections.open()
+        while not attempt.done():
+            await anyio.sleep(OPENING_POLL_SECONDS)
 
     def project(self, argument: str | None, *, folder: Path | None = None) -> Project:
         """The project of a request that is about `folder`. Raises InvalidRequest."""

@@ -1,6 +1,8 @@
 """Which project a command is about: the same as through the other doors, and it says so."""
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,10 @@ import pytest
 
 from jobs.cli.exit_codes import ExitCode
 from tests.contract.commands import run_pgdex
-from tests.contract.doors import Door
+from tests.contract.doors import Door, environment
 from tests.contract.test_jobs import project
 from tests.contract.test_projects_of_requests import with_project
-from tests.logins import Finished
+from tests.logins import PGDEX, Finished
 
 
 @pytest.fixture
@@ -150,3 +152,23 @@ def test_a_job_is_abbreviated_within_the_project_only(
         assert run_pgdex(command, job, **bob).code == ExitCode.DONE
         assert run_pgdex(command, "last", "--project", hers, **bob).code == ExitCode.DONE
     assert run_pgdex("cancel", "last", "--yes", "--project", hers, **bob).code == ExitCode.DONE
+
+
+def test_a_folder_that_was_removed_meanwhile_is_no_hindrance(variables: dict[str, Any], tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    arguments = [*PGDEX, "status", "--project", project()]
+    given = {name: str(value) for name, value in variables.items() if name != "home"}
+    script = f"cd {here} && rmdir {here} && exec {shlex.join(arguments)}"
+
+    finished = subprocess.run(
+        ["sh", "-c", script],
+        env=environment(PGDEX_HOME=str(tmp_path / "home"), **given),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert finished.returncode == ExitCode.NOT_FOUND, finished
+    assert "there are no jobs in project" in finished.stderr

@@ -8,7 +8,7 @@ import click
 
 from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
 from jobs.cli.render.console import note, output, print_json, show
-from jobs.cli.session import chosen_project, open_client
+from jobs.cli.session import chosen_project, open_client, present_folder
 from jobs.freshness import DoorWords
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def search(
         limit=limit,
     )
     check_request(query, options)
-    folder = Path(options.repo) if options.repo and options.repo.startswith("/") else Path.cwd()
+    folder = Path(options.repo) if options.repo and options.repo.startswith("/") else present_folder()
     with open_client() as client:
         chosen = chosen_project(client.settings, argument=project, folder=folder).id
         found = search_code(client, query, project=chosen, options=options, words=WORDS)
@@ -150,7 +150,7 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
     for number, hit in enumerate(found.hits):
         if number:
             show("")
-        lines = [*hit_lines(hit, terms, folder=Path.cwd(), colour=colour)]
+        lines = [*hit_lines(hit, terms, folder=present_folder() or Path("/"), colour=colour)]
         show(Group(*lines, *([reason_line(hit)] if explain else [])))
     if not found.hits:
         note("Nothing found.")
