@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
+from indexer.embedding import Embedder
 from indexer.format import INDEX_FORMAT
 from indexer.sources import FoundFile, LeftOut, OpenedRoot, WitnessNotes, walk
 from jobs.claims import Claim
@@ -15,13 +16,18 @@ from jobs.room import require_room
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
 BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
-DROP_TRIES = 3
+# How long a job that rewrites much waits for the vector index to go, where somebody (a dump) has the table open: an
+# index is there from 50,000 chunks on, and a tenth of their rows costs as long when they go into it.
+DROP_SECONDS = 20.0
+DROP_PAUSE_SECONDS = 1.0
 # About a chunk for each 900 bytes of source, and one at least for each file (see ensure_chunk_partition).
 CHOOSE_TABLE = """
     select pgdex.ensure_chunk_partition(%s, greatest(count(*), sum(size) / 900)::bigint, %s)
     from pg_temp.found_files where skip_reason is null
 """
 
+REWRITES = "select pgdex.rewrites_vector_index(%s, %s, %s)"
+DROP = "select pgdex.drop_vector_indexes(%s, null)"
 DROP_UNWANTED = "select pgdex.drop_unwanted_vector_indexes(%s)"
 FOUND_FILES = """
     create temporary table found_files (
@@ -58,6 +64,7 @@ def scan_repository(claim: Claim) -> None:
                 is_known = claim.witness.is_of(root)
             connection.execute("analyze pg_temp.found_files")
             connection.execute(CHOOSE_TABLE, [claim.repository_id, claim.settings.largest_shared_chunks])
+            _drop_vector_index(claim, connection, embedder, found=total)
             with connection.transaction():
                 connection.execute(
                     "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, %s, %s::smallint, %s, %s, %s)",
@@ -85,12 +92,26 @@ def scan_repository(claim: Claim) -> None:
                 for (source_bytes,) in planned:
                     require_room(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
             connection.execute("drop table pg_temp.found_files")
-            # Not in the job's transaction: a cancel or a search must not wait for whoever has the table open. Workers
-            # try again every few seconds.
-            for _ in range(DROP_TRIES):
-                left = connection.execute(DROP_UNWANTED, [claim.repository_id]).fetchone()
-                if not left or left[0] == 0:
-                    break
+            # Once more: what was planned may have to write more than the look before it said. From now on workers try.
+            connection.execute(DROP_UNWANTED, [claim.repository_id])
+
+
+def _drop_vector_index(claim: Claim, connection: Connection, embedder: Embedder, *, found: int) -> None:
+    """Before a job that writes much of a repository with a vector index. Not in the job's transaction: neither a cancel
+    nor a search waits for whoever has the table open, and this job only for some seconds."""
+    rewrites = connection.execute(REWRITES, [claim.job_id, embedder.name, embedder.dimension]).fetchone()
+    if not rewrites or not rewrites[0]:
+        return
+    end = time.monotonic() + DROP_SECONDS
+    while True:
+        done = connection.execute(DROP, [claim.repository_id]).fetchone()
+        if (done and done[0]) or time.monotonic() > end:
+            return
+        claim.report("scanning", found=found)
+        pause = time.monotonic() + DROP_PAUSE_SECONDS
+        while time.monotonic() < pause:
+            claim.stop_if_aborted()
+            time.sleep(0.05)
 
 
 def others_may_see_more(claim: Claim) -> bool:

@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 
+import numpy as np
 import pytest
 
 from indexer.search import search
+from jobs.cli.diagnosis.index import index_checks
 from jobs.client import Client
 from jobs.cluster import vector_indexes_due
 from jobs.database import Connection, connect
 from jobs.embedders import embedder_for
-from jobs.vector_indexes import build_due_indexes
+from jobs.vector_indexes import Patience, build_due_indexes
 from tests.databases import settings_for
-from tests.job_checks import value
+from tests.integration.roles.members import CLIENT, DENIED, READER, logged_in
+from tests.job_checks import job_in, refused, value
+from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
 from tests.workers import Workers
@@ -171,3 +176,157 @@ def test_an_index_of_an_older_model_goes_with_the_job_that_changes_the_model(
         assert indexes(other) == 1
         definition = value(other.connection, "select indexdef from pg_indexes where indexname like '%%hnsw%%'")
         assert "halfvec(64)" in definition
+
+
+# Made-up repositories, without workers
+
+
+@pytest.fixture
+def large(connection: Connection) -> SyntheticRepository:
+    """A repository with a table of its own that is due for a vector index."""
+    return large_repository(connection, "/large")
+
+
+def large_repository(connection: Connection, root: str) -> SyntheticRepository:
+    made = new_repository(connection, root)
+    vectors = np.random.default_rng(3).normal(size=(50, DIMENSION)).astype(np.float32)
+    write_chunks(connection, made, [chunk(f"alpha {n}") for n in range(50)], vectors=vectors)
+    connection.execute("select pgdex.build_indexes(%s)", [made.id])
+    return made
+
+
+def build(connection: Connection, repository: SyntheticRepository, *, beside_jobs: bool = False) -> bool:
+    return bool(value(connection, "select pgdex.build_vector_index(%s, 1, %s)", repository.id, beside_jobs))
+
+
+def test_one_vector_index_is_built_at_a_time(
+    connection: Connection, large: SyntheticRepository, held: Connection
+) -> None:
+    other = large_repository(connection, "/other")
+    with held.transaction():
+        assert build(held, large) is True
+        assert build(connection, other) is False
+    assert build(connection, other) is True
+
+
+@pytest.mark.parametrize("role", [READER, CLIENT])
+def test_who_may_only_read_cannot_keep_it_from_being_built(
+    connection: Connection, database_url: str, large: SyntheticRepository, role: str
+) -> None:
+    with logged_in(database_url, role) as member, member.transaction():
+        with refused(DENIED), member.transaction():
+            member.execute("lock table pgdex.vector_index_builds in share update exclusive mode")
+        member.execute("select * from pgdex.vector_index_builds")
+        member.execute("select count(*) from pgdex.chunks")
+        assert build(connection, large) is True
+
+
+def test_none_is_built_beside_a_running_job_until_patience_is_up(
+    connection: Connection, large: SyntheticRepository
+) -> None:
+    job_in(connection, "running")
+    assert build(connection, large) is False
+    assert build(connection, large, beside_jobs=True) is True
+
+
+def test_patience_and_delays_go_by_the_workers_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("jobs.vector_indexes.time.monotonic", lambda: now)
+    patience = Patience()
+    patience.looked({1: 0, 2: 0})
+    assert patience.may_try(1)
+    assert not patience.is_up(1)
+    for failures, delay in ((1, 30), (2, 60), (3, 120), (8, 3600), (100, 3600)):
+        patience.looked({1: failures, 2: 0})
+        now += delay - 1
+        patience.looked({1: failures, 2: 0})
+        assert not patience.may_try(1)
+        assert patience.may_try(2)
+        now += 1
+        assert patience.may_try(1)
+    assert patience.is_up(1)
+    patience.looked({2: 0})
+    assert not patience.is_up(1), "it was built meanwhile"
+
+
+def test_a_login_with_a_statement_timeout_builds_it_all_the_same(
+    connection: Connection, database_url: str, large: SyntheticRepository
+) -> None:
+    name = connection.info.dbname
+    connection.execute(f"alter database {name} set statement_timeout = '40ms'")
+    connection.execute(
+        f"insert into pgdex.chunks_r{large.id} select c.repository_id, c.file_id, n, c.start_line, c.end_line, c.kind,"
+        " c.symbol, c.content, c.embedding, c.model_id, c.lexemes, c.term_weights"
+        f" from pgdex.chunks_r{large.id} c, generate_series(1, 100) n"
+    )
+    settings = settings_for(database_url, exact_search_chunks=1)
+    with connect(settings) as limited, refused("57014"):
+        build(limited, large)
+    assert asyncio.run(build_due_indexes(settings)) == 1
+    assert value(connection, INDEXES) == 1
+
+
+def test_a_build_that_fails_is_noted_and_tried_again_later(
+    connection: Connection, database_url: str, large: SyntheticRepository
+) -> None:
+    connection.execute(
+        f"update pgdex.chunks_r{large.id} set embedding = '[1, 2]' where file_id = (select min(id) from pgdex.files)"
+    )
+    settings, patience = settings_for(database_url, exact_search_chunks=1), Patience()
+    for _ in range(3):
+        assert asyncio.run(build_due_indexes(settings, patience)) == 0
+    failed = connection.execute("select failures, error from pgdex.vector_index_builds").fetchone()
+    assert failed is not None
+    assert failed[0] == 1, "the second and the third try wait"
+    assert "dimensions" in failed[1]
+    assert vector_indexes_due(connection, exact_search_chunks=1) == 0, "no worker stays for it"
+    (check,) = index_checks(connection)
+    assert check.outcome == "warning"
+    assert check.finding.startswith("the vector index of /large could not be built (1 attempt): ")
+
+    connection.execute(f"update pgdex.chunks_r{large.id} set model_id = null where embedding::text = '[1,2]'")
+    assert asyncio.run(build_due_indexes(settings, Patience())) == 0, "another worker waits as long"
+    restless = Patience(failures={large.id: (1, -1e9)})
+    assert asyncio.run(build_due_indexes(settings, restless)) == 1
+    assert value(connection, "select count(*) from pgdex.vector_index_builds") == 0
+
+
+def test_a_repository_in_a_shared_table_gets_one_of_its_own_with_its_index(
+    connection: Connection, database_url: str
+) -> None:
+    made = new_repository(connection, "/small", own_table=False)
+    vectors = np.random.default_rng(3).normal(size=(50, DIMENSION)).astype(np.float32)
+    write_chunks(connection, made, [chunk(f"alpha {n}") for n in range(50)], vectors=vectors)
+    connection.execute("update pgdex.repositories set chunks = 50")
+    assert asyncio.run(build_due_indexes(settings_for(database_url, exact_search_chunks=49))) == 1
+    assert value(connection, "select chunk_table from pgdex.repositories") == f"chunks_r{made.id}"
+    assert value(connection, "select count(*) from pgdex.chunks") == 50
+
+
+# No index is dropped while a job's row is locked
+
+
+def test_neither_a_job_nor_a_cancel_nor_a_search_waits_for_who_has_the_table_open(
+    connection: Connection, database_url: str, held: Connection
+) -> None:
+    worker = SqlWorker(connection)
+    enqueue(connection, "/r")
+    worker.work_all(tree(20))
+    connection.execute("select pgdex.build_indexes(1, 1)")
+    connection.execute("update pgdex.chunks_r1 set embedding = '[1, 2, 3, 4]', model_id = 1")
+    assert value(connection, "select pgdex.build_vector_index(1, 1, true)") is True
+    held.execute("begin")
+    held.execute("select count(*) from pgdex.chunks")
+
+    connection.execute("set statement_timeout = '2s'")
+    job = enqueue(connection, "/r", force=True)
+    worker.plan(worker.take(), tree(20))
+    assert value(connection, "select pgdex.drop_unwanted_vector_indexes(1)") == 1
+    assert search(connection, "f1", project_id="default", open_embedder=embedder_for, legs=("words",)).notes
+    assert value(connection, "select pgdex.cancel_job(%s)", job) == "running"
+
+    held.execute("rollback")
+    enqueue(connection, "/r", force=True)
+    worker.plan(worker.take(), tree(20))
+    assert value(connection, "select pgdex.drop_unwanted_vector_indexes()") == 0
+    assert value(connection, INDEXES) == 0

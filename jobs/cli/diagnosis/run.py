@@ -23,6 +23,7 @@ def diagnosis() -> Iterator[Check]:
     yield from done("folder", lambda: [home_check(configured)])
 
     from jobs.cli.diagnosis.database import schema_check, server_check, vector_check
+    from jobs.cli.diagnosis.index import index_checks
     from jobs.cli.diagnosis.roles import login_check
     from jobs.cli.diagnosis.work import jobs_checks, workers_check
     from jobs.database import connect
@@ -46,6 +47,7 @@ def diagnosis() -> Iterator[Check]:
                 yield from done("login", lambda: [login_check(connection)])
                 yield from done("workers", lambda: [workers_check(connection, configured)])
                 yield from done("jobs", lambda: jobs_checks(connection))
+                yield from done("index", lambda: index_checks(connection))
     yield from done("embedder", lambda: [embedder_check(configured)])
     yield from done("grammars", lambda: [grammars_check()])
 

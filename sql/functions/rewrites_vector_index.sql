@@ -1,0 +1,34 @@
+-- Whether a job, whose scan has filled pg_temp.found_files, will write more than a tenth of the files of a repository that
+-- has a vector index: then it is worth some seconds to get rid of the index first (see drop_unwanted_vector_indexes).
+-- Advice, asked before plan_job, which decides what the job writes.
+create or replace function pgdex.rewrites_vector_index(p_job_id uuid, p_embedder text, p_dimension integer)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pgdex, pg_temp
+as $$
+declare
+    v_repository repositories;
+    v_force boolean;
+begin
+    select j.force_reindex into v_force from indexing_jobs j where j.id = p_job_id;
+    select r.* into v_repository from repositories r join indexing_jobs j on j.repository_id = r.id
+    where j.id = p_job_id;
+    if not exists (
+        select from pg_class
+        where relnamespace = 'pgdex'::regnamespace and relkind = 'i'
+            and relname like format('chunks\_r%s\_hnsw\_m%%', v_repository.id)
+    ) then
+        return false;
+    end if;
+    return v_force or (v_repository.embedding_model, v_repository.embedding_dimension)
+        is distinct from (p_embedder, p_dimension)
+        or (
+            select count(*) filter (
+                where f.id is null or f.size is distinct from w.size or f.mtime_ns is distinct from w.mtime_ns
+            ) * 10 > count(*)
+            from pg_temp.found_files w
+            left join files f on f.repository_id = v_repository.id and f.path = w.path
+            where w.skip_reason is null
+        );
+end
+$$;

@@ -1,0 +1,259 @@
+"""Removing a repository: gone for everybody at once, its rows in portions, and nobody waits for it."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from indexer.embedding import open_embedder
+from indexer.search import search
+from jobs.client import Client
+from jobs.database import Connection, connect
+from jobs.errors import InvalidRequest, JobIsLive
+from jobs.index_contents import indexed_repositories, skipped_files
+from jobs.models import IndexedRepository
+from jobs.removal import is_there, remove_repository, remove_rows, remove_what_is_left, repository_to_remove
+from tests.databases import settings_for
+from tests.job_checks import refused, value
+from tests.sql_worker import Found, SqlWorker, enqueue, tree
+from tests.synthetic_chunks import SyntheticRepository, chunk, new_repository, write_chunks
+
+ROWS = """
+    select (select count(*) from pgdex.chunks where repository_id = %(id)s),
+        (select count(*) from pgdex.files where repository_id = %(id)s),
+        (select count(*) from pgdex.indexing_jobs where repository_id = %(id)s),
+        (select count(*) from pgdex.repositories where id = %(id)s)
+"""
+
+
+def rows_of(connection: Connection, repository_id: int) -> tuple[int, ...]:
+    """How many chunks, files, jobs and rows of its own a repository has."""
+    row = connection.execute(ROWS, {"id": repository_id}).fetchone()
+    assert row is not None
+    return row
+
+
+def repository(connection: Connection, name: str, *, own_table: bool, chunks: int = 5) -> SyntheticRepository:
+    """One with chunks that have the word alpha."""
+    made = new_repository(connection, f"/r/{name}", own_table=own_table)
+    write_chunks(connection, made, [chunk(f"alpha {name}{number}") for number in range(chunks)])
+    return made
+
+
+def known(connection: Connection, name: str) -> IndexedRepository:
+    """As the command looks it up."""
+    return repository_to_remove(connection, f"/r/{name}", project="default")
+
+
+def roots_found(connection: Connection) -> set[str]:
+    result = search(connection, "alpha", project_id="default", limit=50, open_embedder=open_embedder)
+    return {hit.repo_path for hit in result.hits}
+
+
+@contextmanager
+def reader_of_everything(url: str) -> Iterator[Connection]:
+    """A transaction that has read all chunks and stays open, as that of a dump does."""
+    with connect(settings_for(url), application="dump") as reader:
+        reader.execute("begin isolation level repeatable read")
+        reader.execute("lock table pgdex.chunks in access share mode")
+        reader.execute("select count(*) from pgdex.chunks")
+        yield reader
+        reader.execute("rollback")
+
+
+@pytest.mark.parametrize("own_table", [True, False], ids=["own table", "shared table"])
+def test_everything_of_a_repository_goes_and_nothing_of_others(connection: Connection, own_table: bool) -> None:
+    worker = SqlWorker(connection)
+    job = enqueue(connection, "/r/gone")
+    worker.work_all([*tree(9), Found("skipped.bin", skip_reason="binary")])
+    if own_table:
+        connection.execute("select pgdex.ensure_chunk_partition(1, 10, 1)")
+    stays = repository(connection, "stays", own_table=False)
+    table = value(connection, "select chunk_table from pgdex.repositories where id = 1")
+    before = rows_of(connection, stays.id)
+
+    chosen = known(connection, "gone")
+    remove_repository(connection, chosen)
+
+    assert [one.root for one in indexed_repositories(connection, project="default")] == ["/r/stays"]
+    assert roots_found(connection) == {"/r/stays"}
+    assert list(skipped_files(connection, project="default")) == []
+    assert value(connection, "select count(*) from pgdex.job_status where job_id = %s", job) == 0
+    assert is_there(connection, chosen)
+    assert len(list(remove_rows(connection, chosen))) >= 3
+    assert not is_there(connection, chosen)
+    assert rows_of(connection, 1) == (0, 0, 0, 0)
+    assert value(connection, "select count(*) from pgdex.job_batches") == 0
+    assert value(connection, "select count(*) from pgdex.job_events") == 0
+    assert (value(connection, "select to_regclass('pgdex.' || %s) is null", table)) is own_table
+    assert rows_of(connection, stays.id) == before
+
+
+def test_the_folder_can_be_indexed_again_before_the_rows_are_gone(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    enqueue(connection, "/r/a")
+    worker.work_all(tree(4))
+    old = known(connection, "a")
+    remove_repository(connection, old)
+
+    enqueue(connection, "/r/a")
+    worker.work_all(tree(2))
+
+    new = known(connection, "a")
+    assert new.id != old.id
+    for _ in remove_rows(connection, old):
+        pass
+    assert rows_of(connection, old.id) == (0, 0, 0, 0)
+    assert rows_of(connection, new.id) == (2, 2, 1, 1)
+
+
+def test_portions_are_bounded(connection: Connection) -> None:
+    made = repository(connection, "large", own_table=False, chunks=250)
+    remove_repository(connection, known(connection, "large"))
+    chunks = []
+    while value(connection, "select pgdex.remove_portion(%s, 100)", made.id):
+        chunks.append(rows_of(connection, made.id)[0])
+    assert chunks[:3] == [150, 50, 0]
+    assert rows_of(connection, made.id) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("own_table", [True, False], ids=["own table", "shared table"])
+def test_an_open_transaction_that_has_read_everything_holds_up_nobody(
+    connection: Connection, database_url: str, own_table: bool
+) -> None:
+    gone = repository(connection, "gone", own_table=own_table)
+    repository(connection, "stays", own_table=own_table)
+    connection.execute("set statement_timeout = '3s'")
+    with reader_of_everything(database_url) as reader:
+        remove_repository(connection, known(connection, "gone"))
+        chosen = IndexedRepository(id=gone.id, name="gone", root="/r/gone", last_indexed_at=None)
+        for _ in remove_rows(connection, chosen):
+            pass
+        # The table that the reader has open stays until it ends; its rows are nobody's business any more.
+        assert is_there(connection, chosen) is own_table
+        assert roots_found(connection) == {"/r/stays"}
+        worker = SqlWorker(connection)
+        enqueue(connection, "/r/another")
+        worker.work_all(tree(3))
+        assert value(connection, "select status from pgdex.job_status where repo_path = '/r/another'") == "completed"
+        assert value(reader, "select count(*) from pgdex.chunks where repository_id = %s", gone.id) == 5
+    for _ in remove_rows(connection, chosen):
+        pass
+    assert rows_of(connection, gone.id) == (0, 0, 0, 0)
+
+
+def test_a_live_job_refuses_the_removal_unless_it_is_cancelled(connection: Connection) -> None:
+    job = enqueue(connection, "/r/a")
+    chosen = known(connection, "a")
+    with pytest.raises(JobIsLive, match=f"{job}.*--cancel"):
+        remove_repository(connection, chosen)
+    assert value(connection, "select status from pgdex.indexing_jobs") == "pending"
+
+    remove_repository(connection, chosen, cancel=True)
+
+    assert value(connection, "select status from pgdex.indexing_jobs") == "cancelled"
+    for _ in remove_rows(connection, chosen):
+        pass
+    assert rows_of(connection, chosen.id) == (0, 0, 0, 0)
+
+
+def test_a_job_that_was_asked_for_at_the_same_time_ends_with_the_repository(
+    connection: Connection, database_url: str
+) -> None:
+    repository(connection, "a", own_table=False)
+    chosen = known(connection, "a")
+    with connect(settings_for(database_url)) as client:
+        client.execute("begin")
+        enqueue(client, "/r/a")
+        remove_repository(connection, chosen)
+        # The client's transaction holds the repository: it is left for later, and nobody waits.
+        assert value(connection, "select pgdex.remove_portion()") is False
+        client.execute("commit")
+    for _ in remove_rows(connection, chosen):
+        pass
+    assert rows_of(connection, chosen.id) == (0, 0, 0, 0)
+
+
+def test_a_worker_that_has_not_heard_of_it_writes_nothing(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    enqueue(connection, "/r/a")
+    worker.plan(worker.take(), tree(4))
+    claim = worker.take()
+    chosen = known(connection, "a")
+    remove_repository(connection, chosen, cancel=True)
+    for _ in remove_rows(connection, chosen):
+        pass
+    with pytest.raises(psycopg.Error):
+        worker.complete(claim)
+    assert value(connection, "select count(*) from pgdex.files") == 0
+    assert value(connection, "select count(*) from pgdex.chunks") == 0
+
+
+def test_kept_embeddings_go_with_the_last_repository_of_a_project(connection: Connection) -> None:
+    first, second = (repository(connection, name, own_table=False) for name in ("a", "b"))
+    connection.execute(
+        "insert into pgdex.departed_embeddings (project_id, model_id, text_hash, embedding)"
+        " select 'default', %s, gen_random_uuid(), '[1,2]' from generate_series(1, 10)",
+        [first.model_id],
+    )
+    for made, name, left in ((first, "a", 10), (second, "b", 0)):
+        remove_repository(connection, known(connection, name))
+        while value(connection, "select pgdex.remove_portion(%s)", made.id):
+            pass
+        assert value(connection, "select count(*) from pgdex.departed_embeddings") == left
+
+
+def test_workers_remove_what_was_left(connection: Connection, database_url: str) -> None:
+    for name, own_table in (("a", True), ("b", False)):
+        repository(connection, name, own_table=own_table)
+        remove_repository(connection, known(connection, name))
+    settings = settings_for(database_url)
+    assert asyncio.run(remove_what_is_left(settings)) >= 4
+    assert value(connection, "select count(*) from pgdex.repositories") == 0
+    assert asyncio.run(remove_what_is_left(settings)) == 0
+
+
+def test_two_remove_at_once(connection: Connection, database_url: str) -> None:
+    made = repository(connection, "a", own_table=False)
+    chosen = known(connection, "a")
+    remove_repository(connection, chosen)
+    with pytest.raises(InvalidRequest, match="removed by somebody else"):
+        remove_repository(connection, chosen)
+    with connect(settings_for(database_url)) as other:
+        other.execute("begin")
+        assert value(other, "select pgdex.remove_portion(%s, 2)", made.id) is True
+        assert value(connection, "select pgdex.remove_portion(%s, 2)", made.id) is False
+        other.execute("commit")
+    assert value(connection, "select pgdex.remove_portion(%s, 2)", made.id) is True
+
+
+def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, tmp_path: Path) -> None:
+    connection = client.connection
+    for project, root in (
+        ("default", "/r/web"),
+        ("default", "/r/other/web"),
+        ("default", "/r/api"),
+        ("secret", "/r/x"),
+    ):
+        new_repository(connection, root, project=project, own_table=False)
+    for text, root in (("/r/api", "/r/api"), ("/r/api/", "/r/api"), ("api", "/r/api"), ("/r/web", "/r/web")):
+        assert repository_to_remove(connection, text, project="default").root == root
+    for text, saying in (
+        ("web", "several repositories"),
+        ("ap", "there is no repository ap"),
+        ("x", "there is no repository x in project default"),
+        ("", "there is no repository ''"),
+        (str(tmp_path), "Indexed are: /r/api"),
+    ):
+        with pytest.raises(InvalidRequest, match=saying):
+            repository_to_remove(connection, text, project="default")
+    with pytest.raises(InvalidRequest, match="Nothing is indexed"):
+        repository_to_remove(connection, "web", project="empty")
+
+
+def test_a_repository_that_is_not_there_cannot_be_removed(connection: Connection) -> None:
+    with refused("PX005", saying="there is no repository 4711"):
+        connection.execute("select pgdex.remove_repository(4711)")
