@@ -14,11 +14,12 @@ import psycopg
 from procrastinate.worker import Worker
 
 from jobs.claims import TOKENS_IN_HAND
-from jobs.database import conninfo
+from jobs.database import connect_async
 from jobs.logs import fields
 from jobs.outages import LONGEST_DELAY_SECONDS, Backoff
 from jobs.pools import POOLS
 from jobs.probing import probe_one
+from jobs.sessions import holds_session
 from jobs.settings import Settings
 
 TICK_SECONDS = 0.25
@@ -51,8 +52,7 @@ class Liveness:
         while True:
             try:
                 name = f"pgdex worker {self._worker.worker_id}"
-                where = await asyncio.to_thread(conninfo, self._settings, application=name)
-                async with await psycopg.AsyncConnection.connect(where, autocommit=True) as session:
+                async with await connect_async(self._settings, application=name) as session:
                     if await self._introduce(session):
                         backoff.reset()
                         await self._watch(session)
@@ -68,7 +68,8 @@ class Liveness:
     async def _introduce(self, session: psycopg.AsyncConnection) -> bool:
         """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""
         worker_id = self._worker.worker_id
-        locked = await _value(session, TAKE_LOCK, {"id": worker_id})
+        # Behind a pooler of transactions the lock would stay with a session of the pooler's: the heartbeat alone decides.
+        locked = holds_session(session) and await _value(session, TAKE_LOCK, {"id": worker_id})
         known = await _value(
             session,
             "select pgdex.register_worker(%(id)s, %(host)s, %(pid)s, %(locked)s)",

@@ -9,6 +9,7 @@ from jobs.claims import Claim
 from jobs.database import Connection
 from jobs.embedders import embedder_for
 from jobs.room import require_room
+from jobs.sessions import one_session
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
 BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
@@ -25,7 +26,7 @@ def scan_repository(claim: Claim) -> None:
     started = time.perf_counter()
     root = claim.root()
     embedder = embedder_for(claim.embedder or claim.settings.embedder, aborted=claim.aborted)
-    with claim.pool.connection() as connection:
+    with claim.pool.connection() as connection, one_session(connection):
         connection.execute("drop table if exists pg_temp.found_files")
         connection.execute(FOUND_FILES)
         found = iter(

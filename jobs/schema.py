@@ -1,14 +1,18 @@
 """The database's schema: which version is there, which one this pgdex needs, and the way up and down."""
 
+import time
 from functools import cache
 from importlib.resources import as_file, files
 
 import psycopg
 
-from jobs.database import Connection, conninfo, describe
+from jobs.database import Connection, connect, describe
 from jobs.errors import DatabaseUnavailable, SchemaBehind
+from jobs.outages import Backoff
+from jobs.sessions import UPGRADE, keep_settings
 from jobs.settings import Settings
 
+LOCK_PATIENCE_SECONDS = 60.0
 UPGRADE_LOCK = "select pg_advisory_xact_lock(hashtext('pgdex.upgrade'))"
 
 
@@ -61,23 +65,48 @@ def downgrade(settings: Settings, revision: str) -> None:
 
 
 def _migrate(settings: Settings, target: str) -> None:
+    """Try again while somebody holds a lock: waiting for it would make everybody wait who comes after."""
+    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+    backoff = Backoff(first=0.5, longest=5.0)
+    while True:
+        try:
+            _migrate_once(settings, target)
+        except DatabaseUnavailable as error:
+            cause = error.__cause__
+            if not isinstance(getattr(cause, "orig", cause), psycopg.errors.LockNotAvailable):
+                raise
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(
+                    f"{error}. Another session held a lock for {LOCK_PATIENCE_SECONDS:.0f} s (a dump, an upgrade, or a "
+                    "transaction that somebody left open: pg_stat_activity shows it). Nothing was changed; try again later"
+                ) from error
+        else:
+            return
+        time.sleep(backoff.next())
+
+
+def _migrate_once(settings: Settings, target: str) -> None:
     from alembic import command  # 0.3 s of imports that only this needs
     from alembic.config import Config
     from sqlalchemy import create_engine
     from sqlalchemy.exc import DBAPIError
 
     from migrations.objects import driver_connection, install_objects
+    from migrations.pgvector import PgvectorUnfit
 
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo(settings, application="pgdex upgrade")),
-    )
+    def connected() -> Connection:
+        connection = connect(settings, application="pgdex upgrade", limits=UPGRADE)
+        connection.autocommit = False
+        return connection
+
+    engine = create_engine("postgresql+psycopg://", creator=connected)
     config = Config()
     try:
         with as_file(files("migrations")) as folder, engine.begin() as transaction:
             config.set_main_option("script_location", str(folder))
             config.attributes["connection"] = transaction
             raw = driver_connection(transaction)
+            keep_settings(raw)
             raw.execute(UPGRADE_LOCK)
             if target == "head":
                 command.upgrade(config, "head")
@@ -89,6 +118,8 @@ def _migrate(settings: Settings, target: str) -> None:
                 )
             else:
                 command.downgrade(config, target)
+    except PgvectorUnfit as error:
+        raise DatabaseUnavailable(f"{describe(settings)} is not fit for pgdex: {error}") from error
     except (DBAPIError, psycopg.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise DatabaseUnavailable(f"{describe(settings)} could not be upgraded: {cause}") from error

@@ -6,7 +6,7 @@ import time
 
 import psycopg
 
-from jobs.database import conninfo
+from jobs.database import connect_async
 from jobs.errors import DatabaseUnavailable
 from jobs.logs import fields
 from jobs.settings import Settings
@@ -14,6 +14,7 @@ from jobs.settings import Settings
 PERIOD_SECONDS = 5.0
 WATCH_SECONDS = 0.5  # how long a job that begins meanwhile waits, at most, before the build gives way
 TRY_AGAIN_SECONDS = 30.0
+APPLICATION = "pgdex vector index"
 
 DUE = "select pgdex.vector_indexes_due(%s)"
 BUILD = "select pgdex.build_vector_index(%s, %s)"
@@ -39,18 +40,17 @@ async def keep_vector_indexes(settings: Settings) -> None:
 
 async def build_due_indexes(settings: Settings) -> int:
     """Build the vector indexes that are due and that nobody else builds; returns how many. Raises psycopg.Error."""
-    where = await asyncio.to_thread(conninfo, settings, application="pgdex vector index")
     built = 0
-    async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
+    async with await connect_async(settings, application=APPLICATION) as connection:
         due = [row[0] for row in await (await connection.execute(DUE, [settings.exact_search_chunks])).fetchall()]
         for repository_id in due:
-            built += await _build(connection, repository_id, settings, where)
+            built += await _build(connection, repository_id, settings)
     return built
 
 
-async def _build(connection: psycopg.AsyncConnection, repository_id: int, settings: Settings, where: str) -> bool:
+async def _build(connection: psycopg.AsyncConnection, repository_id: int, settings: Settings) -> bool:
     started = time.perf_counter()
-    giving_way = asyncio.create_task(_give_way(connection, repository_id, where))
+    giving_way = asyncio.create_task(_give_way(connection, repository_id, settings))
     try:
         row = await (await connection.execute(BUILD, [repository_id, settings.exact_search_chunks])).fetchone()
     except psycopg.errors.QueryCanceled:
@@ -69,9 +69,9 @@ async def _build(connection: psycopg.AsyncConnection, repository_id: int, settin
     return True
 
 
-async def _give_way(connection: psycopg.AsyncConnection, repository_id: int, where: str) -> None:
+async def _give_way(connection: psycopg.AsyncConnection, repository_id: int, settings: Settings) -> None:
     """Cancel the connection's statement when a job of the repository is live: its batches could not be written."""
-    async with await psycopg.AsyncConnection.connect(where, autocommit=True) as watching:
+    async with await connect_async(settings, application=APPLICATION) as watching:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             row = await (await watching.execute(IS_LIVE, [repository_id])).fetchone()

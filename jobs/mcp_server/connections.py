@@ -87,27 +87,26 @@ class Connections:
 
     def _open(self, attempt: "Future[Pool]") -> None:
         try:
-            from psycopg_pool import ConnectionPool
-
             from jobs.client import Client
-            from jobs.database import conninfo
+            from jobs.database import pool
+            from jobs.sessions import FRONT_END
 
             Client.open(self.settings).close()  # starts the embedded server; makes or checks the schema
-            pool: Pool = ConnectionPool(
-                conninfo(self.settings, application=APPLICATION),
-                kwargs={"autocommit": True},
+            opened = pool(
+                lambda: self.settings,
+                application=APPLICATION,
+                limits=FRONT_END,
                 min_size=1,
                 max_size=MOST_CONNECTIONS,
                 timeout=PATIENCE_SECONDS,
                 reconnect_timeout=PATIENCE_SECONDS,
                 name="pgdex-mcp",
-                open=False,
             )
-            pool.open()
+            opened.open()
         except BaseException as error:
             attempt.set_exception(error)
         else:
-            attempt.set_result(pool)
+            attempt.set_result(opened)
 
 
 def _living_connection(pool: "Pool") -> "Any":
