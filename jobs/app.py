@@ -81,8 +81,9 @@ app = App(
     ),
     import_paths=["jobs.tasks"],
     worker_defaults={
+        "queues": [QUEUE],
         # The history of a job is in job_events; finished tokens would only slow the queue down.
-        **PINNED,
+        "delete_jobs": "always",
         "update_heartbeat_interval": HEARTBEAT_SECONDS,
         "shutdown_graceful_timeout": SHUTDOWN_SECONDS,
         # Its pruning at start must not strike anybody off behind the back of reclaim_batches.

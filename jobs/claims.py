@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from jobs.care import DEATHS_BEFORE_NOTES
 from jobs.database import Connection
 from jobs.errors import InvalidRequest, PgdexError
 from jobs.logs import fields
-from jobs.outages import Meaning, full_message, meaning_of
+from jobs.outages import LIMIT_TRIES, Meaning, full_message, limit_message, meaning_of
 from jobs.pools import POOLS
 from jobs.repository_path import checked_root
 from jobs.settings import Settings, settings
@@ -30,6 +31,9 @@ FOLDER_EMPTIED = "PX006"
 
 # The tokens whose tasks run in this process now; recovery.py compares them with what the database thinks.
 TOKENS_IN_HAND: set[int] = set()
+# How often a batch was ended in this process for taking too long.
+_LIMITED: Counter[tuple[UUID, int]] = Counter()
+MOST_REMEMBERED = 1000
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -180,13 +184,24 @@ def _handle_database_error(claim: Claim, error: psycopg.Error) -> None:
         _fail(claim, error.diag.message_primary or str(error), error, name="FolderEmptied")
     elif meaning is Meaning.AWAY:
         raise error  # heal_batches queues the batch again when the database is back
-    elif meaning is Meaning.PASSING:
+    elif meaning is Meaning.LIMITED and _was_limited_often(claim):
+        _fail(claim, limit_message(error), error, name="DatabaseLimit")
+    elif meaning in (Meaning.PASSING, Meaning.LIMITED):
         logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
         _put_back(claim)
     elif meaning is Meaning.FULL:
         _fail(claim, full_message(error), error, name="DatabaseFull")
     else:
         _fail(claim, f"The database refused: {error}".strip(), error)
+
+
+def _was_limited_often(claim: Claim) -> bool:
+    """Whether this batch took too long time and again, in the eyes of the database, so that another try is no use."""
+    if len(_LIMITED) > MOST_REMEMBERED:
+        _LIMITED.clear()
+    batch = (claim.job_id, claim.seq)
+    _LIMITED[batch] += 1
+    return _LIMITED[batch] >= LIMIT_TRIES
 
 
 def _put_back(claim: Claim) -> None:

@@ -122,8 +122,8 @@ async def _listen(connection: AsyncConnection, names: list[str], wake_ups: WakeU
 
 async def _poll(names: list[str], wake_ups: WakeUps) -> None:
     logger.warning(
-        "a connection pooler in transaction mode: this worker looks for work every half second, and its peers notice its"
-        " end after five seconds instead of one; a pool in session mode or a direct connection is better",
+        "a connection pooler in transaction mode: this worker looks for work every half second, and its peers notice"
+        " its end after five seconds instead of one; a pool in session mode or a direct connection is better",
         extra=fields(action="pooler_found"),
     )
     while True:
@@ -149,4 +149,4 @@ def _set_up_sync(connection: Connection) -> None:
 def is_outage(error: ConnectorException) -> bool:
     """Whether trying again helps: the database was away, or only this statement was ended."""
     cause = error.__cause__
-    return isinstance(cause, psycopg.Error) and meaning_of(cause) in (Meaning.AWAY, Meaning.PASSING)
+    return isinstance(cause, psycopg.Error) and meaning_of(cause) in (Meaning.AWAY, Meaning.PASSING, Meaning.LIMITED)

@@ -148,10 +148,10 @@ def _advice(reason: str) -> str:
     if refused is None:
         return ""
     name = refused[1]
+    url = ", take options out of the URL" if name == "options" else ""
     return (
         f". That is the answer of a connection pooler such as PgBouncer: add {name} to ignore_startup_parameters in its"
-        f" configuration{', take options out of the URL' if name == 'options' else ''}, or let PGDEX_DATABASE_URL lead to"
-        " PostgreSQL itself"
+        f" configuration{url}, or let PGDEX_DATABASE_URL lead to PostgreSQL itself"
     )
 
 
@@ -165,4 +165,3 @@ def describe(settings: Settings) -> str:
         return "the database of PGDEX_DATABASE_URL"
     host = given.get("host") or "localhost"
     return f"the database {given.get('dbname') or given.get('user') or ''} on {host}:{given.get('port') or 5432}"
-

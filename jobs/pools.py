@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from psycopg_pool import ConnectionPool
 
-from jobs.database import Connection, pool
+from jobs import database
+from jobs.database import Connection
 from jobs.sessions import WORKER
 from jobs.settings import settings
 
@@ -69,7 +70,7 @@ POOLS = Pools()
 
 
 def _open(worker_id: int) -> Pool:
-    opened = pool(
+    opened = database.pool(
         settings,
         application=f"pgdex worker {worker_id}",
         limits=WORKER,

@@ -68,7 +68,7 @@ class Liveness:
     async def _introduce(self, session: psycopg.AsyncConnection) -> bool:
         """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""
         worker_id = self._worker.worker_id
-        # Behind a pooler of transactions the lock would stay with a session of the pooler's: the heartbeat alone decides.
+        # In transaction mode a pooler would keep the lock: there the heartbeat alone decides.
         locked = holds_session(session) and await _value(session, TAKE_LOCK, {"id": worker_id})
         known = await _value(
             session,

@@ -78,7 +78,8 @@ def _migrate(settings: Settings, target: str) -> None:
             if time.monotonic() > deadline:
                 raise DatabaseUnavailable(
                     f"{error}. Another session held a lock for {LOCK_PATIENCE_SECONDS:.0f} s (a dump, an upgrade, or a "
-                    "transaction that somebody left open: pg_stat_activity shows it). Nothing was changed; try again later"
+                    "transaction that somebody left open; pg_stat_activity shows it). Nothing was changed: try again"
+                    " later"
                 ) from error
         else:
             return

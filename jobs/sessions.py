@@ -22,7 +22,7 @@ from psycopg.rows import AsyncRowFactory, RowFactory, tuple_row
 
 from jobs.poolers import is_shared, is_shared_async
 
-Row = TypeVar("Row", covariant=True)
+Row_co = TypeVar("Row_co", covariant=True)
 
 # Nothing is looked up in a schema that others may write to, not even a table of theirs in pg_temp before pgdex.
 SEARCH_PATH = "pg_catalog, pgdex, pg_temp"
@@ -75,11 +75,7 @@ FRONT_END = Limits(statement="30s", lock="10s")
 UPGRADE = Limits(lock="3s", idle_in_transaction="10min")
 
 
-class SharedBySeveral(Exception):
-    """Something was asked of a session that a transaction-mode pooler does not keep."""
-
-
-class SessionCursor(psycopg.Cursor[Row]):
+class SessionCursor(psycopg.Cursor[Row_co]):
     """A cursor whose statements run under pgdex's settings, in a transaction of their own where they have none."""
 
     _conn: "Session[Any]"
@@ -101,10 +97,10 @@ class SessionCursor(psycopg.Cursor[Row]):
             yield copy
 
 
-class Session(psycopg.Connection[Row]):
+class Session(psycopg.Connection[Row_co]):
     """A connection with pgdex's settings."""
 
-    def __init__(self, pgconn: pq.abc.PGconn, row_factory: RowFactory[Row] = tuple_row) -> None:  # type: ignore[assignment]
+    def __init__(self, pgconn: pq.abc.PGconn, row_factory: RowFactory[Row_co] = tuple_row) -> None:  # type: ignore[assignment]
         super().__init__(pgconn, row_factory)
         self.cursor_factory = SessionCursor
         self.for_each_transaction: bytes | None = None
@@ -134,17 +130,14 @@ class Session(psycopg.Connection[Row]):
     @contextmanager
     def bounds(self, query: object) -> Iterator[None]:
         """A transaction around one statement, where settings hold for no longer than that."""
-        if self._is_bare(query):
+        if _is_bare(self, self.for_each_transaction, query):
             with self.transaction():
                 yield
         else:
             yield
 
-    def _is_bare(self, query: object) -> bool:
-        return _is_bare(self, self.for_each_transaction, query)
 
-
-class AsyncSessionCursor(psycopg.AsyncCursor[Row]):
+class AsyncSessionCursor(psycopg.AsyncCursor[Row_co]):
     """The same for asyncio."""
 
     _conn: "AsyncSession[Any]"
@@ -155,10 +148,10 @@ class AsyncSessionCursor(psycopg.AsyncCursor[Row]):
             return await super().execute(query, params, **options)
 
 
-class AsyncSession(psycopg.AsyncConnection[Row]):
+class AsyncSession(psycopg.AsyncConnection[Row_co]):
     """The same for asyncio."""
 
-    def __init__(self, pgconn: pq.abc.PGconn, row_factory: AsyncRowFactory[Row] = tuple_row) -> None:  # type: ignore[assignment]
+    def __init__(self, pgconn: pq.abc.PGconn, row_factory: AsyncRowFactory[Row_co] = tuple_row) -> None:  # type: ignore[assignment]
         super().__init__(pgconn, row_factory)
         self.cursor_factory = AsyncSessionCursor
         self.for_each_transaction: bytes | None = None

@@ -62,9 +62,7 @@ def ensure_extension(connection: psycopg.Connection[Any]) -> None:
     """Make the extension where it is missing; one that is there stays in its schema. Raises PgvectorUnfit."""
     if connection.execute("select from pg_extension where extname = 'vector'").fetchone() is not None:
         return
-    offered = connection.execute(
-        "select default_version from pg_available_extensions where name = 'vector'"
-    ).fetchone()
+    offered = connection.execute("select default_version from pg_available_extensions where name = 'vector'").fetchone()
     if offered is None:
         raise PgvectorUnfit(
             "the server does not have pgvector. Install it there: Debian and Ubuntu have postgresql-VERSION-pgvector,"

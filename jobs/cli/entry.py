@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
 from jobs.cli.lazy import ReaderHasLeft
 from jobs.cli.root import Invocation, pgdex
 from jobs.errors import PgdexError
+
+if TYPE_CHECKING:
+    import psycopg
 
 LONGEST_MESSAGE = 400  # characters of an error that nobody wrote for users; --debug shows the rest
 
@@ -55,14 +59,21 @@ def explained(error: Exception) -> tuple[str, int]:
         return f"not valid UTF-8, which is what the database holds: {error.object!a}", ExitCode.USAGE
     import psycopg
 
-    if isinstance(error, psycopg.OperationalError):
-        return f"the connection to the database broke: {_one_line(error)}", ExitCode.DATABASE
     if isinstance(error, psycopg.Error):
-        return f"the database refused: {_one_line(error)}", ExitCode.DATABASE
+        return _of_database(error), ExitCode.DATABASE
     return (
         f"unexpected {type(error).__name__}: {_one_line(error)}\nThe traceback shows with: pgdex --debug COMMAND …",
         ExitCode.FAILED,
     )
+
+
+def _of_database(error: "psycopg.Error") -> str:
+    from psycopg import OperationalError
+
+    from jobs.outages import busy_message
+
+    said = "the connection to the database broke" if isinstance(error, OperationalError) else "the database refused"
+    return busy_message(error) or f"{said}: {_one_line(error)}"
 
 
 def _one_line(error: Exception) -> str:

@@ -73,6 +73,10 @@ def _refusal(error: "psycopg.Error") -> tuple[str, str]:
     from psycopg import DataError, OperationalError
     from psycopg.errors import InsufficientPrivilege
 
+    from jobs.outages import busy_message
+
+    if (busy := busy_message(error)) is not None:
+        return DATABASE_ERROR, busy
     reason = " ".join(str(error).split()) or "(no message)"
     if isinstance(error, InsufficientPrivilege):
         return NOT_ALLOWED, f"the database refused: {reason}"
