@@ -11,7 +11,7 @@ import re
 # How to log in and to protect the connection: a password does not belong into a URL, certificates are files of a
 # machine. The last two only say where a service that the URL names is looked up.
 KEPT_FOR_A_URL = re.compile(r"PG(PASSWORD|PASSFILE|SSL[A-Z]+|SERVICEFILE|SYSCONFDIR)")
-LIBPQ_VARIABLE = re.compile(r"PG(?!DEX)[A-Z]+")
+LIBPQ_VARIABLE = re.compile(r"PG(?!DEX|_)[A-Z_]+")
 
 
 def forget_libpq_variables(*, embedded: bool) -> None:
