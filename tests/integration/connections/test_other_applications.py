@@ -17,7 +17,7 @@ from psycopg import sql
 from jobs.app import App, _without_environment
 from jobs.client import Client
 from jobs.connector import CHANNEL_PREFIX
-from tests.embedding_server import MODEL, EmbeddingServer
+from tests.embedding_server import EmbeddingServer
 from tests.integration.cli.commands import Run
 from tests.logins import CHECKOUT, new_login
 from tests.trees import python_tree
@@ -82,7 +82,7 @@ def token_in_hand(client: Client) -> int:
 def test_cancelling_on_either_side_does_not_reach_the_other(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path, schema: str, queue: str
 ) -> None:
-    service.latency = 3.0
+    service.fail("slow", latency_ms=8000)
     workers.start()
     workers.wait_until_alive(1)
     job = client.start(python_tree(tmp_path / "repository", 3)).job_id
@@ -90,17 +90,11 @@ def test_cancelling_on_either_side_does_not_reach_the_other(
     number = token_in_hand(client)
     with other_application(workers.database_url, schema, number=number, queue=queue) as other:
         assert other.number == number
-        # Theirs is aborted: ours goes on.
         jobs = sql.Identifier(schema, "procrastinate_jobs")
-        with client.connection.transaction(force_rollback=True):
-            client.connection.execute(sql.SQL("update {} set abort_requested = true").format(jobs))
-        client.connection.execute(
-            sql.SQL("select pg_notify({}, {})").format(
-                f"procrastinate_queue_v1#{queue}", f'{{"type": "abort_job_requested", "job_id": {other.number}}}'
-            )
-        )
+        with psycopg.connect(workers.database_url) as owner:
+            owner.execute(sql.SQL("update {} set abort_requested = true").format(jobs))
         wait_for(lambda: other.status() == "aborted", what="the end of the other application's job")
-        service.latency = 0.01
+        service.recover()
         assert wait_for_end(client, job, workers=workers).status == "completed"
         attempts = client.connection.execute("select max(attempt) from pgdex.job_batches where job_id = %s", [job])
         assert attempts.fetchone() == (1,)
@@ -109,7 +103,7 @@ def test_cancelling_on_either_side_does_not_reach_the_other(
 def test_a_cancelled_job_aborts_no_job_of_another_application(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:
-    service.latency = 30.0
+    service.fail("slow", latency_ms=8000)
     workers.start()
     workers.wait_until_alive(1)
     job = client.start(python_tree(tmp_path / "repository", 3)).job_id
@@ -124,7 +118,7 @@ def test_a_cancelled_job_aborts_no_job_of_another_application(
 def test_what_a_login_that_may_only_read_sends_stops_nothing(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:
-    service.latency = 0.2
+    service.fail("slow", latency_ms=200)
     workers.start()
     workers.wait_until_alive(1)
     job = client.start(python_tree(tmp_path / "repository", 60)).job_id
