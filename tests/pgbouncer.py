@@ -52,7 +52,8 @@ def pgbouncer(database_url: str, pool_mode: str, **settings: object) -> Iterator
         folder.chmod(0o755)
         configuration.chmod(0o644)
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([PROGRAM, str(configuration)], stdout=log, stderr=log, **_as_somebody(host))
+            uid, gid = _as_somebody(str(host))
+            process = subprocess.Popen([PROGRAM, str(configuration)], stdout=log, stderr=log, user=uid, group=gid)
         try:
             url = f"postgresql://{parts.get('user') or 'postgres'}@127.0.0.1:{port}/{name}"
             wait_for(lambda: _answers(url) or process.poll() is not None, what="PgBouncer", seconds=20)
@@ -73,11 +74,10 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _as_somebody(host: str) -> dict[str, int]:
+def _as_somebody(host: str) -> tuple[int | None, int | None]:
     """It refuses to run as root; whoever owns the server's socket may connect there."""
     if os.geteuid() != 0:
-        return {}
-    owner = pwd.getpwuid(Path(host).stat().st_uid if host.startswith("/") else pwd.getpwnam("nobody").pw_uid)
-    if owner.pw_uid == 0:
-        owner = pwd.getpwnam("nobody")
-    return {"user": owner.pw_uid, "group": owner.pw_gid}
+        return None, None
+    uid = Path(host).stat().st_uid if host.startswith("/") else 0
+    owner = pwd.getpwuid(uid) if uid else pwd.getpwnam("nobody")
+    return owner.pw_uid, owner.pw_gid

@@ -25,6 +25,7 @@ from tests.waiting import wait_for, wait_for_end
 from tests.workers import Workers
 
 TOKENS = "select id from pgdex.procrastinate_jobs where status = 'doing'"
+IN_HAND = "select token_id from pgdex.job_batches where state = 'running' and kind = 'index'"
 
 
 @pytest.fixture
@@ -71,10 +72,14 @@ def other_application(database_url: str, schema: str, *, number: int, queue: str
 
 
 def token_in_hand(client: Client) -> int:
-    wait_for(lambda: client.connection.execute(TOKENS).fetchone(), what="a batch in a worker's hand")
-    row = client.connection.execute(TOKENS).fetchone()
-    assert row is not None
-    return int(row[0])
+    found: list[tuple[int]] = []
+
+    def look() -> bool:
+        found[:] = client.connection.execute(IN_HAND).fetchall()
+        return bool(found)
+
+    wait_for(look, what="a batch in a worker's hand")
+    return found[0][0]
 
 
 # The same queue's name too: a channel is made of nothing else.
@@ -92,6 +97,7 @@ def test_cancelling_on_either_side_does_not_reach_the_other(
         assert other.number == number
         jobs = sql.Identifier(schema, "procrastinate_jobs")
         with psycopg.connect(workers.database_url) as owner:
+            owner.execute(sql.SQL("set search_path = {}").format(sql.Identifier(schema)))
             owner.execute(sql.SQL("update {} set abort_requested = true").format(jobs))
         wait_for(lambda: other.status() == "aborted", what="the end of the other application's job")
         service.recover()
