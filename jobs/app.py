@@ -4,6 +4,8 @@ What a pgdex worker does beside fetching jobs (its session lock, heartbeat, recl
 process, so that procrastinate's own command line gets it too.
 """
 
+import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,6 +40,11 @@ class Tokens(JobManager):
         return None if row["id"] is None else Job.from_row(row)
 
 
+# Whatever the command line says: a worker of other queues would wait for ever, and a token that is kept is of no use.
+PINNED: dict[str, Any] = {"queues": [QUEUE], "delete_jobs": "always"}
+ENVIRONMENT_PREFIX = "PROCRASTINATE_WORKER_"
+
+
 class App(procrastinate.App):
     """procrastinate's App, whose workers keep themselves alive in the database and watch over each other."""
 
@@ -47,11 +54,37 @@ class App(procrastinate.App):
 
         procrastinate.App.perform_import_paths(self)
         self.job_manager = Tokens(self.connector)
-        options: dict[str, Any] = {**self.worker_defaults, **kwargs}
+        options: dict[str, Any] = {**self.worker_defaults, **_without_environment(kwargs), **PINNED}
         worker = StoppableWorker(app=self, **options)
         assert isinstance(self.connector, Connector)
         self.connector.is_patient = lambda: not worker.was_stopped
         await run_worker(worker, settings())
+
+
+def _without_environment(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of procrastinate's command line without those that come from variables and not from arguments: they are
+    meant for another application of the user's. (Workers of `pgdex worker` don't get the variables at all.)"""
+    kept = dict(options)
+    if "worker" not in sys.argv:
+        return kept  # a program of somebody's, which said what it wants
+    for variable in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
+        option = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if not any(argument.startswith(flag) for argument in sys.argv for flag in _flags(option)):
+            kept.pop(option, None)
+    return kept
+
+
+def _flags(option: str) -> tuple[str, ...]:
+    long = "--" + option.replace("_", "-")
+    return {
+        "queues": (long, "-q"),
+        "concurrency": (long, "-c"),
+        "fetch_job_polling_interval": (long, "-p"),
+        "abort_job_polling_interval": (long, "-a"),
+        "wait": (long, "-w", "--one-shot"),
+        "listen_notify": (long, "--no-listen-notify"),
+        "name": (long, "-n"),
+    }.get(option, (long,))
 
 
 app = App(

@@ -3,6 +3,7 @@
 import logging
 import os
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from jobs.care import DEATHS_BEFORE_NOTES
 from jobs.database import Connection
 from jobs.errors import FolderHangs, InvalidRequest, PgdexError
 from jobs.logs import fields
-from jobs.outages import Meaning, full_message, meaning_of
+from jobs.outages import LIMIT_TRIES, Meaning, full_message, limit_message, meaning_of
 from jobs.pools import POOLS
 from jobs.repository_path import opened_root
 from jobs.schema_watch import is_left_behind
@@ -35,6 +36,9 @@ HANGS_BEFORE_FAILING = 2
 
 # The tokens whose tasks run in this process now; recovery.py compares them with what the database thinks.
 TOKENS_IN_HAND: set[int] = set()
+# How often a batch was ended in this process for taking too long.
+_LIMITED: Counter[tuple[UUID, int]] = Counter()
+MOST_REMEMBERED = 1000
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -252,7 +256,9 @@ def _handle_database_error(claim: Claim, error: psycopg.Error) -> None:
         claim.leave_to_others(error.diag.message_primary or str(error), kind="FolderEmptied", error=error)
     elif meaning is Meaning.AWAY:
         raise error  # heal_batches queues the batch again when the database is back
-    elif meaning is Meaning.PASSING:
+    elif meaning is Meaning.LIMITED and _was_limited_often(claim):
+        _fail(claim, limit_message(error), error, name="DatabaseLimit")
+    elif meaning in (Meaning.PASSING, Meaning.LIMITED):
         logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
         _put_back(claim)
     elif meaning is Meaning.FULL:
@@ -270,6 +276,15 @@ def _require_schema(claim: Claim, error: Exception) -> None:
     if left_behind:
         logger.warning("the schema was changed: nothing written", extra=_about(claim, "schema_changed"))
         raise error
+
+
+def _was_limited_often(claim: Claim) -> bool:
+    """Whether this batch took too long time and again, in the eyes of the database, so that another try is no use."""
+    if len(_LIMITED) > MOST_REMEMBERED:
+        _LIMITED.clear()
+    batch = (claim.job_id, claim.seq)
+    _LIMITED[batch] += 1
+    return _LIMITED[batch] >= LIMIT_TRIES
 
 
 def _put_back(claim: Claim) -> None:

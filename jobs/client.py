@@ -1,5 +1,6 @@
 """What a door may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from jobs.repository_path import checked_root
 from jobs.roles import CLIENT, READER, not_allowed
 from jobs.room import require_room
 from jobs.schema import ensure_current
+from jobs.sessions import holds_session
 from jobs.settings import Settings
 
 JOB_NOT_FOUND = "PX001"
@@ -27,6 +29,7 @@ ILLEGAL_CHANGE = "PX002"
 MODEL_CHANGED = "PX004"
 INVALID_ARGUMENT = "PX005"
 EVENTS_CHANNEL = "pgdex_events"
+POLL_SECONDS = 0.5
 ESTIMATE_SECONDS = 0.3
 MOST_COUNTED = 10_000  # counting a million takes 0.1 s
 
@@ -290,10 +293,14 @@ class Client:
 
     def listen(self) -> None:
         """From now on, news of jobs is kept for `wait_for_news`; to be called before the first look at a job."""
-        self.connection.execute(f"listen {EVENTS_CHANNEL}")
+        if holds_session(self.connection):
+            self.connection.execute(f"listen {EVENTS_CHANNEL}")
 
     def wait_for_news(self, *, timeout_seconds: float) -> bool:
         """Wait until any job has news (a NOTIFY), or for `timeout_seconds`; true where there was some."""
+        if not holds_session(self.connection):  # a pooler's: nobody can listen, so it is time to look
+            time.sleep(min(timeout_seconds, POLL_SECONDS))
+            return True
         self.listen()
         return any(True for _ in self.connection.notifies(timeout=timeout_seconds, stop_after=1))
 

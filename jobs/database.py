@@ -1,19 +1,28 @@
-"""Which database: the URL of the settings, or the embedded server; and connections to it."""
+"""Which database: the URL of the settings, or the embedded server; and connections to it.
 
+`connect`, `connect_async` and `pool` make every connection of pgdex's processes; `Limits` tell them apart.
+"""
+
+import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from jobs.errors import DatabaseUnavailable
+from jobs.libpq_environment import forget_libpq_variables
+from jobs.sessions import FRONT_END, WORKER, AsyncSession, Limits, Session
 from jobs.settings import Settings
 
-# pgvector lies in public unless the database's owner put it elsewhere (Supabase: extensions).
-SEARCH_PATH = "-c search_path=pgdex,public,extensions"
+if TYPE_CHECKING:
+    from psycopg_pool import ConnectionPool
+
 EMBEDDED_URLS: dict[Path, str] = {}  # of the servers that this process uses
 Connection = psycopg.Connection[tuple[Any, ...]]
+AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 def embedded_url(home: Path) -> str:
@@ -30,6 +39,7 @@ def database_url(settings: Settings) -> str:
 
     Raises DatabaseUnavailable.
     """
+    forget_libpq_variables(embedded=settings.database_url is None)
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     return embedded_url(settings.home)
@@ -66,9 +76,8 @@ def _is_plausible(url: str, parts: dict[str, Any]) -> bool:
 
 
 def conninfo(settings: Settings, *, application: str = "pgdex") -> str:
-    """Connection string with pgdex's search path and `application` as the name that pg_stat_activity shows."""
+    """Connection string with `application` as the name that pg_stat_activity shows."""
     given = url_parts(database_url(settings))
-    options = " ".join(str(part) for part in (given.get("options"), SEARCH_PATH) if part)
     defaults: dict[str, Any] = {
         "connect_timeout": 10,
         "keepalives_idle": 10,
@@ -76,17 +85,74 @@ def conninfo(settings: Settings, *, application: str = "pgdex") -> str:
         "keepalives_count": 3,
         "tcp_user_timeout": 25_000,  # ms; so a network that swallows everything is found out within half a minute
     }
-    merged = defaults | given | {"options": options, "application_name": application, "client_encoding": "utf8"}
-    return make_conninfo("", **merged)
+    return make_conninfo("", **(defaults | given | {"application_name": application, "client_encoding": "utf8"}))
 
 
-def connect(settings: Settings, *, application: str = "pgdex") -> Connection:
+def connect(settings: Settings, *, application: str = "pgdex", limits: Limits = FRONT_END) -> Connection:
     """One autocommit connection. Raises DatabaseUnavailable with a message that names the server, not the password."""
     where = conninfo(settings, application=application)
+    connection: Session[tuple[Any, ...]] | None = None
     try:
-        return psycopg.connect(where, autocommit=True)
-    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:  # the latter: a bad connect_timeout
-        raise DatabaseUnavailable(f"{describe(settings)} can't be reached: {_reason(error)}") from error
+        connection = Session.connect(where, autocommit=True)
+        connection.set_up(limits)
+    except (psycopg.Error, OSError) as error:  # a ProgrammingError is a bad connect_timeout
+        if connection is not None:
+            connection.close()
+        raise _unreachable(settings, error) from error
+    return connection
+
+
+async def connect_async(settings: Settings, *, application: str, limits: Limits = WORKER) -> AsyncConnection:
+    """The same for asyncio; starting an embedded server does not hold up the loop. Raises DatabaseUnavailable."""
+    where = await asyncio.to_thread(conninfo, settings, application=application)
+    connection: AsyncSession[tuple[Any, ...]] | None = None
+    try:
+        connection = await AsyncSession.connect(where, autocommit=True)
+        await connection.set_up(limits)
+    except (psycopg.Error, OSError) as error:
+        if connection is not None:
+            await connection.close()
+        raise _unreachable(settings, error) from error
+    return connection
+
+
+def pool(
+    settings: Callable[[], Settings], *, application: str, limits: Limits, **arguments: Any
+) -> "ConnectionPool[Connection]":
+    """A pool of such connections, not open yet; `arguments` are ConnectionPool's."""
+    from psycopg_pool import ConnectionPool
+
+    def configure(connection: Connection) -> None:
+        assert isinstance(connection, Session)
+        connection.set_up(limits)
+
+    return ConnectionPool(
+        # Asked for each new connection: an embedded server that crashed is started again.
+        lambda: conninfo(settings(), application=application),
+        connection_class=Session,
+        kwargs={"autocommit": True},
+        configure=configure,
+        open=False,
+        **arguments,
+    )
+
+
+def _unreachable(settings: Settings, error: Exception) -> DatabaseUnavailable:
+    reason = re.sub(r"\s+", " ", str(error)).strip()
+    return DatabaseUnavailable(f"{describe(settings)} can't be reached: {reason}{_advice(reason)}")
+
+
+def _advice(reason: str) -> str:
+    """What to do about an error of a pooler. PgBouncer's messages are not translated."""
+    refused = re.search(r"unsupported startup parameter(?: in options)?: (\w+)", reason)
+    if refused is None:
+        return ""
+    name = refused[1]
+    url = ", take options out of the URL" if name == "options" else ""
+    return (
+        f". That is the answer of a connection pooler such as PgBouncer: add {name} to ignore_startup_parameters in its"
+        f" configuration{url}, or let PGDEX_DATABASE_URL lead to PostgreSQL itself"
+    )
 
 
 def describe(settings: Settings) -> str:
@@ -99,7 +165,3 @@ def describe(settings: Settings) -> str:
         return "the database of PGDEX_DATABASE_URL"
     host = given.get("host") or "localhost"
     return f"the database {given.get('dbname') or given.get('user') or ''} on {host}:{given.get('port') or 5432}"
-
-
-def _reason(error: psycopg.Error) -> str:
-    return re.sub(r"\s+", " ", str(error)).strip()

@@ -15,12 +15,18 @@ Result = TypeVar("Result")
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 2.0
 
-# Standing connections end with these: shut down, crashed, starting, idle for too long (also in a transaction: the
-# process was stopped in the middle of it). A standby after a failover says
+# Standing connections end with these: shut down, crashed, starting, idle for too long. A standby after a failover says
 # that it takes no writes. Without a code: the connection could not be made, or broke.
-AWAY = {"57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "53300", "25006"}
+AWAY = {"57P01", "57P02", "57P03", "57P05", "53300", "25006"}
+# Ended for taking too long: cancelled (or by a person), idle in a transaction (or the process was stopped in the middle
+# of it), a transaction's time. Our sessions set these limits themselves (see sessions.py), so it happens once or by
+# something that they can't lift, and then each time.
+LIMITED = {"57014", "25P03", "25P04"}
+# PgBouncer's words, under the code of every error of its own.
+POOLERS_LIMITS = ("query timeout", "query_timeout", "transaction timeout")
+LIMIT_TRIES = 5
 FULL = {"53100": "its disk is full", "53200": "it is out of memory", "53400": "one of its limits is reached"}
-PASSING = {"40001", "40P01", "55P03", "57014"}  # serialization, deadlock, lock not available, cancelled by a person
+PASSING = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -55,6 +61,8 @@ class Meaning(Enum):
     """Stop: somebody has to make room first."""
     PASSING = auto()
     """Try the same again at once."""
+    LIMITED = auto()
+    """It was ended for taking too long: try again some times, and then say so."""
     REFUSED = auto()
     """The statement can't be done, however often it is tried."""
 
@@ -62,6 +70,8 @@ class Meaning(Enum):
 def meaning_of(error: psycopg.Error) -> Meaning:
     """Judge by the SQLSTATE."""
     state = error.sqlstate
+    if state in LIMITED or (state in (None, "08P01") and any(words in str(error) for words in POOLERS_LIMITS)):
+        return Meaning.LIMITED
     if state is None:
         return Meaning.AWAY if isinstance(error, psycopg.OperationalError) else Meaning.REFUSED
     if state in AWAY or state.startswith("08"):
@@ -78,14 +88,43 @@ def full_message(error: psycopg.Error) -> str:
     return f"The database can't take more: {what} ({said}). Make room, then index again: what was indexed is kept."
 
 
+def limit_message(error: psycopg.Error) -> str:
+    """For people: which limit ends the work each time, and where to look for it."""
+    said = " ".join(str(error.diag.message_primary or error).split())
+    return (
+        f"The database ended the same work {LIMIT_TRIES} times for taking too long ({said}). pgdex's sessions lift "
+        "statement_timeout and transaction_timeout themselves, so this is a limit that they can't lift, such as a "
+        "connection pooler's query_timeout, or somebody who cancels them. Raise it or connect to PostgreSQL itself, "
+        "then index again: what was indexed is kept."
+    )
+
+
+def busy_message(error: BaseException) -> str | None:
+    """For whoever waits for an answer: that a limit of `sessions.FRONT_END` was reached; None for other errors."""
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return (
+            "the database is busy: another session has locked what this needs and does not let go (a dump, a "
+            "migration, a transaction that somebody left open; pg_stat_activity shows it). Nothing was changed: try "
+            "again later"
+        )
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return "the database is busy: it did not answer in time. Nothing was changed: try again later"
+    return None
+
+
 def until_back(call: Callable[[], Result], *, stop: Callable[[], None], what: str) -> Result:
-    """`call()`, again with a growing delay while the database is away. `stop` raises when it is time to give up."""
+    """`call()`, again with a growing delay while the database is away. `stop` raises when it is time to give up.
+
+    An error that says that it took too long is raised the fifth time."""
     backoff = Backoff()
+    limited = 0
     while True:
         try:
             return call()
         except psycopg.Error as error:
-            if meaning_of(error) is not Meaning.AWAY:
+            meaning = meaning_of(error)
+            limited += meaning is Meaning.LIMITED
+            if meaning not in (Meaning.AWAY, Meaning.LIMITED) or limited >= LIMIT_TRIES:
                 raise
             reason = str(error).strip()
             logger.warning("waiting for the database (%s): %s", what, reason, extra=fields(action="database_away"))

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from psycopg_pool import ConnectionPool
 
-from jobs.database import Connection, conninfo
+from jobs import database
+from jobs.database import Connection
+from jobs.sessions import WORKER
 from jobs.settings import settings
 
 MOST_CONNECTIONS = 64
@@ -18,12 +20,6 @@ POOL_SECONDS = 1.5
 # A pool tries to connect again after 1, 2, 4 ... seconds and cannot be hurried: after an outage of a minute it would
 # wait for another one. When it has given up, the next request makes it try at once.
 RECONNECT_SECONDS = 1.0
-# No limit for a statement: building a vector index takes longer than many a database allows by default. But a process
-# that stops for good in the middle of a transaction does not hold its rows forever.
-LIMITS = """
-    select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),
-        set_config('idle_in_transaction_session_timeout', '60s', false)
-"""
 
 Pool = ConnectionPool[Connection]
 
@@ -74,23 +70,17 @@ POOLS = Pools()
 
 
 def _open(worker_id: int) -> Pool:
-    pool: Pool = ConnectionPool(
-        # Asked for each new connection: an embedded server that crashed is started again.
-        lambda: conninfo(settings(), application=f"pgdex worker {worker_id}"),
+    opened = database.pool(
+        settings,
+        application=f"pgdex worker {worker_id}",
+        limits=WORKER,
         min_size=1,
         max_size=MOST_CONNECTIONS,
         timeout=POOL_SECONDS,
         reconnect_timeout=RECONNECT_SECONDS,
-        kwargs={"autocommit": True},
         # After a restart of the database every pooled connection is dead: a batch must not fail on each of them.
         check=ConnectionPool.check_connection,
-        configure=_set_limits,
-        open=False,
         name=f"worker-{worker_id}",
     )
-    pool.open()
-    return pool
-
-
-def _set_limits(connection: Connection) -> None:
-    connection.execute(LIMITS)
+    opened.open()
+    return opened

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from jobs.claims import TOKENS_IN_HAND
-from jobs.database import conninfo
+from jobs.database import connect_async
 from jobs.logs import fields
 from jobs.outages import LONGEST_DELAY_SECONDS, Backoff
 from jobs.peers import Peers, Sign, Turn
 from jobs.pools import POOLS
 from jobs.probing import Prober
 from jobs.schema_watch import SCHEMA_LOOK_SECONDS, reason_to_end
+from jobs.sessions import Limits, holds_session
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ SHORTEST_TICK_SECONDS = 0.05  # anybody may send a notification, as often as the
 BEAT_SECONDS = 0.5
 HEAL_SECONDS = 2.0  # in the whole cluster
 LOOK_SECONDS = 1.0  # for tokens that were forgotten, and for services that may answer again
-LOCK_SECONDS = 1  # what waits for somebody's open transaction must not hold up the heartbeat
+# What waits for somebody's open transaction must not hold up the heartbeat.
+LIMITS = Limits(lock="1s")
 WAKE_CHANNEL = "pgdex_wake"
 COME_BACK_SECONDS = 2 * LONGEST_DELAY_SECONDS  # the time in which every worker is back after an outage
 STOPPED_SECONDS = 2.0  # between two ticks: this process did not run, and perhaps no other did
@@ -67,8 +69,7 @@ class Liveness:
         while True:
             try:
                 name = f"pgdex worker {self._worker.worker_id}"
-                where = await asyncio.to_thread(conninfo, self._settings, application=name)
-                async with await psycopg.AsyncConnection.connect(where, autocommit=True) as session:
+                async with await connect_async(self._settings, application=name, limits=LIMITS) as session:
                     if await self._introduce(session):
                         backoff.reset()
                         await self._watch(session)
@@ -85,7 +86,8 @@ class Liveness:
         """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""
         await self._look_at_schema(session)
         worker_id = self._worker.worker_id
-        locked = await _value(session, TAKE_LOCK, {"id": worker_id})
+        # In transaction mode a pooler would keep the lock: there the heartbeat alone decides.
+        locked = holds_session(session) and await _value(session, TAKE_LOCK, {"id": worker_id})
         known = await _value(
             session,
             "select pgdex.register_worker(%(id)s, %(host)s, %(pid)s, %(locked)s)",
@@ -98,8 +100,8 @@ class Liveness:
 
     async def _watch(self, session: psycopg.AsyncConnection) -> None:
         """Tick until the worker was struck off. Raises where the session breaks."""
-        await session.execute(f"set lock_timeout = '{LOCK_SECONDS}s'")
-        await session.execute(f"listen {WAKE_CHANNEL}")
+        if holds_session(session):
+            await session.execute(f"listen {WAKE_CHANNEL}")
         beaten_at = looked_at = 0.0
         judges_from = await self._judges_from(session)
         self._peers.forget()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from jobs.database import Connection, conninfo
+from jobs.database import Connection, connect_async
 from jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsLive
 from jobs.index_contents import indexed_repositories
 from jobs.logs import fields
@@ -102,9 +102,8 @@ async def keep_removing(settings: Settings) -> None:
 
 async def remove_what_is_left(settings: Settings) -> int:
     """Delete portions until nothing more can be deleted now; returns how many. Raises psycopg.Error."""
-    where = await asyncio.to_thread(conninfo, settings, application="pgdex removal")
     portions = 0
-    async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
+    async with await connect_async(settings, application="pgdex removal") as connection:
         while (row := await (await connection.execute(PORTION)).fetchone()) and row[0]:
             portions += 1
             await asyncio.sleep(PAUSE_SECONDS)

@@ -7,7 +7,7 @@ from typing import LiteralString
 
 import psycopg
 
-from jobs.database import conninfo
+from jobs.database import connect_async
 from jobs.errors import DatabaseUnavailable
 from jobs.logs import fields
 from jobs.settings import Settings
@@ -40,9 +40,8 @@ async def keep_history_short(settings: Settings) -> None:
 async def remove_old_jobs(settings: Settings) -> int:
     """Remove jobs that ended more than PGDEX_RETENTION_DAYS ago, and embeddings that were kept for a month without
     use, in portions; returns how many jobs. Raises psycopg.Error."""
-    where = await asyncio.to_thread(conninfo, settings, application="pgdex retention")
     removed = 0
-    async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
+    async with await connect_async(settings, application="pgdex retention") as connection:
         while portion := await _portion(connection, REMOVE_JOBS, settings.retention_days * 86_400):
             removed += portion
             await asyncio.sleep(PAUSE_SECONDS)

@@ -22,6 +22,12 @@ ABILITIES = """
     from pg_proc p where p.pronamespace = to_regnamespace('pgdex') and p.proname = any(%s)
 """
 
+# The schema of pgvector, where the login may not use it.
+CLOSED_PGVECTOR = """
+    select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+    where e.extname = 'vector' and not has_schema_privilege(n.oid, 'usage')
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -47,13 +53,20 @@ def abilities(connection: Connection) -> Abilities:
 
 def require(connection: Connection, role: str) -> None:
     """Raise NotAllowed where the connection's login may not do what `role` does."""
-    if role not in abilities(connection).roles:
+    if role not in abilities(connection).roles or connection.execute(CLOSED_PGVECTOR).fetchone() is not None:
         raise not_allowed(connection, role)
 
 
 def not_allowed(connection: Connection, role: str) -> NotAllowed:
     """The error for a login that would need `role`."""
     login = connection.info.user
+    closed = connection.execute(CLOSED_PGVECTOR).fetchone()
+    if closed is not None:
+        schema = sql.Identifier(closed[0]).as_string()
+        return NotAllowed(
+            f"the login {login} may not use the schema {closed[0]} of the database {connection.info.dbname}, where "
+            f"pgvector is: its owner allows it with: grant usage on schema {schema} to {READER};"
+        )
     return NotAllowed(
         f"the login {login} may not {PURPOSES[role]} in the database {connection.info.dbname}: "
         f"it needs the role {role}, which an administrator gives it with: {grant_statement(role, login)}"

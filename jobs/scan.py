@@ -13,6 +13,7 @@ from jobs.database import Connection
 from jobs.embedders import embedder_of_job
 from jobs.ignored import as_json, nothing_found
 from jobs.room import require_room
+from jobs.sessions import one_session
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
 BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
@@ -43,7 +44,7 @@ def scan_repository(claim: Claim) -> None:
         embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
         notes = WitnessNotes()
         left_out = LeftOut()
-        with claim.pool.connection() as connection:
+        with claim.pool.connection() as connection, one_session(connection):
             connection.execute("drop table if exists pg_temp.found_files")
             connection.execute(FOUND_FILES)
             heeds_git, is_new = _what_is_known(connection, claim.repository_id)

@@ -103,7 +103,9 @@ class Supervisor:
                 logger.warning("a worker ended with code %s; the next starts in %.1f s", code, pause)
             place.start_at = now + pause
         if place.process is None and now >= place.start_at:
-            environment = os.environ | {"PGDEX_SUPERVISOR_PID": str(os.getpid())}
+            # procrastinate reads its options from variables too: those of another application of the user's.
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("PROCRASTINATE_")}
+            environment["PGDEX_SUPERVISOR_PID"] = str(os.getpid())
             place.process = subprocess.Popen(self._command, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL)
             place.started_at = now
 

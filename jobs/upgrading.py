@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from jobs.database import Connection, conninfo, describe
+from jobs.database import Connection, connect, describe
 from jobs.errors import DatabaseUnavailable, InvalidRequest, SchemaInUse
+from jobs.sessions import UPGRADE, keep_settings
 from jobs.settings import Settings
 from migrations import version
 
@@ -22,16 +23,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 WORKERS_END_SECONDS = 20.0  # a worker that is told to stop needs up to 5 to put its batches back
-LOCK_TIMEOUT_MS = 2000  # everybody else queues behind a lock that is waited for
 PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 PATIENCE_WITH_AN_UPGRADE_SECONDS = 600.0
 LOCK_STATES = {"55P03", "40P01"}  # not available in time; deadlock
-# A role's or a database's own time limits are meant for queries; the lock's limit is ours.
-NO_LIMITS = """
-    select set_config(name, '0', true) from pg_settings where name in
-    ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')
-"""
 # The owner alone can lock that table. Before it exists, there is nobody yet whom it would be kept from.
 UPGRADE_LOCK = "lock table pgdex.alembic_version in share row exclusive mode"
 FIRST_UPGRADE_LOCK = "select pg_advisory_xact_lock(hashtext('pgdex.upgrade'))"
@@ -92,7 +87,7 @@ def migrate(settings: Settings, control: Connection, change: Callable[[Steps], N
 
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo(settings, application="pgdex upgrade")),
+        creator=lambda: _session_for(settings),
     )
     started = time.monotonic()
     try:
@@ -126,13 +121,18 @@ def _once(engine: "Engine", watch: "LockWatch", change: Callable[[Steps], None])
         config.attributes["connection"] = transaction
         raw = driver_connection(transaction)
         watch.follow(raw.info.backend_pid)
-        raw.execute(NO_LIMITS)
-        raw.execute("select set_config('lock_timeout', %s, true)", [str(LOCK_TIMEOUT_MS)])
+        keep_settings(raw)
         if not _truth(raw, IS_UPGRADED):
             raw.execute(FIRST_UPGRADE_LOCK)
         if _truth(raw, IS_UPGRADED):  # by whom we waited for, perhaps
             raw.execute(UPGRADE_LOCK)
         change(Steps(raw, config))
+
+
+def _session_for(settings: Settings) -> Connection:
+    connection = connect(settings, application="pgdex upgrade", limits=UPGRADE)
+    connection.autocommit = False
+    return connection
 
 
 class LockWatch:

@@ -13,7 +13,7 @@ from typing import LiteralString
 
 import psycopg
 
-from jobs.database import conninfo
+from jobs.database import connect_async
 from jobs.errors import DatabaseUnavailable
 from jobs.logs import fields
 from jobs.settings import Settings
@@ -24,13 +24,8 @@ TRY_AGAIN_SECONDS = 30.0
 LONGEST_DELAY_SECONDS = 3600.0
 PATIENCE_SECONDS = 600.0  # how long an index may be due before it is built beside running jobs
 HELPERS = 1  # processes that help the building one on a server without running jobs
+APPLICATION = "pgdex vector index"
 
-# A limit that a login brings along would end every build at the same point, for ever. Asked of pg_settings, since not
-# every version has all of them.
-NO_LIMITS = """
-    select set_config(name, '0', false) from pg_settings
-    where name in ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')
-"""
 DUE = """
     select due, coalesce(b.failures, 0)
     from pgdex.vector_indexes_due(%s) as due left join pgdex.vector_index_builds b on b.repository_id = due
@@ -96,16 +91,14 @@ async def build_due_indexes(settings: Settings, patience: Patience | None = None
     """Drop the vector indexes that cost more than they are worth, and build those that are due and that nobody else
     builds; returns how many were built. Raises psycopg.Error."""
     patience = patience or Patience()
-    where = await asyncio.to_thread(conninfo, settings, application="pgdex vector index")
     built = 0
-    async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
-        await connection.execute(NO_LIMITS)
+    async with await connect_async(settings, application=APPLICATION) as connection:
         await connection.execute(TIDY)
         rows = await (await connection.execute(DUE, [settings.exact_search_chunks])).fetchall()
         patience.looked(dict(rows))
         for repository_id, failures in rows:
             if patience.may_try(repository_id):
-                build = Build(connection, where, settings, repository_id, beside_jobs=patience.is_up(repository_id))
+                build = Build(connection, settings, repository_id, beside_jobs=patience.is_up(repository_id))
                 # A first failure may be for want of shared memory, which building with helpers needs.
                 built += await build.run(helpers=0 if failures or build.beside_jobs else HELPERS)
     return built
@@ -116,7 +109,6 @@ class Build:
     """Building one repository's vector index on a connection."""
 
     connection: psycopg.AsyncConnection
-    where: str
     settings: Settings
     repository_id: int
     beside_jobs: bool
@@ -157,8 +149,7 @@ class Build:
 
     async def _give_way(self) -> None:
         """Cancel the connection's statement when a job is live that it would be in the way of."""
-        async with await psycopg.AsyncConnection.connect(self.where, autocommit=True) as watching:
-            await watching.execute(NO_LIMITS)
+        async with await connect_async(self.settings, application=APPLICATION) as watching:
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
                 row = await (await watching.execute(MUST_GIVE_WAY, [self.repository_id, self.beside_jobs])).fetchone()

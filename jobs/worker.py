@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import psycopg
+from filelock import FileLock, Timeout
 
 from jobs.client import Client
 from jobs.cluster import live_jobs, living_workers, vector_indexes_due
@@ -18,6 +19,7 @@ from jobs.errors import PgdexError
 from jobs.logs import fields
 from jobs.roles import WORKER, abilities, require
 from jobs.schema_watch import is_left_behind
+from jobs.sessions import holds_session
 from jobs.settings import Settings
 from jobs.supervisor import STOP_SECONDS, Supervisor
 
@@ -29,6 +31,7 @@ OUTAGE_SECONDS = 600.0  # a database that is away for so long is not coming back
 ONLY_ONE = "select pg_try_advisory_lock(hashtext('pgdex.supervisor'), hashtext(%s))"
 
 logger = logging.getLogger("pgdex.supervisor")
+_only_one: FileLock | None = None
 
 
 def supervise(
@@ -146,5 +149,12 @@ def _take_turn(client: Client, *, stopped: Callable[[], bool]) -> bool:
 
 
 def _is_only_one(client: Client) -> bool:
+    if not holds_session(client.connection):
+        # No session to hold the lock: a file does, for those of the same home.
+        global _only_one  # noqa: PLW0603 (held until the process ends)
+        _only_one = _only_one or FileLock(client.settings.home / "supervisor.lock", blocking=False)
+        with suppress(Timeout):
+            _only_one.acquire()
+        return _only_one.is_locked
     row = client.connection.execute(ONLY_ONE, [platform.node()]).fetchone()
     return bool(row and row[0])

@@ -1,8 +1,10 @@
 """Alembic's entry: runs the revisions on the connection that pgdex hands over, or on PGDEX_DATABASE_URL."""
 
 import os
+from typing import Any
 
 from alembic import context
+from pgvector.sqlalchemy import HALFVEC, SPARSEVEC
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -20,9 +22,11 @@ def is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _ot
 
 def run(connection: Connection) -> None:
     connection.execute(text(f"create schema if not exists {SCHEMA}"))
-    connection.execute(text(f"set search_path = {SCHEMA}, public, extensions"))
+    # Revision 0001 makes procrastinate's tables without naming a schema. What others may write to is never on it.
+    connection.execute(text(f"set local search_path = {SCHEMA}, pg_temp"))
     # Reflection shows tables of the schema that comes first in the search path without their schema's name.
     connection.dialect.default_schema_name = "public"
+    _know_types(connection)
     applied: list[str] = []
     context.configure(
         on_version_apply=lambda **step: applied.append(str(step["step"])),
@@ -54,6 +58,14 @@ def make_true(connection: Connection, *, heads: tuple[str, ...]) -> None:
     elif heads:
         remove_objects(raw)
         note_installed(raw, SchemaVersion("+".join(sorted(heads)), None, None))
+
+
+def _know_types(connection: Connection) -> None:
+    """Let reflection (`alembic check`) know pgvector's types by their whole names."""
+    known: dict[str, Any] = getattr(connection.dialect, "ischema_names")  # noqa: B009 (PostgreSQL's dialect has it)
+    query = "select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace"
+    for (schema,) in connection.execute(text(f"{query} where e.extname = 'vector'")):
+        known |= {f"{schema}.halfvec": HALFVEC, f"{schema}.sparsevec": SPARSEVEC}
 
 
 handed_over: Connection | None = context.config.attributes.get("connection")

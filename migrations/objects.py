@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors, sql
 
+from migrations.pgvector import VECTOR_SCHEMA, vector_schema
+
 if TYPE_CHECKING:  # every command takes the fingerprint: SQLAlchemy would cost it 0.2 s
     from sqlalchemy import Connection
 
@@ -21,6 +23,13 @@ OPEN_TO_ALL = """
     where p.pronamespace = to_regnamespace('pgdex')
         and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
         and (p.proacl is null or exists (select from aclexplode(p.proacl) as acl where acl.grantee = 0))
+"""
+# procrastinate's functions come without a search path of their own. They run with the rights of their callers, and none
+# of those may be made to look a name up in a schema that others write to.
+OF_PROCRASTINATE = """
+    select p.oid::regprocedure::text from pg_proc p
+    where p.pronamespace = to_regnamespace('pgdex') and p.proname like 'procrastinate%'
+        and not coalesce(p.proconfig::text like '%search_path%', false)
 """
 # Everything of ours in the schema that is not in a table: procrastinate's functions keep their names apart. `fresh`
 # says that this transaction made or replaced it (its savepoints have higher numbers than the transaction itself).
@@ -39,11 +48,6 @@ OURS = """
     where c.relnamespace = to_regnamespace('pgdex') and not t.tgisinternal and t.tgname not like 'procrastinate%'
         and t.tgparentid = 0
 """
-
-
-# As in the scripts of extensions: stands for the schema that pgvector was installed into. Naming it is what keeps the
-# search path of our functions free of schemas that others may write to, where they could put operators of their own.
-VECTOR_SCHEMA = "@extschema:vector@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +117,13 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
         # Not fresh: a function with the arguments of an older version, which stands beside its successor.
         if (f"{kind}s", file) not in wanted or not fresh:
             _drop(connection, kind, name)
+    for (function,) in connection.execute(OF_PROCRASTINATE).fetchall():
+        path = sql.SQL("alter function {} set search_path = pg_catalog, pgdex, pg_temp")
+        connection.execute(path.format(sql.SQL(function)))
     for (function,) in connection.execute(OPEN_TO_ALL).fetchall():
         connection.execute(sql.SQL("revoke execute on function {} from public").format(sql.SQL(function)))
     for role in roles:
         connection.execute(role.for_database(pgvector))
-
-
-def vector_schema(connection: psycopg.Connection[Any]) -> str:
-    """The quoted name of the schema that pgvector was installed into. Raises RuntimeError where it was not."""
-    row = connection.execute(
-        "select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace"
-        " where e.extname = 'vector'"
-    ).fetchone()
-    if row is None:
-        raise RuntimeError("the extension vector is not installed in this database: create extension vector")
-    return str(row[0])
 
 
 def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:

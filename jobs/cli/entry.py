@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from io import StringIO, TextIOWrapper
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +14,9 @@ from jobs.cli.lazy import ReaderHasLeft
 from jobs.cli.root import Invocation, pgdex
 from jobs.errors import PgdexError
 from jobs.printable import printable
-from jobs.wording import TOO_SLOW
+
+if TYPE_CHECKING:
+    import psycopg
 
 LONGEST_MESSAGE = 400  # characters of an error that nobody wrote for users; --debug shows the rest
 
@@ -64,16 +67,21 @@ def _unforeseen(error: Exception) -> tuple[str, int]:
     """As `explained`, for what no part of pgdex has put into words."""
     import psycopg
 
-    if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
-        return f"{TOO_SLOW}. The database says: {_one_line(error)}", ExitCode.DATABASE
-    if isinstance(error, psycopg.OperationalError):
-        return f"the connection to the database broke: {_one_line(error)}", ExitCode.DATABASE
     if isinstance(error, psycopg.Error):
-        return f"the database refused: {_one_line(error)}", ExitCode.DATABASE
+        return _of_database(error), ExitCode.DATABASE
     return (
         f"unexpected {type(error).__name__}: {_one_line(error)}\nThe traceback shows with: pgdex --debug COMMAND …",
         ExitCode.FAILED,
     )
+
+
+def _of_database(error: "psycopg.Error") -> str:
+    from psycopg import OperationalError
+
+    from jobs.outages import busy_message
+
+    said = "the connection to the database broke" if isinstance(error, OperationalError) else "the database refused"
+    return busy_message(error) or f"{said}: {_one_line(error)}"
 
 
 def _one_line(error: Exception) -> str:

@@ -8,16 +8,20 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from jobs.cli.addresses import SECRETS
+from jobs.cli.render.console import note
 from jobs.database import conninfo
 from jobs.errors import PgdexError
 from jobs.settings import Settings
 
 SERVICE = "pgdex"
+SEARCH_PATH = "-c search_path=pgdex,pg_temp"
 
 
 def run_psql(settings: Settings, arguments: Sequence[str]) -> int:
@@ -26,6 +30,7 @@ def run_psql(settings: Settings, arguments: Sequence[str]) -> int:
     As a child and not in this process's place: the embedded server counts this process as its user until it ends.
     """
     parts = conninfo_to_dict(conninfo(settings, application="pgdex psql"))
+    parts["options"] = _options(parts)
     # No secret is an argument: everybody on the machine sees those.
     secrets = {name: str(parts.pop(name)) for name in secret_keywords() if parts.get(name) is not None}
     environment = dict(os.environ)
@@ -83,6 +88,24 @@ def service_file(secrets: Mapping[str, str], parts: Mapping[str, object]) -> Ite
         file.touch(0o600)
         file.write_bytes(content)
         yield str(file), ()
+
+
+def _options(parts: dict[str, Any]) -> str:
+    """The startup parameter that lets pgdex's tables be named without a schema, where the way there takes it.
+
+    All other settings are the user's own. The path leads to no schema that others can write to: their operators and
+    functions would run with the rights of whoever has psql open.
+    """
+    given = str(parts.get("options") or "")
+    wanted = f"{given} {SEARCH_PATH}".strip()
+    try:
+        psycopg.connect(make_conninfo("", **(parts | {"options": wanted}))).close()
+    except psycopg.OperationalError as error:
+        if "unsupported startup parameter" not in str(error):
+            return wanted  # psql says what is wrong
+        note("The connection pooler takes no options: names of pgdex's tables need `pgdex.` in front of them.")
+        return given
+    return wanted
 
 
 def find_psql(*, prefer_embedded: bool) -> str | None:

@@ -19,11 +19,6 @@ Result = TypeVar("Result")
 
 MOST_CONNECTIONS = 10
 """At once: one for each call that workplace.py lets in, and one for the warm-up."""
-LIMITS = (
-    "select set_config('lock_timeout', '5s', false), set_config('statement_timeout', '30s', false),"
-    " set_config('idle_in_transaction_session_timeout', '60s', false)"
-)
-"""A call that waits for somebody else's lock ends with an error, and not its callers' patience."""
 PATIENCE_SECONDS = 3.0
 """A connection is there in milliseconds, or the database is away: then the caller is told so."""
 APPLICATION = "pgdex mcp"
@@ -94,32 +89,26 @@ class Connections:
 
     def _open(self, attempt: "Future[Pool]") -> None:
         try:
-            from psycopg_pool import ConnectionPool
-
             from jobs.client import Client
-            from jobs.database import conninfo
+            from jobs.database import pool
+            from jobs.sessions import FRONT_END
 
             Client.open(self.settings).close()  # starts the embedded server; makes or checks the schema
-            pool: Pool = ConnectionPool(
-                conninfo(self.settings, application=APPLICATION),
-                kwargs={"autocommit": True},
-                configure=_limited,
+            opened = pool(
+                lambda: self.settings,
+                application=APPLICATION,
+                limits=FRONT_END,
                 min_size=1,
                 max_size=MOST_CONNECTIONS,
                 timeout=PATIENCE_SECONDS,
                 reconnect_timeout=PATIENCE_SECONDS,
                 name="pgdex-mcp",
-                open=False,
             )
-            pool.open()
+            opened.open()
         except BaseException as error:
             attempt.set_exception(error)
         else:
-            attempt.set_result(pool)
-
-
-def _limited(connection: "Any") -> None:
-    connection.execute(LIMITS)
+            attempt.set_result(opened)
 
 
 def _living_connection(pool: "Pool") -> "Any":

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from jobs.errors import DatabaseUnavailable, InvalidRequest, JobNotFound, ModelChanged, PgdexError
 from jobs.printable import printable
-from jobs.wording import TOO_SLOW
 
 if TYPE_CHECKING:
     import psycopg
@@ -73,13 +72,15 @@ def _advice(error: PgdexError) -> str:
 
 def _refusal(error: "psycopg.Error") -> tuple[str, str]:
     from psycopg import DataError, OperationalError
-    from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled
+    from psycopg.errors import InsufficientPrivilege
 
+    from jobs.outages import busy_message
+
+    if (busy := busy_message(error)) is not None:
+        return DATABASE_ERROR, busy
     reason = " ".join(str(error).split()) or "(no message)"
     if isinstance(error, InsufficientPrivilege):
         return NOT_ALLOWED, f"the database refused: {reason}"
-    if isinstance(error, LockNotAvailable | QueryCanceled):
-        return DATABASE_ERROR, f"{TOO_SLOW}. The database says: {reason}"
     if isinstance(error, DataError):
         return VALIDATION_ERROR, f"the database can't take that value: {reason}"
     if isinstance(error, OperationalError):

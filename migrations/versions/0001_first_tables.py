@@ -7,9 +7,9 @@ Revises:
 from importlib.resources import files
 
 from alembic import op
-from sqlalchemy import text
 
 from migrations.objects import driver_connection, drop_objects
+from migrations.pgvector import VECTOR_SCHEMA, ensure_extension, vector_schema
 
 revision = "0001"
 down_revision = None
@@ -18,23 +18,17 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(text("create extension if not exists vector with schema public"))
-    version = op.get_bind().execute(
-        text("select string_to_array(extversion, '.')::int[] >= '{0,7}' from pg_extension where extname = 'vector'")
-    )
-    if not version.scalar_one():
-        raise RuntimeError(
-            "pgdex needs pgvector 0.7 or newer (it stores halfvec): update it with ALTER EXTENSION vector UPDATE"
-        )
     connection = driver_connection(op.get_bind())
-    connection.execute(_text("procrastinate_3_10_0.sql"))
-    connection.execute(_text("versions/0001_first_tables.sql"))
+    ensure_extension(connection)
+    connection.execute(_text("procrastinate_3_10_0.sql").encode())
+    tables = _text("versions/0001_first_tables.sql")
+    connection.execute(tables.replace(VECTOR_SCHEMA, vector_schema(connection)).encode())
 
 
 def downgrade() -> None:
     connection = driver_connection(op.get_bind())
     drop_objects(connection)
-    connection.execute(_text("versions/0001_first_tables_down.sql"))
+    connection.execute(_text("versions/0001_first_tables_down.sql").encode())
 
 
 def _text(name: str) -> str:

@@ -1,4 +1,5 @@
--- The tables of revision 0001. migrations/tables.py describes them as they are now; this file never changes.
+-- The tables of revision 0001. migrations/tables.py describes them as they are now; this file never changes
+-- (but for the schema of pgvector, which need not be on the search path).
 
 -- No foreign key to files: checking it for each of 220,000 rows costs about as much as writing them.
 -- Partitions are made by pgdex.ensure_chunk_partition, one for each repository.
@@ -12,7 +13,7 @@ CREATE TABLE pgdex.chunks (
     symbol TEXT,
     content TEXT NOT NULL,
     lexemes TSVECTOR NOT NULL,
-    embedding HALFVEC,
+    embedding @extschema:vector@.HALFVEC,
     model_id SMALLINT,
     PRIMARY KEY (repository_id, file_id, ordinal),
     CONSTRAINT lines_in_order CHECK (start_line >= 1 AND end_line >= start_line)

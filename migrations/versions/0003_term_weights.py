@@ -9,6 +9,9 @@ Revises: 0002
 
 from alembic import op
 
+from migrations.objects import driver_connection
+from migrations.pgvector import vector_schema
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -20,7 +23,8 @@ INDEX_AGAIN = "update pgdex.repositories set model_id = null, embedding_model = 
 def upgrade() -> None:
     op.execute("alter table pgdex.chunks drop column lexemes")
     op.execute("alter table pgdex.chunks add column lexemes integer[] not null default '{}'")
-    op.execute("alter table pgdex.chunks add column term_weights sparsevec")
+    pgvector = vector_schema(driver_connection(op.get_bind()))
+    op.execute(f"alter table pgdex.chunks add column term_weights {pgvector}.sparsevec")
     # In the row and not beside it (unless it is huge): a search looks at the weights of some thousand chunks, and
     # fetching them from the TOAST table tripled its time. What is moved out is the text, which ten hits need.
     op.execute("alter table pgdex.chunks alter column term_weights set storage main")

@@ -8,10 +8,20 @@ import sqlalchemy as sa
 from alembic import op
 from pgvector.sqlalchemy import HALFVEC
 
+from migrations.objects import driver_connection
+from migrations.pgvector import vector_schema
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+
+
+class _HalfVec(HALFVEC):
+    """The type by its whole name: the schema of pgvector need not be on the search path."""
+
+    def get_col_spec(self, **_: object) -> str:
+        return f"{vector_schema(driver_connection(op.get_bind()))}.halfvec"
 
 
 def upgrade() -> None:
@@ -20,7 +30,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Text, sa.ForeignKey("pgdex.projects.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("model_id", sa.SmallInteger, sa.ForeignKey("pgdex.embedding_models.id"), primary_key=True),
         sa.Column("text_hash", sa.Uuid, primary_key=True),
-        sa.Column("embedding", HALFVEC, nullable=False),
+        sa.Column("embedding", _HalfVec, nullable=False),
         sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()),
         schema="pgdex",
     )

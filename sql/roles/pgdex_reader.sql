@@ -20,6 +20,14 @@ begin
     end if;
 
     grant usage on schema pgdex to pgdex_reader;
+    if not has_schema_privilege('pgdex_reader', '@extschema:vector@', 'usage') then
+        begin
+            grant usage on schema @extschema:vector@ to pgdex_reader;
+        exception when insufficient_privilege then
+            raise warning 'pgdex_reader may not use the schema of pgvector; its owner has to run: %',
+                'grant usage on schema @extschema:vector@ to pgdex_reader';
+        end;
+    end if;
     grant select on
         pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models, pgdex.departed_embeddings,
         pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.workers, pgdex.settings,

@@ -19,7 +19,8 @@ from jobs.client import Client
 from jobs.database import Connection, connect, conninfo
 from jobs.errors import SchemaBehind
 from jobs.schema import downgrade, expected_version, installed_version, upgrade
-from migrations.objects import DatabaseObject, database_objects, vector_schema
+from migrations.objects import DatabaseObject, database_objects
+from migrations.pgvector import vector_schema
 from tests.databases import settings_for
 from tests.job_checks import value
 from tests.sql_worker import SqlWorker, enqueue, tree
@@ -256,7 +257,7 @@ def test_every_file_of_the_folder_is_installed() -> None:
 def test_the_database_has_one_object_for_each_file_and_no_other(connection: Connection) -> None:
     found = connection.execute(
         "select 'functions', proname from pg_proc where pronamespace = 'pgdex'::regnamespace"
-        " and proname not like 'procrastinate%'"
+        " and (proname not like 'procrastinate%' or proname like 'procrastinate_notify%')"
         " union all select 'views', viewname from pg_views where schemaname = 'pgdex'"
         " union all select 'triggers', tgname from pg_trigger where not tgisinternal"
         " and tgname not like 'procrastinate%'"

@@ -68,7 +68,7 @@ def test_sparse_vectors_are_read_as_they_were_written(connection: Connection, ro
     places = np.array([place for row in rows for place in sorted(row)], dtype=np.int64)
     values = np.array([row[place] for row in rows for place in sorted(row)], dtype=np.float64)
     ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
-    texts = copied(connection, "sparsevec", sparsevecs(places, values, ends, dimension=TERM_PLACES))
+    texts = copied(connection, "public.sparsevec", sparsevecs(places, values, ends, dimension=TERM_PLACES))
     assert len(texts) == len(rows)
     for row, text in zip(rows, texts, strict=True):
         assert sparse(text) == pytest.approx(row, rel=1e-6)
@@ -76,12 +76,12 @@ def test_sparse_vectors_are_read_as_they_were_written(connection: Connection, ro
 
 def test_half_vectors_are_read_as_they_were_written(connection: Connection) -> None:
     rows = np.array([[0.5, -1.0, 0.0], [0.25, 0.125, -0.75]], dtype=np.float32)
-    assert copied(connection, "halfvec", halfvecs(rows)) == ["[0.5,-1,0]", "[0.25,0.125,-0.75]"]
+    assert copied(connection, "public.halfvec", halfvecs(rows)) == ["[0.5,-1,0]", "[0.25,0.125,-0.75]"]
 
 
 @pytest.mark.parametrize("dimension", [1, 256, 4000])
 def test_half_vectors_of_any_dimension_are_accepted(connection: Connection, dimension: int) -> None:
-    (text,) = copied(connection, "halfvec", halfvecs(np.full((1, dimension), 0.5, dtype=np.float32)))
+    (text,) = copied(connection, "public.halfvec", halfvecs(np.full((1, dimension), 0.5, dtype=np.float32)))
     assert text.count(",") == dimension - 1
 
 
@@ -99,7 +99,7 @@ def test_half_vectors_of_any_dimension_are_accepted(connection: Connection, dime
 def test_the_terms_of_any_chunk_are_accepted(connection: Connection, content: str) -> None:
     terms = chunk_terms([chunk(content), chunk(content, "Größe.send")], ["a.py", "src/größe.py"])
     arrays = copied(connection, "integer[]", terms.lexemes)
-    vectors = copied(connection, "sparsevec", terms.weights)
+    vectors = copied(connection, "public.sparsevec", terms.weights)
     for array, vector in zip(arrays, vectors, strict=True):
         weights = sparse(vector)
         assert len(weights) <= 16_000
@@ -111,7 +111,7 @@ def test_the_largest_place_there_is_is_a_place_in_postgresql_too(connection: Con
     last = TERM_PLACES - 1
     (vector,) = copied(
         connection,
-        "sparsevec",
+        "public.sparsevec",
         sparsevecs(np.array([0, last]), np.array([1.0, 2.0]), np.array([2]), dimension=TERM_PLACES),
     )
     assert vector == f"{{1:1,{TERM_PLACES}:2}}/{TERM_PLACES}"
@@ -129,7 +129,9 @@ TEXTS = [
 
 @pytest.mark.parametrize("query", ["retry delay", "session", "größe", "text of a retry"])
 def test_the_inner_product_in_postgresql_is_bm25(connection: Connection, query: str) -> None:
-    vectors = copied(connection, "sparsevec", chunk_terms([chunk(text) for text in TEXTS], ["x"] * len(TEXTS)).weights)
+    vectors = copied(
+        connection, "public.sparsevec", chunk_terms([chunk(text) for text in TEXTS], ["x"] * len(TEXTS)).weights
+    )
     asked = {stem_of(word) for word in words(query)}
     stems = [[stem_of(word) for word in words(text)] + ["x"] for text in TEXTS]
     rarity = {
@@ -147,7 +149,8 @@ def test_the_inner_product_in_postgresql_is_bm25(connection: Connection, query: 
     scores = [
         -score
         for (score,) in connection.execute(
-            "select v::sparsevec <#> %s::sparsevec from unnest(%s::text[]) with ordinality as t (v, n) order by n",
+            "select v::public.sparsevec operator(public.<#>) %s::public.sparsevec"
+            " from unnest(%s::text[]) with ordinality as t (v, n) order by n",
             [asked_vector, vectors],
         )
     ]

@@ -3,25 +3,34 @@
 from typing import TYPE_CHECKING
 
 from jobs.cli.diagnosis.checks import Check, failed, ok, warning
+from migrations.pgvector import OLDEST, RECOMMENDED, dotted, version_numbers
 
 if TYPE_CHECKING:
     from jobs.database import Connection
     from jobs.settings import Settings
 
 OLDEST_SERVER = 15
-OLDEST_VECTOR = (0, 7)  # halfvec
 INSTALL_VECTOR = (
-    "Install pgvector 0.7 or newer on the server: Debian and Ubuntu have postgresql-VERSION-pgvector, Docker has the "
-    "image pgvector/pgvector."
+    f"Install pgvector {dotted(OLDEST)} or newer on the server, best {dotted(RECOMMENDED)}: Debian and Ubuntu have "
+    "postgresql-VERSION-pgvector, Docker has the image pgvector/pgvector."
 )
+UPDATE_VECTOR = "Then run in this database: alter extension vector update;"
 
 
 def server_check(connection: "Connection", where: str) -> Check:
-    """The server's version."""
+    """The server's version, and what lies between."""
+    from jobs.sessions import holds_session
+
     version = connection.info.server_version
     finding = f"{where}: PostgreSQL {version // 10000}.{version % 10000}"
     if version // 10000 < OLDEST_SERVER:
         return failed("database", finding, f"Use PostgreSQL {OLDEST_SERVER} or newer.")
+    if not holds_session(connection):
+        advice = (
+            "Commands and workers work, but workers poll, and a dead worker is noticed after 5 seconds instead of 1. "
+            "A pool in session mode, or PostgreSQL itself, is better for workers."
+        )
+        return warning("database", f"{finding}, behind a connection pooler in transaction mode", advice)
     return ok("database", finding)
 
 
@@ -34,11 +43,16 @@ def vector_check(connection: "Connection") -> Check:
         return failed("pgvector", "the server does not have it", INSTALL_VECTOR)
     installed, available = row
     if installed is None:
-        if version_numbers(available) < OLDEST_VECTOR:
+        if version_numbers(available) < OLDEST:
             return failed("pgvector", f"the server offers {available}", INSTALL_VECTOR)
         return warning("pgvector", f"{available} is there, but not in this database", "Run: pgdex db upgrade")
-    if version_numbers(installed) < OLDEST_VECTOR:
-        return failed("pgvector", f"{installed} is too old", f"{INSTALL_VECTOR} Then: alter extension vector update;")
+    if version_numbers(installed) < OLDEST:
+        return failed("pgvector", f"{installed} is too old", f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
+    if version_numbers(installed) < RECOMMENDED:
+        finding = (
+            f"{installed} works, but it can damage vector indexes (on vacuum, and where it builds one in parallel)"
+        )
+        return warning("pgvector", finding, f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
     return ok("pgvector", str(installed))
 
 
@@ -65,13 +79,3 @@ def schema_check(connection: "Connection", settings: "Settings") -> Check:
     if settings.database_url is None and order is Order.OLDER:
         return warning("schema", finding, "The next command makes it automatically; or run: pgdex db upgrade")
     return failed("schema", finding, "Run: pgdex db upgrade")
-
-
-def version_numbers(version: str) -> tuple[int, ...]:
-    """ "0.8.5" as (0, 8, 5); what is no number ends it."""
-    numbers: list[int] = []
-    for part in version.split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
