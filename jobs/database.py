@@ -16,12 +16,13 @@ EMBEDDED_URLS: dict[Path, str] = {}  # of the servers that this process uses
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def embedded_url(home: Path) -> str:
-    """The URL of the embedded server under `home`, which is started where it does not run (any more)."""
-    from jobs.embedded_server import is_running, start_server  # psutil and the server's wheel: not for a URL
+def embedded_url(settings: Settings) -> str:
+    """The URL of the embedded server of the settings' home, which is started where it does not run (any more)."""
+    from jobs.embedded.server import is_running, start_server  # not for those with a URL
 
+    home = settings.home
     if home not in EMBEDDED_URLS or not is_running(home):
-        EMBEDDED_URLS[home] = start_server(home)
+        EMBEDDED_URLS[home] = start_server(home, linger_seconds=settings.server_linger)
     return EMBEDDED_URLS[home]
 
 
@@ -32,7 +33,7 @@ def database_url(settings: Settings) -> str:
     """
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    return embedded_url(settings.home)
+    return embedded_url(settings)
 
 
 def url_parts(url: str) -> dict[str, Any]:

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         None, description="PostgreSQL with pgvector 0.7 or newer; unset: the embedded server."
     )
     home: Path = Field(default_factory=default_home, description="Folder of the embedded server and of logs.")
+    server_linger: float = Field(
+        300, ge=0, le=31_536_000, description="Seconds that the embedded server stays after its last user."
+    )
     project: ProjectId = Field("default", description="Project that commands use unless told.")
     max_concurrent_jobs: int | None = Field(
         None, ge=1, le=999_999, description="Jobs that run at once in the whole cluster (3)."
