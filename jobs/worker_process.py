@@ -9,6 +9,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
 from jobs.client import Client
+from jobs.log_files import follow_worker_log
 from jobs.logs import fields, log_as_json
 from jobs.outages import Backoff
 from jobs.pools import POOLS
@@ -44,6 +45,7 @@ class StoppableWorker(Worker):
 async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
     """Run `worker` until it is told to stop, with its liveness beside it. Raises SchemaBehind, DatabaseUnavailable."""
     log_as_json()
+    follow_worker_log(settings.home)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     await asyncio.to_thread(_require_schema, settings)
     gc.freeze()  # what is there now stays

@@ -110,7 +110,7 @@ def _log_in(connection: socket.socket) -> None:
     while True:
         kind, body = _message(connection)
         if kind == b"E":
-            fields = dict((part[:1], part[1:].decode(errors="replace")) for part in body.split(b"\0") if part)
+            fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
             raise _Refused(fields.get(b"C", ""), fields.get(b"M", ""))
         if kind == b"Z" or (kind == b"R" and body[:4] != b"\0\0\0\0"):  # the latter: it wants a password
             return

@@ -39,8 +39,8 @@ local all all peer map=pgdex
 def prepare(place: Place, programs: Path, account: Account, lock: int) -> None:
     """See to it that there is a data folder for these programs, and write who may log in.
 
-    `lock` is the server's, held by the caller: initdb gets it too, so that nobody begins again beside an initdb that has
-    lost its pgdex. Raises OSError, DatabaseUnavailable.
+    `lock` is the server's, held by the caller: initdb gets it too, so that nobody begins again beside an initdb that
+    has lost its pgdex. Raises OSError, DatabaseUnavailable.
     """
     found = _data_version(place)
     ours = major_version(programs, account)
@@ -63,14 +63,14 @@ def _data_version(place: Place) -> str | None:
         if not place.data.exists() or not any(place.data.iterdir()):
             return None
         raise DatabaseUnavailable(
-            f"{place.data} is not empty and holds no PostgreSQL database (PG_VERSION is missing). pgdex deletes nothing "
-            "that it does not know: move that folder away, and pgdex makes a new database; your source code is indexed "
-            "again then"
+            f"{place.data} is not empty and holds no PostgreSQL database (PG_VERSION is missing). pgdex deletes "
+            "nothing that it does not know: move that folder away, and pgdex makes a new database; index your source "
+            "code again then"
         ) from None
     if not found:
         raise DatabaseUnavailable(
-            f"the database in {place.data} is damaged: its file PG_VERSION is empty. Restore a backup of the folder, or "
-            "move it away; pgdex then makes a new database, and your source code has to be indexed again"
+            f"the database in {place.data} is damaged: its file PG_VERSION is empty. Restore a backup of the folder, "
+            "or move it away; pgdex then makes a new database, and your source code has to be indexed again"
         )
     return found
 
@@ -78,9 +78,10 @@ def _data_version(place: Place) -> str | None:
 def _other_version(place: Place, found: str, ours: int) -> str:
     return (
         f"the database in {place.data} was made by PostgreSQL {found}, and this pgdex brings PostgreSQL {ours}, which "
-        f"can't read it. Nothing was changed. Move {place.data} away and index again (the index is made from your source "
-        "code, only the history of jobs is lost); or go on with the pgdex that made it; to keep everything, dump it with "
-        "that one (pg_dump with the address that `pgdex db url` prints) and restore the dump with this one (pgdex db psql)"
+        f"can't read it. Nothing was changed. Move {place.data} away and index again (the index is made from your "
+        "source code, only the history of jobs is lost), or go on with the pgdex that made it. To keep everything, "
+        "dump it with that one (pg_dump, with the address that `pgdex db url` prints) and restore the dump with this one "
+        "(pgdex db psql -- -f DUMP)"
     )
 
 
@@ -101,7 +102,8 @@ def _make(place: Place, programs: Path, account: Account, lock: int, *, major: i
     done = run(programs, "initdb", [*INITDB, *locale, "-D", str(unfinished)], account, pass_fds=(lock,))
     if done.returncode != 0:
         raise DatabaseUnavailable(
-            f"the embedded PostgreSQL could not make its database in {place.home}: {_cause(done.stderr, done.returncode)}"
+            f"the embedded PostgreSQL could not make its database in {place.home}: "
+            f"{_cause(done.stderr, done.returncode)}"
         )
     _write(unfinished / "pgdex.conf", SERVER_CONFIGURATION, account)
     main = unfinished / "postgresql.conf"
@@ -137,7 +139,7 @@ def _write(path: Path, text: str, account: Account) -> None:
     new = path.with_name(f"{path.name}.pgdex")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w") as file:  # noqa: PTH123
+    with open(descriptor, "w") as file:
         if not account.is_ours:
             os.fchown(descriptor, account.uid, account.gid)
         file.write(text)

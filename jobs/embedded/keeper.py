@@ -108,7 +108,7 @@ class Keeper:
         return ended
 
     def _end_for_nothing(self) -> None:
-        """The home was removed: its server holds the disk's space for nobody. PostgreSQL notices it too, in a minute."""
+        """The home was removed: its server holds disk space for nobody. PostgreSQL notices it too, in a minute."""
         if self._server is not None and self._server.handle is not None and sys.platform == "linux":
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._server.handle, signal.SIGQUIT)

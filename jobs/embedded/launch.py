@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from jobs.embedded.accounts import Account, as_account, require_open_path, server_account
-from jobs.embedded.answers import State, ask, listener
+from jobs.embedded.answers import listener
 from jobs.embedded.cluster import prepare
 from jobs.embedded.locks import hand_to_owner, take_lock
 from jobs.embedded.place import Place
@@ -56,8 +56,8 @@ def _end_a_deaf_one(place: Place) -> None:
     process = postmaster(place.data)
     if process is not None and not end(process, mode="fast", seconds=DEAF_SECONDS):
         raise DatabaseUnavailable(
-            f"the embedded PostgreSQL of {place.home} runs (process {process.pid}), but its socket is gone, and it does "
-            "not end: look at its log, and end it with kill -INT"
+            f"the embedded PostgreSQL of {place.home} runs (process {process.pid}), but its socket is gone, and it "
+            "does not end: look at its log, and end it with kill -INT"
         )
 
 
@@ -109,7 +109,7 @@ def _start(place: Place, programs: Path, account: Account, lock: int, folder: Pa
     # Whoever started it may live long, and must not keep a dead child.
     threading.Thread(target=process.wait, name="pgdex-server-end", daemon=True).start()
     deadline = time.monotonic() + LISTENING_SECONDS
-    while ask(folder).state is State.ABSENT:
+    while not _listens(place, process):
         if process.returncode is not None:
             raise DoesNotStart(
                 f"it ended with code {process.returncode}: {cause(place.log, began) or 'its log says nothing'}"
@@ -117,6 +117,11 @@ def _start(place: Place, programs: Path, account: Account, lock: int, folder: Pa
         if time.monotonic() > deadline:
             raise DoesNotStart(f"it runs, but listens to nobody after {LISTENING_SECONDS:.0f} s")
         time.sleep(0.005)
+
+
+def _listens(place: Place, process: "subprocess.Popen[bytes]") -> bool:
+    noted = read_pid_file(place.data)
+    return noted is not None and noted.pid == process.pid and noted.socket_folder is not None
 
 
 def _options(place: Place, folder: Path) -> list[str]:

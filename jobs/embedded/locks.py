@@ -1,5 +1,5 @@
-"""Locks of a home: flock'ed files. The kernel releases one when the last process that has it open ends, however it ends;
-a child inherits one only where it is handed over. flock works between containers that share a folder."""
+"""Locks of a home: flock'ed files. The kernel releases one when the last process that has it open ends, however it
+ends; a child inherits one only where it is handed over. flock works between containers that share a folder."""
 
 import errno
 import fcntl

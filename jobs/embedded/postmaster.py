@@ -8,6 +8,7 @@ that listens on our socket.
 import os
 import signal
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,9 @@ class PidFile(NamedTuple):
     started: float
     """Seconds since 1970."""
     socket_folder: Path | None
+    """Noted as soon as it listens."""
+    says_ready: bool
+    """A hint that asking is worth while, and no more."""
 
 
 def read_pid_file(data: Path) -> PidFile | None:
@@ -39,7 +43,7 @@ def read_pid_file(data: Path) -> PidFile | None:
     if pid <= 1:
         return None
     folder = Path(lines[4]) if len(lines) > 4 and lines[4] else None
-    return PidFile(pid, started, folder)
+    return PidFile(pid, started, folder, len(lines) > 7 and lines[7].strip() == "ready")
 
 
 def serves(folder: Path, data: Path) -> bool:
@@ -123,4 +127,4 @@ def _is_same(one: Path, other: Path) -> bool:
 
 def _was_started_on(process: "psutil.Process", data: Path) -> bool:
     command = process.cmdline()
-    return any(word == "-D" and Path(folder) == data for word, folder in zip(command, command[1:], strict=False))
+    return any(word == "-D" and Path(folder) == data for word, folder in pairwise(command))

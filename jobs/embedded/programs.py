@@ -20,7 +20,7 @@ NOT_IN_A_SHELL = re.compile(r"[\"$`\\\n]")
 
 
 def wheel_programs() -> Path:
-    """The folder of the programs of the newest PostgreSQL in the wheel. Raises DatabaseUnavailable without the wheel."""
+    """The folder of programs of the newest PostgreSQL in the wheel. Raises DatabaseUnavailable without the wheel."""
     try:
         package = importlib.util.find_spec(PACKAGE)
     except (ImportError, ValueError):

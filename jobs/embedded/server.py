@@ -23,7 +23,7 @@ LINGER_SECONDS = 300.0
 PATIENCE_SECONDS = 300.0
 """What a recovery, or another process that starts or stops the server, may take."""
 MOST_LAUNCHES = 3
-LONGEST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 2.0
 STOP_SECONDS = 60.0
 
 _joined: dict[Path, int] = {}  # the lock `users` of the homes that this process uses
@@ -44,8 +44,8 @@ def start_server(
         try:
             make_home(home)
             _join(place, linger_seconds, patience_seconds)
+            ensure_keeper(place)  # first: this process may be killed while it waits
             folder = _reach(place, patience_seconds)
-            ensure_keeper(place)
         except DoesNotStart as error:
             raise DatabaseUnavailable(_failed(place, str(error))) from error
         except OSError as error:
@@ -107,7 +107,7 @@ def _join(place: Place, linger_seconds: float, patience_seconds: float) -> None:
 
 def _reach(place: Place, patience_seconds: float) -> Path:
     """The socket's folder of the server, when it serves."""
-    began, tell, launches, pause = time.monotonic(), Teller(place), 0, 0.01
+    began, tell, launches, pause = time.monotonic(), Teller(place), 0, 0.1
     log_began = _size(place.log)
     while True:
         folder, answer = _look(place)
@@ -125,8 +125,21 @@ def _reach(place: Place, patience_seconds: float) -> Path:
         if waited > patience_seconds:
             raise DatabaseUnavailable(_still_busy(place, answer, waited))
         tell.after(waited, _doing(place, answer))
-        time.sleep(pause)
+        _pause_until_ready(place, pause)
         pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+
+
+def _pause_until_ready(place: Place, seconds: float) -> None:
+    """Wait for so long, or until its file changes to ready: a question that comes too early is a line in its log."""
+    end_at = time.monotonic() + seconds
+    was_ready = _says_ready(place)
+    while time.monotonic() < end_at and (was_ready or not _says_ready(place)):
+        time.sleep(0.02)
+
+
+def _says_ready(place: Place) -> bool:
+    noted = read_pid_file(place.data)
+    return noted is not None and noted.says_ready
 
 
 def _look(place: Place) -> tuple[Path, Answer]:
@@ -164,8 +177,8 @@ def _launch_if_absent(place: Place, patience_seconds: float) -> bool:
 
 
 def _programs_are_gone(place: Place) -> bool:
-    """Whether the programs of the running server were removed, with their virtual environment say: it would fail as soon
-    as it needs another file of theirs."""
+    """Whether the programs of the running server were removed, with their virtual environment say: it would fail as
+    soon as it needs another file of theirs."""
     try:
         program = os.fsdecode((place.data / "postmaster.opts").read_bytes()).partition(' "')[0].strip()
     except OSError:
@@ -181,13 +194,13 @@ def _doing(place: Place, answer: Answer) -> str:
     step = recovery_step(place.log)
     if step is None:
         return "is starting up"
-    return f"is recovering after a crash or a power failure, and will be there soon; nothing is lost. At present: {step}"
+    return f"is recovering after a crash or a power failure, and will be there soon; nothing is lost. Now: {step}"
 
 
 def _still_busy(place: Place, answer: Answer, waited: float) -> str:
     return (
-        f"the embedded PostgreSQL of {place.home} is not there yet after {waited:.0f} s: it {_doing(place, answer)}. It "
-        f"goes on without pgdex: try again in some minutes. Its log is {place.log}"
+        f"the embedded PostgreSQL of {place.home} is not there yet after {waited:.0f} s: it {_doing(place, answer)}. "
+        f"It goes on without pgdex: try again in some minutes. Its log is {place.log}"
     )
 
 
@@ -195,8 +208,8 @@ def _failed(place: Place, reason: str) -> str:
     if "No space left on device" in reason:
         return disk_is_full(place.home)
     return (
-        f"the embedded PostgreSQL under {place.home} does not start: {reason}. Its log is {place.log}; PGDEX_HOME chooses "
-        "another folder, PGDEX_DATABASE_URL another server"
+        f"the embedded PostgreSQL under {place.home} does not start: {reason}. Its log is {place.log}; PGDEX_HOME "
+        "chooses another folder, PGDEX_DATABASE_URL another server"
     )
 
 

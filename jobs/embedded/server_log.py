@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 LARGEST_BYTES = 10_000_000
-TAIL_BYTES = 16_384
+TAIL_BYTES = 262_144
 STARTING = "starting PostgreSQL"
 RECOVERING = re.compile(r"LOG: +(database system was (?:interrupted|not properly).*|redo .*|syncing data directory.*)")
 
@@ -22,7 +22,7 @@ def keep_short(log: Path) -> None:
             old = log.with_name(f"{log.name}.1")
             new = old.with_name(f"{old.name}.new")
             new.unlink(missing_ok=True)
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:  # noqa: PTH123
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
                 size = os.fstat(source).st_size
                 copy.write(os.pread(source, LARGEST_BYTES, max(0, size - LARGEST_BYTES)))
             new.rename(old)
