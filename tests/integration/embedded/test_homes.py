@@ -151,7 +151,7 @@ def small_disk(home: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_said_and_there_is_a_database_when_there_is_room(small_disk: Path) -> None:
-    with pytest.raises(DatabaseUnavailable, match="the disk is full. Make room"):
+    with pytest.raises(DatabaseUnavailable, match="the disk is full"):
         start_server(small_disk)
     subprocess.run(["mount", "-o", "remount,size=400m", small_disk], check=True)
 

@@ -1,5 +1,5 @@
-"""What a crash leaves behind: a number that belongs to somebody else now, torn files, sockets. None of it stops a start,
-and nothing that is not the server gets a signal."""
+"""What a crash leaves behind: a number that belongs to somebody else now, torn files, sockets. None of it stops a
+start, and nothing that is not the server gets a signal."""
 
 import os
 import shutil
