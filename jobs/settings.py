@@ -20,10 +20,17 @@ ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-
 
 
 def default_home() -> Path:
-    """The user's data folder; as root a folder that the server's own OS user can reach (see embedded_server)."""
+    """The user's data folder; as root a folder that the server's own OS user can reach (see jobs/embedded).
+
+    For a user without a home folder it is one that can't be made: that is said when it is needed, which with a database
+    elsewhere it may never be.
+    """
     if sys.platform != "win32" and os.geteuid() == 0:
         return Path("/var/lib/pgdex")
-    return platformdirs.user_data_path("pgdex", appauthor=False)
+    try:
+        return platformdirs.user_data_path("pgdex", appauthor=False)
+    except RuntimeError:
+        return Path("/nonexistent/pgdex")
 
 
 class Settings(BaseSettings):
@@ -90,7 +97,10 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no user of that name, or no home folder: write the path out") from None
 
     @field_validator("allowed_roots")
     @classmethod

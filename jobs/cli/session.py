@@ -35,7 +35,7 @@ def open_client() -> "Iterator[Client]":
 def is_first_start(settings: "Settings") -> bool:
     """Whether the embedded server is the one to use and was never started."""
     # Not Path.exists, which raises where the folder is somebody else's.
-    return settings.database_url is None and not os.path.exists(settings.home / "data" / "PG_VERSION")
+    return settings.database_url is None and not os.path.exists(settings.home / "data")
 
 
 class Reconnecting:

@@ -39,18 +39,23 @@ def server_account(place: Place) -> Account:
 
     Raises DatabaseUnavailable where the data belong to somebody else.
     """
-    owner = _owner(place.data)
+    require_own_data(place)
     if os.geteuid() != 0:
-        if owner not in (None, os.geteuid()):
-            raise DatabaseUnavailable(
-                f"the database in {place.data} belongs to the OS user {_called(owner)}, and you are "
-                f"{_called(os.geteuid())}: run pgdex as that user, or set PGDEX_HOME to a folder of your own"
-            )
         return _account(os.geteuid())
-    for known in (owner, _owner(place.home)):
+    for known in (_owner(place.data), _owner(place.home)):
         if known:  # neither missing nor root's
             return _account(known)
     return _made_account()
+
+
+def require_own_data(place: Place) -> None:
+    """Raise DatabaseUnavailable where the data belong to somebody else; root may use everybody's."""
+    owner = _owner(place.data)
+    if os.geteuid() != 0 and owner not in (None, os.geteuid()):
+        raise DatabaseUnavailable(
+            f"the database in {place.data} belongs to the OS user {_called(owner)}, and you are "
+            f"{_called(os.geteuid())}: run pgdex as that user, or set PGDEX_HOME to a folder of your own"
+        )
 
 
 def as_account(account: Account) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from jobs.embedded.accounts import Account
+from jobs.embedded.failures import DoesNotStart
 from jobs.embedded.place import Place
 from jobs.embedded.programs import major_version, run
 from jobs.errors import DatabaseUnavailable
@@ -40,7 +41,7 @@ def prepare(place: Place, programs: Path, account: Account, lock: int) -> None:
     """See to it that there is a data folder for these programs, and write who may log in.
 
     `lock` is the server's, held by the caller: initdb gets it too, so that nobody begins again beside an initdb that
-    has lost its pgdex. Raises OSError, DatabaseUnavailable.
+    has lost its pgdex. Raises OSError, DatabaseUnavailable, DoesNotStart.
     """
     found = _data_version(place)
     ours = major_version(programs, account)
@@ -101,10 +102,7 @@ def _make(place: Place, programs: Path, account: Account, lock: int, *, major: i
     locale = BUILTIN_LOCALE if major >= FIRST_WITH_BUILTIN_LOCALE else ()
     done = run(programs, "initdb", [*INITDB, *locale, "-D", str(unfinished)], account, pass_fds=(lock,))
     if done.returncode != 0:
-        raise DatabaseUnavailable(
-            f"the embedded PostgreSQL could not make its database in {place.home}: "
-            f"{_cause(done.stderr, done.returncode)}"
-        )
+        raise DoesNotStart(f"its database could not be made: {_cause(done.stderr, done.returncode)}")
     _write(unfinished / "pgdex.conf", SERVER_CONFIGURATION, account)
     main = unfinished / "postgresql.conf"
     _write(main, main.read_text() + "include_if_exists 'pgdex.conf'\n", account)

@@ -10,6 +10,7 @@ from pathlib import Path
 from jobs.embedded.accounts import Account, as_account, require_open_path, server_account
 from jobs.embedded.answers import listener
 from jobs.embedded.cluster import prepare
+from jobs.embedded.failures import DoesNotStart
 from jobs.embedded.locks import hand_to_owner, take_lock
 from jobs.embedded.place import Place
 from jobs.embedded.postmaster import end, left_behind, postmaster, read_pid_file
@@ -22,10 +23,6 @@ from jobs.errors import DatabaseUnavailable
 LOOSE_ENDS_SECONDS = 60.0  # for the processes of a server that has lost its first one, or an initdb that runs on
 LISTENING_SECONDS = 60.0  # until it listens, which it does before it recovers anything
 DEAF_SECONDS = 10.0
-
-
-class DoesNotStart(Exception):
-    """The server ended at once, or does not listen; the message says why, in its words."""
 
 
 def launch(place: Place) -> Path:

@@ -1,15 +1,16 @@
 """Using the embedded server: joining its users, starting it where it does not run, waiting while it recovers."""
 
-import errno
 import os
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from jobs.embedded.accounts import require_own_data
 from jobs.embedded.answers import Answer, State, ask
+from jobs.embedded.failures import DoesNotStart, explained
 from jobs.embedded.keeping import ensure_keeper
-from jobs.embedded.launch import DoesNotStart, cause, launch
+from jobs.embedded.launch import cause, launch
 from jobs.embedded.locks import is_in_place, take_lock
 from jobs.embedded.place import Place
 from jobs.embedded.postmaster import end, postmaster, read_pid_file, serves
@@ -43,16 +44,15 @@ def start_server(
     with _one_thread:
         try:
             make_home(home)
+            require_own_data(place)
             _join(place, linger_seconds, patience_seconds)
             ensure_keeper(place)  # first: this process may be killed while it waits
             folder = _reach(place, patience_seconds)
         except DoesNotStart as error:
-            raise DatabaseUnavailable(_failed(place, str(error))) from error
+            raise DatabaseUnavailable(explained(place, str(error))) from error
         except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise DatabaseUnavailable(disk_is_full(home)) from error
             reason = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
-            raise DatabaseUnavailable(_failed(place, reason)) from error
+            raise DatabaseUnavailable(explained(place, reason)) from error
     return url(folder)
 
 
@@ -69,14 +69,6 @@ def stop_server(home: Path, *, mode: str = "fast", seconds: float = STOP_SECONDS
     process = postmaster(Place(home).data)
     if process is not None and not end(process, mode=mode, seconds=seconds):
         raise DatabaseUnavailable(f"the embedded PostgreSQL of {home} does not end")
-
-
-def disk_is_full(home: Path) -> str:
-    """What to say to a user."""
-    return (
-        f"the embedded PostgreSQL under {home} can't start, because the disk is full. Make room; what was indexed is "
-        "still there, and jobs go on by themselves"
-    )
 
 
 def _join(place: Place, linger_seconds: float, patience_seconds: float) -> None:
@@ -201,15 +193,6 @@ def _still_busy(place: Place, answer: Answer, waited: float) -> str:
     return (
         f"the embedded PostgreSQL of {place.home} is not there yet after {waited:.0f} s: it {_doing(place, answer)}. "
         f"It goes on without pgdex: try again in some minutes. Its log is {place.log}"
-    )
-
-
-def _failed(place: Place, reason: str) -> str:
-    if "No space left on device" in reason:
-        return disk_is_full(place.home)
-    return (
-        f"the embedded PostgreSQL under {place.home} does not start: {reason}. Its log is {place.log}; PGDEX_HOME "
-        "chooses another folder, PGDEX_DATABASE_URL another server"
     )
 
 

@@ -1,6 +1,7 @@
 """Homes of embedded servers, and processes that use, crash and hinder them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import psycopg
 
 from jobs.embedded.place import Place
 from jobs.embedded.postmaster import postmaster as verified
+from jobs.embedded.programs import wheel_programs
 from tests.waiting import wait_for
 
 HOLD = (
@@ -96,6 +98,15 @@ def is_there(url: str) -> bool:
     """Whether that table is."""
     with psycopg.connect(url) as connection:
         return connection.execute("select count(*) from kept").fetchone() == (1000,)
+
+
+def copied_programs(folder: Path) -> Path:
+    """The programs of the wheel as in another virtual environment: their folder."""
+    installed = wheel_programs().parent
+    package = installed.parent
+    shutil.copytree(installed, folder / package.name / installed.name, symlinks=True)
+    shutil.copytree(package.with_name(f"{package.name}.libs"), folder / f"{package.name}.libs")
+    return folder / package.name / installed.name / "bin"
 
 
 def keepers(home: Path) -> list[psutil.Process]:

@@ -16,7 +16,7 @@ from jobs.embedded.place import Place
 from jobs.embedded.server import start_server, stop_server
 from jobs.embedded.sockets import is_ours, usual_folder
 from jobs.errors import DatabaseUnavailable
-from tests.integration.embedded.homes import AS_ROOT, crash, leave, server, user_of
+from tests.integration.embedded.homes import AS_ROOT, copied_programs, crash, leave, server, user_of
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="needs a second user")
@@ -169,9 +169,8 @@ def test_as_root_programs_in_a_private_folder_are_copied_to_where_the_servers_us
     private.mkdir(mode=0o700)
     (home / "home").mkdir(mode=0o755)
     (home / "home" / "server-0.0.1").mkdir()
-    installed = programs.wheel_programs().parent
-    shutil.copytree(installed, private / "wheel" / installed.name, symlinks=True)
-    monkeypatch.setattr(programs, "wheel_programs", lambda: private / "wheel" / installed.name / "bin")
+    copied = copied_programs(private)
+    monkeypatch.setattr(programs, "wheel_programs", lambda: copied)
 
     with psycopg.connect(start_server(home / "home", linger_seconds=0)) as connection:
         connection.execute("create extension vector")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.integration.embedded.homes import (
     AS_ROOT,
     beginning_user,
     commit_something,
+    copied_programs,
     is_there,
     leave,
     number,
@@ -25,9 +27,11 @@ from tests.integration.embedded.homes import (
     url_of,
     user_of,
 )
-from tests.logins import run_pgdex
+from tests.logins import CHECKOUT, run_pgdex
 from tests.waiting import wait_for
 
+NOBODY, UNNAMED = 65534, 54321
+VERSION = "import sys; sys.exit(sys.version_info[1])"
 ODD_NAMES = [
     "Application Support/pgdex",
     'it\'s "quoted"',
@@ -176,34 +180,41 @@ def test_a_file_system_that_does_not_let_it_is_named(
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs a second user")
-def test_another_users_home_is_refused_by_name(home: Path) -> None:
-    (home / "data").mkdir(mode=0o700)
-    (home / "data" / "PG_VERSION").write_text("18\n")
+@pytest.mark.parametrize(
+    ("uid", "variables", "said"),
+    [
+        (NOBODY, {"PGDEX_HOME": "HOME/theirs"}, "belongs to the OS user pgserver, and you are nobody"),
+        (
+            NOBODY,
+            {"HOME": "/nonexistent"},
+            "the folder '/nonexistent/.local/share/pgdex' for pgdex's data can't be used",
+        ),
+        (UNNAMED, {}, "the folder '/nonexistent/pgdex' for pgdex's data can't be used"),
+        (UNNAMED, {"PGDEX_HOME": "HOME/mine"}, "has no name on this machine"),
+        (UNNAMED, {"PGDEX_HOME": "~nosuchuser/x"}, "PGDEX_HOME is not usable: "),
+    ],
+)
+def test_what_stands_in_the_way_of_a_user_is_said(home: Path, uid: int, variables: dict[str, str], said: str) -> None:
+    program = shutil.which("python3", path="/usr/bin:/bin")  # this one may lie where only root gets
+    packages = str(Path(psycopg.__file__).parents[1])
+    if program is None or subprocess.run([program, "-c", VERSION], check=False).returncode != sys.version_info[1]:
+        pytest.skip("no Python of this version that another user can run")
+    if "HOME/theirs" in variables.values():
+        start_server(home / "theirs", linger_seconds=0)
+        stop_server(home / "theirs")
+        (home / "theirs").chmod(0o777)
     home.chmod(0o777)
-    code = (
-        "from pathlib import Path; from jobs.embedded.accounts import server_account;"
-        f"from jobs.embedded.place import Place; server_account(Place(Path({str(home)!r})))"
-    )
-    import sys
-
     done = subprocess.run(
-        [
-            shutil.which("setpriv") or "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "python3",
-            "-c",
-            code,
-        ],
-        env={"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"]},
+        ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", program, "-P", "-m", "jobs.cli", "list"],
+        env={"PYTHONPATH": f"{packages}:{CHECKOUT}", "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+        | {name: value.replace("HOME/", f"{home}/") for name, value in variables.items()},
+        cwd="/",
         capture_output=True,
         text=True,
         check=False,
     )
-    if "Permission denied" in done.stderr:
-        pytest.skip("no Python that another user can run")
-    assert "belongs to the OS user root, and you are nobody" in done.stderr
+    assert said in done.stderr
+    assert "unexpected" not in done.stderr
 
 
 def test_the_data_of_another_major_version_is_refused_with_what_to_do(home: Path) -> None:
@@ -226,14 +237,14 @@ def test_two_versions_of_the_programs_share_the_server_that_runs_and_the_next_st
 ) -> None:
     """The older one lies in a virtual environment that is removed while its server runs."""
     old = home / "old"
-    shutil.copytree(programs.wheel_programs().parent, old, symlinks=True)
+    older = copied_programs(old)
     with monkeypatch.context() as patched:
-        patched.setattr(programs, "wheel_programs", lambda: old / "bin")
+        patched.setattr(programs, "wheel_programs", lambda: older)
         commit_something(start_server(home / "home", linger_seconds=600))
     before = number(home / "home")
     process = server(home / "home")
     assert process is not None
-    assert process.exe() == str(old / "bin" / "postgres")
+    assert process.exe() == str(older / "postgres")
 
     newer = user_of(home / "home", linger=600)
     assert number(home / "home") == before
