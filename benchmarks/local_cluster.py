@@ -16,6 +16,7 @@ import psutil
 
 from jobs.client import Client
 from jobs.cluster import living_workers
+from jobs.embedded.server import stop_server
 from jobs.models import JobStatus
 from jobs.settings import Settings
 
@@ -38,16 +39,14 @@ def fresh_home(work: Path, *, embedder: str = "hashing") -> Iterator[Settings]:
     home.chmod(0o755)
     os.environ["PGDEX_HOME"] = str(home)
     os.environ["PGDEX_EMBEDDER"] = embedder
-    settings = Settings(home=home, embedder=embedder)
-    # Leaving a server at exit makes a lock file once more. What is registered before it starts runs after that.
+    os.environ["PGDEX_SERVER_LINGER"] = "0"
+    settings = Settings(home=home, embedder=embedder, server_linger=0)
     atexit.register(shutil.rmtree, work, ignore_errors=True)
     Client.open(settings).close()
     try:
         yield settings
     finally:
-        server = server_process(settings)
-        server.terminate()
-        server.wait(30)
+        stop_server(home)
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -25,12 +25,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
-def embedded_url(home: Path) -> str:
-    """The URL of the embedded server under `home`, which is started where it does not run (any more)."""
-    from jobs.embedded_server import is_running, start_server  # psutil and the server's wheel: not for a URL
+def embedded_url(settings: Settings) -> str:
+    """The URL of the embedded server of the settings' home, which is started where it does not run (any more)."""
+    from jobs.embedded.server import is_running, start_server  # not for those with a URL
 
+    home = settings.home
     if home not in EMBEDDED_URLS or not is_running(home):
-        EMBEDDED_URLS[home] = start_server(home)
+        EMBEDDED_URLS[home] = start_server(home, linger_seconds=settings.server_linger)
     return EMBEDDED_URLS[home]
 
 
@@ -42,7 +43,7 @@ def database_url(settings: Settings) -> str:
     forget_libpq_variables(embedded=settings.database_url is None)
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    return embedded_url(settings.home)
+    return embedded_url(settings)
 
 
 def url_parts(url: str) -> dict[str, Any]:

@@ -23,10 +23,17 @@ ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-
 
 
 def default_home() -> Path:
-    """The user's data folder; as root a folder that the server's own OS user can reach (see embedded_server)."""
+    """The user's data folder; as root a folder that the server's own OS user can reach (see jobs/embedded).
+
+    For a user without a home folder it is one that can't be made: that is said when it is needed, which with a database
+    elsewhere it may never be.
+    """
     if sys.platform != "win32" and os.geteuid() == 0:
         return Path("/var/lib/pgdex")
-    return platformdirs.user_data_path("pgdex", appauthor=False)
+    try:
+        return platformdirs.user_data_path("pgdex", appauthor=False)
+    except RuntimeError:
+        return Path("/nonexistent/pgdex")
 
 
 class Settings(BaseSettings):
@@ -38,6 +45,9 @@ class Settings(BaseSettings):
         None, description="PostgreSQL with pgvector 0.7 or newer; unset: the embedded server."
     )
     home: Path = Field(default_factory=default_home, description="Folder of the embedded server and of logs.")
+    server_linger: float = Field(
+        300, ge=0, le=31_536_000, description="Seconds that the embedded server stays after its last user."
+    )
     project: ProjectId = Field("default", description="Project that commands use unless told.")
     max_concurrent_jobs: int | None = Field(
         None, ge=1, le=999_999, description="Jobs that run at once in the whole cluster (3)."
@@ -99,7 +109,10 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no user of that name, or no home folder: write the path out") from None
 
     @field_validator("mcp_token")
     @classmethod

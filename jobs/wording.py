@@ -5,11 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jobs.models import JobStatus
 
-TOO_SLOW = (
-    "the database is there but did not answer in time: something else holds what this needs (a long transaction, a "
-    "backup, a change of the schema), or it is overloaded. Try again; `select * from pg_stat_activity` shows who it is"
-)
-
 
 def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
     """What a cancellation of a live job keeps, and what it loses; `again` is how the work would be taken up."""

@@ -16,6 +16,8 @@ from filelock import FileLock, Timeout
 from jobs.client import Client
 from jobs.cluster import live_jobs, living_workers, vector_indexes_due
 from jobs.errors import PgdexError
+from jobs.home import make_home
+from jobs.log_files import follow_worker_log, open_worker_log
 from jobs.logs import fields
 from jobs.roles import WORKER, abilities, require
 from jobs.schema_watch import is_left_behind
@@ -42,7 +44,8 @@ def supervise(
     With `only_one`, returns where another supervisor started like that runs on this machine and goes on running.
     Raises DatabaseUnavailable, SchemaBehind, NotAllowed.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
+    follow_worker_log(settings.home)
     supervisor = Supervisor(processes=processes, slots=slots, folder=settings.home)
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
@@ -72,8 +75,8 @@ def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> boo
     if living_workers(client.connection) or WORKER not in abilities(client.connection).roles:
         return False
     settings = client.settings
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "worker.log").open("ab") as log:
+    make_home(settings.home)
+    with open_worker_log(settings.home) as log:
         subprocess.Popen(
             [*SUPERVISOR_COMMAND, "--only-one", "--exit-when-idle", str(idle_seconds)],
             cwd=settings.home,

@@ -11,6 +11,7 @@ from procrastinate.worker import Worker
 from jobs.client import Client
 from jobs.database import connect
 from jobs.errors import SchemaAhead, SchemaBehind, SchemaInUse
+from jobs.log_files import follow_worker_log
 from jobs.logs import fields, log_as_json
 from jobs.outages import Backoff
 from jobs.pools import POOLS
@@ -60,6 +61,7 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
     Ends the process with the code LEFT_BEHIND where the schema is not, or no longer, the one that it works with.
     """
     log_as_json()
+    follow_worker_log(settings.home)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         await asyncio.to_thread(_require_schema, settings)

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from pydantic import SecretStr
 
-from jobs.embedded_server import start_server
+from jobs.embedded.server import start_server, stop_server
 from jobs.schema import upgrade
 from jobs.settings import Settings
 
@@ -34,9 +34,9 @@ def embedded_server() -> str:
     """Start an embedded server in a folder of its own and return its URL; both are gone when this process ends."""
     # Not pytest's tmp_path: as root the server runs as the OS user `pgserver`, who can't enter that one.
     home = Path(tempfile.mkdtemp(prefix="pgdex-tests-", dir="/tmp"))
-    # Registered before the server registers its own stop, so it runs after that.
+    url = start_server(home, linger_seconds=0)  # so it ends too where this process is killed
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    url = start_server(home)
+    atexit.register(stop_server, home, mode="immediate")  # before that: the last one registered is the first to run
     with psycopg.connect(url, autocommit=True) as connection:
         # What a crash of the machine would lose is of no use to anybody; a test's database is made in half the time.
         connection.execute("alter system set fsync = off")

@@ -46,7 +46,7 @@ class Installation:
         self.programs = folder / "venv" / "bin"
         self.folder = folder
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PGDEX_", "PYTHON"))}
-        self.environment = inherited | {"PGDEX_HOME": str(home)}
+        self.environment = inherited | {"PGDEX_HOME": str(home), "PGDEX_SERVER_LINGER": "0"}
 
     def install(self, wheel: Path) -> None:
         """Make the environment. The pip of this process fills it: Debian's Python may lack one for new environments."""

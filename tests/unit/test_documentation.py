@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 VARIABLES = {f"PGDEX_{name.upper()}" for name in Settings.model_fields}
 # In the compose file these two are not the user's choice.
-FIXED_IN_CONTAINERS = {"PGDEX_DATABASE_URL", "PGDEX_HOME"}
+FIXED_IN_CONTAINERS = {"PGDEX_DATABASE_URL", "PGDEX_HOME", "PGDEX_SERVER_LINGER"}  # the server is no embedded one
 
 
 def text(path: str) -> str:

@@ -156,7 +156,7 @@ def url(*, show_password: bool, as_json: bool) -> None:
     if had_password:
         note("The password is left out; --show-password prints it.")
     if configured.database_url is None:
-        note("The embedded server runs as long as a pgdex process uses it; `pgdex db psql` is one.")
+        note("The embedded server stays while somebody is connected, and for some minutes after (PGDEX_SERVER_LINGER).")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

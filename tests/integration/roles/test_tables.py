@@ -23,8 +23,8 @@ WRITES: dict[str, dict[str, str]] = {
     "procrastinate_workers": {"insert": "", "delete": "", "update": "last_heartbeat"},
     "projects": {"insert": "", "update": "turn"},
     "repositories": {
-        "update": "chunks, embedding_dimension, embedding_model, has_older_vectors, last_indexed_at, last_job_id, model_id,"
-        " witness"
+        "update": "chunks, embedding_dimension, embedding_model, has_older_vectors, last_indexed_at, last_job_id,"
+        " model_id, witness"
     },
     "workers": {"insert": "", "update": "beat, beat_at, session_lock"},
 }
