@@ -116,7 +116,7 @@ def _of_a_transaction(other: psycopg.Connection[Any]) -> int | None:
 
 
 def _answer(other: psycopg.Connection[Any], query: str) -> int | None:
-    """The number that `query` selects, if any. Raises TimeoutError, where psycopg would wait for ever."""
+    """The number that `query` selects, if any. Raises TimeoutError where psycopg would wait for ever."""
     other.pgconn.send_query(query.encode())
     deadline = time.monotonic() + PATIENCE_SECONDS
     with selectors.DefaultSelector() as selector:

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PGDEX_", env_ignore_empty=True, frozen=True)
 
     database_url: SecretStr | None = Field(
-        None, description="PostgreSQL with pgvector 0.7 or newer; unset: the embedded server."
+        None, description="PostgreSQL with pgvector 0.8.0 or newer; unset: the embedded server."
     )
     home: Path = Field(default_factory=default_home, description="Folder of the embedded server and of logs.")
     server_linger: float = Field(

@@ -15,6 +15,7 @@ USUAL_SCHEMAS = ("public", "extensions", "pgdex")
 # As in the scripts of extensions: stands for the schema that pgvector was installed into. Naming it is what keeps the
 # search path of our functions free of schemas that others may write to, where they could put operators of their own.
 VECTOR_SCHEMA = "@extschema:vector@"
+UNFIT_FOR_A_NAME = set("\"$'\\%")  # as PostgreSQL has it for extensions, and what format() would take for a place
 
 
 class PgvectorUnfit(RuntimeError):
@@ -39,16 +40,21 @@ def dotted(numbers: tuple[int, ...]) -> str:
 def vector_schema(connection: psycopg.Connection[Any]) -> str:
     """The quoted name of the schema that pgvector was installed into. Raises PgvectorUnfit."""
     row = connection.execute(
-        "select quote_ident(n.nspname), e.extversion, has_schema_privilege(n.oid, 'usage'), current_user"
+        "select quote_ident(n.nspname), e.extversion, has_schema_privilege(n.oid, 'usage'), current_user, n.nspname"
         " from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector'"
     ).fetchone()
     if row is None:
         raise PgvectorUnfit("the extension vector is not installed in this database: create extension vector")
-    schema, version, may_use, login = row
+    schema, version, may_use, login, name = row
     if version_numbers(version) < OLDEST:
         raise PgvectorUnfit(
             f"pgvector {version} is too old: pgdex needs {dotted(OLDEST)} or newer, best {dotted(RECOMMENDED)}. Install"
             " a newer one on the server, then run in this database: alter extension vector update;"
+        )
+    if set(name) & UNFIT_FOR_A_NAME:
+        raise PgvectorUnfit(
+            f"pgvector is in a schema whose name has a character that pgdex can't use ({name}): alter extension vector"
+            " set schema public;"
         )
     if not may_use:
         raise PgvectorUnfit(

@@ -6,6 +6,8 @@
 -- function that does. Roles belong to the whole server: it is made where no database made it before, and given its
 -- rights in this one. Where the upgrade may not make roles, there is none, and the schema's owner works as ever.
 do $$
+declare
+    v_pgvector regnamespace := (select extnamespace::regnamespace from pg_extension where extname = 'vector');
 begin
     if to_regrole('pgdex_reader') is null then
         begin
@@ -20,12 +22,12 @@ begin
     end if;
 
     grant usage on schema pgdex to pgdex_reader;
-    if not has_schema_privilege('pgdex_reader', '@extschema:vector@', 'usage') then
+    if not has_schema_privilege('pgdex_reader', v_pgvector::oid, 'usage') then
         begin
-            grant usage on schema @extschema:vector@ to pgdex_reader;
+            execute format('grant usage on schema %s to pgdex_reader', v_pgvector);
         exception when insufficient_privilege then
-            raise warning 'pgdex_reader may not use the schema of pgvector; its owner has to run: %',
-                'grant usage on schema @extschema:vector@ to pgdex_reader';
+            raise warning 'pgdex_reader may not use pgvector until its owner runs: grant usage on schema % to pgdex_reader',
+                v_pgvector;
         end;
     end if;
     grant select on
