@@ -12,6 +12,7 @@ from typing import Final
 
 # Deeper than this braces are taken for what they are; nobody nests them.
 DEEPEST_BRACES: Final = 20
+MOST_STARS: Final = 4
 WILD: Final = re.compile(r"[*?]")
 EXTENDED: Final = re.compile(r"[@+]\((?P<either>[^()/|]*(?:\|[^()/|]*)+)\)")
 SPECIAL: Final = frozenset("*?[]{}!,\\")
@@ -84,13 +85,18 @@ def _below(parts: list[str], root: list[str]) -> Iterator[list[str]]:
             while place < len(parts) and parts[place] == "**":
                 place += 1
             after.update(range(start, place))
-            if place < len(parts) and re.fullmatch(_expression(parts[place]), folder):
+            if place < len(parts) and _fits(parts[place], folder):
                 after.add(place + 1)
             elif place == len(parts) and not WILD.search(parts[-1] if parts else ""):
                 after.add(place)  # a folder above the root, with everything below it
         places = after
     for place in sorted(places):
         yield parts[place:]
+
+
+def _fits(part: str, folder: str) -> bool:
+    """Whether a folder's name matches. Of many stars each makes the others try again: nobody means such a pattern."""
+    return part.count("*") <= MOST_STARS and re.fullmatch(_expression(part), folder) is not None
 
 
 def _whole(glob: str) -> str:

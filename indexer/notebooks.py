@@ -18,7 +18,8 @@ MAX_NOTEBOOK_BYTES: Final = 32 << 20
 _BLANK = re.compile(r"[ \t\r\n]*+")
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BARE = re.compile(r"[^\s\[\]{},:\"]++")
-_STEP = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+# A string that never ends is taken whole: trying again from each quote in it would take for ever.
+_STEP = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z)|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OUTPUTS = frozenset({"outputs", "attachments"})
 

@@ -73,9 +73,10 @@ _NO_ENV: Final = frozenset(
     | {b"j2", b"erb", b"md", b"txt", b"ts", b"js", b"mjs", b"cjs", b"py", b"rb", b"php", b"go", b"sh"}
 )
 
-_ARMOUR = re.compile(r"-----BEGIN (?P<what>[A-Z0-9 ]{3,60})-----.*?-----END (?P=what)-----", re.DOTALL)
+_BEGIN: Final = "-----BEGIN "
+_ARMOUR = re.compile(r"-----BEGIN (?P<what>[A-Z0-9 ]{3,60})-----")
 # What openssl writes around a key: "Bag Attributes", "    friendlyName: x", "Key Attributes: <No Attributes>".
-_ATTRIBUTES = re.compile(r"^(?:\s*|#.*|[\w .]+:?|\s*[\w .]+[:=].*)$")
+_ATTRIBUTE = re.compile(r"#.*|[\w .]*:?|[\w .]{1,100}[:=].*")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,50}PRIVATE KEY(?: BLOCK)?-----")
 _SERVICE_KEY = re.compile(r"\"private_key\"\s*:\s*\"-----BEGIN ")
 _TOKENS = re.compile(
@@ -131,5 +132,15 @@ def secret_by_content(name: str, text: str) -> str | None:
 
 def _is_nothing_but_armour(text: str) -> bool:
     """Whether all that is not a key or a certificate in its armour are attributes of it."""
-    rest = _ARMOUR.sub("", text)
-    return rest != text and all(_ATTRIBUTES.match(line) for line in rest.split("\n"))
+    rest = []
+    position = 0
+    while (start := text.find(_BEGIN, position)) >= 0:
+        begin = _ARMOUR.match(text, start)
+        if begin is None or text[max(start - 1, 0)] not in "-\n":  # quoted, in the middle of a line
+            return False
+        rest.append(text[position:start])
+        mark = f"-----END {begin['what']}-----"
+        end = text.find(mark, begin.end())
+        position = len(text) if end < 0 else end + len(mark)  # a key that was cut off is one
+    rest.append(text[position:])
+    return len(rest) > 1 and all(_ATTRIBUTE.fullmatch(line.strip()) for part in rest for line in part.split("\n"))
