@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 
 from jobs.database import Connection
-from tests.sql_worker import Found, SqlWorker, enqueue, tree
+from tests.sql_worker import ALIVE, Found, SqlWorker, enqueue, tree
 
 LISTENERS = (
     "select pid from pg_stat_activity where application_name = 'pgdex' and datname = current_database()"
@@ -34,7 +34,9 @@ def _beat(dsn: str, password: str) -> None:
     """Until the database goes away."""
     with suppress(psycopg.Error), psycopg.connect(dsn, password=password, autocommit=True) as connection:
         while True:
-            connection.execute("update pgdex.workers set beat = beat + 1, beat_at = clock_timestamp()")
+            connection.execute(
+                "update pgdex.workers set beat = beat + 1, beat_at = clock_timestamp() where hostname = %s", [ALIVE]
+            )
             time.sleep(0.5)
 
 
