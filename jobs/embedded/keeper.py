@@ -41,6 +41,7 @@ class Keeper:
         self._own = open_lock(place.keeper)
         self._users = open_lock(place.users)
         self._server: Server | None = None
+        self._folder: Path | None = None  # of the last server's socket
         self._seen = b""
         self._linger = DEFAULT_LINGER_SECONDS
         self._busy_at = time.monotonic()
@@ -72,6 +73,7 @@ class Keeper:
         if not gone and time.monotonic() - self._busy_at >= self._linger:
             gone = self._stop()
         if gone:
+            self._remove_folder()
             os.close(self._own)
             return True
         release(self._users)
@@ -100,10 +102,7 @@ class Keeper:
         else:
             process = postmaster(self._place.data)
             ended = process is None or end(process, mode="fast", seconds=STOP_SECONDS)
-        if ended:
-            with suppress(OSError):
-                remove_folder(self._place, self._server.folder)
-        else:
+        if not ended:
             self._busy_at = time.monotonic()
         return ended
 
@@ -113,8 +112,13 @@ class Keeper:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._server.handle, signal.SIGQUIT)
             select.select([self._server.handle], [], [], STOP_SECONDS)
+        if not self._place.home.exists():  # where it was made again, another server may listen in that folder by now
+            self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None and listener(self._folder) is None:
             with suppress(OSError):
-                remove_folder(self._place, self._server.folder)
+                remove_folder(self._place, self._folder)
 
     def _follow(self) -> None:
         """Find the server again: after a crash another one runs, or none."""
@@ -124,6 +128,8 @@ class Keeper:
                 return
             os.close(server.handle)
         self._server = find(self._place)
+        if self._server is not None:
+            self._folder = self._server.folder
 
     def _sleep(self) -> None:
         look = min(LONGEST_LOOK_SECONDS, max(SHORTEST_LOOK_SECONDS, self._linger / 10))
