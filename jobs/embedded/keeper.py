@@ -12,12 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.embedded.answers import clients, listener
+from jobs.embedded.answers import SOCKET_NAME, clients, listener
 from jobs.embedded.locks import is_in_place, open_lock, release, try_lock
-from jobs.embedded.place import Place
+from jobs.embedded.place import SOCKET_FOLDER_PREFIX, Place
 from jobs.embedded.postmaster import end, postmaster, read_pid_file
 from jobs.embedded.server_log import keep_short
-from jobs.embedded.sockets import remove_folder
 
 DEFAULT_LINGER_SECONDS = 300.0
 LONGEST_LOOK_SECONDS = 2.0
@@ -116,9 +115,19 @@ class Keeper:
             self._remove_folder()
 
     def _remove_folder(self) -> None:
-        if self._folder is not None and listener(self._folder) is None:
+        """Of the socket, where it is not in the home, and nobody listens there."""
+        folder = self._folder
+        if (
+            folder is None
+            or folder == self._place.own_socket_folder
+            or not folder.name.startswith(SOCKET_FOLDER_PREFIX)
+        ):
+            return
+        if listener(folder) is None:
             with suppress(OSError):
-                remove_folder(self._place, self._folder)
+                for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+                    (folder / name).unlink(missing_ok=True)
+                folder.rmdir()
 
     def _follow(self) -> None:
         """Find the server again: after a crash another one runs, or none."""
