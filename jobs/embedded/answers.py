@@ -9,6 +9,7 @@ import enum
 import socket
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,8 @@ def ask(folder: Path) -> Answer:
     try:
         with _connected(folder) as connection:
             _log_in(connection)
-            connection.sendall(GOODBYE)
+            with suppress(OSError):  # it has answered; whether it hears this is all the same
+                connection.sendall(GOODBYE)
     except _Refused as error:
         # Any other refusal (too many clients, say) is one by a server that serves.
         return Answer(State.BUSY if error.sqlstate == CANNOT_CONNECT_NOW else State.READY, str(error))

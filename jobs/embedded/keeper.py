@@ -12,12 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.embedded.answers import clients, listener
+from jobs.embedded.answers import SOCKET_NAME, clients, listener
 from jobs.embedded.locks import is_in_place, open_lock, release, try_lock
-from jobs.embedded.place import Place
+from jobs.embedded.place import SOCKET_FOLDER_PREFIX, Place
 from jobs.embedded.postmaster import end, postmaster, read_pid_file
 from jobs.embedded.server_log import keep_short
-from jobs.embedded.sockets import remove_folder
 
 DEFAULT_LINGER_SECONDS = 300.0
 LONGEST_LOOK_SECONDS = 2.0
@@ -41,6 +40,7 @@ class Keeper:
         self._own = open_lock(place.keeper)
         self._users = open_lock(place.users)
         self._server: Server | None = None
+        self._folder: Path | None = None  # of the last server's socket
         self._seen = b""
         self._linger = DEFAULT_LINGER_SECONDS
         self._busy_at = time.monotonic()
@@ -72,6 +72,7 @@ class Keeper:
         if not gone and time.monotonic() - self._busy_at >= self._linger:
             gone = self._stop()
         if gone:
+            self._remove_folder()
             os.close(self._own)
             return True
         release(self._users)
@@ -100,10 +101,7 @@ class Keeper:
         else:
             process = postmaster(self._place.data)
             ended = process is None or end(process, mode="fast", seconds=STOP_SECONDS)
-        if ended:
-            with suppress(OSError):
-                remove_folder(self._place, self._server.folder)
-        else:
+        if not ended:
             self._busy_at = time.monotonic()
         return ended
 
@@ -113,8 +111,23 @@ class Keeper:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._server.handle, signal.SIGQUIT)
             select.select([self._server.handle], [], [], STOP_SECONDS)
+        if not self._place.home.exists():  # where it was made again, another server may listen in that folder by now
+            self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        """Of the socket, where it is not in the home, and nobody listens there."""
+        folder = self._folder
+        if (
+            folder is None
+            or folder == self._place.own_socket_folder
+            or not folder.name.startswith(SOCKET_FOLDER_PREFIX)
+        ):
+            return
+        if listener(folder) is None:
             with suppress(OSError):
-                remove_folder(self._place, self._server.folder)
+                for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+                    (folder / name).unlink(missing_ok=True)
+                folder.rmdir()
 
     def _follow(self) -> None:
         """Find the server again: after a crash another one runs, or none."""
@@ -124,6 +137,8 @@ class Keeper:
                 return
             os.close(server.handle)
         self._server = find(self._place)
+        if self._server is not None:
+            self._folder = self._server.folder
 
     def _sleep(self) -> None:
         look = min(LONGEST_LOOK_SECONDS, max(SHORTEST_LOOK_SECONDS, self._linger / 10))

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+SOCKET_FOLDER_PREFIX = "pgdex-"  # of the name of a socket's folder that is not in the home
+
 
 class Place(NamedTuple):
     """The files and folders of one home. Its locks are flock'ed files: what counts is who holds them, not their text.

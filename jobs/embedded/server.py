@@ -113,6 +113,7 @@ def _reach(place: Place, patience_seconds: float) -> Path:
             if launches == MOST_LAUNCHES:
                 raise DoesNotStart(cause(place.log, log_began) or "it ends again and again, and does not say why")
             launches += _launch_if_absent(place, patience_seconds)
+            began, tell = time.monotonic(), Teller(place)
             continue
         if waited > patience_seconds:
             raise DatabaseUnavailable(_still_busy(place, answer, waited))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jobs.embedded.accounts import Account, may_pass
 from jobs.embedded.answers import SOCKET_NAME
-from jobs.embedded.place import Place
+from jobs.embedded.place import SOCKET_FOLDER_PREFIX, Place
 from jobs.errors import DatabaseUnavailable
 
 LONGEST_PATH = 103 if sys.platform == "darwin" else 107  # bytes of a socket's path
@@ -38,7 +38,7 @@ def usual_folder(place: Place) -> Path:
     if fits(place.own_socket_folder):
         return place.own_socket_folder
     digest = sha256(os.fsencode(place.home)).hexdigest()[:16]
-    return _runtime_folder() / f"pgdex-{os.geteuid()}-{digest}"
+    return _runtime_folder() / f"{SOCKET_FOLDER_PREFIX}{os.geteuid()}-{digest}"
 
 
 def is_ours(folder: Path, place: Place) -> bool:
@@ -72,15 +72,6 @@ def make_folder(place: Place, account: Account) -> Path:
     for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
         (folder / name).unlink(missing_ok=True)
     return folder
-
-
-def remove_folder(place: Place, folder: Path | None) -> None:
-    """Remove the socket's folder of a server that has ended, where it is not in the home."""
-    if folder is None or folder == place.own_socket_folder or not folder.name.startswith("pgdex-"):
-        return
-    for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
-        (folder / name).unlink(missing_ok=True)
-    folder.rmdir()
 
 
 def _is_private(folder: Path, account: Account) -> bool:

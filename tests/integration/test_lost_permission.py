@@ -80,6 +80,7 @@ def with_open_door(database_url: str, folder: Path) -> str:
     for socket in Path(host).glob(".s.PGSQL.*"):
         if socket.is_socket():
             os.link(socket, folder / socket.name)
+            socket.chmod(0o777)
     return database_url.replace(host, str(folder))
 
 

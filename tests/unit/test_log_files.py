@@ -17,7 +17,7 @@ log_files.LOOK_SECONDS = 0.02
 log_files.rotate.__kwdefaults__["largest_bytes"] = 20_000
 log_files.follow_worker_log(Path(sys.argv[1]))
 for number in range(400):
-    print(f"{sys.argv[2]} {number} {'x' * 100}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"{sys.argv[2]} {number} {'x' * 100}\\n")
     os.write(2, f"{sys.argv[2]} by hand {number}\\n".encode())
     time.sleep(0.001)
 """

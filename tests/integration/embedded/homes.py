@@ -121,9 +121,7 @@ def keepers(home: Path) -> list[psutil.Process]:
 
 
 def end_everything(home: Path) -> None:
-    """Whatever of a home still runs."""
-    for process in keepers(home):
-        process.kill()
+    """The server of a home; its keeper ends too, then."""
     for process in psutil.process_iter(["name"]):
         with suppress(psutil.Error):
             if process.info["name"] == "postgres" and str(home / "data") in process.cmdline():
