@@ -20,7 +20,8 @@ declare
     v_now text;
     v_project text;
 begin
-    select chunk_table, project_id into v_now, v_project from repositories where id = p_repository_id;
+    select chunk_table, project_id into v_now, v_project from repositories
+    where id = p_repository_id and removed_at is null;
     if not found then
         raise exception 'there is no repository %', p_repository_id using errcode = 'PX005';
     end if;
@@ -34,7 +35,11 @@ begin
         return v_now;
     end if;
     begin
-        select chunk_table into v_now from repositories where id = p_repository_id for update;
+        select chunk_table into v_now from repositories
+        where id = p_repository_id and removed_at is null for update;
+        if not found then
+            raise exception 'there is no repository %', p_repository_id using errcode = 'PX005';
+        end if;
         if v_now = v_own then
             return v_now;
         end if;

@@ -257,3 +257,11 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
 def test_a_repository_that_is_not_there_cannot_be_removed(connection: Connection) -> None:
     with refused("PX005", saying="there is no repository 4711"):
         connection.execute("select pgdex.remove_repository(4711)")
+
+
+def test_a_scan_that_is_late_makes_no_table_for_what_was_removed(connection: Connection, database_url: str) -> None:
+    made = repository(connection, "a", own_table=False)
+    remove_repository(connection, known(connection, "a"))
+    with refused("PX005", saying=f"there is no repository {made.id}"):
+        connection.execute("select pgdex.ensure_chunk_partition(%s, 1000000)", [made.id])
+    assert value(connection, "select to_regclass(%s) is null", f"pgdex.chunks_r{made.id}") is True
