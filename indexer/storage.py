@@ -12,6 +12,7 @@ from psycopg import sql
 
 from indexer.binary_formats import halfvecs
 from indexer.chunking import Chunk
+from indexer.format import INDEX_FORMAT
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -77,21 +78,35 @@ class UnchangedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that could not be looked at, and why; the index keeps what it has of it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What the index knows of a file; no hash for a skipped one, which is looked at anew."""
+    """What the index knows of a file: the hash of its content, and what it was indexed with.
+
+    No hash for a skipped one, which is looked at anew.
+    """
 
     file_id: int
     content_hash: bytes | None
+    is_searchable: bool
+    model_id: int | None
+    index_format: int
 
 
 def stored_files(connection: Connection, *, repository_id: int, paths: Sequence[str]) -> dict[str, StoredFile]:
     """The files of `paths` that the index has, searchable or skipped."""
     rows = connection.execute(
-        "select path, id, case when skip_reason is null then content_hash end"
-        " from pgdex.files where repository_id = %s and path = any(%s)",
+        "select path, id, case when skip_reason is null then content_hash end, skip_reason is null, model_id,"
+        " index_format from pgdex.files where repository_id = %s and path = any(%s)",
         [repository_id, list(paths)],
     )
-    return {path: StoredFile(file_id, content_hash) for path, file_id, content_hash in rows}
+    return {path: StoredFile(*known) for path, *known in rows}
 
 
 def write_files(
@@ -123,7 +138,7 @@ def write_files(
     ids: dict[str, int] = dict(
         connection.execute(
             "select path, id from pgdex.store_files(%s, %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
-            " %s::bytea[], %s::integer[], %s::text[], %s::text[])",
+            " %s::bytea[], %s::integer[], %s::text[], %s::text[], %s::smallint, %s::smallint)",
             [
                 repository_id,
                 [file.path for file in written],
@@ -134,6 +149,8 @@ def write_files(
                 [len(file.chunks) for file in indexed] + [0] * len(skipped),
                 [None] * len(indexed) + [file.reason for file in skipped],
                 [None] * len(indexed) + [file.detail for file in skipped],
+                model_id,
+                INDEX_FORMAT,
             ],
         ).fetchall()
     )

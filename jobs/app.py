@@ -4,9 +4,12 @@ What a pgdex worker does beside fetching jobs (its session lock, heartbeat, recl
 process, so that procrastinate's own command line gets it too.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import procrastinate
+from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
 
 from jobs.connector import Connector
 from jobs.database import conninfo
@@ -17,6 +20,19 @@ HEARTBEAT_SECONDS = 2.0
 # A stopping worker has this long to bring its batches to an end; then they go back to the queue.
 SHUTDOWN_SECONDS = 5.0
 QUEUE = "pgdex"
+FETCH = (
+    "select id, status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name, attempts, worker_id"
+    " from pgdex.fetch_token(%(queues)s::varchar[], %(worker_id)s)"
+)
+
+
+class Tokens(JobManager):
+    """procrastinate's JobManager, which does not fetch for a worker what that worker can't do (pgdex.fetch_token)."""
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """The next token of `queues`, or None."""
+        row = await self.connector.execute_query_one_async(FETCH, queues=queues, worker_id=worker_id)
+        return None if row["id"] is None else Job.from_row(row)
 
 
 class App(procrastinate.App):
@@ -27,6 +43,7 @@ class App(procrastinate.App):
         from jobs.worker_process import StoppableWorker, run_worker  # the enqueuing side needs none of this
 
         procrastinate.App.perform_import_paths(self)
+        self.job_manager = Tokens(self.connector)
         options: dict[str, Any] = {**self.worker_defaults, **kwargs}
         worker = StoppableWorker(app=self, **options)
         assert isinstance(self.connector, Connector)

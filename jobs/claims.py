@@ -1,10 +1,11 @@
 """Taking a batch in hand, doing it, and saying what happened: the part that scan, index and finish share."""
 
 import logging
+import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,18 +16,21 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
-from indexer.sources import RootUnavailable, WalkAborted
+from indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
 from jobs.care import DEATHS_BEFORE_NOTES
 from jobs.database import Connection
-from jobs.errors import InvalidRequest, PgdexError
+from jobs.errors import FolderHangs, InvalidRequest, PgdexError
 from jobs.logs import fields
 from jobs.outages import Meaning, full_message, meaning_of
 from jobs.pools import POOLS
-from jobs.repository_path import checked_root
+from jobs.repository_path import opened_root
 from jobs.settings import Settings, settings
+from jobs.stuck import folder_in_hand, gone_on
 
 STALE = "PX003"
 FOLDER_EMPTIED = "PX006"
+# The first worker that was ended in a folder may have met a server that was just starting again.
+HANGS_BEFORE_FAILING = 2
 
 # The tokens whose tasks run in this process now; recovery.py compares them with what the database thinks.
 TOKENS_IN_HAND: set[int] = set()
@@ -51,16 +55,77 @@ class Claim:
     file_ids: list[int] | None
     reclaimed: int
     deaths: dict[str, int]
+    witness: Witness
+    """What the job's scan saw of the repository; for a scan, what the last one did."""
     aborted: Callable[[], bool] = field(repr=False)
     settings: Settings = field(repr=False)
     pool: "ConnectionPool[Connection]" = field(repr=False)
 
-    def root(self) -> Path:
-        """The repository's folder, if this worker may index it. Raises RootUnavailable."""
+    @contextmanager
+    def opened_root(self, *, for_listing: bool = False) -> Iterator[OpenedRoot]:
+        """The repository's folder, opened, if this worker may index it. Raises RootUnavailable, FolderHangs.
+
+        Unless it is opened for a scan, it has to be the folder that the job's scan saw (NotSeenHere), now and when the
+        block ends.
+        """
+        self.require_answers()
+        with self.folder_in_hand():
+            try:
+                root = opened_root(self.repo_path, allowed_roots=self.settings.roots, for_listing=for_listing)
+            except InvalidRequest as error:
+                raise RootUnavailable(str(error)) from error
+        with root:
+            if for_listing:
+                yield root
+                return
+            with self.folder_in_hand():
+                self.witness.require(root)
+            yield root
+            with self.folder_in_hand():
+                self.witness.require(root)
+
+    def folder_in_hand(self) -> AbstractContextManager[None]:
+        """Inside the block this thread asks the file system about the repository's folders; the process is ended where
+        that never answers."""
+        return folder_in_hand(self.repo_path, note=self._note_folder)
+
+    def entered(self, path: bytes) -> None:
+        """The folder in hand is this one now, relative to the repository's."""
+        gone_on(storable(os.path.join(self.repo_path, os.fsdecode(path))))
+
+    def require_answers(self) -> None:
+        """Raise FolderHangs where workers had to be ended, again and again, because a folder never answered."""
+        for path, hangs in self.deaths.items():
+            # The paths of files are relative.
+            if path.startswith(self.repo_path) and hangs >= HANGS_BEFORE_FAILING:
+                raise FolderHangs(
+                    f"The folder {path} does not answer: {hangs} workers were ended because they waited for it longer"
+                    f" than PGDEX_FILE_TIMEOUT allows. Is a network share or a disk away? When it is back, index again:"
+                    " what was indexed is kept."
+                )
+
+    def _note_folder(self, path: str | None) -> None:
+        """As `hold`, for a thread that must not fail for it: whether the note was made only decides how often a folder
+        that hangs is tried."""
         try:
-            return checked_root(self.repo_path, allowed_roots=self.settings.roots)
-        except InvalidRequest as error:
-            raise RootUnavailable(str(error)) from error
+            self.hold(path)
+        except (JobAborted, psycopg.Error) as error:
+            logger.warning("a slow folder was not noted: %s", error, extra=_about(self, "folder_not_noted", path=path))
+
+    def leave_to_others(
+        self, reason: str, *, kind: str = "RootUnavailable", error: BaseException | None = None, fails: bool = True
+    ) -> str:
+        """Put the batch back for workers that see the repository, and take no more of this job; the job fails where
+        none is left, or with `fails` false this worker goes on. What became of it: see leave_batch_to_others."""
+        trace = None if error is None else storable("".join(traceback.format_exception(error)))
+        with self.pool.connection() as connection:
+            row = connection.execute(
+                "select pgdex.leave_batch_to_others(%s, %s, %s, %s, %s, %s, %s)",
+                [self.job_id, self.seq, self.attempt, storable(reason), kind, trace, fails],
+            ).fetchone()
+        assert row is not None, "a function has a value"
+        logger.warning(reason, extra=_about(self, "repository_unseen", error_type=kind, outcome=row[0]))
+        return str(row[0])
 
     @property
     def is_suspect(self) -> bool:
@@ -107,8 +172,9 @@ class Claim:
 def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], None]) -> None:
     """Claim the batch, do `work`, and turn what went wrong into the job's state.
 
-    A stale claim changes nothing. A stopping worker puts its batch back. An embedding service that is away blocks
-    the job. Everything else fails it, with the message for users and the traceback.
+    A stale claim changes nothing. A stopping worker puts its batch back, and one that does not see the repository
+    leaves it to those that may. An embedding service that is away blocks the job. Everything else fails it, with the
+    message for users and the traceback.
     """
     token = context.job.id
     assert token is not None, "a fetched job has its id"
@@ -138,7 +204,9 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         raise JobAborted from error
     except EmbedderUnavailable as error:
         _block(claim, error)
-    except (EmbedderError, RootUnavailable, PgdexError) as error:
+    except RootUnavailable as error:
+        claim.leave_to_others(str(error), error=error)
+    except (EmbedderError, PgdexError) as error:
         _fail(claim, str(error), error)
     except psycopg.Error as error:
         _handle_database_error(claim, error)
@@ -165,6 +233,7 @@ def _claim(
     return Claim(
         job_id=UUID(job_id),
         seq=seq,
+        witness=Witness.from_json(row.pop("witness")),
         aborted=context.should_abort,
         settings=settings(),
         pool=pool,
@@ -177,7 +246,7 @@ def _handle_database_error(claim: Claim, error: psycopg.Error) -> None:
     if error.sqlstate == STALE:
         logger.warning("the batch was taken over by a peer: nothing written", extra=_about(claim, "batch_stale"))
     elif error.sqlstate == FOLDER_EMPTIED:
-        _fail(claim, error.diag.message_primary or str(error), error, name="FolderEmptied")
+        claim.leave_to_others(error.diag.message_primary or str(error), kind="FolderEmptied", error=error)
     elif meaning is Meaning.AWAY:
         raise error  # heal_batches queues the batch again when the database is back
     elif meaning is Meaning.PASSING:

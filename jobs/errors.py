@@ -29,6 +29,13 @@ class NotEnoughRoom(PgdexError):
     exit_code = 2
 
 
+class FolderHangs(PgdexError):
+    """The file system of a repository never answers."""
+
+    code = "FOLDER_HANGS"
+    exit_code = 1
+
+
 class JobNotFound(PgdexError):
     """There is no such job (in this project)."""
 

@@ -3,15 +3,15 @@
 import hashlib
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 
 from indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
+from indexer.format import INDEX_FORMAT
 from indexer.languages import Language, language_of
-from indexer.sources import Skipped, SkipReason, SourceText, Unchanged, read_source
-from indexer.storage import SkippedFile, StoredFile, UnchangedFile
+from indexer.sources import OpenedRoot, Skipped, SkipReason, SourceText, Unchanged, read_source
+from indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile
 from jobs.care import Care, care_for
 from jobs.claims import Claim
 from jobs.logs import fields
@@ -35,10 +35,17 @@ class CutFile:
     embeddings: Vectors | None = None
 
 
+# They say what this process could not see at this moment, and nothing about the file.
+NOT_SEEN = (SkipReason.VANISHED, SkipReason.UNREADABLE, SkipReason.IO_ERROR)
+
+
 def take_file(
-    claim: Claim, root: Path, path: str, stored: StoredFile | None, watch: Stopwatch
-) -> CutFile | SkippedFile | UnchangedFile:
+    claim: Claim, root: OpenedRoot, path: str, stored: StoredFile | None, watch: Stopwatch
+) -> CutFile | SkippedFile | UnchangedFile | KeptFile:
     """The file as it is to be written, all but its embeddings. Its own faults only ever skip it.
+
+    One that is searchable and can't be read now is kept as it is: whether it was deleted is for the next scan to say,
+    which sees the whole tree.
 
     Raises RootUnavailable, JobAborted.
     """
@@ -56,6 +63,8 @@ def take_file(
     match source:
         case Unchanged():
             return UnchangedFile(path, source.size, source.mtime_ns)
+        case Skipped() if source.reason in NOT_SEEN and stored is not None and stored.is_searchable:
+            return KeptFile(path, source.reason.value)
         case Skipped():
             return SkippedFile(
                 path=path,
@@ -100,8 +109,10 @@ def _cut(path: str, source: SourceText, claim: Claim, *, with_grammar: bool) -> 
 
 
 def _known_hash(claim: Claim, stored: StoredFile | None) -> bytes | None:
-    """The hash that makes reading on unnecessary; none where everything is to be done again."""
-    return None if stored is None or claim.embed_all else stored.content_hash
+    """The hash that makes reading on unnecessary; none where the file is to be done again whatever is in it."""
+    if stored is None or claim.embed_all or (stored.model_id, stored.index_format) != (claim.model_id, INDEX_FORMAT):
+        return None
+    return stored.content_hash
 
 
 def embedding_text(path: str, chunk: Chunk) -> str:

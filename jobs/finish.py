@@ -26,12 +26,21 @@ def finish_job(claim: Claim) -> None:
             claim.stop_if_aborted()
             raise
         claim.stop_if_aborted()
+        if claim.file_ids:
+            _look_again(claim)
         seconds = {"finishing": time.perf_counter() - started}
         with connection.transaction():
             connection.execute(
                 "select pgdex.complete_job(%s, %s, %s, %s)",
                 [claim.job_id, claim.seq, claim.attempt, json.dumps(seconds)],
             )
+
+
+def _look_again(claim: Claim) -> None:
+    """Files are about to leave the index: not where the folder in which they are missing has gone itself. Raises
+    RootUnavailable."""
+    with claim.opened_root():
+        pass
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from indexer.binary_formats import halfvec_numbers
 from indexer.chunk_terms import chunk_terms
 from indexer.embedding import BagEmbedder, Embedder
-from indexer.storage import IndexedFile, SkippedFile, UnchangedFile, stored_files, write_files
+from indexer.storage import IndexedFile, KeptFile, SkippedFile, UnchangedFile, stored_files, write_files
 from jobs.claims import Claim
 from jobs.embedders import embedder_for
-from jobs.files import CutFile, Vectors, embedding_text, take_file, text_hash
+from jobs.files import NOT_SEEN, CutFile, Vectors, embedding_text, take_file, text_hash
 from jobs.outages import until_back
 from jobs.stopwatch import Stopwatch
 from jobs.stuck import file_in_hand
@@ -33,6 +34,7 @@ class BatchContent:
     cut: list[CutFile] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
     unchanged: list[UnchangedFile] = field(default_factory=list)
+    kept: list[KeptFile] = field(default_factory=list)
 
 
 class Reporter:
@@ -92,16 +94,17 @@ def index_files(claim: Claim) -> None:
             )
             watch.seconds["writing"] = time.perf_counter() - started
             connection.execute(
-                "select pgdex.complete_batch(%s, %s, %s, %s, %s, %s, %s, %s)",
+                "select pgdex.complete_batch(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     claim.job_id,
                     claim.seq,
                     claim.attempt,
                     len(indexed),
                     len(content.skipped),
-                    len(content.unchanged),
+                    len(content.unchanged) + len(content.kept),
                     chunks,
                     json.dumps(watch.seconds),
+                    json.dumps(Counter(file.reason for file in content.kept)),
                 ],
             )
 
@@ -111,33 +114,42 @@ def index_files(claim: Claim) -> None:
 
 
 def _read_and_cut(claim: Claim, embedder: Embedder, watch: Stopwatch, reporter: Reporter) -> BatchContent:
-    root = claim.root()
     paths = claim.paths or []
     with claim.pool.connection() as connection:
         stored = stored_files(connection, repository_id=claim.repository_id, paths=paths)
     content = BatchContent()
-    for done, path in enumerate(paths):
-        reporter.tell("chunking", chunked=done, embedded=0)
-        with file_in_hand(path, alone=claim.is_suspect):
-            if claim.is_suspect:
-                claim.hold(path)
-            file = take_file(claim, root, path, stored.get(path), watch)
-            if claim.is_suspect and isinstance(file, CutFile):
-                _add_terms([file], embedder, claim, reporter, watch)
-                # A service can't end this process, and a note in the database while it is waited for would blame the
-                # file.
-                if file.embeddings is None and not embedder.is_remote:
-                    _embed([file], embedder, claim, reporter, watch)
-            if claim.is_suspect:
-                claim.hold(None)
-        match file:
-            case CutFile():
-                content.cut.append(file)
-            case SkippedFile():
-                content.skipped.append(file)
-            case UnchangedFile():
-                content.unchanged.append(file)
+    with claim.opened_root() as root:
+        for done, path in enumerate(paths):
+            reporter.tell("chunking", chunked=done, embedded=0)
+            with file_in_hand(path, alone=claim.is_suspect):
+                if claim.is_suspect:
+                    claim.hold(path)
+                file = take_file(claim, root, path, stored.get(path), watch)
+                if claim.is_suspect and isinstance(file, CutFile):
+                    _add_terms([file], embedder, claim, reporter, watch)
+                    # A service can't end this process, and a note in the database while it is waited for would blame
+                    # the file.
+                    if file.embeddings is None and not embedder.is_remote:
+                        _embed([file], embedder, claim, reporter, watch)
+                if claim.is_suspect:
+                    claim.hold(None)
+            match file:
+                case CutFile():
+                    content.cut.append(file)
+                case SkippedFile():
+                    content.skipped.append(file)
+                case UnchangedFile():
+                    content.unchanged.append(file)
+                case KeptFile():
+                    content.kept.append(file)
+        with claim.folder_in_hand():
+            claim.witness.require_mounts(root, _not_seen(content))
     return content
+
+
+def _not_seen(content: BatchContent) -> list[str]:
+    """The files that were listed and could not be read."""
+    return [file.path for file in content.kept] + [file.path for file in content.skipped if file.reason in NOT_SEEN]
 
 
 def _add_terms(files: list[CutFile], embedder: Embedder, claim: Claim, reporter: Reporter, watch: Stopwatch) -> None:

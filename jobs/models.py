@@ -45,6 +45,7 @@ class JobStatus(Answer):
     files_skipped: int
     files_unchanged: int
     files_deleted: int
+    files_kept: int = 0
     chunks_created: int
     files_per_second: float | None
     bytes_per_second: int | None

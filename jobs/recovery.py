@@ -97,6 +97,7 @@ class Liveness:
                 healed_at = _now()
                 await self._drop_forgotten(session)
                 await session.execute("select pgdex.heal_batches()")
+                await session.execute("select pgdex.fail_unseen_jobs()")
                 if self._probe is None or self._probe.done():  # it may take seconds, and the ticks must go on
                     probe = probe_one(session, self._settings, aborted=self._is_over)
                     self._probe = asyncio.create_task(probe, name="probe")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from indexer.sources.roots import OpenedRoot
 from jobs.errors import InvalidRequest
 
 
@@ -12,6 +13,20 @@ def checked_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -
 
     With `allowed_roots` it must be one of them or lie below one. Raises InvalidRequest with what is wrong with it.
     """
+    return _checked(repo_path, allowed_roots)[0]
+
+
+def opened_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = (), for_listing: bool = False) -> OpenedRoot:
+    """The folder of `repo_path`, opened: what was checked is what is used, whatever is exchanged afterwards.
+
+    With `allowed_roots` it is reached from the one that it lies in, through folders and not through links. Raises
+    InvalidRequest as `checked_root` does, and RootUnavailable where it can't be opened.
+    """
+    resolved, within = _checked(repo_path, allowed_roots)
+    return OpenedRoot(resolved, within=within, for_listing=for_listing)
+
+
+def _checked(repo_path: str | Path, allowed_roots: Sequence[Path]) -> tuple[Path, Path | None]:
     path = Path(repo_path)
     try:
         path = path.expanduser()
@@ -23,7 +38,8 @@ def checked_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -
     except (OSError, RuntimeError, ValueError):  # missing; a loop of links, or ~ of nobody; a NUL
         raise InvalidRequest(f"there is no folder {path}") from None
     # First of all: what lies outside is not described, not even as "not a folder".
-    if allowed_roots and not any(resolved.is_relative_to(root.resolve()) for root in allowed_roots):
+    within = next((root for root in map(Path.resolve, allowed_roots) if resolved.is_relative_to(root)), None)
+    if allowed_roots and within is None:
         allowed = ", ".join(str(root) for root in allowed_roots)
         leads = "" if resolved == path else f" leads to {resolved}, which"
         raise InvalidRequest(
@@ -33,4 +49,4 @@ def checked_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -
         raise InvalidRequest(f"{path} is not a folder")
     if not os.access(resolved, os.R_OK | os.X_OK):
         raise InvalidRequest(f"the folder {path} can't be read by this user")
-    return resolved
+    return resolved, within

@@ -19,6 +19,8 @@ HEALTHY_SECONDS = 30.0  # a process that ran this long starts with a short delay
 STOP_SECONDS = 10.0  # after SIGTERM; a worker needs 5 to put its batches back
 POLL_SECONDS = 0.1
 IDLE_POLL_SECONDS = 1.0
+UNDEAD_SECONDS = 1.0  # ended, but not gone: a thread of it waits for a file system that never answers
+KILLED_SECONDS = 5.0  # after SIGKILL; one that waits like that is gone when its file system answers
 
 logger = logging.getLogger("pgdex.supervisor")
 
@@ -29,6 +31,7 @@ class Place:
 
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    undead_since: float | None = None
     start_at: float = field(default_factory=time.monotonic)
     pauses: Backoff = field(default_factory=lambda: Backoff(longest=LONGEST_DELAY_SECONDS))
 
@@ -72,9 +75,9 @@ class Supervisor:
 
     def _tend(self, place: Place) -> None:
         now = time.monotonic()
-        if place.process is not None and place.process.poll() is not None:
+        if place.process is not None and (place.process.poll() is not None or _is_undead(place, now)):
             code = place.process.returncode
-            place.process = None
+            place.process = place.undead_since = None
             if now - place.started_at >= HEALTHY_SECONDS:
                 place.pauses.reset()
             pause = place.pauses.next()
@@ -95,4 +98,23 @@ class Supervisor:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                try:
+                    process.wait(KILLED_SECONDS)
+                except subprocess.TimeoutExpired:
+                    logger.warning("worker %s does not end: its file system does not answer", process.pid)
+
+
+def _is_undead(place: Place, now: float) -> bool:
+    """Whether the process has ended and can't be waited for yet: the system does not let go of a thread that waits for
+    a file system (NFS, FUSE). Nothing works there any more, so its place is free for another."""
+    assert place.process is not None, "an empty place has no process"
+    try:
+        state = Path(f"/proc/{place.process.pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):  # not Linux, or gone by now
+        state = ""
+    if state != "Z":
+        place.undead_since = None
+        return False
+    if place.undead_since is None:
+        place.undead_since = now
+    return now - place.undead_since >= UNDEAD_SECONDS

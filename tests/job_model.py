@@ -101,10 +101,11 @@ class ModelJob:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file of the index; `hashed` where its content was looked at."""
+    """A file of the index; `hashed` where its content was looked at, and with which model it was indexed."""
 
     found: Found
     hashed: bool
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -198,14 +199,13 @@ class JobModel:
         index = self.index.setdefault(job.repository, {})
         paths = {file.path for file in found}
         gone = [path for path in index if path not in paths]
-        if not found and gone and not job.force:
+        if not found and gone:
             return "PX006"
         model = job.embedder or DEFAULT_MODEL
-        everything = job.force or self.embedding_model.get(job.repository) != model
         for file in found:
             if file.skip_reason:
                 index[file.path] = Stored(file, hashed=False)
-        planned = [f for f in found if not f.skip_reason and (everything or _changed(f, index.get(f.path)))]
+        planned = [f for f in found if not f.skip_reason and (job.force or _changed(f, index.get(f.path), model))]
         unplanned = [index[f.path] for f in found if not f.skip_reason and f not in planned]
         skipped_before = sum(stored.found.skip_reason is not None for stored in unplanned)
         planned.sort(key=lambda file: file.path)
@@ -237,11 +237,11 @@ class JobModel:
         files = [job.snapshot[path] for path in claim.batch.files]
         for number, file in enumerate(files):
             if number < skipped:
-                stored = Stored(file._replace(skip_reason="binary"), hashed=True)
+                stored = Stored(file._replace(skip_reason="binary"), hashed=True, model=job.embedder)
             elif number < skipped + unchanged:
                 continue
             else:
-                stored = Stored(file, hashed=True)
+                stored = Stored(file, hashed=True, model=job.embedder)
             self.index[job.repository][file.path] = stored
         indexed = len(files) - skipped - unchanged
         for name, more in (
@@ -367,7 +367,9 @@ class JobModel:
         self._admit()
 
 
-def _changed(file: Found, stored: Stored | None) -> bool:
+def _changed(file: Found, stored: Stored | None, model: str) -> bool:
     if stored is None or (stored.found.skip_reason is not None and not stored.hashed):
+        return True
+    if stored.found.skip_reason is None and stored.model != model:
         return True
     return (file.size, file.mtime_ns) != (stored.found.size, stored.found.mtime_ns)

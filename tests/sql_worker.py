@@ -48,6 +48,7 @@ class Claim:
     paths: list[str]
     reclaimed: int = 0
     deaths: dict[str, int] = field(default_factory=dict)
+    model_id: int | None = None
 
     @property
     def key(self) -> tuple[UUID, int, int]:
@@ -87,7 +88,7 @@ class SqlWorker:
     def fetch(self) -> Token | None:
         """The next job of the queue, as procrastinate fetches it."""
         row = self.connection.execute(
-            "select id, args from procrastinate_fetch_job_v2(array['pgdex'], %s)", [self.id]
+            "select id, args from pgdex.fetch_token(array['pgdex'], %s)", [self.id]
         ).fetchone()
         if row is None or row[0] is None:
             return None
@@ -96,10 +97,11 @@ class SqlWorker:
     def claim(self, token: Token) -> Claim | None:
         """The batch of a token, if there is something to do."""
         row = self.connection.execute(
-            "select attempt, repository_id, embedder, paths, reclaimed, deaths from pgdex.claim_batch(%s, %s, %s, %s)",
+            "select attempt, repository_id, embedder, paths, reclaimed, deaths, model_id"
+            " from pgdex.claim_batch(%s, %s, %s, %s)",
             [token.job_id, token.seq, token.id, token.worker_id],
         ).fetchone()
-        return Claim(token, row[0], row[1], row[2], row[3] or [], row[4], row[5]) if row else None
+        return Claim(token, row[0], row[1], row[2], row[3] or [], row[4], row[5], row[6]) if row else None
 
     def take(self) -> Claim:
         """Fetch and claim what is next; there must be something."""
@@ -127,7 +129,7 @@ class SqlWorker:
         with self.connection.transaction():
             self.connection.execute("select pgdex.ensure_chunk_partition(%s)", [claim.repository_id])
             self.connection.execute(
-                "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, 0.25)",
+                "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, 0.25, 1::smallint)",
                 [job_id, attempt, model, dimension, batch_files, batch_bytes],
             )
 
@@ -159,7 +161,7 @@ class SqlWorker:
                 "with stored as (select * from pgdex.store_files(%(id)s, %(paths)s::text[],"
                 " array_fill(null::text, array[%(n)s]), %(sizes)s::bigint[], %(mtimes)s::bigint[],"
                 " array_fill('\\x00'::bytea, array[%(n)s]), %(chunks)s::int[], %(reasons)s::text[],"
-                " array_fill(null::text, array[%(n)s])))"
+                " array_fill(null::text, array[%(n)s]), %(model)s::smallint, 1::smallint))"
                 " insert into pgdex.chunks"
                 " (repository_id, file_id, ordinal, start_line, end_line, kind, content, lexemes)"
                 " select %(id)s, s.id, 0, 1, 1, 'text', s.path, '{}' from stored s"
@@ -173,6 +175,7 @@ class SqlWorker:
                     "mtimes": [file.mtime_ns for file in written],
                     "chunks": [0 if reason else 1 for reason in reasons],
                     "reasons": reasons,
+                    "model": claim.model_id,
                 },
             )
             self.connection.execute(

@@ -25,7 +25,9 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _LISTING = os.O_RDONLY | _FOLDER
 # O_PATH (Linux) needs no read permission on the folders, as opening a path in one go does not.
 _PASSING = getattr(os, "O_PATH", os.O_RDONLY) | _FOLDER
-_FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
+_FILE = (
+    os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
+)
 
 # Windows opens no folders and has no openat: see _by_path.
 HAS_OPENAT = {os.open, os.stat, os.readlink} <= os.supports_dir_fd and os.scandir in os.supports_fd
@@ -67,7 +69,7 @@ class OpenedRoot:
                 root_identity(path)  # says better what is wrong with it, if it still is
                 raise RootUnavailable(f"{path} cannot be opened: {system_message(error)}") from error
         self.identity = root_identity(path) if self._descriptor < 0 else _identity(os.fstat(self._descriptor))
-        """Device and inode: what tells this folder from one that has taken its name. Means nothing to other machines."""
+        """Device and inode, which tell this folder from one that has taken its name. Other machines have other numbers."""
 
     @property
     def real_path(self) -> bytes:

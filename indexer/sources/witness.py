@@ -45,6 +45,12 @@ class Witness:
         """For a jsonb column."""
         return {"names": list(self.names), "mounts": list(self.mounts), "identity": self.identity}
 
+    def is_of(self, root: OpenedRoot) -> bool:
+        """Whether `root` is the folder that this was written of, or one that has a name of it; or this one is empty."""
+        if not self.names or (self.identity is not None and self.identity == identity_of(root)):
+            return True
+        return any(_exists(root, name) for name in self.names)
+
     def require(self, root: OpenedRoot) -> None:
         """Raise NotSeenHere where fewer than half of the names are below `root`, and it is not the very same folder."""
         if not self.names or (self.identity is not None and self.identity == identity_of(root)):

@@ -2,10 +2,13 @@
 --
 -- The counts must add up to the batch's files. The batch that completes the last one queues the finish.
 -- A progress event is written where 100 files or one second have gone by since the last.
+-- p_kept: how many of the unchanged files are not known to be unchanged: they could not be read, for the reason that is
+-- the key, and keep the version that the index has.
 -- p_seconds: {"reading", "chunking", "embedding", "writing"} in seconds. Errors: PX003 (stale), PX002 (counts).
 create or replace function pgdex.complete_batch(
     p_job_id uuid, p_seq integer, p_attempt integer,
-    p_indexed integer, p_skipped integer, p_unchanged integer, p_chunks integer, p_seconds jsonb
+    p_indexed integer, p_skipped integer, p_unchanged integer, p_chunks integer, p_seconds jsonb,
+    p_kept jsonb default '{}'
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -29,6 +32,8 @@ begin
         files_indexed = files_indexed + p_indexed,
         files_skipped = files_skipped + p_skipped,
         files_unchanged = files_unchanged + p_unchanged,
+        files_kept = files_kept + (select coalesce(sum(n::integer), 0) from jsonb_each_text(p_kept) as k (reason, n)),
+        kept_by_reason = case when p_kept = '{}' then kept_by_reason else pgdex.added_counts(kept_by_reason, p_kept) end,
         files_done = files_done + v_batch.files_total,
         chunks_created = chunks_created + p_chunks,
         seconds_by_phase = pgdex.added_seconds(seconds_by_phase, p_seconds),

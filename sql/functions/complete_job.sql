@@ -34,13 +34,18 @@ begin
     v_duration := extract(epoch from clock_timestamp() - v_job.started_at);
 
     update repositories
-    set last_indexed_at = clock_timestamp(), last_job_id = p_job_id
+    set last_indexed_at = clock_timestamp(), last_job_id = p_job_id,
+        has_older_vectors = has_older_vectors and exists (
+            select from files f
+            where f.repository_id = v_job.repository_id and f.chunks > 0 and f.model_id is distinct from v_job.model_id
+        )
     where id = v_job.repository_id;
     update indexing_jobs set
         status = 'completed', files_deleted = v_deleted,
         summary = jsonb_build_object(
             'files_found', files_scanned, 'files_indexed', files_indexed, 'files_unchanged', files_unchanged,
             'files_skipped', files_skipped, 'skipped_by_reason', v_by_reason, 'files_deleted', v_deleted,
+            'files_kept', files_kept, 'kept_by_reason', kept_by_reason, 'files_outdated', files_outdated,
             'chunks_created', chunks_created, 'bytes_indexed', bytes_done,
             'duration_seconds', round(v_duration::numeric, 3),
             'files_per_second', round((files_done / nullif(v_duration, 0))::numeric, 1),

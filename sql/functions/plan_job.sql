@@ -2,15 +2,25 @@
 --
 -- Reads pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail), which the worker filled; the list
 -- is the job's snapshot. Files are the same where size and modification time are (skipped ones too, unless the
--- reason may have gone: then they are read again). In one transaction: rows for files that the walk skips, the
+-- reason may have gone: then they are read again) and where they were indexed with p_embedder and in p_index_format.
+-- In one transaction: rows for files that the walk skips, the
 -- job's totals, one batch row for each <= p_batch_files files and about <= p_batch_bytes bytes, one row for the
 -- finish (with the ids of files that are gone), and their tokens. A job of more than 500 such batches gets larger ones,
 -- of a 500th of its files but at most 256: claiming a batch costs the same whatever is in it, and a worker that dies
 -- still loses no more than 0.2 % of the job. Fenced like every commit of a batch.
--- Errors: PX003 (the scan is no longer the caller's), PX006 (nothing found where files are indexed).
+--
+-- What was not seen is not gone. Searchable files that the walk could not look at keep their rows and chunks, and are
+-- counted as kept: those below a folder that can't be read, those that can't be read themselves, and those below a
+-- folder of p_unmounted (a file system was mounted on it at the last scan, and is not now), unless most of what is
+-- stored of that folder was found in it all the same. p_witness: what the tree is known by from now on (indexer.sources:
+-- Witness). p_is_known: whether the walked folder is the one of the last scan, by its identity or by names that are
+-- still there.
+-- Errors: PX003 (the scan is no longer the caller's), PX006 (nothing found where files are indexed; or none of them, in
+-- a folder that does not look like theirs). Not even force empties an index like that: pgdex remove does.
 create or replace function pgdex.plan_job(
     p_job_id uuid, p_attempt integer, p_embedder text, p_dimension integer,
-    p_batch_files integer, p_batch_bytes bigint, p_scan_seconds double precision
+    p_batch_files integer, p_batch_bytes bigint, p_scan_seconds double precision, p_index_format smallint,
+    p_witness jsonb default null, p_unmounted text[] default '{}', p_is_known boolean default true
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -19,7 +29,6 @@ declare
     v_job indexing_jobs;
     v_repository repositories;
     v_model smallint := pgdex.register_model(p_embedder, p_dimension);
-    v_all boolean;
     v_found bigint;
     v_skipped bigint;
     v_unchanged bigint;
@@ -27,41 +36,74 @@ declare
     v_bytes bigint;
     v_batches integer;
     v_batch_files integer;
+    v_outdated bigint;
+    v_lost text[];
+    v_searchable bigint;
     v_gone bigint[];
+    v_witness jsonb := p_witness;
 begin
     -- Comparing takes most of the time, and a cancel must not wait for it: the job is locked when only writing is left.
     select * into v_job from indexing_jobs where id = p_job_id;
     select * into v_repository from repositories where id = v_job.repository_id;
-    v_all := v_job.force_reindex or v_repository.model_id is distinct from v_model;
 
-    select array_agg(f.id) into v_gone
+    create temporary table absent_files on commit drop as
+    select f.id, f.path, f.skip_reason is null as is_searchable, (
+        select min(w.skip_reason) from pg_temp.found_files w
+        where w.skip_reason in ('unreadable', 'io_error') and starts_with(f.path, w.path || '/')
+    ) as kept_for
     from files f
-    where f.repository_id = v_repository.id
-        and not exists (select from pg_temp.found_files w where w.path = f.path)
-        -- What lies in a folder that can't be read now is not known to be gone.
-        and not exists (
-            select from pg_temp.found_files w
-            where w.skip_reason in ('unreadable', 'io_error') and starts_with(f.path, w.path || '/')
+    where f.repository_id = v_repository.id and not exists (select from pg_temp.found_files w where w.path = f.path);
+    select array_agg(folder) into v_lost
+    from unnest(p_unmounted) as folder
+    where (select count(*) from pg_temp.absent_files a where starts_with(a.path, folder || '/')) > (
+        select count(*) from files f join pg_temp.found_files w on w.path = f.path
+        where f.repository_id = v_repository.id and starts_with(f.path, folder || '/')
+    );
+    if v_lost is not null then
+        update pg_temp.absent_files a set kept_for = 'not_mounted'
+        where kept_for is null and exists (select from unnest(v_lost) as folder where starts_with(a.path, folder || '/'));
+        -- Still a mount point in the eyes of the next scan.
+        v_witness := jsonb_set(
+            v_witness, '{mounts}', coalesce(v_witness -> 'mounts', '[]') || to_jsonb(v_lost)
         );
-    select count(*), count(*) filter (where skip_reason is not null) into v_found, v_skipped
+    end if;
+    select array_agg(id) filter (where kept_for is null), count(*) filter (where is_searchable and kept_for is null)
+    into v_gone, v_searchable from pg_temp.absent_files;
+    -- Listed, but the system did not let the walk look at the file.
+    create temporary table kept_files on commit drop as
+    select f.path, w.skip_reason as kept_for
+    from pg_temp.found_files w
+    join files f on f.repository_id = v_repository.id and f.path = w.path
+    where w.skip_reason in ('unreadable', 'io_error') and f.skip_reason is null;
+    select count(*), count(*) filter (where skip_reason is not null) - (select count(*) from pg_temp.kept_files)
+    into v_found, v_skipped
     from pg_temp.found_files;
     create temporary table planned_files on commit drop as
-    select path, size, n, div(total - size, p_batch_bytes)::integer as by_bytes
+    select path, size, is_outdated, n, div(total - size, p_batch_bytes)::integer as by_bytes
     from (
-        select w.path, w.size, row_number() over by_path as n, sum(w.size) over (by_path rows unbounded preceding) as total
-        from pg_temp.found_files w
-        left join files f on f.repository_id = v_repository.id and f.path = w.path
-        where w.skip_reason is null
-            and (
-                v_all or f.id is null or f.size is distinct from w.size or f.mtime_ns is distinct from w.mtime_ns
-                or (f.skip_reason is not null and f.content_hash is null)
-            )
-        window by_path as (order by w.path)
-    ) as changed;
-    select count(*), coalesce(sum(size), 0) into v_to_index, v_bytes from pg_temp.planned_files;
+        select
+            path, size, is_outdated, row_number() over by_path as n,
+            sum(size) over (by_path rows unbounded preceding) as total
+        from (
+            select
+                w.path, w.size,
+                v_job.force_reindex or f.id is null or f.size is distinct from w.size
+                    or f.mtime_ns is distinct from w.mtime_ns
+                    or (f.skip_reason is not null and f.content_hash is null) as is_changed,
+                f.index_format <> p_index_format
+                    or (f.skip_reason is null and f.model_id is distinct from v_model) as is_outdated
+            from pg_temp.found_files w
+            left join files f on f.repository_id = v_repository.id and f.path = w.path
+            where w.skip_reason is null
+        ) as judged
+        where is_changed or is_outdated
+        window by_path as (order by path)
+    ) as numbered;
+    select count(*), coalesce(sum(size), 0), count(*) filter (where is_outdated)
+    into v_to_index, v_bytes, v_outdated from pg_temp.planned_files;
     select
         v_skipped + count(*) filter (where f.skip_reason is not null),
-        count(*) filter (where f.skip_reason is null)
+        (select count(*) from pg_temp.kept_files) + count(*) filter (where f.skip_reason is null)
     into v_skipped, v_unchanged
     from pg_temp.found_files w
     join files f on f.repository_id = v_repository.id and f.path = w.path
@@ -70,21 +112,31 @@ begin
     v_job := pgdex.lock_live_job(p_job_id);
     -- The fence comes before any judgement of what was found: a stale scan has no say.
     perform pgdex.close_own_batch(p_job_id, 0, p_attempt, jsonb_build_object('scanning', p_scan_seconds));
-    if v_found = 0 and v_gone is not null and not v_job.force_reindex then
-        raise exception '% is empty, but % files of it are indexed: is a disk not mounted? Index with force to empty the index too',
+    if v_found = 0 and v_gone is not null then
+        raise exception '% is empty, but % files of it are indexed: is a disk not mounted? To take it out of the index: pgdex remove',
             v_job.repo_path, cardinality(v_gone) using errcode = 'PX006';
+    end if;
+    if not p_is_known and v_searchable > 0 and not exists (
+        select from files f join pg_temp.found_files w on w.path = f.path
+        where f.repository_id = v_repository.id and f.skip_reason is null
+    ) then
+        raise exception '% is another folder than the one that is indexed: none of its % files is there. Is a disk not mounted? If the folder was replaced: pgdex remove, then index it',
+            v_job.repo_path, v_searchable using errcode = 'PX006';
     end if;
 
     delete from chunks c
     using pg_temp.found_files w, files f
     where w.skip_reason is not null and f.repository_id = v_repository.id and f.path = w.path and f.skip_reason is null
+        and not exists (select from pg_temp.kept_files k where k.path = w.path)
         and c.repository_id = v_repository.id and c.file_id = f.id;
-    insert into files (repository_id, path, size, mtime_ns, skip_reason, skip_detail)
-    select v_repository.id, path, size, mtime_ns, skip_reason, skip_detail
-    from pg_temp.found_files where skip_reason is not null
+    insert into files (repository_id, path, size, mtime_ns, skip_reason, skip_detail, index_format)
+    select v_repository.id, path, size, mtime_ns, skip_reason, skip_detail, p_index_format
+    from pg_temp.found_files w
+    where skip_reason is not null and not exists (select from pg_temp.kept_files k where k.path = w.path)
     on conflict (repository_id, path) do update set
         language = null, size = excluded.size, mtime_ns = excluded.mtime_ns, content_hash = null, chunks = 0,
-        skip_reason = excluded.skip_reason, skip_detail = excluded.skip_detail, indexed_at = clock_timestamp()
+        skip_reason = excluded.skip_reason, skip_detail = excluded.skip_detail,
+        model_id = null, index_format = excluded.index_format, indexed_at = clock_timestamp()
     where (files.size, files.mtime_ns, files.skip_reason, files.skip_detail)
         is distinct from (excluded.size, excluded.mtime_ns, excluded.skip_reason, excluded.skip_detail);
 
@@ -102,23 +154,43 @@ begin
     group by (n - 1) / v_batch_files, by_bytes;
     get diagnostics v_batches = row_count;
     insert into job_batches (job_id, seq, kind, file_ids) values (p_job_id, v_batches + 1, 'finish', v_gone);
-    drop table pg_temp.planned_files;
 
     update repositories
-    set model_id = v_model, embedding_model = p_embedder, embedding_dimension = p_dimension
-    where id = v_repository.id and model_id is distinct from v_model;
+    set model_id = v_model, embedding_model = p_embedder, embedding_dimension = p_dimension, witness = v_witness,
+        has_older_vectors = has_older_vectors or model_id is distinct from v_model and exists (
+            select from files f
+            where f.repository_id = v_repository.id and f.chunks > 0 and f.model_id is distinct from v_model
+        )
+    where id = v_repository.id and (model_id is distinct from v_model or witness is distinct from v_witness);
     update indexing_jobs set
         files_scanned = v_found, files_skipped = v_skipped, files_unchanged = v_unchanged,
         files_to_index = v_to_index, bytes_total = v_bytes, batches_left = v_batches,
-        model_id = v_model, embedder = p_embedder, embed_all = v_all, scanned_at = clock_timestamp(),
+        files_outdated = v_outdated, witness = v_witness,
+        files_kept = (select count(*) from pg_temp.kept_files)
+            + (select count(*) from pg_temp.absent_files where is_searchable and kept_for is not null),
+        kept_by_reason = (
+            select coalesce(jsonb_object_agg(kept_for, n), '{}')
+            from (
+                select kept_for, count(*) as n
+                from (
+                    select kept_for from pg_temp.kept_files
+                    union all
+                    select kept_for from pg_temp.absent_files where is_searchable and kept_for is not null
+                ) as kept
+                group by kept_for
+            ) as reasons
+        ),
+        model_id = v_model, embedder = p_embedder, embed_all = force_reindex, scanned_at = clock_timestamp(),
         seconds_by_phase = pgdex.added_seconds(seconds_by_phase, jsonb_build_object('scanning', p_scan_seconds))
     where id = p_job_id;
     insert into job_events (job_id, event_type, event_data)
     values (p_job_id, 'scanned', jsonb_build_object(
         'files_scanned', v_found, 'files_to_index', v_to_index, 'files_unchanged', v_unchanged,
         'files_skipped', v_skipped, 'files_deleted', coalesce(cardinality(v_gone), 0), 'bytes_to_index', v_bytes,
+        'files_kept', (select files_kept from indexing_jobs where id = p_job_id), 'files_outdated', v_outdated,
         'batches', v_batches, 'embedder', p_embedder
     ));
+    drop table pg_temp.planned_files, pg_temp.absent_files, pg_temp.kept_files;
     perform pgdex.queue_batches(p_job_id, array(
         select seq from job_batches
         where job_id = p_job_id and state = 'waiting' and (kind = 'index' or v_batches = 0)

@@ -37,7 +37,9 @@ begin
     grant insert on pgdex.job_events to pgdex_worker;
     grant insert, update (session_lock) on pgdex.workers to pgdex_worker;
     -- The index.
-    grant update (model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id)
+    grant update (
+        model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id, witness, has_older_vectors
+    )
         on pgdex.repositories to pgdex_worker;
     grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
     grant insert, update, delete on pgdex.files to pgdex_worker;
@@ -55,6 +57,7 @@ begin
     grant execute on function
         pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
         pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.setting, pgdex.set_setting,
+        pgdex.fetch_token, pgdex.leave_batch_to_others, pgdex.unseen_message, pgdex.fail_unseen_jobs,
         pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
         pgdex.ensure_chunk_partition, pgdex.plan_job, pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
@@ -62,7 +65,8 @@ begin
         pgdex.build_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs, pgdex.remove_old_embeddings,
-        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds
+        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds,
+        pgdex.added_counts
         to pgdex_worker;
     grant execute on function
         pgdex.procrastinate_register_worker_v1, pgdex.procrastinate_unregister_worker_v1,

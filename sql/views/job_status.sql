@@ -19,6 +19,7 @@ select
     j.files_skipped,
     j.files_unchanged,
     j.files_deleted,
+    j.files_kept,
     j.chunks_created,
     round((select rate.files_per_second from pgdex.job_rate(j) as rate)::numeric, 1) as files_per_second,
     round((select rate.bytes_per_second from pgdex.job_rate(j) as rate))::bigint as bytes_per_second,

@@ -154,19 +154,16 @@ def test_a_stale_claim_of_a_scan_does_not_start_the_job(connection: Connection) 
     assert status_of(connection, job_id) == "pending"
 
 
-def test_an_empty_tree_where_files_are_indexed_is_refused_unless_forced(connection: Connection) -> None:
+@pytest.mark.parametrize("force", [False, True])
+def test_an_empty_tree_where_files_are_indexed_is_refused_also_with_force(connection: Connection, force: bool) -> None:
     worker = SqlWorker(connection)
     enqueue(connection)
     worker.work_all(tree(3))
-    enqueue(connection)
+    enqueue(connection, force=force)
     claim = worker.take()
     with refused("PX006", saying="is a disk not mounted?"):
         worker.plan(claim, [])
     assert value(connection, "select count(*) from pgdex.files") == 3
-    connection.execute("select pgdex.cancel_job(%s)", [claim.token.job_id])
-    enqueue(connection, force=True)
-    worker.work_all([])
-    assert value(connection, "select count(*) from pgdex.files") == 0
 
 
 # Races

@@ -83,7 +83,9 @@ def scene(server_url: str, template: str) -> Iterator[Scene]:
             with connection.transaction():
                 connection.execute("select pgdex.ensure_chunk_partition(%s)", [scan.repository_id])
                 # By bytes, each file is a batch of its own; by their number they would be 500 batches.
-                connection.execute("select pgdex.plan_job(%s, %s, 'm', 4, 1, 10, 0.2)", [scene.large, scan.attempt])
+                connection.execute(
+                    "select pgdex.plan_job(%s, %s, 'm', 4, 1, 10, 0.2, 1::smallint)", [scene.large, scan.attempt]
+                )
             worker.drop(scan.token)
             scene.claim = worker.take()
             token = worker.fetch()
