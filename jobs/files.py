@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
+import psycopg
+from procrastinate.exceptions import JobAborted
 
 from indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
 from indexer.format import INDEX_FORMAT
 from indexer.languages import Language, language_of
-from indexer.sources import OpenedRoot, Skipped, SkipReason, SourceText, Unchanged, read_source
+from indexer.sources import OpenedRoot, RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
 from indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile
 from jobs.care import Care, care_for
 from jobs.claims import Claim
@@ -49,6 +51,30 @@ def take_file(
 
     Raises RootUnavailable, JobAborted.
     """
+    try:
+        return _taken(claim, root, path, stored, watch)
+    except (JobAborted, RootUnavailable, ChunkingAborted, psycopg.Error, OSError, MemoryError):
+        raise
+    except Exception as error:
+        return failed(path, error)
+
+
+def failed(path: str, error: Exception) -> SkippedFile:
+    """A file that can't be indexed by a mistake of ours. It has no hash, so that the next job tries it again."""
+    logger.error(
+        "left out a file that could not be indexed: %s",
+        error,
+        exc_info=error,
+        extra=fields(action="file_failed", path=path),
+    )
+    text = f"{type(error).__name__}: {error}".partition("\n")[0][:500]
+    detail = text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    return SkippedFile(path, None, None, None, SkipReason.FAILED.value, detail)
+
+
+def _taken(
+    claim: Claim, root: OpenedRoot, path: str, stored: StoredFile | None, watch: Stopwatch
+) -> CutFile | SkippedFile | UnchangedFile | KeptFile:
     deaths = claim.deaths.get(path, 0)
     care = care_for(deaths)
     if care is Care.NOTHING:
@@ -99,8 +125,13 @@ def _cut(path: str, source: SourceText, claim: Claim, *, with_grammar: bool) -> 
     try:
         try:
             chunks = chunk_file(source.text, language if with_grammar else by_lines, aborted=claim.aborted)
-        except ParseTimeout:
-            # By lines it can still be found; a grammar that loops on rubbish is no reason to lose the file.
+        except (ChunkingAborted, MemoryError):
+            raise
+        except Exception as error:
+            # By lines it can still be found; a grammar that loops on rubbish (ParseTimeout), or our own mistake about
+            # what it says, is no reason to lose the file.
+            if not isinstance(error, ParseTimeout):
+                logger.exception("cut by lines", extra=fields(action="cut_by_lines", path=path))
             chunks = chunk_file(source.text, by_lines, aborted=claim.aborted)
     except ChunkingAborted:
         claim.stop_if_aborted()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LARGEST_HASHED_BYTES = 4 << 20
 # Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
-MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed")
+MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def coverage_notes(
     words: DoorWords,
 ) -> list[str]:
     """What a reader should know, in sentences that name what helps, in the `words` of the door."""
-    from jobs.index_contents import indexed_repositories, missed_files
+    from jobs.index_contents import indexed_repositories, missed_files, outdated_vectors
 
     repositories = indexed_repositories(client.connection, project=project)
     chosen = [one for one in repositories if repo is None or is_searched(one, repo)]
@@ -71,6 +71,11 @@ def coverage_notes(
         f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "
         f"{words.index} brings the index up to date"
         for root, count in _by_root(outdated).items()
+    ]
+    notes += [
+        f"{found.outdated:,} of {counted(found.files, 'file')} in {found.root} are not yet embedded with "
+        f"{found.embedding_model}; they are found by their words only. {words.index} goes on with it"
+        for found in outdated_vectors(client.connection, [one.id for one in chosen])
     ]
     missed = missed_files(client.connection, [one.id for one in chosen], reasons=MISSED)
     notes += [

@@ -1,24 +1,24 @@
 """One batch of files: read, cut and embed with no transaction open, then written and committed at once."""
 
-import json
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
+from procrastinate.exceptions import JobAborted
 
 from indexer.binary_formats import halfvec_numbers
 from indexer.chunk_terms import chunk_terms
-from indexer.embedding import BagEmbedder, Embedder
-from indexer.storage import IndexedFile, KeptFile, SkippedFile, UnchangedFile, stored_files, write_files
+from indexer.embedding import BagEmbedder, Embedder, EmbedderError, EmbedderUnavailable, EmbeddingAborted
+from indexer.storage import IndexedFile, KeptFile, SkippedFile, UnchangedFile, stored_files
 from jobs.claims import Claim
 from jobs.embedders import embedder_for
-from jobs.files import NOT_SEEN, CutFile, Vectors, embedding_text, take_file, text_hash
-from jobs.outages import until_back
+from jobs.files import NOT_SEEN, CutFile, Vectors, embedding_text, failed, take_file, text_hash
 from jobs.stopwatch import Stopwatch
 from jobs.stuck import file_in_hand
+from jobs.writing import Outcome, commit_batch
 
 # Reading and cutting 32 small files takes 30 ms: most batches commit before they ever report.
 REPORT_SECONDS = 0.5
@@ -55,62 +55,35 @@ class Reporter:
 def index_files(claim: Claim) -> None:
     """Do one batch. Raises what the embedder raises; a file's own fault only ever skips the file."""
     assert claim.embedder is not None, "plan_job sets the model"
-    assert claim.model_id is not None, "plan_job sets the model"
-    model_id = claim.model_id
     embedder = embedder_for(claim.embedder, aborted=claim.aborted)
     watch = Stopwatch()
     reporter = Reporter(claim)
     content = _read_and_cut(claim, embedder, watch, reporter)
-    _add_terms([file for file in content.cut if not file.term_weights], embedder, claim, reporter, watch)
+    _add_terms_to_all(content, embedder, claim, reporter, watch)
     _embed([file for file in content.cut if file.embeddings is None], embedder, claim, reporter, watch)
     claim.stop_if_aborted()
 
-    started = time.perf_counter()
-    indexed = [
-        IndexedFile(
-            path=file.path,
-            language=file.language,
-            size=file.source.size,
-            mtime_ns=file.source.mtime_ns,
-            content_hash=file.source.content_hash,
-            chunks=file.chunks,
-            lexemes=file.lexemes,
-            term_weights=file.term_weights,
-            embeddings=file.embeddings,
-        )
-        for file in content.cut
-        if file.embeddings is not None
-    ]
-
-    def commit() -> None:
-        with claim.pool.connection() as connection, connection.transaction():
-            chunks = write_files(
-                connection,
-                repository_id=claim.repository_id,
-                model_id=model_id,
-                indexed=indexed,
-                skipped=content.skipped,
-                unchanged=content.unchanged,
+    outcome = Outcome(
+        indexed=[
+            IndexedFile(
+                path=file.path,
+                language=file.language,
+                size=file.source.size,
+                mtime_ns=file.source.mtime_ns,
+                content_hash=file.source.content_hash,
+                chunks=file.chunks,
+                lexemes=file.lexemes,
+                term_weights=file.term_weights,
+                embeddings=file.embeddings,
             )
-            watch.seconds["writing"] = time.perf_counter() - started
-            connection.execute(
-                "select pgdex.complete_batch(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                [
-                    claim.job_id,
-                    claim.seq,
-                    claim.attempt,
-                    len(indexed),
-                    len(content.skipped),
-                    len(content.unchanged) + len(content.kept),
-                    chunks,
-                    json.dumps(watch.seconds),
-                    json.dumps(Counter(file.reason for file in content.kept)),
-                ],
-            )
-
-    # What was read, cut and embedded is not thrown away because the database restarts. Where the broken commit had
-    # counted after all, or a peer has taken over, the fence refuses the second one.
-    until_back(commit, stop=claim.stop_if_aborted, what="commit of a batch")
+            for file in content.cut
+            if file.embeddings is not None
+        ],
+        skipped=content.skipped,
+        unchanged=content.unchanged,
+        kept=content.kept,
+    )
+    commit_batch(claim, outcome, watch)
 
 
 def _read_and_cut(claim: Claim, embedder: Embedder, watch: Stopwatch, reporter: Reporter) -> BatchContent:
@@ -150,6 +123,27 @@ def _read_and_cut(claim: Claim, embedder: Embedder, watch: Stopwatch, reporter: 
 def _not_seen(content: BatchContent) -> list[str]:
     """The files that were listed and could not be read."""
     return [file.path for file in content.kept] + [file.path for file in content.skipped if file.reason in NOT_SEEN]
+
+
+def _add_terms_to_all(
+    content: BatchContent, embedder: Embedder, claim: Claim, reporter: Reporter, watch: Stopwatch
+) -> None:
+    """`_add_terms` to the files that lack them, all at once; one by one where that fails, to leave out whose fault it
+    is."""
+    files = [file for file in content.cut if not file.term_weights]
+    try:
+        _add_terms(files, embedder, claim, reporter, watch)
+    except (JobAborted, EmbeddingAborted, EmbedderUnavailable, EmbedderError, psycopg.Error):
+        raise
+    except Exception:
+        for file in files:
+            try:
+                _add_terms([file], embedder, claim, reporter, watch)
+            except (JobAborted, EmbeddingAborted, EmbedderUnavailable, EmbedderError, psycopg.Error):
+                raise
+            except Exception as error:
+                content.cut = [other for other in content.cut if other is not file]
+                content.skipped.append(failed(file.path, error))
 
 
 def _add_terms(files: list[CutFile], embedder: Embedder, claim: Claim, reporter: Reporter, watch: Stopwatch) -> None:

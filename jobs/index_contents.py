@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from psycopg.rows import class_row
 
 from jobs.database import Connection
-from jobs.models import IndexedRepository, JobStatus, SkippedFile, StoredFile
+from jobs.models import IndexedRepository, JobStatus, OutdatedVectors, SkippedFile, StoredFile
 
 
 def project_exists(connection: Connection, project: str) -> bool:
@@ -69,6 +69,22 @@ def missed_files(
     for root, reason, count in rows:
         found.setdefault(root, {})[reason] = count
     return found
+
+
+def outdated_vectors(connection: Connection, repository_ids: Sequence[int]) -> list[OutdatedVectors]:
+    """The repositories whose change to another embedding model has not reached all files.
+
+    Files are only counted where a change was begun and not brought to its end: that is noted with the repository.
+    """
+    with connection.cursor(row_factory=class_row(OutdatedVectors)) as cursor:
+        cursor.execute(
+            "select r.root, r.embedding_model, count(*) as files,"
+            " count(*) filter (where f.model_id is distinct from r.model_id) as outdated"
+            " from pgdex.repositories r join pgdex.files f on f.repository_id = r.id and f.chunks > 0"
+            " where r.id = any(%s) and r.has_older_vectors group by r.id order by r.root",
+            [list(repository_ids)],
+        )
+        return [found for found in cursor.fetchall() if found.outdated]
 
 
 def stored_files(connection: Connection, keys: Sequence[tuple[str, str]], *, project: str) -> list[StoredFile]:

@@ -121,6 +121,16 @@ class StoredFile(Answer):
     content_hash: bytes | None
 
 
+class OutdatedVectors(Answer):
+    """How many of a repository's searchable files have vectors of another model than the present one, which no search
+    compares."""
+
+    root: str
+    embedding_model: str
+    files: int
+    outdated: int
+
+
 class CancelledJob(Answer):
     """The answer to a cancellation."""
 

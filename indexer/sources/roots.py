@@ -69,7 +69,7 @@ class OpenedRoot:
                 root_identity(path)  # says better what is wrong with it, if it still is
                 raise RootUnavailable(f"{path} cannot be opened: {system_message(error)}") from error
         self.identity = root_identity(path) if self._descriptor < 0 else _identity(os.fstat(self._descriptor))
-        """Device and inode, which tell this folder from one that has taken its name. Other machines have other numbers."""
+        """Device and inode, which tell this folder from one that takes its name. Other machines have other numbers."""
 
     @property
     def real_path(self) -> bytes:

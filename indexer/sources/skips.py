@@ -21,6 +21,7 @@ class SkipReason(StrEnum):
     VANISHED = "vanished"
     IO_ERROR = "io_error"
     CRASHED = "crashed"
+    FAILED = "failed"
     NAME_NOT_UTF8 = "name_not_utf8"
     NAME_TOO_LONG = "name_too_long"
 
@@ -47,6 +48,8 @@ _EXPLANATIONS = {
     SkipReason.IO_ERROR: "The file could not be read; the detail tells what happened.",
     SkipReason.CRASHED: "Reading or parsing it ended the processes that tried; it is left out so that the rest is "
     "indexed, until its content changes or the repository is indexed with --force.",
+    SkipReason.FAILED: "Cutting or storing it failed, which is a mistake of pgdex; the detail tells what happened. It "
+    "is left out so that the rest is indexed, and tried again by the next job.",
     SkipReason.NAME_NOT_UTF8: "The path is not valid UTF-8, so the database cannot hold it; it is shown escaped.",
     SkipReason.NAME_TOO_LONG: "The path is longer than the index allows; it is shown shortened.",
 }

@@ -68,12 +68,17 @@ def _blocked(data: dict[str, Any]) -> str:
     return str(data.get("blocked_reason", ""))
 
 
+def _unseen(data: dict[str, Any]) -> str:
+    return f"left to other workers by worker {data.get('worker', '?')} on {data.get('host')}: {data.get('reason', '')}"
+
+
 STORIES: dict[str, Callable[[dict[str, Any]], str]] = {
     "created": _created,
     "started": _path,
     "scanned": _scanned,
     "progress": _progress,
     "reclaimed": _reclaimed,
+    "unseen": _unseen,
     "blocked": _blocked,
     "resumed": _path,
     "completed": _completed,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.cli.render.text import SHORT_ID, age, duration, local_time, printable
 from jobs.models import JobStatus
-from jobs.wording import kept_and_lost
+from jobs.wording import counted, kept_and_lost
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,6 +53,7 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
     rows.append(("Rate", rates(job)))
     if job.summary:
         rows.append(("Skipped", skipped_counts(job.summary)))
+        rows.append(("Kept", kept_counts(job.summary)))
     rows.append(("Time", time_shares(job.seconds_by_phase)))
     if job.error_message:
         rows.append(("Error", f"{job.error_type}: {printable(job.error_message, lines=True)}"))
@@ -74,6 +75,11 @@ def summary_lines(job: JobStatus) -> list[str]:
     skipped = skipped_counts(summary)
     if skipped:
         lines.append(f"  skipped  {skipped}")
+    kept = kept_counts(summary)
+    if kept:
+        lines.append(f"  kept     {kept}")
+    if summary.get("files_outdated"):
+        lines.append(f"  model    {outdated_count(summary)}")
     if job.files_to_index:
         lines.append(f"  chunks   {job.chunks_created:,}")
         lines.append(f"  time     {time_shares(job.seconds_by_phase)}")
@@ -133,6 +139,23 @@ def skipped_counts(summary: dict[str, Any]) -> str:
     reasons = summary.get("skipped_by_reason") or {}
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{number:,} {reason}" for reason, number in ordered)
+
+
+def kept_counts(summary: dict[str, Any]) -> str:
+    """ "3 files could not be read and keep their indexed version (2 vanished, 1 unreadable)"; empty for none."""
+    number = summary.get("files_kept") or 0
+    if not number:
+        return ""
+    reasons = sorted((summary.get("kept_by_reason") or {}).items(), key=lambda item: (-item[1], item[0]))
+    why = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
+    verb = "keeps its" if number == 1 else "keep their"
+    return f"{counted(number, 'file')} could not be read and {verb} indexed version ({why}); the next job looks again"
+
+
+def outdated_count(summary: dict[str, Any]) -> str:
+    """ "540 files were still of another model or an older index format"."""
+    number = summary["files_outdated"]
+    return f"{counted(number, 'file')} {'was' if number == 1 else 'were'} of another model or an older index format"
 
 
 def rates(job: JobStatus) -> str:
