@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any, Self
 
 from indexer.sources.mounts import mount_points
@@ -84,8 +85,8 @@ class WitnessNotes:
     _top: Sequence[bytes] = ()
     _folders: list[bytes] = field(default_factory=list)
     _mounts: dict[bytes, int] = field(default_factory=dict)
-    _stride: int = 1
     _seen: int = 0
+    _chance: Random = field(default_factory=lambda: Random(0))  # noqa: S311 (no secret, and the same each time)
 
     def root(self, root: OpenedRoot, entries: Sequence[bytes]) -> None:
         """The root was entered; `entries` are those in it that are not left out, folders with a '/'."""
@@ -97,17 +98,17 @@ class WitnessNotes:
         """A folder below the root was entered, on the device of this number."""
         if self._is_mount(path, device):
             self._mounts[path] = device
-        # An even sample of what has no known length: every n-th, with n doubled whenever there are twice too many.
-        if self._seen % self._stride == 0:
-            self._folders.append(path)
-            if len(self._folders) >= 2 * NAMES:
-                del self._folders[1::2]
-                self._stride *= 2
+        if b"/" not in path:
+            return  # a name of the top
+        # An even sample of what has no known length: each has the same chance to be among them at the end. Not every
+        # n-th: trees have a rhythm, and all might be src folders.
         self._seen += 1
+        place = self._seen - 1 if self._seen <= NAMES else self._chance.randrange(self._seen)
+        self._folders[place : place + 1] = [path] if place < NAMES else []
 
     def witness(self, root: OpenedRoot) -> Witness:
         """What this tree is known by from now on."""
-        samples = (_sample(self._top), _sample(self._folders))
+        samples = (_sample(self._top), self._folders)
         names = dict.fromkeys(name.rstrip(b"/") for sample in samples for name in sample)
         return Witness(tuple(_texts(names)), tuple(_texts(sorted(self._mounts))), identity_of(root))
 
