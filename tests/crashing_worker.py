@@ -8,6 +8,9 @@ written in the file:
     SEGFAULT  the same, but only when the file is parsed; by lines it can be cut
     HANG      the cutting never returns
     SPIN      the same, and no other thread of the process gets to run meanwhile
+    RAISE     the cutting fails with an exception that nobody thought of; PARSE_RAISE: only when the file is parsed
+
+And a folder whose name is HANG never answers when it is listed, as a network share whose server is gone.
 """
 
 import os
@@ -23,6 +26,7 @@ from procrastinate.cli import main
 import jobs.files
 from indexer.chunking import Chunk, chunk_file
 from indexer.languages import Language
+from indexer.sources import OpenedRoot
 
 
 def break_grammars(chunk_file: Callable[..., list[Chunk]]) -> Callable[..., list[Chunk]]:
@@ -35,6 +39,8 @@ def break_grammars(chunk_file: Callable[..., list[Chunk]]) -> Callable[..., list
             os.kill(os.getpid(), signal.SIGSEGV)
         if "HANG" in text:
             time.sleep(3600)
+        if re.search(r"\bRAISE\b", text) or ("PARSE_RAISE" in text and language.grammar is not None):
+            raise IndexError("list index out of range")
         if "SPIN" in text:
             re.match(r"(a+)+$", "a" * 64 + "b")
         return chunk_file(text, language, **options)
@@ -42,6 +48,18 @@ def break_grammars(chunk_file: Callable[..., list[Chunk]]) -> Callable[..., list
     return crashing
 
 
+def break_folders(listing: Callable[..., Any]) -> Callable[..., Any]:
+    """`OpenedRoot.listing`, which never returns for some folders."""
+
+    def hanging(self: OpenedRoot, path: bytes) -> Any:
+        if path.endswith(b"HANG"):
+            time.sleep(3600)
+        return listing(self, path)
+
+    return hanging
+
+
 if __name__ == "__main__":
+    setattr(OpenedRoot, "listing", break_folders(OpenedRoot.listing))  # noqa: B010
     setattr(jobs.files, "chunk_file", break_grammars(chunk_file))  # noqa: B010, where the worker's code looks it up
     sys.exit(main())

@@ -14,6 +14,7 @@ from jobs.models import JobStatus, SkippedFile
 from jobs.stuck import EXIT_CODE
 from tests.index_digest import assert_index_is_sound
 from tests.trees import python_tree, write_tree
+from tests.waiting import wait_for
 from tests.workers import Workers
 
 COMMAND = (sys.executable, "-P", "-m", "tests.crashing_worker", "--app=jobs.app.app", "worker")
@@ -147,3 +148,64 @@ def test_a_process_whose_interpreter_is_stuck_ends_itself() -> None:
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert process.returncode == 1
     assert "in spin" in process.stderr, "the traceback names what hung"
+
+
+def test_a_folder_that_never_answers_fails_the_job_with_its_name_and_gives_the_worker_back(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    tree = python_tree(tmp_path / "repository", 10)
+    (tree / "share" / "HANG").mkdir(parents=True)
+    good = python_tree(tmp_path / "good", 3)
+
+    status, deaths = supervised(client, workers, client.start(tree).job_id)
+
+    assert (status.status, status.error_type) == ("failed", "FolderHangs")
+    assert f"The folder {tree}/share/HANG does not answer: 2 workers were ended" in (status.error_message or "")
+    assert deaths == 2
+    assert {process.poll() for process in workers.processes} == {EXIT_CODE, None}
+    done, more_deaths = supervised(client, workers, client.start(good).job_id)
+    assert (done.status, more_deaths) == ("completed", 0)
+
+
+def test_a_folder_that_never_answers_does_not_keep_its_worker_after_a_cancellation(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    (tmp_path / "repository" / "HANG").mkdir(parents=True)
+    good = python_tree(tmp_path / "good", 3)
+    job = client.start(tmp_path / "repository").job_id
+    workers.start()
+    wait_for(lambda: client.status(job).status == "running", what="a worker that hangs")
+    client.cancel(job)
+
+    status, _ = supervised(client, workers, client.start(good).job_id)
+
+    assert status.status == "completed"
+
+
+def test_a_file_that_cannot_be_cut_or_stored_by_a_mistake_of_ours_costs_no_other(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    tree = write_tree(
+        python_tree(tmp_path / "repository", 10),
+        {
+            "raises.py": "x = ' RAISE '\n",
+            "raises_when_parsed.py": "x = 'PARSE_RAISE'\n",
+            "refused.py": "x = 'REFUSED_BY_THE_DATABASE'\n",
+        },
+    )
+    first, _ = supervised(client, workers, client.start(tree).job_id)
+    assert (first.status, first.files_indexed, first.files_skipped) == ("completed", 12, 1)
+    assert [(file.path, file.skip_reason, file.skip_detail) for file in skipped(client, tree)] == [
+        ("raises.py", "failed", "IndexError: list index out of range")
+    ]
+    client.connection.execute(
+        "alter table pgdex.chunks add constraint odd check (content not like '%%REFUSED_BY%%') not valid"
+    )
+
+    again, deaths = supervised(client, workers, client.start(tree, force=True).job_id)
+
+    assert (again.status, again.files_indexed, again.files_skipped, deaths) == ("completed", 11, 2, 0)
+    refused = skipped(client, tree)[1]
+    assert (refused.path, refused.skip_reason) == ("refused.py", "failed")
+    assert "violates check constraint" in (refused.skip_detail or "")
+    assert_index_is_sound(client.connection)
