@@ -1,4 +1,4 @@
-"""Paths and times of a tree as a database can hold them, and where symbolic links lead."""
+"""Paths and times of a tree as a database can hold them, and where symbolic links lead by their names."""
 
 import hashlib
 import os
@@ -42,13 +42,14 @@ def escaped(raw: bytes) -> str:
     return raw.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
 
 
-def link_detail(root: bytes, path: bytes, target: bytes) -> str:
-    """Return in words where the symbolic link at `path` below `root` (a real path) to `target` leads."""
-    location = os.path.join(root, path)
-    destination = os.path.realpath(os.path.join(os.path.dirname(location), target))
-    shown = escaped(target)
-    if not os.path.exists(destination):
-        return f"a link to {shown}, which leads nowhere"
-    if destination == root or destination.startswith(os.path.join(root, b"")):
-        return f"a link to {shown}, inside the tree: what is there has its own path"
-    return f"a link to {shown}, outside the tree"
+def inside(root: bytes, path: bytes, target: bytes) -> bytes | None:
+    """Return the path below `root` (a real path) to which a link at `path` leads with `target`; None: outside.
+
+    Judged by the names alone: asking the file system would follow links out of the tree, where the
+    answer is nobody's business, and may never come.
+    """
+    destination = os.path.normpath(os.path.join(root, os.path.dirname(path), target))
+    if destination == root:
+        return b""
+    above = os.path.join(root, b"")
+    return destination[len(above) :] if destination.startswith(above) else None

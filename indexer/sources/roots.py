@@ -32,6 +32,8 @@ _FILE = (
 # Windows opens no folders and has no openat: see _by_path.
 HAS_OPENAT = {os.open, os.stat, os.readlink} <= os.supports_dir_fd and os.scandir in os.supports_fd
 
+HAS_NAMES_OF_DESCRIPTORS = os.path.isdir("/proc/self/fd")
+
 
 class RootUnavailable(Exception):
     """The root folder of a tree is missing, is no folder, can't be read, or was replaced."""
@@ -108,6 +110,13 @@ class OpenedRoot:
         descriptor = folder = self._folder(path) if HAS_OPENAT else os.fsdecode(self._by_path(path))
         with os.scandir(folder) as entries:
             yield (descriptor if HAS_OPENAT else None), entries  # type: ignore[misc]
+
+    def location(self, path: bytes, descriptor: int | None) -> bytes:
+        """A path of a folder that is being listed, for those who need one. Where the system has names for descriptors
+        it leads to this very folder."""
+        if descriptor is not None and HAS_NAMES_OF_DESCRIPTORS:
+            return b"/proc/self/fd/%d" % descriptor
+        return os.path.join(self._real, path)
 
     def open_file(self, path: bytes) -> int:
         """A descriptor of a file, for the caller to close. Never waits for a pipe's writer. Raises OSError."""

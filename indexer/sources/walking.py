@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from indexer.sources.content import oversized
 from indexer.sources.ignores import GIT_DIRECTORY, Ignores, around
-from indexer.sources.paths import LARGEST_TIME_NS, MAX_PATH_BYTES, SMALLEST_TIME_NS, display_path, link_detail
+from indexer.sources.paths import LARGEST_TIME_NS, MAX_PATH_BYTES, SMALLEST_TIME_NS, display_path, escaped, inside
 from indexer.sources.pruning import VERSION_CONTROL, is_pruned, marker_of, skipped_by_name
-from indexer.sources.roots import OpenedRoot, RootUnavailable
+from indexer.sources.roots import LinkOnPath, OpenedRoot, RootUnavailable
 from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, reason_for, system_message
 from indexer.sources.witness import WitnessNotes
 
@@ -20,6 +20,9 @@ DEFAULT_MAX_FILE_BYTES = 1 << 20
 
 # ELOOP: now a symbolic link. Not ESTALE: a network file system says it also of what is there again a moment later.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+# As many as Linux follows before it says that they lead in a circle.
+_MOST_LINKS = 40
 
 # A network file system takes a millisecond for each entry: a large folder is told of again after so many.
 _ENTRIES_A_WORD = 1_000
@@ -169,7 +172,6 @@ class _Walker:
 
     def _list(self, prefix: bytes, ignores: Ignores) -> _Folder | FoundFile | None:
         path = prefix[:-1]
-        location = os.path.join(self._root.real_path, path)
         self._entering(path)
         with self._root.listing(path) as (descriptor, listing):
             listed = {os.fsencode(entry.name): entry for entry in listing}
@@ -182,6 +184,7 @@ class _Walker:
                     return None
                 return _unread(path, SkipReason.VENDORED, marker.skip_detail)
             cut = len(self._outer) + len(prefix)
+            location = self._root.location(path, descriptor)
             ignores = ignores.entering(location, cut=cut, names=listed, is_root=not prefix, descriptor=descriptor)
             above = self._outer + prefix
             entries = []
@@ -225,10 +228,25 @@ class _Walker:
         return skipped_by_name(entry.name) or (None, None)
 
     def _link_detail(self, path: bytes) -> str:
+        """Where a symbolic link leads, without following it."""
         try:
-            return link_detail(self._root.real_path, path, self._root.read_link(path))
+            target = self._root.read_link(path)
         except OSError:
             return "a link that could not be read"
+        shown = f"a link to {escaped(target)}"
+        for _ in range(_MOST_LINKS):
+            place = inside(self._root.real_path, path, target)
+            if place is None:
+                return f"{shown}, outside the tree"
+            try:
+                if not stat.S_ISLNK(self._root.status(place).st_mode):
+                    return f"{shown}, inside the tree: what is there has its own path"
+                path, target = place, self._root.read_link(place)
+            except LinkOnPath:
+                return f"{shown}, by way of another link"
+            except OSError:
+                break
+        return f"{shown}, which leads nowhere"
 
     def _require_same_root(self) -> None:
         """Raise RootUnavailable if what is missing may be missing because the root is."""

@@ -11,7 +11,7 @@ declare
     v_token procrastinate_jobs;
 begin
     select array_agg(id::text) into v_unseen
-    from indexing_jobs where status in ('pending', 'running', 'blocked') and unseen_by ? p_worker_id::text;
+    from indexing_jobs where status in ('running', 'blocked') and unseen_by ? p_worker_id::text;
     if v_unseen is null then
         return procrastinate_fetch_job_v2(p_queues, p_worker_id);
     end if;

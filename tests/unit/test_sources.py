@@ -77,6 +77,9 @@ def test_links_are_never_followed_and_say_where_they_lead(tmp_path: Path) -> Non
         "outside": "../outside/secret.py",
         "dangling": "no/where",
         "loop": "loop",
+        "chain": "inside",
+        "out": "outside",
+        "through": "folder/a.py",
     }.items():
         (root / name).symlink_to(target)
 
@@ -90,6 +93,9 @@ def test_links_are_never_followed_and_say_where_they_lead(tmp_path: Path) -> Non
         "outside": "a link to ../outside/secret.py, outside the tree",
         "dangling": "a link to no/where, which leads nowhere",
         "loop": "a link to loop, which leads nowhere",
+        "chain": "a link to inside, inside the tree: what is there has its own path",
+        "out": "a link to outside, outside the tree",
+        "through": "a link to folder/a.py, by way of another link",
     }
     assert [file.path for file in walk(root) if file.skip_reason is None] == ["d/a.py"]
 

@@ -66,7 +66,7 @@ def summary_lines(job: JobStatus) -> list[str]:
     """What a completed job did, for the end of `pgdex index`."""
     summary = job.summary or {}
     took = duration(float(summary.get("duration_seconds", job.elapsed_seconds)))
-    if job.files_to_index == 0 and not job.files_deleted:
+    if job.files_to_index == 0 and not job.files_deleted and not job.files_kept:
         lines = [f"Nothing to do in {printable(job.repository)}: the index is up to date ({took})."]
     else:
         pace = rates(job)
