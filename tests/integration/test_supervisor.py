@@ -13,6 +13,7 @@ import pytest
 
 from jobs.client import Client
 from jobs.cluster import living_workers
+from jobs.supervisor import Supervisor
 from jobs.worker import ensure_workers
 from tests.databases import settings_for
 from tests.embedding_server import EmbeddingServerProcess
@@ -127,3 +128,36 @@ def test_only_one_supervisor_is_started_for_many_callers(client: Client, tmp_pat
     time.sleep(3)
 
     assert len(living(client)) == 1
+
+
+# The first thread is gone, and another one is not: what the system leaves of a process that was ended while one of its
+# threads waits for a file system that never answers.
+UNDEAD = (
+    "import ctypes, threading, time\n"
+    "threading.Thread(target=time.sleep, args=[3600]).start()\n"
+    "ctypes.CDLL(None).pthread_exit(None)\n"
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how Linux shows it")
+def test_a_worker_that_has_ended_and_does_not_go_away_has_its_place_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = Supervisor(processes=1, slots=1, folder=tmp_path)
+    monkeypatch.setattr(supervisor, "_command", (sys.executable, "-c", UNDEAD))
+    place = supervisor._places[0]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def tended() -> bool:
+        supervisor._tend(place)
+        if place.process is not None and place.process not in started:
+            started.append(place.process)
+        return len(started) == 2
+
+    try:
+        wait_for(tended, what="a successor")
+        assert started[0].poll() is None, "the system still has it"
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
