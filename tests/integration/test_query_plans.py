@@ -245,7 +245,18 @@ def test_deleting_a_job_that_has_ended(rolled_back: Connection, scene: Scene) ->
 
 
 def test_fetching_a_token(rolled_back: Connection, scene: Scene) -> None:
-    assert value(rolled_back, "select id from procrastinate_fetch_job_v2(array['pgdex'], %s)", scene.worker.id)
+    assert value(rolled_back, "select id from pgdex.fetch_token(array['pgdex'], %s)", scene.worker.id)
+    assert_few(rolled_back)
+
+
+def test_leaving_a_batch_to_others(rolled_back: Connection, scene: Scene) -> None:
+    SqlWorker(rolled_back)
+    assert call(rolled_back, "leave_batch_to_others", *scene.claim.key, "not mounted", "RootUnavailable") == "left"
+    assert_few(rolled_back)
+
+
+def test_failing_what_nobody_sees(rolled_back: Connection, scene: Scene) -> None:
+    assert call(rolled_back, "fail_unseen_jobs") == 0
     assert_few(rolled_back)
 
 

@@ -20,7 +20,10 @@ WRITES: dict[str, dict[str, str]] = {
     "procrastinate_jobs": {"insert": "", "delete": "", "update": "abort_requested, attempts, status, worker_id"},
     "procrastinate_periodic_defers": {"update": "job_id"},
     "procrastinate_workers": {"insert": "", "delete": "", "update": "last_heartbeat"},
-    "repositories": {"update": "embedding_dimension, embedding_model, last_indexed_at, last_job_id, model_id"},
+    "repositories": {
+        "update": "embedding_dimension, embedding_model, has_older_vectors, last_indexed_at, last_job_id, model_id,"
+        " witness"
+    },
     "workers": {"insert": "", "update": "session_lock"},
 }
 READS = {

@@ -1,0 +1,100 @@
+"""Jobs that some workers don't see, in SQL: who is handed what, and when a job is given up."""
+
+import pytest
+
+from jobs.database import Connection
+from tests.job_checks import events_of, status_of, value
+from tests.sql_worker import Claim, SqlWorker, enqueue, tree
+
+
+def leave(worker: SqlWorker, claim: Claim, *, reason: str = "not mounted", fails: bool = True) -> str:
+    row = worker.connection.execute(
+        "select pgdex.leave_batch_to_others(%s, %s, %s, %s, 'RootUnavailable', null, %s)", [*claim.key, reason, fails]
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_a_worker_is_handed_nothing_more_of_a_job_that_it_does_not_see_and_all_of_others(
+    connection: Connection,
+) -> None:
+    blind, good = SqlWorker(connection), SqlWorker(connection)
+    unseen, other = enqueue(connection, "/unseen"), enqueue(connection, "/other")
+    assert leave(blind, blind.take()) == "left"
+
+    assert blind.take().token.job_id == other
+    assert blind.fetch() is None
+    claim = good.take()
+    assert claim.token.job_id == unseen
+    good.plan(claim, tree(6))
+    assert blind.fetch() is None
+    good.drop(claim.token)
+    good.work_all(tree(6))
+    assert status_of(connection, unseen) == "completed"
+    assert [event for event in events_of(connection, unseen) if event != "progress"] == [
+        *("created", "started", "unseen", "scanned", "completed")
+    ]
+
+
+def test_the_next_job_of_the_repository_is_offered_to_it_again(connection: Connection) -> None:
+    blind, good = SqlWorker(connection), SqlWorker(connection)
+    enqueue(connection)
+    leave(blind, blind.take())
+    good.work_all(tree(2))
+    again = enqueue(connection)
+    assert blind.take().token.job_id == again
+
+
+@pytest.mark.parametrize("reasons", [("not mounted", "not mounted"), ("not mounted", "not allowed")])
+def test_a_job_fails_when_the_last_living_worker_leaves_it_too(
+    connection: Connection, reasons: tuple[str, str]
+) -> None:
+    workers = [SqlWorker(connection), SqlWorker(connection)]
+    dead = SqlWorker(connection)
+    dead.die()
+    job = enqueue(connection)
+    outcomes = [leave(worker, worker.take(), reason=reason) for worker, reason in zip(workers, reasons, strict=True)]
+
+    assert outcomes == ["left", "failed"]
+    assert status_of(connection, job) == "failed"
+    message = value(connection, "select error_message from pgdex.indexing_jobs where id = %s", job)
+    if len(set(reasons)) == 1:
+        assert message == "not mounted"
+    else:
+        assert message == (
+            f"None of the workers can index /repo. test (worker {workers[0].id}): not mounted; "
+            f"test (worker {workers[1].id}): not allowed"
+        )
+
+
+def test_who_is_alone_may_go_on(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    job = enqueue(connection)
+    claim = worker.take()
+    assert leave(worker, claim, fails=False) == "alone"
+    worker.plan(claim, [])
+    assert value(connection, "select unseen_by from pgdex.indexing_jobs where id = %s", job) == {}
+
+
+def test_a_stale_claim_leaves_nothing(connection: Connection) -> None:
+    worker, other = SqlWorker(connection), SqlWorker(connection)
+    job = enqueue(connection)
+    claim = worker.take()
+    assert worker.release(claim)
+    assert leave(worker, claim) == "stale"
+    other.take()
+    assert leave(worker, claim) == "stale"
+    assert value(connection, "select unseen_by from pgdex.indexing_jobs where id = %s", job) == {}
+
+
+def test_a_job_is_given_up_when_those_who_might_see_it_are_gone_and_others_live(connection: Connection) -> None:
+    blind, good = SqlWorker(connection), SqlWorker(connection)
+    job = enqueue(connection)
+    leave(blind, blind.take())
+    assert value(connection, "select pgdex.fail_unseen_jobs()") == 0
+    good.die()
+    blind.die()
+    assert value(connection, "select pgdex.fail_unseen_jobs()") == 0, "nobody lives: it waits for a worker"
+    connection.execute("update procrastinate_workers set last_heartbeat = now() where id = %s", [blind.id])
+    assert value(connection, "select pgdex.fail_unseen_jobs()") == 1
+    assert status_of(connection, job) == "failed"
