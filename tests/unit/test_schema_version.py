@@ -4,6 +4,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,14 @@ def order(text: str) -> Order:
 def test_the_release_is_that_of_the_package() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == RELEASE
+
+
+def test_revisions_are_numbered_in_their_order() -> None:
+    """Their numbers are compared, by programs that know only some of them."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
+    downwards = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(downwards)) == version.revisions()
 
 
 def test_a_version_is_read_as_it_is_written() -> None:
