@@ -136,6 +136,8 @@ def _options(place: Place, folder: Path) -> list[str]:
         "log_destination": "stderr",
         "log_startup_progress_interval": "2s",
         "lc_messages": "C",
+        # A client that was killed in the middle of a long query is none any more, and keeps no server running.
+        "client_connection_check_interval": "5s",
     }
     return [word for name, value in values.items() for word in ("-c", f"{name}={value}")]
 

@@ -1,6 +1,8 @@
 """The embedded PostgreSQL is shared by processes, and stops some time after the last of them."""
 
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import psutil
 import psycopg
 
 from jobs.database import connect
+from jobs.embedded.answers import clients
 from jobs.embedded.server import is_running, start_server
 from jobs.settings import Settings
 from tests.integration.embedded.homes import (
@@ -70,14 +73,25 @@ def test_many_first_starts_at_once_make_one_server(home: Path) -> None:
 def test_a_client_that_is_no_process_of_pgdex_is_not_thrown_out(home: Path) -> None:
     url = start_in_another_process(home)
     with psycopg.connect(url) as connection:
-        time.sleep(1)
+        time.sleep(4)
         assert connection.execute("select 1").fetchone() == (1,)
     wait_for(lambda: not is_running(home), what="the server's end", seconds=20)
 
 
+def test_a_client_that_was_killed_in_the_middle_of_a_query_does_not_keep_the_server_running(home: Path) -> None:
+    url = start_in_another_process(home)
+    query = "import psycopg, sys; psycopg.connect(sys.argv[1]).execute('select pg_sleep(3600)')"
+    client = subprocess.Popen([sys.executable, "-c", query, url])
+    wait_for(lambda: clients(home / "run") == 1, what="the client", seconds=20)
+    client.kill()
+    client.wait()
+
+    wait_for(lambda: not is_running(home), what="the server's end", seconds=40)
+
+
 def start_in_another_process(home: Path) -> str:
     """The address of a server that stays just long enough to connect to it."""
-    process = beginning_user(home, linger=0.5)
+    process = beginning_user(home, linger=3)
     url = url_of(process)
     leave(process)
     return url
