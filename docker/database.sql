@@ -4,7 +4,7 @@
 -- them; PostgreSQL lets it administer those that it has made, and no other.
 \set ON_ERROR_STOP on
 \getenv owner_password POSTGRES_OWNER_PASSWORD
-create extension if not exists vector;
+create extension if not exists vector with schema public;
 create role pgdex login createrole password :'owner_password';
 select format('alter database %I owner to pgdex', current_database()) \gexec
 -- Whoever has no role of pgdex has no business here.

@@ -1,6 +1,7 @@
 -- Fails the running jobs that no living worker can do: all of them said so (see leave_batch_to_others), and the others
 -- have left since. A job never waits for somebody who is not there; where no worker lives at all it waits for one.
--- Returns how many. Runs every few seconds, and waits for no lock.
+-- A worker lives until its peers have struck it off: no clock of the server decides here. Returns how many. Runs every
+-- few seconds, and waits for no lock.
 create or replace function pgdex.fail_unseen_jobs() returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -12,8 +13,8 @@ begin
     for v_job in
         select j.* from indexing_jobs j
         where j.status = 'running' and j.unseen_by <> '{}'
-            and exists (select from worker_status w where w.alive)
-            and not exists (select from worker_status w where w.alive and not j.unseen_by ? w.id::text)
+            and exists (select from procrastinate_workers)
+            and not exists (select from procrastinate_workers w where not j.unseen_by ? w.id::text)
         for no key update of j skip locked
     loop
         perform pgdex.fail_job(v_job.id, pgdex.unseen_message(v_job), 'RootUnavailable');

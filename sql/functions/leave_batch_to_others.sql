@@ -28,7 +28,7 @@ begin
     v_job.unseen_by := v_job.unseen_by || jsonb_build_object(
         v_worker, jsonb_build_object('host', v_host, 'reason', p_reason, 'type', p_type)
     );
-    if not exists (select from worker_status w where w.alive and not v_job.unseen_by ? w.id::text) then
+    if not exists (select from procrastinate_workers w where not v_job.unseen_by ? w.id::text) then
         if not p_fails then
             return 'alone';
         end if;
