@@ -19,7 +19,6 @@ POLL_SECONDS = 0.01
 STALE_SECONDS = 15.0
 """An answer that is older says nothing any more: the database has not answered since."""
 APPLICATION = "pgdex mcp health"
-LIMITS = "select set_config('statement_timeout', '2s', false), set_config('lock_timeout', '500ms', false)"
 
 Found = dict[str, Any]
 AWAY: Found = {"status": "not ok", "database": "away", "active_jobs": None, "oldest_active_job_seconds": None}
@@ -108,6 +107,7 @@ class Health:
         import psycopg
 
         from jobs.database import connect
+        from jobs.sessions import Limits
 
         if self._connection is not None:
             try:
@@ -115,11 +115,7 @@ class Health:
             except psycopg.Error:
                 self.close()
         if self._connection is None:
-            connection = connect(self._settings, application=APPLICATION)
-            try:
-                connection.execute(LIMITS)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+            self._connection = connect(
+                self._settings, application=APPLICATION, limits=Limits(statement="2s", lock="500ms")
+            )
         return self._connection

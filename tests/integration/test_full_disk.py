@@ -58,7 +58,8 @@ def test_a_full_disk_fails_the_job_clearly_and_the_next_job_goes_on_when_there_i
     client.connection.execute(f"create tablespace small_disk location '{small_disk}'".encode())
     tree = python_tree(tmp_path / "repository", 40)
     assert wait_for_end(client, client.start(tree).job_id, workers=workers).status == "completed"
-    chunks = f"pgdex.chunks_r{repository_id(client)}"
+    row = client.connection.execute("select chunk_table from pgdex.repositories").fetchone()
+    chunks = f"pgdex.{row[0] if row else None}"
     client.connection.execute(f"alter table {chunks} set tablespace small_disk".encode())
     write_tree(tree, {f"zz/large_{number}.py": incompressible(number) for number in range(120)})
 

@@ -43,7 +43,7 @@ def test_a_small_job_enqueued_later_is_through_long_before_a_large_one(connectio
 def test_every_token_wakes_a_worker_up_without_polling(connection: Connection, database_url: str) -> None:
     worker = SqlWorker(connection)
     with connect(settings_for(database_url)) as listener:
-        listener.execute('listen "procrastinate_queue_v1#pgdex"')
+        listener.execute('listen "pgdex.procrastinate_queue_v1#pgdex"')
         enqueue(connection)
         assert len(list(listener.notifies(timeout=5, stop_after=1))) == 1
         worker.work(tree(4))

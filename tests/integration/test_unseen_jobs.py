@@ -63,8 +63,8 @@ def test_a_job_fails_when_the_last_living_worker_leaves_it_too(
         assert message == "not mounted"
     else:
         assert message == (
-            f"None of the workers can index /repo. test (worker {workers[0].id}): not mounted; "
-            f"test (worker {workers[1].id}): not allowed"
+            f"None of the workers can index /repo. alive (worker {workers[0].id}): not mounted; "
+            f"alive (worker {workers[1].id}): not allowed"
         )
 
 

@@ -52,6 +52,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
             "status",
             "list",
             "cancel",
+            "remove",
             "events",
             "search",
             "related",
