@@ -345,8 +345,7 @@ def test_a_hundred_thousand_jobs_that_wait_cost_a_tick_and_a_status_no_more_than
     assert call(rolled_back, "admit_jobs") == 1
     assert call(rolled_back, "admit_jobs") == 0
     assert call(rolled_back, "tick", scene.worker.id) is True
-    enqueue(rolled_back, "/one/more", project="p3")
-    last = value(rolled_back, "select id from pgdex.indexing_jobs order by queue_number desc limit 1")
+    last = enqueue(rolled_back, "/one/more", project="p3")
     message = Client(settings_for(scene.url), rolled_back).status(last).progress_message
     assert message == "Waiting for its turn: 1,000 jobs or more are before it"
 
