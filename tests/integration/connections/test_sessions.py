@@ -44,11 +44,11 @@ ODD = {
     "default_transaction_isolation": "serializable",
     "default_transaction_read_only": "on",
     "default_transaction_deferrable": "on",
-    "statement_timeout": "30ms",
+    "statement_timeout": "200ms",
     "lock_timeout": "1ms",
-    "idle_in_transaction_session_timeout": "5ms",
-    "idle_session_timeout": "20ms",
-    "transaction_timeout": "20ms",
+    "idle_in_transaction_session_timeout": "50ms",
+    "idle_session_timeout": "1s",
+    "transaction_timeout": "200ms",
 }
 LIMITS = {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"}
 SHOW = "select name, setting from pg_settings where name = any(%s)"
