@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 
 from indexer.embedding import Embedder, EmbedderError
@@ -177,6 +178,11 @@ def _in_one_snapshot(connection: Connection, look: Callable[[], T]) -> T:
 
 @contextmanager
 def _snapshot(connection: Connection) -> Iterator[None]:
-    with connection.transaction():
-        connection.execute("set transaction isolation level repeatable read, read only")
-        yield
+    # Said with BEGIN: behind a pooler a transaction begins with a query, and after one it is too late.
+    before = connection.isolation_level, connection.read_only
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        connection.isolation_level, connection.read_only = before

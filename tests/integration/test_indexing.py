@@ -256,7 +256,7 @@ def test_another_embedding_model_needs_force_and_then_embeds_everything_again(
         status = run(other, workers, tree, force=True)
 
     assert status.files_indexed == 120
-    dimensions = client.connection.execute("select distinct vector_dims(embedding) from pgdex.chunks").fetchall()
+    dimensions = client.connection.execute("select distinct public.vector_dims(embedding) from pgdex.chunks").fetchall()
     assert dimensions == [(64,)]
     assert found_paths(client, "run_42")[0] == "package_0/module_42.py"
 
