@@ -21,6 +21,7 @@ from jobs.embedded.server_log import keep_short
 DEFAULT_LINGER_SECONDS = 300.0
 LONGEST_LOOK_SECONDS = 2.0
 SHORTEST_LOOK_SECONDS = 0.1
+NO_SERVER_LOOK_SECONDS = 0.3  # it is being started: the keeper comes first
 STOP_SECONDS = 120.0  # a shutdown writes everything out
 
 
@@ -147,6 +148,8 @@ class Keeper:
 
     def _sleep(self) -> None:
         look = min(LONGEST_LOOK_SECONDS, max(SHORTEST_LOOK_SECONDS, self._linger / 10))
+        if self._server is None:
+            look = min(look, NO_SERVER_LOOK_SECONDS)
         if self._server is not None and self._server.handle is not None:
             select.select([self._server.handle], [], [], look)  # wakes up when it ends
         if self._server is None or self._server.handle is None:
