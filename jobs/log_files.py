@@ -53,6 +53,7 @@ def rotate(path: Path, *, largest_bytes: int = LARGEST_BYTES) -> None:
                 with suppress(FileNotFoundError):
                     _old(path, number).rename(_old(path, number + 1))
             path.rename(_old(path, 1))
+            os.close(_opened(path))
         finally:
             os.close(lock)
 
@@ -70,10 +71,15 @@ def catch_up(path: Path, descriptors: list[int]) -> None:
 
 
 def _follow(path: Path, descriptors: list[int]) -> None:
+    was_there = True
     while True:
         time.sleep(LOOK_SECONDS)
         rotate(path)
-        catch_up(path, descriptors)
+        is_there = path.exists()
+        # Where it was removed it is made again, but not at once: the whole home may be being removed.
+        if is_there or not was_there:
+            catch_up(path, descriptors)
+        was_there = is_there
 
 
 def _writes_to(descriptor: int, path: Path) -> bool:

@@ -21,6 +21,7 @@ from jobs.embedded.server_log import keep_short
 DEFAULT_LINGER_SECONDS = 300.0
 LONGEST_LOOK_SECONDS = 2.0
 SHORTEST_LOOK_SECONDS = 0.1
+NO_SERVER_LOOK_SECONDS = 0.3  # it is being started: the keeper comes first
 STOP_SECONDS = 120.0  # a shutdown writes everything out
 
 
@@ -106,7 +107,12 @@ class Keeper:
         return ended
 
     def _end_for_nothing(self) -> None:
-        """The home was removed: its server holds disk space for nobody. PostgreSQL notices it too, in a minute."""
+        """The home was removed: its server holds disk space for nobody. PostgreSQL notices it too, in a minute.
+
+        Where the home was only moved, its next user starts a keeper that knows the way.
+        """
+        if os.fstat(self._users).st_nlink:
+            return
         if self._server is not None and self._server.handle is not None and sys.platform == "linux":
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._server.handle, signal.SIGQUIT)
@@ -142,6 +148,8 @@ class Keeper:
 
     def _sleep(self) -> None:
         look = min(LONGEST_LOOK_SECONDS, max(SHORTEST_LOOK_SECONDS, self._linger / 10))
+        if self._server is None:
+            look = min(look, NO_SERVER_LOOK_SECONDS)
         if self._server is not None and self._server.handle is not None:
             select.select([self._server.handle], [], [], look)  # wakes up when it ends
         if self._server is None or self._server.handle is None:
@@ -154,13 +162,17 @@ def find(place: Place) -> Server | None:
     noted = read_pid_file(place.data)
     if noted is None or noted.socket_folder is None:
         return None
-    if sys.platform == "linux" and listener(noted.socket_folder) == noted.pid:
-        with suppress(OSError):  # a kernel before 5.3
-            handle = os.pidfd_open(noted.pid)
-            if listener(noted.socket_folder) == noted.pid:  # so the handle means that process, and not a later one
-                return Server(noted.pid, handle, noted.socket_folder)
-            os.close(handle)
-    return Server(noted.pid, None, noted.socket_folder) if postmaster(place.data) is not None else None
+    for folder in (noted.socket_folder, place.own_socket_folder):  # the latter: the home was moved since it started
+        if sys.platform == "linux" and listener(folder) == noted.pid:
+            with suppress(OSError):  # a kernel before 5.3
+                handle = os.pidfd_open(noted.pid)
+                if listener(folder) == noted.pid:  # so the handle means that process, and not a later one
+                    return Server(noted.pid, handle, folder)
+                os.close(handle)
+    if postmaster(place.data) is None:
+        return None
+    moved = not (noted.socket_folder / SOCKET_NAME).exists()
+    return Server(noted.pid, None, place.own_socket_folder if moved else noted.socket_folder)
 
 
 def main(home: str) -> None:

@@ -43,6 +43,7 @@ def start_server(
     place = Place(home)
     with _one_thread:
         try:
+            _require_not_removed(place)
             make_home(home)
             require_own_data(place)
             _join(place, linger_seconds, patience_seconds)
@@ -69,6 +70,15 @@ def stop_server(home: Path, *, mode: str = "fast", seconds: float = STOP_SECONDS
     process = postmaster(Place(home).data)
     if process is not None and not end(process, mode=mode, seconds=seconds):
         raise DatabaseUnavailable(f"the embedded PostgreSQL of {home} does not end")
+
+
+def _require_not_removed(place: Place) -> None:
+    """A process that has used the home does not bring it back to life: whoever removes it would find it again, with a
+    new database that a worker has made."""
+    if place.home in _joined and not place.users.exists():
+        raise DatabaseUnavailable(
+            f"{place.home} was removed while this process used it: start it again, and a new database is made there"
+        )
 
 
 def _join(place: Place, linger_seconds: float, patience_seconds: float) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 
 from jobs.database import connect
 from jobs.embedded.answers import clients
-from jobs.embedded.server import is_running, start_server
+from jobs.embedded.server import is_running, start_server, stop_server
+from jobs.errors import DatabaseUnavailable
 from jobs.settings import Settings
 from tests.integration.embedded.homes import (
     beginning_user,
@@ -165,6 +167,39 @@ def test_a_removed_home_takes_its_server_along(home: Path) -> None:
 
     wait_for(lambda: not process.is_running(), what="the server's end", seconds=20)
     wait_for(lambda: not keepers(home), what="the keeper's end", seconds=20)
+
+
+def test_a_process_that_used_a_removed_home_does_not_bring_it_back(home: Path) -> None:
+    """rm -rf would fail, or come back with an empty database: workers ask for a connection again and again."""
+    user = home / "home"
+    settings = Settings.model_validate({"home": user, "server_linger": 0})
+    connect(settings).close()
+    stop_server(user)
+    shutil.rmtree(user)
+
+    with pytest.raises(DatabaseUnavailable, match="was removed while this process used it"):
+        connect(settings)
+    assert not user.exists()
+
+    leave(user_of(user))
+    connect(settings).close()
+    stop_server(user)
+
+
+def test_a_keeper_leaves_the_server_of_a_moved_home_alone(home: Path) -> None:
+    first = user_of(home / "one", linger=60)
+    wait_for(lambda: keepers(home / "one"), what="a keeper")
+    time.sleep(0.5)  # it has had a look at its server
+    process = server(home / "one")
+    (home / "one").rename(home / "two")
+
+    wait_for(lambda: not keepers(home / "one"), what="the keeper's end", seconds=20)
+
+    assert process is not None
+    assert process.is_running()
+    leave(first)
+    leave(user_of(home / "two"))
+    wait_for(lambda: not is_running(home / "two"), what="the server's end", seconds=20)
 
 
 def test_who_comes_while_the_server_stops_waits_and_starts_it_again(home: Path) -> None:
