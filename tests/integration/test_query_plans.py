@@ -332,13 +332,12 @@ def test_a_hundred_thousand_jobs_that_wait_cost_a_tick_and_a_status_no_more_than
     assert call(rolled_back, "admit_jobs") == 1
     assert call(rolled_back, "admit_jobs") == 0
     assert call(rolled_back, "tick", scene.worker.id) is True
-    enqueue(rolled_back, "/one/more", project="p3")
-    last = value(rolled_back, "select id from pgdex.indexing_jobs order by queue_number desc limit 1")
+    last = enqueue(rolled_back, "/one/more", project="p3")
     message = Client(settings_for(scene.url), rolled_back).status(last).progress_message
     assert message == "Waiting for its turn: 1,000 jobs or more are before it"
 
     for table, (whole, indexed) in rows_read(rolled_back).items():
         before_whole, before = reading[table]
-        assert whole - before_whole <= 10, f"{table} was scanned"
+        assert whole - before_whole <= 10, f"{table} was scanned: {whole - before_whole}"
         # The jobs that are before one are counted up to 1,000.
         assert indexed - before <= (3_000 if table == "indexing_jobs" else FEW), f"{indexed - before} rows of {table}"
