@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from jobs.database import Connection, connect
 from tests.at_once import at_once
 from tests.databases import settings_for
-from tests.integration.roles.members import CLIENT, logged_in
+from tests.integration.roles.members import CLIENT, WORKER, logged_in
 from tests.job_checks import events_of, job_in, refused, status_of, value
 from tests.sql_worker import SqlWorker, enqueue, tick, tree
 
@@ -158,6 +158,27 @@ def test_another_embedding_model_needs_force(connection: Connection) -> None:
         "other",
         8,
     )
+
+
+def test_only_who_may_do_a_workers_work_chooses_where_code_is_sent(connection: Connection, database_url: str) -> None:
+    look = "select embedder_allowed from pgdex.indexing_jobs where id = %s"
+    worker = SqlWorker(connection)
+    assert value(connection, look, enqueue(connection, "/owner", embedder="test-model")) is True
+    worker.work_all(tree(2))
+    with logged_in(database_url, WORKER) as member:
+        assert value(connection, look, enqueue(member, "/worker", embedder="openai:x")) is True
+    with logged_in(database_url, CLIENT) as client:
+        for path, embedder, force, allowed in (
+            ("/client", "openai:x", False, False),
+            ("/without", None, False, True),
+            ("/owner", "test-model", False, True),
+            ("/owner", "openai:x", True, False),
+        ):
+            job_id = enqueue(client, path, embedder=embedder, force=force, then_admit=False)
+            assert value(connection, look, job_id) is allowed
+            connection.execute("select pgdex.cancel_job(%s)", [job_id])
+        with refused("42501"):
+            client.execute("update pgdex.indexing_jobs set embedder_allowed = true")
 
 
 # Open transactions of others: somebody types BEGIN in psql, a statement, and goes for lunch
