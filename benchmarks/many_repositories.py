@@ -46,8 +46,8 @@ QUERIES = (
 LIMITS = "alter system set max_connections = 100; alter system set max_locks_per_transaction = 64"
 LOCKS = "select count(*) from pg_locks where pid = pg_backend_pid()"
 FLOOR = """
-    select count(*) filter (where c.term_weights <#> %(terms)s::sparsevec < 0),
-        min(c.embedding::halfvec(256) <=> %(vector)s::halfvec(256))
+    select count(*) filter (where c.term_weights operator(public.<#>) %(terms)s::public.sparsevec < 0),
+        min(c.embedding::public.halfvec(256) operator(public.<=>) %(vector)s::public.halfvec(256))
     from pgdex.{} c where c.repository_id = any(%(repositories)s)
 """
 

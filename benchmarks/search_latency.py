@@ -118,7 +118,8 @@ def enlarge(client: Client, copies: int) -> int:
                 "insert into pgdex.chunks_r1 (repository_id, file_id, ordinal, start_line, end_line, kind, symbol,"
                 " content, embedding, model_id, lexemes, term_weights)"
                 " select 1, file_id + %(copy)s::bigint * 1000000000, ordinal, start_line, end_line, kind, symbol,"
-                " content, l2_normalize(embedding + %(turn)s::halfvec(256)), model_id, lexemes, term_weights"
+                " content, public.l2_normalize(embedding operator(public.+) %(turn)s::public.halfvec(256)), model_id,"
+                " lexemes, term_weights"
                 " from pgdex.chunks_r1 where file_id < 1000000000",
                 {"copy": copy, "turn": vector_text((generator.normal(size=256) * 0.01).astype(np.float32))},
             )

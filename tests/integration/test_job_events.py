@@ -125,7 +125,7 @@ def test_cancelling_keeps_what_was_committed_and_closes_the_rest(connection: Con
 def test_a_running_task_hears_of_the_cancellation(connection: Connection, database_url: str) -> None:
     job_id = job_in(connection, "running")
     with connect(settings_for(database_url)) as listener:
-        listener.execute('listen "procrastinate_queue_v1#pgdex"')
+        listener.execute('listen "pgdex.procrastinate_queue_v1#pgdex"')
         connection.execute("select pgdex.cancel_job(%s)", [job_id])
         (notification,) = listener.notifies(timeout=5, stop_after=1)
     assert json.loads(notification.payload)["type"] == "abort_job_requested"

@@ -151,6 +151,7 @@ def test_the_summary_counts_files_by_what_became_of_them(connection: Connection)
         "files_kept": 0,
         "kept_by_reason": {},
         "files_outdated": 0,
+        "ignored": {"entries": 0, "rules": []},
         "chunks_created": 2,
         "bytes_indexed": 40,
         "embedder": "test-model",

@@ -216,7 +216,8 @@ def exactly_nearest(connection: Connection, scene: Scene, vector: Vectors, **fil
         f"select c.file_id from pgdex.{scene.table} c join pgdex.files f on f.id = c.file_id"
         " where (%(regex)s::text is null or f.path ~ %(regex)s)"
         " and (%(language)s::text is null or f.language = %(language)s)"
-        f" order by (c.embedding::halfvec({DIMENSION}) <=> %(vector)s::halfvec({DIMENSION})) + 0, c.file_id"
+        f" order by (c.embedding::public.halfvec({DIMENSION})"
+        f" operator(public.<=>) %(vector)s::public.halfvec({DIMENSION})) + 0, c.file_id"
         f" limit {NEAREST}",
         {
             "vector": str(vector.tolist()),

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
+import psycopg
 import pytest
 
 from indexer.search import search
@@ -260,7 +261,7 @@ def test_a_login_with_a_statement_timeout_builds_it_all_the_same(
         f" from pgdex.chunks_r{large.id} c, generate_series(1, 100) n"
     )
     settings = settings_for(database_url, exact_search_chunks=1)
-    with connect(settings) as limited, refused("57014"):
+    with psycopg.connect(database_url, autocommit=True) as limited, refused("57014"):
         build(limited, large)
     assert asyncio.run(build_due_indexes(settings)) == 1
     assert value(connection, INDEXES) == 1

@@ -20,7 +20,7 @@ from alembic.config import Config
 
 import jobs.upgrading
 from jobs.client import Client
-from jobs.database import Connection, connect
+from jobs.database import Connection, conninfo
 from jobs.errors import InvalidRequest, NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
 from jobs.mcp_server.connections import Connections
 from jobs.schema import downgrade, expected_version, installed_version, upgrade
@@ -207,7 +207,7 @@ def test_an_upgrade_goes_on_when_the_transaction_before_it_ends(connection: Conn
 def test_an_upgrade_is_not_cut_off_by_the_limits_of_its_role(connection: Connection, database_url: str) -> None:
     joint = "&" if "?" in database_url else "?"
     limited = settings_for(f"{database_url}{joint}options=-cstatement_timeout%3D20ms")
-    with pytest.raises(psycopg.errors.QueryCanceled), connect(limited) as cut_off:
+    with pytest.raises(psycopg.errors.QueryCanceled), psycopg.connect(conninfo(limited)) as cut_off:
         cut_off.execute("select pg_sleep(1)")
     downgrade(limited, "0001")
     upgrade(limited)

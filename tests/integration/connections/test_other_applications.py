@@ -17,6 +17,7 @@ from psycopg import sql
 from jobs.app import App, _without_environment
 from jobs.client import Client
 from jobs.connector import CHANNEL_PREFIX
+from tests.counted_claims import claims_beyond_the_first, count_claims
 from tests.embedding_server import EmbeddingServer
 from tests.integration.cli.commands import Run
 from tests.logins import CHECKOUT, new_login
@@ -82,39 +83,13 @@ def token_in_hand(client: Client) -> int:
     return found[0][0]
 
 
-def count_claims(client: Client) -> None:
-    """From now on, note each batch that a worker takes in hand."""
-    client.connection.execute(
-        """
-        create table public.claims (job_id uuid, seq integer);
-        grant insert on public.claims to public;
-        create function public.note_claim() returns trigger language plpgsql as $$
-        begin
-            insert into public.claims values (new.job_id, new.seq);
-            return null;
-        end $$;
-        create trigger note_claim after update on pgdex.job_batches for each row
-        when (new.state = 'running' and old.state <> 'running') execute function public.note_claim();
-        """
-    )
-
-
-def claimed_again(client: Client) -> int:
-    """How many batches were taken in hand more than once: an abort puts them back."""
-    row = client.connection.execute(
-        "select count(*) from (select from public.claims group by job_id, seq having count(*) > 1) as again"
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 # The same queue's name too: a channel is made of nothing else.
 @pytest.mark.parametrize(("schema", "queue"), [("public", "pgdex"), ("billing", "default")])
 def test_cancelling_on_either_side_does_not_reach_the_other(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path, schema: str, queue: str
 ) -> None:
     service.fail("slow", latency_ms=8000)
-    count_claims(client)
+    count_claims(client.connection)
     workers.start()
     workers.wait_until_alive(1)
     job = client.start(python_tree(tmp_path / "repository", 3)).job_id
@@ -129,7 +104,7 @@ def test_cancelling_on_either_side_does_not_reach_the_other(
         wait_for(lambda: other.status() == "aborted", what="the end of the other application's job")
         service.recover()
         assert wait_for_end(client, job, workers=workers).status == "completed"
-        assert claimed_again(client) == 0
+        assert claims_beyond_the_first(client.connection, job) == 0
 
 
 def test_a_cancelled_job_aborts_no_job_of_another_application(
@@ -151,7 +126,7 @@ def test_what_a_login_that_may_only_read_sends_stops_nothing(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:
     service.fail("slow", latency_ms=200)
-    count_claims(client)
+    count_claims(client.connection)
     workers.start()
     workers.wait_until_alive(1)
     job = client.start(python_tree(tmp_path / "repository", 60)).job_id
@@ -171,7 +146,7 @@ def test_what_a_login_that_may_only_read_sends_stops_nothing(
                 )
                 reader.execute("select pg_notify(%s || 'procrastinate_queue_v1#pgdex', '{')", [CHANNEL_PREFIX])
     assert wait_for_end(client, job, workers=workers).status == "completed"
-    assert claimed_again(client) == 0
+    assert claims_beyond_the_first(client.connection, job) == 0
 
 
 def test_variables_of_another_application_do_not_reach_the_workers(run_pgdex: Run, tmp_path: Path) -> None:
