@@ -25,6 +25,11 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], 
             yield from commands(command, *path, name)
 
 
+def something(parameter: click.Parameter) -> str:
+    """What the parameter takes."""
+    return str(parameter.type.choices[0]) if isinstance(parameter.type, click.Choice) else "something"
+
+
 def cases() -> Iterator[Any]:
     """Each argument and option that takes a text, in a call that has all the required ones."""
     for words, command in commands(pgdex):
@@ -38,9 +43,9 @@ def cases() -> Iterator[Any]:
                 elif other is parameter:
                     call += ["{}"]
                 elif isinstance(other, click.Argument) and other.required:
-                    call += ["something"]
+                    call += [something(other)]
                 elif isinstance(other, click.Option) and other.required:
-                    call += [other.opts[-1], "something"]
+                    call += [other.opts[-1], something(other)]
             name = parameter.opts[-1]
             yield pytest.param(call, isinstance(parameter.type, TEXTS), id=f"{' '.join(words)} {name}")
 

@@ -279,8 +279,10 @@ def test_an_address_of_a_service_that_cannot_be_used_is_told_without_its_secrets
     admin_url: str, tmp_path: Path, address: str, key: str
 ) -> None:
     variables = {"PGDEX_EMBEDDER": MODEL, "PGDEX_EMBEDDER_URL": address, "PGDEX_EMBEDDER_API_KEY": key}
-    line = ("--debug", "index", str(tmp_path), "--detach")
-    finished = run_pgdex(*line, home=tmp_path, PGDEX_DATABASE_URL=admin_url, **variables)
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    line = ("--debug", "index", str(repository), "--detach")
+    finished = run_pgdex(*line, home=tmp_path / "home", PGDEX_DATABASE_URL=admin_url, **variables)
     assert finished.code == ExitCode.EMBEDDER, finished
     assert_silent(finished)
 

@@ -263,7 +263,7 @@ def test_an_empty_folder_is_looked_at_by_every_worker_before_it_is_believed(
 
     done = run(client, workers, tmp_path / "empty")
 
-    assert (done.status, done.files_scanned) == ("completed", 0)
+    assert (done.status, done.error_type) == ("failed", "NothingFound")
     assert [event.event_type for event in client.events(done.job_id)].count("unseen") == 1
 
 

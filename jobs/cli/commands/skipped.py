@@ -66,6 +66,8 @@ def skipped(
             for file in skipped_files(client.connection, project=project, repo_path=root, reason=reason)
             if file.path.startswith(below)
         ]
+    if below and not files and not os.path.lexists(place):
+        raise InvalidRequest(f"there is no {place}")
     if as_json:
         _print_json(files, limit=limit)
         return

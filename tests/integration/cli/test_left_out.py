@@ -62,3 +62,14 @@ def test_a_broad_folder_needs_a_flag(run_pgdex: Run) -> None:
     assert refused.code == ExitCode.USAGE
     assert "/usr is a folder of the operating system" in refused.err
     assert "If you mean all of it: pgdex index /usr --allow-broad" in refused.err
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_folder_that_is_not_there_is_no_folder_without_skipped_files(run_pgdex: Run, repository: Path) -> None:
+    assert run_pgdex("index", str(repository)).code == ExitCode.DONE
+    assert run_pgdex("skipped", str(repository / "src")).code == ExitCode.DONE
+
+    refused = run_pgdex("skipped", str(repository / "srcs"))
+
+    assert refused.code == ExitCode.USAGE
+    assert f"there is no {repository / 'srcs'}" in refused.err
