@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from indexer.embedding import Embedder
 from indexer.format import INDEX_FORMAT
-from indexer.sources import FoundFile, LeftOut, OpenedRoot, WitnessNotes, walk
+from indexer.sources import FoundFile, LeftOut, OpenedRoot, Witness, WitnessNotes, walk
 from jobs.claims import Claim
 from jobs.database import Connection
 from jobs.embedders import embedder_of_job
@@ -60,41 +61,50 @@ def scan_repository(claim: Claim) -> None:
             if not total and (is_new or left_out.entries):
                 raise nothing_found(root.path, left_out, heeds_git=heeds_git, is_new=is_new)
             with claim.folder_in_hand():
-                witness = notes.witness(root)
-                unmounted = claim.witness.unmounted(root)
-                is_known = claim.witness.is_of(root)
+                seen = Seen(notes.witness(root), claim.witness.unmounted(root), is_known=claim.witness.is_of(root))
             connection.execute("analyze pg_temp.found_files")
             connection.execute(CHOOSE_TABLE, [claim.repository_id, claim.settings.largest_shared_chunks])
             _drop_vector_index(claim, connection, embedder, found=total)
             with connection.transaction():
-                connection.execute(
-                    "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, %s, %s::smallint, %s, %s, %s)",
-                    [
-                        claim.job_id,
-                        claim.attempt,
-                        embedder.name,
-                        embedder.dimension,
-                        claim.settings.batch_files,
-                        BATCH_BYTES,
-                        time.perf_counter() - started,
-                        INDEX_FORMAT,
-                        json.dumps(witness.to_json()),
-                        unmounted,
-                        is_known,
-                    ],
-                )
-                connection.execute(
-                    "select pgdex.note_ignored(%s, %s)",
-                    [claim.job_id, as_json(root.path, left_out, heeds_git=heeds_git)],
-                )
-                planned = connection.execute(
-                    "select bytes_total from pgdex.indexing_jobs where id = %s", [claim.job_id]
-                )
-                for (source_bytes,) in planned:
-                    require_room(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
+                _plan(claim, connection, embedder, seen, seconds=time.perf_counter() - started)
+                ignored = as_json(root.path, left_out, heeds_git=heeds_git)
+                connection.execute("select pgdex.note_ignored(%s, %s)", [claim.job_id, ignored])
             connection.execute("drop table pg_temp.found_files")
             # Once more: what was planned may have to write more than the look before it said. From now on workers try.
             connection.execute(DROP_UNWANTED, [claim.repository_id])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the scan saw of the tree as a whole: its witness, the folders below it that are mount points no more, and
+    whether the root looks like the one of the last scan."""
+
+    witness: Witness
+    unmounted: list[str]
+    is_known: bool
+
+
+def _plan(claim: Claim, connection: Connection, embedder: Embedder, seen: Seen, *, seconds: float) -> None:
+    """Plan the job from pg_temp.found_files; `seconds` were spent before. Raises NotEnoughRoom."""
+    connection.execute(
+        "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, %s, %s::smallint, %s, %s, %s)",
+        [
+            claim.job_id,
+            claim.attempt,
+            embedder.name,
+            embedder.dimension,
+            claim.settings.batch_files,
+            BATCH_BYTES,
+            seconds,
+            INDEX_FORMAT,
+            json.dumps(seen.witness.to_json()),
+            seen.unmounted,
+            seen.is_known,
+        ],
+    )
+    planned = connection.execute("select bytes_total from pgdex.indexing_jobs where id = %s", [claim.job_id])
+    for (source_bytes,) in planned:
+        require_room(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
 
 
 def _drop_vector_index(claim: Claim, connection: Connection, embedder: Embedder, *, found: int) -> None:
