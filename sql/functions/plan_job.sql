@@ -19,7 +19,7 @@
 -- a folder that does not look like theirs). Not even force empties an index like that: pgdex remove does.
 create or replace function pgdex.plan_job(
     p_job_id uuid, p_attempt integer, p_embedder text, p_dimension integer,
-    p_batch_files integer, p_batch_bytes bigint, p_scan_seconds double precision, p_index_format smallint,
+    p_batch_files integer, p_batch_bytes bigint, p_scan_seconds double precision, p_index_format smallint default 0,
     p_witness jsonb default null, p_unmounted text[] default '{}', p_is_known boolean default true
 ) returns void
 language plpgsql
