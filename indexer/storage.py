@@ -40,6 +40,10 @@ NULL = LENGTH.pack(-1)
 COPY_BLOCK_BYTES = 256 * 1024
 
 
+class ChunkTableMissing(RuntimeError):
+    """A repository has no table for its chunks, so none of its files can be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
     """A file that was read and cut: `lexemes` and `term_weights` hold one value in binary format for each chunk,
@@ -158,7 +162,9 @@ def write_files(
     if total:
         held = connection.execute("select pgdex.hold_chunk_table(%s)", [repository_id]).fetchone()
         if held is None or held[0] is None:
-            raise ValueError(f"repository {repository_id} has no table for its chunks: ensure_chunk_partition makes it")
+            raise ChunkTableMissing(
+                f"repository {repository_id} has no table for its chunks: ensure_chunk_partition makes it"
+            )
         table = sql.Identifier("pgdex", held[0])
         columns = sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
         statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(table, columns)

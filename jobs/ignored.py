@@ -3,10 +3,9 @@
 import json
 import os
 import shlex
-from pathlib import Path
 from typing import Any, Final
 
-from indexer.sources import LeftOut
+from indexer.sources import LeftOut, OpenedRoot
 from indexer.sources.pruning import VERSION_CONTROL
 from jobs.errors import NothingFound
 
@@ -14,11 +13,11 @@ MOST_RULES: Final = 5
 RULES_IN_ERRORS: Final = 3
 
 
-def as_json(root: Path, left_out: LeftOut, *, heeds_git: bool) -> str:
+def as_json(root: OpenedRoot, left_out: LeftOut, *, heeds_git: bool) -> str:
     """What `pgdex.note_ignored` takes: the number of entries, and the rules that left out most of them."""
     rules = [
         {"file": rule.file, "line": rule.line, "pattern": rule.pattern, "entries": rule.entries}
-        for rule in left_out.most(os.path.realpath(os.fsencode(root)), number=MOST_RULES)
+        for rule in left_out.most(root.real_path, number=MOST_RULES)
     ]
     return json.dumps({"entries": left_out.entries, "heeds_git": heeds_git, "rules": rules}).replace("\\u0000", "�")
 
@@ -39,23 +38,24 @@ def ignored_line(summary: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def nothing_found(root: Path, left_out: LeftOut, *, heeds_git: bool, is_new: bool) -> NothingFound:
+def nothing_found(root: OpenedRoot, left_out: LeftOut, *, heeds_git: bool, is_new: bool) -> NothingFound:
     """The error of a job that finds no file at all: why that is, and what to do."""
     if not left_out.entries:
-        names = set(os.listdir(os.fsencode(root)))
+        with root.listing(b"") as (_, listing):
+            names = {os.fsencode(entry.name) for entry in listing}
         what = "there is nothing in it" if names <= VERSION_CONTROL else "there are only empty folders in it"
-        return NothingFound(f"no file to index in {root}: {what}")
-    rules = left_out.most(os.path.realpath(os.fsencode(root)), number=RULES_IN_ERRORS)
+        return NothingFound(f"no file to index in {root.path}: {what}")
+    rules = left_out.most(root.real_path, number=RULES_IN_ERRORS)
     by_rules = ", ".join(f"{rule} leaves out {_entries(rule.entries)}" for rule in rules)
     rest = left_out.entries - sum(rule.entries for rule in rules)
     others = f", other rules {_entries(rest)}" if rest else ""
-    shown = shlex.quote(str(root))
+    shown = shlex.quote(str(root.path))
     helps = [f"`pgdex skipped {shown} --why FILE` says what leaves out a certain file"]
     if heeds_git and any(rule.file is not None for rule in rules):
         helps.append(f"`pgdex index {shown} --no-ignore` (no_ignore: true) indexes it without git's ignore rules")
     helps.append(f"a line such as !/src/ in {os.path.join(shown, '.pgdexignore')} brings a part of it back")
     kept = "" if is_new else ". What was indexed before stays as it was"
-    return NothingFound(f"no file to index in {root}: {by_rules}{others}{kept}. {'; '.join(helps)}")
+    return NothingFound(f"no file to index in {root.path}: {by_rules}{others}{kept}. {'; '.join(helps)}")
 
 
 def _entries(number: int) -> str:

@@ -16,8 +16,11 @@ from uuid import UUID
 import psycopg
 
 from indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted, open_embedder
+from jobs.database import connect_async
 from jobs.embedders import is_allowed
+from jobs.errors import DatabaseUnavailable
 from jobs.logs import fields
+from jobs.sessions import Limits
 from jobs.settings import Settings
 
 PROBE_SECONDS = 10.0  # claim_probes gives twelve
@@ -25,6 +28,7 @@ BLOCKED = (
     "select id, embedder, embedder_allowed, probe_number, probe_wait from pgdex.indexing_jobs"
     " where status = 'blocked' and not waits_for_place"
 )
+LIMITS = Limits(lock="1s")  # what somebody has locked is said again by the next probe
 PROBE_FAILED = "select pgdex.probe_failed(%s, %s, %s, %s)"
 
 logger = logging.getLogger("pgdex.worker")
@@ -38,6 +42,13 @@ class Blocked(NamedTuple):
     embedder_allowed: bool
     number: int
     wait: float
+
+
+class Due(NamedTuple):
+    """A blocked job whose service is to be asked now; how long it has been seen to wait under its present number."""
+
+    job: Blocked
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -82,29 +93,35 @@ class Prober:
         self._aborted = aborted
         self._watch = Watch()
 
-    async def probe_one(self, session: psycopg.AsyncConnection) -> None:
-        """Ask the service whose next try is due, if there is one; let the jobs that wait for it go on, or give them up
-        when it is time to. Stops within 0.1 s of `aborted` turning true."""
+    async def due(self, session: psycopg.AsyncConnection) -> list[Due]:
+        """The jobs that wait for the service whose next try is due, none where no try is. Waits for no lock."""
         own = self._settings
         jobs = [Blocked(*row) for row in await (await session.execute(BLOCKED)).fetchall()]
         # What this worker may not send anything to is asked by one that may.
         jobs = [job for job in jobs if job.embedder_allowed or is_allowed(job.embedder or own.embedder, own)]
         now = self._clock()
         self._watch.look(jobs, now=now)
-        due = self._watch.due(jobs, now=now)
-        if not due:
-            return
-        cursor = await session.execute(
-            "select job_id, seconds from pgdex.claim_probes(%s, %s, %s)",
-            [
-                [job.job_id for job in due],
-                [job.number for job in due],
-                [self._watch.seconds(job, now=now) for job in due],
-            ],
-        )
-        claimed: dict[UUID, float] = dict(await cursor.fetchall())
-        if claimed:
-            await self._probe(session, due[0].embedder or self._settings.embedder, claimed)
+        return [Due(job, self._watch.seconds(job, now=now)) for job in self._watch.due(jobs, now=now)]
+
+    async def probe(self, due: list[Due]) -> None:
+        """Ask the service; let the jobs that wait for it go on, or give them up when it is time to. Stops within 0.1 s
+        of `aborted` turning true. On a connection of its own: a job may be locked, and the worker's heartbeat must not
+        wait with it. Never raises for a database that is away: the next look finds the jobs due again."""
+        try:
+            async with await connect_async(self._settings, application="pgdex probe", limits=LIMITS) as session:
+                cursor = await session.execute(
+                    "select job_id, seconds from pgdex.claim_probes(%s, %s, %s)",
+                    [
+                        [one.job.job_id for one in due],
+                        [one.job.number for one in due],
+                        [one.seconds for one in due],
+                    ],
+                )
+                claimed: dict[UUID, float] = dict(await cursor.fetchall())
+                if claimed:
+                    await self._probe(session, due[0].job.embedder or self._settings.embedder, claimed)
+        except (psycopg.Error, DatabaseUnavailable) as error:
+            logger.warning("a probe was not finished: %s", error, extra=fields(action="probe_broken"))
 
     async def _probe(self, session: psycopg.AsyncConnection, embedder: str, waited: dict[UUID, float]) -> None:
         started = time.monotonic()

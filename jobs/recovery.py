@@ -127,8 +127,7 @@ class Liveness:
                 looked_at = _now()
                 await self._drop_forgotten(session)
                 await session.execute("select pgdex.fail_unseen_jobs()")
-                if self._probe is None or self._probe.done():  # it may take seconds, and the ticks must go on
-                    self._probe = asyncio.create_task(self._prober.probe_one(session), name="probe")
+                await self._ask_a_service(session)
             await self._pause(session)
 
     async def _judge(self, session: psycopg.AsyncConnection, judges_from: float) -> None:
@@ -146,6 +145,13 @@ class Liveness:
             pass
         async for _ in session.notifies(timeout=0):  # a thousand of them are one tick
             pass
+
+    async def _ask_a_service(self, session: psycopg.AsyncConnection) -> None:
+        """Whether it answers again, if jobs wait for one: it may take seconds, and the ticks go on meanwhile."""
+        if self._probe is not None and not self._probe.done():
+            return
+        if due := await self._prober.due(session):
+            self._probe = asyncio.create_task(self._prober.probe(due), name="probe")
 
     def _own(self) -> dict[str, object]:
         return {"id": self._worker.worker_id}

@@ -14,7 +14,7 @@ from jobs.database import Connection
 from jobs.embedders import embedder_of_job
 from jobs.ignored import as_json, nothing_found
 from jobs.room import require_room
-from jobs.sessions import one_session
+from jobs.sessions import holds_session, one_session
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
 BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
@@ -28,7 +28,9 @@ CHOOSE_TABLE = """
     from pg_temp.found_files where skip_reason is null
 """
 
-REWRITES = "select pgdex.rewrites_vector_index(%s, %s, %s)"
+# Where the scan is one transaction (see one_session): a slow file system may take a while for a block.
+PATIENCE = "set local idle_in_transaction_session_timeout = '15min'"
+REWRITES = "select pgdex.rewrites_vector_index(%s, %s, %s, %s::smallint)"
 DROP = "select pgdex.drop_vector_indexes(%s, null)"
 DROP_UNWANTED = "select pgdex.drop_unwanted_vector_indexes(%s)"
 FOUND_FILES = """
@@ -46,6 +48,8 @@ def scan_repository(claim: Claim) -> None:
         notes = WitnessNotes()
         left_out = LeftOut()
         with claim.pool.connection() as connection, one_session(connection):
+            if not holds_session(connection):
+                connection.execute(PATIENCE)
             connection.execute("drop table if exists pg_temp.found_files")
             connection.execute(FOUND_FILES)
             heeds_git, is_new = _what_is_known(connection, claim.repository_id)
@@ -57,21 +61,24 @@ def scan_repository(claim: Claim) -> None:
                 claim.report("scanning", found=total)
             claim.stop_if_aborted()
             if not total and others_may_see_more(claim):
+                connection.execute("drop table pg_temp.found_files")
                 return
-            if not total and (is_new or left_out.entries):
-                raise nothing_found(root.path, left_out, heeds_git=heeds_git, is_new=is_new)
             with claim.folder_in_hand():
+                if not total and (is_new or left_out.entries):
+                    raise nothing_found(root, left_out, heeds_git=heeds_git, is_new=is_new)
                 seen = Seen(notes.witness(root), claim.witness.unmounted(root), is_known=claim.witness.is_of(root))
             connection.execute("analyze pg_temp.found_files")
             connection.execute(CHOOSE_TABLE, [claim.repository_id, claim.settings.largest_shared_chunks])
             _drop_vector_index(claim, connection, embedder, found=total)
             with connection.transaction():
                 _plan(claim, connection, embedder, seen, seconds=time.perf_counter() - started)
-                ignored = as_json(root.path, left_out, heeds_git=heeds_git)
+                ignored = as_json(root, left_out, heeds_git=heeds_git)
                 connection.execute("select pgdex.note_ignored(%s, %s)", [claim.job_id, ignored])
             connection.execute("drop table pg_temp.found_files")
-            # Once more: what was planned may have to write more than the look before it said. From now on workers try.
-            connection.execute(DROP_UNWANTED, [claim.repository_id])
+            if holds_session(connection):
+                # Once more: what was planned may have to write more than the look before it said. From now on workers
+                # try.
+                connection.execute(DROP_UNWANTED, [claim.repository_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +116,11 @@ def _plan(claim: Claim, connection: Connection, embedder: Embedder, seen: Seen, 
 
 def _drop_vector_index(claim: Claim, connection: Connection, embedder: Embedder, *, found: int) -> None:
     """Before a job that writes much of a repository with a vector index. Not in the job's transaction: neither a cancel
-    nor a search waits for whoever has the table open, and this job only for some seconds."""
-    rewrites = connection.execute(REWRITES, [claim.job_id, embedder.name, embedder.dimension]).fetchone()
+    nor a search waits for whoever has the table open, and this job only for some seconds. Where the
+    scan is one transaction, dropping is left to the workers' later tries."""
+    if not holds_session(connection):
+        return
+    rewrites = connection.execute(REWRITES, [claim.job_id, embedder.name, embedder.dimension, INDEX_FORMAT]).fetchone()
     if not rewrites or not rewrites[0]:
         return
     end = time.monotonic() + DROP_SECONDS

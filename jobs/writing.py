@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from indexer.storage import IndexedFile, KeptFile, SkippedFile, UnchangedFile, write_files
+from indexer.storage import ChunkTableMissing, IndexedFile, KeptFile, SkippedFile, UnchangedFile, write_files
 from jobs.claims import Claim
 from jobs.database import Connection
 from jobs.files import failed
@@ -108,4 +108,6 @@ def _without_refused(claim: Claim, outcome: Outcome, error: Exception) -> Outcom
 
 
 def _is_of_a_value(error: Exception) -> bool:
+    if isinstance(error, ChunkTableMissing):
+        return False
     return not isinstance(error, psycopg.Error) or (error.sqlstate or "").startswith(OF_A_VALUE)

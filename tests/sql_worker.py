@@ -157,7 +157,7 @@ class SqlWorker:
         with self.connection.transaction():
             self.connection.execute("select pgdex.ensure_chunk_partition(%s)", [claim.repository_id])
             self.connection.execute(
-                "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, 0.25, 1::smallint)",
+                "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, 0.25, 2::smallint)",
                 [job_id, attempt, model, dimension, batch_files, batch_bytes],
             )
 
@@ -191,7 +191,7 @@ class SqlWorker:
                 "with stored as (select * from pgdex.store_files(%(id)s, %(paths)s::text[],"
                 " array_fill(null::text, array[%(n)s]), %(sizes)s::bigint[], %(mtimes)s::bigint[],"
                 " array_fill('\\x00'::bytea, array[%(n)s]), %(chunks)s::int[], %(reasons)s::text[],"
-                " array_fill(null::text, array[%(n)s]), %(model)s::smallint, 1::smallint))"
+                " array_fill(null::text, array[%(n)s]), %(model)s::smallint, 2::smallint))"
                 f" insert into pgdex.{table}"
                 " (repository_id, file_id, ordinal, start_line, end_line, kind, content, lexemes)"
                 " select %(id)s, s.id, 0, 1, 1, 'text', s.path, '{}' from stored s"

@@ -9,11 +9,12 @@ from jobs.estimates import Duration, estimated_duration, tree_size
 COUNTING_SECONDS = 0.3
 
 
-def estimate_of(client: Client, root: Path, *, embedder: str) -> Duration:
+def estimate_of(client: Client, root: Path, *, project: str, embedder: str) -> Duration:
     """How long everything in `root` will take; less where most of it is unchanged."""
     settings = client.settings
     row = client.connection.execute(
-        "select coalesce(bool_or(no_ignore), false) from pgdex.repositories where root = %s", [str(root)]
+        "select no_ignore from pgdex.repositories where project_id = %s and root = %s and removed_at is null",
+        [project, str(root)],
     ).fetchone()
     size = tree_size(
         root,

@@ -101,6 +101,9 @@ begin
         end if;
     end loop;
 exception
+    when foreign_key_violation then
+        raise exception '% is just being removed from the index', v_path
+            using errcode = 'lock_not_available', hint = 'Ask again in a moment.';
     when lock_not_available then
         raise exception 'somebody has asked for % in a transaction that is still open', v_path
             using errcode = 'lock_not_available',

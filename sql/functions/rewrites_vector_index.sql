@@ -1,8 +1,9 @@
 -- Whether a job, whose scan has filled pg_temp.found_files, will write more than a tenth of the files of a repository that
 -- has a vector index: then it is worth some seconds to get rid of the index first (see drop_unwanted_vector_indexes).
 -- Advice, asked before plan_job, which decides what the job writes.
-create or replace function pgdex.rewrites_vector_index(p_job_id uuid, p_embedder text, p_dimension integer)
-returns boolean
+create or replace function pgdex.rewrites_vector_index(
+    p_job_id uuid, p_embedder text, p_dimension integer, p_index_format smallint default 0
+) returns boolean
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
@@ -25,6 +26,8 @@ begin
         or (
             select count(*) filter (
                 where f.id is null or f.size is distinct from w.size or f.mtime_ns is distinct from w.mtime_ns
+                    or f.index_format <> p_index_format
+                    or f.skip_reason is null and f.model_id is distinct from v_repository.model_id
             ) * 10 > count(*)
             from pg_temp.found_files w
             left join files f on f.repository_id = v_repository.id and f.path = w.path

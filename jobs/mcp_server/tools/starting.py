@@ -118,7 +118,12 @@ class Starting:
         job = client.status(started.job_id)
         if started.already_running and job.estimated_time_remaining_seconds is not None:
             return job.estimated_time_remaining_seconds, False
-        estimate = estimate_of(client, Path(started.repo_path), embedder=job.embedder or client.settings.embedder)
+        estimate = estimate_of(
+            client,
+            Path(started.repo_path),
+            project=started.project_id,
+            embedder=job.embedder or client.settings.embedder,
+        )
         return max(1, round(estimate.seconds)), estimate.at_least
 
 
