@@ -111,6 +111,29 @@ def test_an_attempt_that_a_peer_has_taken_over_cannot_commit_report_or_release(c
     assert value(connection, "select files_indexed from pgdex.indexing_jobs where id = %s", job_id) == 2
 
 
+def test_a_commit_of_a_lost_time_line_is_refused_though_the_batch_was_never_claimed_before_in_this_one(
+    connection: Connection,
+) -> None:
+    """A restore, or a failover to a standby that had not seen the claim: attempts that count would begin again."""
+    worker, peer = SqlWorker(connection), SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(2))
+    lost = worker.take()
+    connection.execute("delete from procrastinate_jobs where id = %s", [lost.token.id])
+    connection.execute(
+        "update pgdex.job_batches set state = 'waiting', attempt = 0, worker_id = null, token_id = null"
+        " where job_id = %s and seq = %s",
+        [job_id, lost.token.seq],
+    )
+    connection.execute("select pgdex.queue_batches(%s, %s)", [job_id, [lost.token.seq]])
+    current = peer.take()
+    assert current.token.seq == lost.token.seq
+
+    with refused("PX003"):
+        worker.complete(lost)
+    peer.complete(current)
+
+
 def test_a_finish_that_a_peer_has_taken_over_cannot_complete_the_job(connection: Connection) -> None:
     worker, peer = SqlWorker(connection), SqlWorker(connection)
     job_id = enqueue(connection)
