@@ -91,13 +91,14 @@ class Connections:
         try:
             from jobs.client import Client
             from jobs.database import pool
-            from jobs.sessions import FRONT_END
+            from jobs.sessions import Limits
 
             Client.open(self.settings).close()  # starts the embedded server; makes or checks the schema
             opened = pool(
                 lambda: self.settings,
                 application=APPLICATION,
-                limits=FRONT_END,
+                # An agent's call has less patience than a person: with ten seconds for a lock its own limit comes first.
+                limits=Limits(statement="30s", lock="5s"),
                 min_size=1,
                 max_size=MOST_CONNECTIONS,
                 timeout=PATIENCE_SECONDS,
