@@ -97,7 +97,7 @@ class Connections:
             opened = pool(
                 lambda: self.settings,
                 application=APPLICATION,
-                # An agent's call has less patience than a person: with ten seconds for a lock its own limit comes first.
+                # An agent has less patience than a person: after ten seconds for a lock it may have given up.
                 limits=Limits(statement="30s", lock="5s"),
                 min_size=1,
                 max_size=MOST_CONNECTIONS,
