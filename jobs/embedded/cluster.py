@@ -23,7 +23,7 @@ wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 1GB
 checkpoint_timeout = 15min
-# Queries are short or scan one partition: compiling them costs more than it gains.
+# Queries are short or scan one table: compiling them costs more than it gains.
 jit = off
 random_page_cost = 1.1
 """
