@@ -13,7 +13,7 @@ from indexer.embedding import open_embedder
 from indexer.search import related, search
 from indexer.search.engine import LOOKS
 from indexer.search.repositories import searched_repositories, searched_tables
-from indexer.storage import write_files
+from indexer.storage import ChunkTableMissing, write_files
 from indexer.terms import place_of, stem_of, symbol_term
 from jobs.database import Connection, connect
 from jobs.schema import downgrade, upgrade
@@ -304,7 +304,7 @@ def test_nothing_can_be_written_into_the_parent(connection: Connection) -> None:
 def test_a_repository_without_a_table_takes_no_chunks(connection: Connection) -> None:
     repository = small_repository(connection, "a", "x")
     connection.execute("update pgdex.repositories set chunk_table = null")
-    with pytest.raises(ValueError, match="has no table"), connection.transaction():
+    with pytest.raises(ChunkTableMissing, match="has no table"), connection.transaction():
         write_one_more(connection, repository)
     assert write_files(connection, repository_id=repository.id, model_id=1) == 0
 
