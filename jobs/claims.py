@@ -311,19 +311,24 @@ def _block(claim: Claim, error: EmbedderUnavailable) -> None:
 
 
 def _fail(claim: Claim, message: str, error: BaseException, *, name: str | None = None) -> None:
-    logger.error(message, exc_info=error, extra=_about(claim, "job_failed", error_type=name or type(error).__name__))
+    kind = name or type(error).__name__
     with claim.pool.connection() as connection:
-        connection.execute(
+        row = connection.execute(
             "select pgdex.fail_batch(%s, %s, %s, %s, %s, %s)",
             [
                 claim.job_id,
                 claim.seq,
                 claim.attempt,
                 storable(message),
-                name or type(error).__name__,
+                kind,
                 storable("".join(traceback.format_exception(error))),
             ],
-        )
+        ).fetchone()
+    if row and row[0]:
+        logger.error(message, exc_info=error, extra=_about(claim, "job_failed", error_type=kind))
+    else:  # cancelled, removed with its repository, or a peer has the batch: what went wrong may be due to that
+        about = _about(claim, "batch_stale", error_type=kind)
+        logger.warning("the batch does not count any more: nothing written (%s)", message, extra=about)
 
 
 def storable(text: str) -> str:

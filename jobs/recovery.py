@@ -126,7 +126,6 @@ class Liveness:
             if _now() - looked_at >= LOOK_SECONDS:
                 looked_at = _now()
                 await self._drop_forgotten(session)
-                await session.execute("select pgdex.fail_unseen_jobs()")
                 await self._ask_a_service(session)
             await self._pause(session)
 

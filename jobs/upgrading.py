@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Engine
 
+LOOK_SECONDS = 1.0  # a worker whose server's clock was set looks dead until its next heartbeat, half a second
 WORKERS_END_SECONDS = 20.0  # a worker that is told to stop needs up to 5 to put its batches back
 PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
@@ -42,6 +43,7 @@ ANNOUNCE = """
     on conflict (name) do update set value = excluded.value
 """
 WITHDRAW = "delete from pgdex.settings where name = 'upgrade_session' and value = pg_backend_pid()::text"
+ANY_WORKER = "select exists (select from pgdex.procrastinate_workers)"
 LIVING_WORKERS = "select format('worker %s on %s, process %s', id, hostname, pid) from pgdex.worker_status where alive"
 SERVERS = """
     select distinct format('%s, session %s', application_name, pid) from pg_stat_activity
@@ -218,15 +220,16 @@ def without_workers(control: Connection, settings: Settings, *, force: bool) -> 
 
     Raises SchemaInUse where some are still there after WORKERS_END_SECONDS, unless `force` says to go on.
     """
-    if not _living_workers(control):
+    try:
+        anybody = _truth(control, ANY_WORKER)
+    except psycopg.errors.UndefinedTable:
+        anybody = False
+    if not anybody:
         yield
         return
     control.execute(ANNOUNCE)
     try:
-        logger.warning("waiting for workers of another version to end after their batch")
-        deadline = time.monotonic() + WORKERS_END_SECONDS
-        while (left := _living_workers(control)) and time.monotonic() < deadline:
-            time.sleep(0.2)
+        left = _wait_for_workers(control)
         if left and not force:
             raise SchemaInUse(
                 f"the schema in {describe(settings)} was not changed: workers still run {WORKERS_END_SECONDS:.0f} s "
@@ -237,6 +240,20 @@ def without_workers(control: Connection, settings: Settings, *, force: bool) -> 
     finally:
         with suppress(psycopg.Error):  # the row counts for nothing without this session
             control.execute(WITHDRAW)
+
+
+def _wait_for_workers(control: Connection) -> list[str]:
+    """Wait until no worker lives, or WORKERS_END_SECONDS; returns those that still do, in words."""
+    started = time.monotonic()
+    is_told = False
+    while True:
+        left, waited = _living_workers(control), time.monotonic() - started
+        if waited >= (WORKERS_END_SECONDS if left else LOOK_SECONDS):
+            return left
+        if left and not is_told:
+            is_told = True
+            logger.warning("waiting for workers of another version to end after their batch")
+        time.sleep(0.2)
 
 
 def require_known_revision(revision: str) -> None:

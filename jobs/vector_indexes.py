@@ -16,6 +16,7 @@ import psycopg
 from jobs.database import connect_async
 from jobs.errors import DatabaseUnavailable
 from jobs.logs import fields
+from jobs.peers import Turn
 from jobs.settings import Settings
 
 PERIOD_SECONDS = 5.0
@@ -30,7 +31,8 @@ DUE = """
     select due, coalesce(b.failures, 0)
     from pgdex.vector_indexes_due(%s) as due left join pgdex.vector_index_builds b on b.repository_id = due
 """
-TIDY = "select pgdex.drop_unwanted_vector_indexes()"
+TURN = "select counter from pgdex.cluster_duties where name = 'vector_indexes'"
+TIDY = "select pgdex.drop_unwanted_vector_indexes(null, %s)"
 OWN_TABLE = "select pgdex.ensure_chunk_partition(id, chunks, 0) from pgdex.repositories where id = %s"
 BUILD = "select pgdex.build_vector_index(%s, %s, %s, %s, %s)"
 FAILED = "select pgdex.vector_index_failed(%s, %s)"
@@ -76,10 +78,10 @@ class Patience:
 
 async def keep_vector_indexes(settings: Settings) -> None:
     """Build what is due, look again every few seconds. Runs until it is cancelled."""
-    patience = Patience()
+    patience, tidying = Patience(), Turn(period_seconds=PERIOD_SECONDS)
     while True:
         try:
-            await build_due_indexes(settings, patience)
+            await build_due_indexes(settings, patience, tidying)
         except (psycopg.Error, DatabaseUnavailable) as error:
             about = fields(action="vector_index_failed")
             logger.warning("vector indexes were not looked after, trying again: %s", error, extra=about)
@@ -87,13 +89,15 @@ async def keep_vector_indexes(settings: Settings) -> None:
         await asyncio.sleep(PERIOD_SECONDS)
 
 
-async def build_due_indexes(settings: Settings, patience: Patience | None = None) -> int:
-    """Drop the vector indexes that cost more than they are worth, and build those that are due and that nobody else
-    builds; returns how many were built. Raises psycopg.Error."""
-    patience = patience or Patience()
+async def build_due_indexes(settings: Settings, patience: Patience | None = None, tidying: Turn | None = None) -> int:
+    """Drop the vector indexes that cost more than they are worth, if it is this process's turn, and build those that
+    are due and that nobody else builds; returns how many were built. Raises psycopg.Error."""
+    patience, tidying = patience or Patience(), tidying or Turn(period_seconds=0.0)
     built = 0
     async with await connect_async(settings, application=APPLICATION) as connection:
-        await connection.execute(TIDY)
+        row = await (await connection.execute(TURN)).fetchone()
+        if row and tidying.is_due(row[0], now=time.monotonic()):
+            await connection.execute(TIDY, row)
         rows = await (await connection.execute(DUE, [settings.exact_search_chunks])).fetchall()
         patience.looked(dict(rows))
         for repository_id, failures in rows:

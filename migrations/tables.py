@@ -266,6 +266,7 @@ indexing_jobs = Table(
     _count("files_outdated"),
     Column("witness", JSONB),
     Column("unseen_by", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("unseen_rounds", SmallInteger, nullable=False, server_default=text("0")),
     Column("ignored", JSONB),
     CheckConstraint(
         "status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')",

@@ -7,6 +7,7 @@ from uuid import UUID
 from jobs.cli.render.displays import Display, display
 from jobs.cli.session import Reconnecting
 from jobs.client import Client
+from jobs.errors import JobNotFound
 from jobs.models import JobEvent, JobStatus
 
 REFRESH_SECONDS = 1.0
@@ -59,12 +60,13 @@ def watch(client: Client, job_id: UUID, *, start_workers: bool = False) -> JobSt
 
 def _watch(client: Client, job_id: UUID, shown: Display, care: WorkerCare | None) -> JobStatus:
     connection = Reconnecting(client, lost=lost(shown.tell), found=found(shown.tell))
+    job: JobStatus | None = None
     while True:
         if care is not None:
             connection.call(care.look)
         # Each time, since a new connection hears nothing: an end between the look and the wait would cost a second.
         connection.call(Client.listen)
-        job = connection.call(Client.status, job_id)
+        job = _status(connection, job_id, before=job)
         shown.show(job if care is None else care.explained(job))
         if job.is_final:
             return job
@@ -75,14 +77,27 @@ def events(client: Client, job_id: UUID, *, tell: Callable[[str], None]) -> Iter
     """A job's history, and then what happens, until the job has ended; each event once, in order."""
     connection = Reconnecting(client, lost=lost(tell), found=found(tell))
     last = 0
+    job: JobStatus | None = None
     while True:
-        job = connection.call(Client.status, job_id)
+        job = _status(connection, job_id, before=job)
         for event in connection.call(Client.events, job_id, after=last):
             last = event.event_id
             yield event
         if job.is_final:
             return
         _wait(connection)
+
+
+def _status(connection: Reconnecting, job_id: UUID, *, before: JobStatus | None) -> JobStatus:
+    """How the job is now. Raises JobNotFound, which says why where it has been shown `before`."""
+    try:
+        return connection.call(Client.status, job_id)
+    except JobNotFound as error:
+        if before is None:
+            raise
+        raise JobNotFound(
+            f"job {job_id} is gone: {before.repo_path} was removed from the index meanwhile, and its jobs with it"
+        ) from error
 
 
 def _wait(connection: Reconnecting) -> None:

@@ -3,9 +3,13 @@
 -- costs 1.9 ms, and building it again afterwards is cheaper). Of one repository, or of all. Returns how many are left
 -- because somebody else's transaction has used the table; rows then pay, and the next call tries again.
 --
--- Called after plan_job and every few seconds by the workers, never in a transaction that holds a job's row. Runs with
--- its owner's rights, since a worker owns no table.
-create or replace function pgdex.drop_unwanted_vector_indexes(p_repository_id bigint default null) returns integer
+-- Called after plan_job, of that repository, and every few seconds by one worker in the cluster: p_turn is the number of
+-- the last time (the row `vector_indexes` of cluster_duties) as the caller has seen it, and who comes second finds
+-- another one and gets 0. Null: do it anyway. Never called in a transaction that holds a job's row. Runs with its
+-- owner's rights, since a worker owns no table.
+create or replace function pgdex.drop_unwanted_vector_indexes(
+    p_repository_id bigint default null, p_turn bigint default null
+) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
@@ -13,6 +17,16 @@ declare
     v_repository record;
     v_left integer := 0;
 begin
+    if p_turn is not null then
+        update cluster_duties set counter = counter + 1
+        where name in (
+            select name from cluster_duties
+            where name = 'vector_indexes' and counter = p_turn for no key update skip locked
+        );
+        if not found then
+            return 0;
+        end if;
+    end if;
     for v_repository in
         select r.id, case when not rewritten.yes then r.model_id end as kept_model
         from pg_class i

@@ -12,7 +12,8 @@
 -- The path is normalised, so that one folder is one repository however it is spelled. A whole disk, a home or a folder of
 -- the system is refused unless allow_broad says that it is meant.
 -- It inserts and ends: a worker lets the job in. So a transaction that is left open after it holds up nobody, except who
--- asks for the very same repository for the first time: that one gets an error after three seconds.
+-- asks for the very same repository for the first time: that one gets an error after three seconds, as does who asks
+-- while the repository's chunks are being moved to a table of their own and that takes longer.
 -- no_ignore says whether .gitignore and .git/info/exclude count; it is remembered for the repository, and null means as
 -- it was.
 -- Runs with its owner's rights: who may call it needs none on the tables.
@@ -105,8 +106,8 @@ exception
         raise exception '% is just being removed from the index', v_path
             using errcode = 'lock_not_available', hint = 'Ask again in a moment.';
     when lock_not_available then
-        raise exception 'somebody has asked for % in a transaction that is still open', v_path
+        raise exception '% is locked by another transaction: its chunks are being moved to a table of their own, or somebody has asked for it in a transaction that is still open', v_path
             using errcode = 'lock_not_available',
-                hint = 'Ask again when that transaction has ended; pg_stat_activity shows who is "idle in transaction".';
+                hint = 'Ask again in a moment. If that does not help, pg_stat_activity shows who is "idle in transaction".';
 end
 $$;

@@ -1,24 +1,34 @@
 -- Fails the running jobs that no living worker can do: all of them said so (see leave_batch_to_others), and the others
--- have left since. A job never waits for somebody who is not there; where no worker lives at all it waits for one.
--- A worker lives until its peers have struck it off: no clock of the server decides here. Returns how many. Runs every
--- few seconds, and waits for no lock.
+-- have left since. Whoever has left may be back: a process that was killed is started anew within seconds, by its
+-- supervisor or its container, and the new one may see the folder. So a job is given up when ten rounds in a row have
+-- found nobody for it: 20 seconds, since heal_batches makes one every two. A job never waits for somebody who is not
+-- there; where no worker lives at all it waits for one. A worker lives until its peers have struck it off: no clock of
+-- the server decides here. Returns how many jobs failed. Waits for no lock.
 create or replace function pgdex.fail_unseen_jobs() returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;
+    v_is_alone boolean;
     v_failed integer := 0;
 begin
+    if not exists (select from procrastinate_workers) then
+        return 0;
+    end if;
     for v_job in
         select j.* from indexing_jobs j
         where j.status = 'running' and j.unseen_by <> '{}'
-            and exists (select from procrastinate_workers)
-            and not exists (select from procrastinate_workers w where not j.unseen_by ? w.id::text)
         for no key update of j skip locked
     loop
-        perform pgdex.fail_job(v_job.id, pgdex.unseen_message(v_job), 'RootUnavailable');
-        v_failed := v_failed + 1;
+        v_is_alone := not exists (select from procrastinate_workers w where not v_job.unseen_by ? w.id::text);
+        if v_is_alone and v_job.unseen_rounds >= 9 then
+            perform pgdex.fail_job(v_job.id, pgdex.unseen_message(v_job), 'RootUnavailable');
+            v_failed := v_failed + 1;
+        elsif v_is_alone or v_job.unseen_rounds > 0 then
+            update indexing_jobs set unseen_rounds = case when v_is_alone then unseen_rounds + 1 else 0 end
+            where id = v_job.id;
+        end if;
     end loop;
     return v_failed;
 end

@@ -1,6 +1,7 @@
 -- Queues batches again that nobody will do as things stand: waiting ones whose token is gone from the queue
 -- (deleted by hand, or used up while the job was blocked), and running ones whose task has ended without a word
--- (its connection broke). A job never waits for a message that nobody sends. Returns how many.
+-- (its connection broke). A job never waits for a message that nobody sends, nor for a worker that does not come
+-- (fail_unseen_jobs). Returns how many batches were queued again.
 --
 -- One worker in the cluster does it every two seconds: p_turn is the number of the last time (the row `healing` of
 -- cluster_duties) as the caller has seen it, and who comes second finds another one. Null: do it anyway.
@@ -22,6 +23,7 @@ begin
         return 0;
     end if;
     update cluster_duties set counter = counter + 1 where name = 'healing';
+    perform pgdex.fail_unseen_jobs();
     for v_id in
         select id from indexing_jobs
         where status in ('pending', 'running') and admitted_at is not null

@@ -3,8 +3,9 @@
 --
 -- Promises: the batch goes back to the queue, with an event `unseen`, and this worker is handed no other batch of the
 -- job (see fetch_token). Where every living worker has said so, the job fails with what each of them said; with p_fails
--- false nothing happens then, and the worker goes on. A process that is started anew is another worker. Returns 'left',
--- 'failed', 'alone', or 'stale' where the batch is no longer the caller's.
+-- false nothing happens then, and the worker goes on. A process that is started anew is another worker: where one that
+-- is gone has worked on the job, its successor may see the folder, and the job waits for it (see fail_unseen_jobs).
+-- Returns 'left', 'failed', 'alone', or 'stale' where the batch is no longer the caller's.
 -- Lock order: job before batch.
 create or replace function pgdex.leave_batch_to_others(
     p_job_id uuid, p_seq integer, p_attempt integer, p_reason text, p_type text, p_traceback text default null,
@@ -32,9 +33,14 @@ begin
         if not p_fails then
             return 'alone';
         end if;
-        update indexing_jobs set unseen_by = v_job.unseen_by where id = p_job_id;
-        perform pgdex.fail_job(p_job_id, pgdex.unseen_message(v_job), p_type, p_traceback);
-        return 'failed';
+        if not exists (
+            select from job_batches b
+            where b.job_id = p_job_id and (b.reclaimed > 0 or not v_job.unseen_by ? b.worker_id::text)
+        ) then
+            update indexing_jobs set unseen_by = v_job.unseen_by where id = p_job_id;
+            perform pgdex.fail_job(p_job_id, pgdex.unseen_message(v_job), p_type, p_traceback);
+            return 'failed';
+        end if;
     end if;
     update indexing_jobs set unseen_by = v_job.unseen_by where id = p_job_id;
     insert into job_events (job_id, event_type, event_data)

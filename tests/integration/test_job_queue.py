@@ -224,7 +224,7 @@ def test_two_first_requests_for_one_repository_wait_three_seconds_at_most_and_sa
         psql.execute("begin")
         enqueue(psql, then_admit=False)
         connection.execute("set statement_timeout = '20s'")
-        with refused("55P03", saying="somebody has asked for /repo in a transaction that is still open"):
+        with refused("55P03", saying="/repo is locked by another transaction"):
             enqueue(connection)
         psql.execute("rollback")
     enqueue(connection)

@@ -6,6 +6,9 @@ from jobs.database import Connection
 from tests.job_checks import events_of, status_of, value
 from tests.sql_worker import Claim, SqlWorker, enqueue, reclaim, tree
 
+ROUNDS = 10
+FAILED = "select count(*) from pgdex.indexing_jobs where status = 'failed'"
+
 
 def leave(worker: SqlWorker, claim: Claim, *, reason: str = "not mounted", fails: bool = True) -> str:
     row = worker.connection.execute(
@@ -88,13 +91,59 @@ def test_a_stale_claim_leaves_nothing(connection: Connection) -> None:
     assert value(connection, "select unseen_by from pgdex.indexing_jobs where id = %s", job) == {}
 
 
-def test_a_job_is_given_up_when_those_who_might_see_it_are_gone_and_others_live(connection: Connection) -> None:
+def rounds(connection: Connection, count: int = ROUNDS) -> int:
+    """How many jobs are given up in so many rounds of healing, which takes two seconds each."""
+    before = value(connection, FAILED)
+    for _ in range(count):
+        connection.execute("select pgdex.heal_batches()")
+    after = value(connection, FAILED)
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    return after - before
+
+
+def test_a_job_is_given_up_when_those_who_might_see_it_are_gone_for_a_while_and_others_live(
+    connection: Connection,
+) -> None:
     blind, good = SqlWorker(connection), SqlWorker(connection)
     job = enqueue(connection)
     leave(blind, blind.take())
-    assert value(connection, "select pgdex.fail_unseen_jobs()") == 0
+    assert rounds(connection) == 0
     good.die()
-    assert value(connection, "select pgdex.fail_unseen_jobs()") == 0, "its peers have not struck it off yet"
+    assert rounds(connection) == 0, "its peers have not struck it off yet"
     reclaim(connection)
-    assert value(connection, "select pgdex.fail_unseen_jobs()") == 1
+    assert rounds(connection, ROUNDS - 1) == 0
+    assert rounds(connection, 1) == 1
     assert status_of(connection, job) == "failed"
+
+
+def test_a_job_waits_for_the_successor_of_a_worker_that_was_killed(connection: Connection) -> None:
+    """Its supervisor needs some seconds, in which only those are left that do not see the folder."""
+    good, blind = SqlWorker(connection), SqlWorker(connection)
+    job = enqueue(connection)
+    good.plan(good.take(), tree(6))
+    good.take()
+    good.die()
+    reclaim(connection)
+    assert leave(blind, blind.take()) == "left"
+    assert rounds(connection, ROUNDS - 1) == 0
+
+    successor = SqlWorker(connection)
+    assert rounds(connection) == 0
+    successor.die()
+    reclaim(connection)
+    assert rounds(connection, ROUNDS - 1) == 0, "it is counted from when the successor has gone"
+    SqlWorker(connection).work_all(tree(6))
+    assert status_of(connection, job) == "completed"
+
+
+def test_a_job_does_not_wait_for_ever_for_a_successor(connection: Connection) -> None:
+    good, blind = SqlWorker(connection), SqlWorker(connection)
+    job = enqueue(connection)
+    good.plan(good.take(), tree(6))
+    good.die()
+    reclaim(connection)
+    assert leave(blind, blind.take()) == "left"
+    assert rounds(connection) == 1
+    assert status_of(connection, job) == "failed"
+    assert value(connection, "select error_message from pgdex.indexing_jobs where id = %s", job) == "not mounted"
