@@ -31,10 +31,8 @@ INVALID_ARGUMENT = "PX005"
 EVENTS_CHANNEL = "pgdex_events"
 POLL_SECONDS = 0.5
 ESTIMATE_SECONDS = 0.3
-# job_status doesn't show them either. The few that are being removed are found by an index.
-NOT_REMOVED: LiteralString = (
-    "j.repository_id <> all(array(select id from pgdex.repositories where removed_at is not null))"
-)
+# job_status doesn't show their jobs either.
+REMOVED = "select id from pgdex.repositories where removed_at is not null"
 MOST_COUNTED = 10_000  # counting a million takes 0.1 s
 
 
@@ -200,8 +198,9 @@ class Client:
     ) -> list[tuple[UUID, str]]:
         """Ids and projects of some jobs."""
         rows = self.connection.execute(
-            f"select id, project_id from pgdex.indexing_jobs j where {NOT_REMOVED} and {condition}"
-            f"{' and project_id = %s' if project is not None else ''} order by {order} limit {int(limit)}",
+            f"select id, project_id from pgdex.indexing_jobs j where repository_id <> all(array({REMOVED}))"
+            f" and {condition}{' and project_id = %s' if project is not None else ''}"
+            f" order by {order} limit {int(limit)}",
             [*values, *([project] if project is not None else [])],
         ).fetchall()
         return [(row[0], row[1]) for row in rows]
@@ -223,14 +222,17 @@ class Client:
         """
         if not 1 <= limit <= 1000 or offset < 0:
             raise InvalidRequest(f"limit must be 1 to 1000 and offset not negative, got {limit} and {offset}")
-        conditions = [NOT_REMOVED]
+        conditions = ["true"]
         values: dict[str, Any] = {"limit": limit, "offset": offset}
+        # Mostly there are none, and then an index alone counts: with this condition that takes 50 ms instead of 1.
+        removed = [row[0] for row in self.connection.execute(REMOVED).fetchall()] or None
         for condition, name, value in (
             ("j.status = any(%(status)s)", "status", list(status) or None),
             ("j.project_id = %(project)s", "project", project),
             ("j.created_at >= %(since)s", "since", since),
             ("j.created_at < %(until)s", "until", until),
             ("j.repository_id = any(%(repositories)s)", "repositories", self._repository_ids(repo)),
+            ("j.repository_id <> all(%(removed)s)", "removed", removed),
         ):
             if value is not None:
                 conditions.append(condition)

@@ -9,10 +9,18 @@ from uuid import UUID
 import pytest
 
 from jobs.client import Client
+from jobs.database import connect
+from tests.databases import settings_for
 from tests.embedding_server import EmbeddingServer
+from tests.job_checks import value
 from tests.trees import python_tree
 from tests.waiting import wait_for, wait_for_end
 from tests.workers import Workers
+
+WAITING = (
+    "select distinct application_name from pg_stat_activity"
+    " where datname = current_database() and wait_event_type = 'Lock'"
+)
 
 
 @pytest.fixture
@@ -188,3 +196,32 @@ def test_a_blocked_job_can_be_cancelled_and_its_repository_indexed_again(
     status = wait_for_end(client, again.job_id, workers=workers)
     assert (status.status, status.files_indexed + status.files_unchanged) == ("completed", 60)
     assert status.files_unchanged == client.status(job).files_indexed
+
+
+def test_a_blocked_job_that_somebody_has_locked_does_not_keep_the_workers_heart_from_beating(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path, database_url: str
+) -> None:
+    workers.start()
+    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="down")
+    asked = "select probe_number from pgdex.indexing_jobs where id = %s"
+    with connect(settings_for(database_url)) as psql:
+        before = value(psql, asked, job)
+        service.fail("slow", latency_ms=1500)
+        wait_for(lambda: value(psql, asked, job) != before, what="a worker that asks the service")
+        psql.execute("begin")
+        psql.execute("select from pgdex.indexing_jobs where id = %s for update", [job])
+        waiting: set[str] = set()
+        wait_for(lambda: waiting_for_locks(client, waiting) >= {"pgdex probe"}, what="a probe that waits for the job")
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            waiting_for_locks(client, waiting)
+        assert waiting == {"pgdex probe"}
+        service.recover()
+        psql.execute("rollback")
+    assert wait_for_end(client, job, workers=workers).status == "completed"
+
+
+def waiting_for_locks(client: Client, seen: set[str]) -> set[str]:
+    """Adds the names of the sessions that wait for a lock now to those that were seen before."""
+    seen.update(str(row[0]) for row in client.connection.execute(WAITING).fetchall())
+    return seen

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import time
 
 import pytest
@@ -13,10 +14,13 @@ from indexer.embedding import EmbedderUnavailable
 from jobs.app import app
 from jobs.claims import Claim, run_claimed
 from jobs.database import Connection
+from jobs.index import index_files
 from jobs.pools import POOLS
+from jobs.scan import scan_repository
 from jobs.settings import settings
 from tests.job_checks import status_of, value
 from tests.sql_worker import SqlWorker, enqueue, tick, tree
+from tests.trees import python_tree
 
 RunTask = Callable[[SqlWorker, Callable[[Claim], None]], None]
 
@@ -135,3 +139,38 @@ def test_a_worker_that_lost_its_batch_neither_fails_nor_blocks_the_job(
     assert status_of(connection, job_id) == "running"
     peer.work_all(tree(2))
     assert status_of(connection, job_id) == "completed"
+
+
+@pytest.mark.parametrize("ended_by", ["remove_repository", "cancel_job"])
+def test_what_goes_wrong_because_the_job_has_ended_is_not_said_to_have_failed_it(
+    connection: Connection, run_task: RunTask, caplog: pytest.LogCaptureFixture, ended_by: str
+) -> None:
+    def work(claim: Claim) -> None:
+        if ended_by == "cancel_job":
+            connection.execute("select pgdex.cancel_job(%s)", [claim.job_id])
+        else:
+            connection.execute("select pgdex.remove_repository(%s, true)", [claim.repository_id])
+        raise OSError("the table is gone")
+
+    enqueue(connection)
+    with caplog.at_level(logging.INFO, logger="pgdex.worker"):
+        run_task(SqlWorker(connection), work)
+
+    assert [(entry.levelname, entry.__dict__["fields"]["action"]) for entry in caplog.records] == [
+        ("WARNING", "batch_stale")
+    ]
+    assert "the table is gone" in caplog.text
+
+
+def test_a_repository_without_a_table_fails_its_job_and_no_file_is_blamed(
+    connection: Connection, run_task: RunTask, tmp_path: Path
+) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection, str(python_tree(tmp_path / "repository", 4)))
+    run_task(worker, scan_repository)
+    connection.execute("update pgdex.repositories set chunk_table = null")
+    run_task(worker, index_files)
+
+    row = connection.execute("select status, error_type from pgdex.job_status where job_id = %s", [job_id]).fetchone()
+    assert row == ("failed", "ChunkTableMissing")
+    assert value(connection, "select count(*) from pgdex.files where skip_reason is not null") == 0

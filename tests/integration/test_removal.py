@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,14 +13,15 @@ from indexer.embedding import open_embedder
 from indexer.search import search
 from jobs.client import Client
 from jobs.database import Connection, connect
-from jobs.errors import InvalidRequest, JobIsLive
+from jobs.errors import InvalidRequest, JobIsLive, JobNotFound
 from jobs.index_contents import indexed_repositories, skipped_files
 from jobs.models import IndexedRepository
 from jobs.removal import is_there, remove_repository, remove_rows, remove_what_is_left, repository_to_remove
 from tests.databases import settings_for
-from tests.job_checks import refused, value
+from tests.job_checks import refused, status_of, value
 from tests.sql_worker import Found, SqlWorker, enqueue, tree
 from tests.synthetic_chunks import SyntheticRepository, chunk, new_repository, write_chunks
+from tests.waiting import wait_for
 
 ROWS = """
     select (select count(*) from pgdex.chunks where repository_id = %(id)s),
@@ -27,6 +29,9 @@ ROWS = """
         (select count(*) from pgdex.indexing_jobs where repository_id = %(id)s),
         (select count(*) from pgdex.repositories where id = %(id)s)
 """
+
+
+WAITING = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
 
 
 def rows_of(connection: Connection, repository_id: int) -> tuple[int, ...]:
@@ -175,6 +180,47 @@ def test_a_job_that_was_asked_for_at_the_same_time_ends_with_the_repository(
     for _ in remove_rows(connection, chosen):
         pass
     assert rows_of(connection, chosen.id) == (0, 0, 0, 0)
+
+
+def test_who_asks_for_it_while_its_row_is_going_is_told_to_ask_again(connection: Connection, database_url: str) -> None:
+    """The row is there when the call begins, and gone when it wants to refer to it."""
+    repository(connection, "a", own_table=False, chunks=0)
+    chosen = known(connection, "a")
+    connection.execute("begin")
+    remove_repository(connection, chosen)
+    while value(connection, "select pgdex.remove_portion(%s)", chosen.id):
+        pass
+    with ThreadPoolExecutor(1) as pool, connect(settings_for(database_url)) as client:
+        asked = pool.submit(enqueue, client, "/r/a")
+        wait_for(lambda: value(connection, WAITING, client.info.backend_pid), what="a client that waits for the row")
+        connection.execute("commit")
+        with refused("55P03", saying="/r/a is just being removed from the index"):
+            asked.result()
+        assert status_of(client, enqueue(client, "/r/a")) == "pending"
+
+
+def test_no_list_and_no_shorthand_knows_a_removed_repository_whose_rows_are_still_there(client: Client) -> None:
+    connection = client.connection
+    worker = SqlWorker(connection)
+    jobs = []
+    for root in ("/r/kept", "/r/removed"):
+        jobs.append(enqueue(connection, root))
+        worker.work_all([*tree(3), Found("big.bin", skip_reason="binary")])
+    kept, removed = jobs
+    remove_repository(connection, known(connection, "removed"))
+
+    assert rows_of(connection, 2)[2:] == (1, 1), "the rows are still there"
+    listed = client.list_jobs(project="default", limit=1)
+    assert [job.job_id for job in listed.jobs] == [kept]
+    assert (listed.total_count, listed.has_more) == (1, False)
+    assert client.resolve_id("last", project="default") == kept
+    for text in (str(removed), str(removed)[:8]):
+        with pytest.raises(JobNotFound):
+            client.resolve_id(text, project="default")
+    with pytest.raises(JobNotFound):
+        client.status(removed)
+    assert {one.root for one in indexed_repositories(connection, project="default")} == {"/r/kept"}
+    assert {one.repo_path for one in skipped_files(connection, project="default")} == {"/r/kept"}
 
 
 def test_a_worker_that_has_not_heard_of_it_writes_nothing(connection: Connection) -> None:

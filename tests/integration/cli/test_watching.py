@@ -66,3 +66,16 @@ def test_a_database_that_goes_away_is_waited_for(
     assert done.err.count("The database does not answer") == 2
     assert done.err.count("The database is back.") == 2
     assert "Completed" in done.out or "completed" in done.out
+
+
+@pytest.mark.parametrize("command", [("status", "--watch"), ("events", "--follow")])
+def test_who_watches_a_job_whose_repository_is_removed_is_told_so(
+    connection: Connection, environment: Environment, command: tuple[str, str]
+) -> None:
+    job_id, _, _ = running_job(connection)
+    with started(environment, command[0], str(job_id), command[1]) as process:
+        wait_for(lambda: listeners(connection), what="a command that watches")
+        connection.execute("select pgdex.remove_repository(id, true) from pgdex.repositories")
+        done = ended(process)
+    assert done.code == ExitCode.NOT_FOUND
+    assert f"job {job_id} is gone: /repo was removed from the index meanwhile" in done.err
