@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.lexemes import words
-from indexer.sources import SourceText, read_source, walk
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.sources import SourceText, read_source, walk
 
 WINDOW_LINES = 50
 K1, B = 1.2, 0.75

@@ -21,11 +21,11 @@ from benchmarks.job_record import job_record
 from benchmarks.local_cluster import completed, embedding_at, fresh_home, server_process, work_folder, workers
 from benchmarks.measure import load, machine, table, wait_until, write_section
 from benchmarks.processes import cpu_seconds, peak_bytes
-from indexer.sources import walk
-from jobs.client import Client
-from jobs.cluster import vector_indexes_due
-from jobs.settings import Settings
-from tests.embedding_server import EmbeddingServerProcess
+from pgdex.indexer.sources import walk
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import vector_indexes_due
+from pgdex.jobs.settings import Settings
+from tests.support.embedding_server import EmbeddingServerProcess
 
 PROCESSES = 2
 SERVICE_SLOTS = 8  # of each process, where it is a service that is waited for

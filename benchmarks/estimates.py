@@ -12,10 +12,10 @@ from pathlib import Path
 from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.local_cluster import fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
-from jobs.client import Client
-from jobs.mcp_server.estimate import estimate_of
-from jobs.models import JobStatus
-from jobs.settings import Settings
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.mcp.estimate import estimate_of
+from pgdex.jobs.settings import Settings
 
 ETA_AT_PERCENT = (20, 50, 80)
 LOOK_SECONDS = 0.2

@@ -13,12 +13,12 @@ from typing import Any
 
 import psycopg
 
-from indexer.chunk_terms import chunk_terms
-from indexer.chunking import chunk_file
-from indexer.embedding import BagEmbedder, open_embedder
-from indexer.languages import language_of
-from indexer.sources import SourceText, read_source, walk
-from indexer.storage import IndexedFile, write_files
+from pgdex.indexer.chunk_terms import chunk_terms
+from pgdex.indexer.chunking import chunk_file
+from pgdex.indexer.embedding import BagEmbedder, open_embedder
+from pgdex.indexer.languages import language_of
+from pgdex.indexer.sources import SourceText, read_source, walk
+from pgdex.indexer.storage import IndexedFile, write_files
 
 BATCH_FILES = 32
 MAX_FILE_BYTES = 1 << 20

@@ -23,7 +23,7 @@ from benchmarks.local_cluster import fresh_home, server_process, work_folder, wo
 from benchmarks.measure import load, machine, table, write_section
 from benchmarks.plots import IMAGES, Axis, line_chart
 from benchmarks.processes import cpu_seconds, peak_bytes, run_command
-from jobs.client import Client
+from pgdex.jobs.client.client import Client
 
 PROCESSES = 2
 LOOK_SECONDS = 0.25  # between two calls of `status`
@@ -85,7 +85,7 @@ def measured(work: Path, tree: Path, size: int, *, embedder: str) -> Grown:
         database = server_process(settings)
         cpu = cpu_seconds(supervisor), cpu_seconds(database)
         command = run_command(
-            [sys.executable, "-P", "-m", "jobs.cli", "index", str(tree), "--detach"],
+            [sys.executable, "-P", "-m", "pgdex.jobs.cli", "index", str(tree), "--detach"],
             environment={},
             folder=settings.home,
             log=settings.home / "command.log",

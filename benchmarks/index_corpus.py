@@ -19,10 +19,10 @@ from benchmarks.job_record import job_record
 from benchmarks.local_cluster import fresh_home, server_process, work_folder, workers
 from benchmarks.measure import Sampler, Usage, load, machine, write_section
 from benchmarks.processes import cpu_seconds, own_cpu_seconds
-from jobs.client import Client
-from jobs.database import conninfo
-from jobs.models import JobStatus
-from jobs.settings import Settings
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.database.connection import conninfo
+from pgdex.jobs.settings import Settings
 
 
 def main() -> None:

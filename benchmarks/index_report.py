@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.job_record import JobRecord
 from benchmarks.measure import Usage, table
 from benchmarks.plots import IMAGES, Axis, line_chart, stacked_bars
-from jobs.models import JobStatus
+from pgdex.jobs.client.models import JobStatus
 
 
 @dataclass(frozen=True, slots=True)

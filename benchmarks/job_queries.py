@@ -14,10 +14,10 @@ from uuid import UUID
 
 from benchmarks.chaos.server import Server
 from benchmarks.measure import machine, table, write_section
-from jobs.client import Client
-from jobs.schema import upgrade
-from tests.databases import settings_for
-from tests.trees import python_tree
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.schema import upgrade
+from tests.support.databases import settings_for
+from tests.support.trees import python_tree
 
 PROJECTS = 50
 REPOSITORIES = 2_000

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 
 WORK_PHASES = ("reading", "chunking", "embedding", "writing")
 MOMENTS = """

@@ -1,8 +1,9 @@
 """A simulated embedding service that costs next to nothing: every call is answered after a fixed time.
 
-tests/embedding_server.py makes each text a vector of its own and counts what it sees; this one is for load: a call
-takes some 0.1 ms of CPU, so that hundreds of them a second leave the machine to what is measured. It speaks Ollama's
-API (POST /api/embed) over HTTP/1.1. Several processes may share the port; the system spreads connections over them.
+tests/support/embedding_server.py makes each text a vector of its own and counts what it sees; this one is for load: a
+call takes some 0.1 ms of CPU, so that hundreds of them a second leave the machine to what is measured. It speaks
+Ollama's API (POST /api/embed) over HTTP/1.1. Several processes may share the port; the system spreads
+connections over them.
 
 Run: python -m benchmarks.latency_service [--port 0] [--latency-ms 50] [--max-texts 1]
 """

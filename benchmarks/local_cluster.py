@@ -14,11 +14,11 @@ from uuid import UUID
 
 import psutil
 
-from jobs.client import Client
-from jobs.cluster import living_workers
-from jobs.embedded.server import stop_server
-from jobs.models import JobStatus
-from jobs.settings import Settings
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.client.workers import living_workers
+from pgdex.jobs.database.embedded.server import stop_server
+from pgdex.jobs.settings import Settings
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def server_process(settings: Settings) -> psutil.Process:
 def workers(settings: Settings, processes: int, *, slots: int = 1) -> Iterator[psutil.Process]:
     """A supervisor with `processes` workers of `slots` slots each that are ready for work."""
     command = [
-        *(sys.executable, "-P", "-m", "jobs.cli", "worker"),
+        *(sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker"),
         *("--processes", str(processes), "--slots", str(slots)),
     ]
     with (settings.home / "worker.log").open("wb") as log:

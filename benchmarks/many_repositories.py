@@ -23,17 +23,17 @@ import psycopg
 
 from benchmarks.local_cluster import fresh_home, server_process, work_folder
 from benchmarks.measure import load, table, write_section
-from indexer.chunk_terms import chunk_terms
-from indexer.chunking import chunk_file
-from indexer.embedding import BagEmbedder, open_embedder
-from indexer.languages import language_of
-from indexer.search import search
-from indexer.search.legs import vector_text
-from indexer.sources import SourceText, read_source, walk
-from indexer.storage import IndexedFile, write_files
-from jobs.client import Client
-from jobs.embedders import embedder_for
-from jobs.settings import Settings
+from pgdex.indexer.chunk_terms import chunk_terms
+from pgdex.indexer.chunking import chunk_file
+from pgdex.indexer.embedding import BagEmbedder, open_embedder
+from pgdex.indexer.languages import language_of
+from pgdex.indexer.search import search
+from pgdex.indexer.search.retrievers import vector_text
+from pgdex.indexer.sources import SourceText, read_source, walk
+from pgdex.indexer.storage import IndexedFile, write_files
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.settings import Settings
 
 EMBEDDER = "code"
 POOL_FILES = 600

@@ -33,9 +33,9 @@ from benchmarks.local_cluster import fresh_home, server_process, work_folder, wo
 from benchmarks.measure import load, machine, table, write_section
 from benchmarks.peer_environments import ENVIRONMENTS, interpreter
 from benchmarks.processes import Outcome, cpu_seconds, own_cpu_seconds, peak_bytes, run_command
-from indexer.sources import SourceText, read_source, walk
-from jobs.database import conninfo
-from tests.databases import new_database, url_of
+from pgdex.indexer.sources import SourceText, read_source, walk
+from pgdex.jobs.database.connection import conninfo
+from tests.support.databases import new_database, url_of
 
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2
@@ -139,7 +139,7 @@ def known_systems(work: Path, tree: Path, limit: float) -> dict[str, Callable[[E
 
 def run_pgdex(work: Path, tree: Path, ten: Edit, *, limit: float) -> Steps:
     """`pgdex index` with worker processes that are ready, on the embedded server."""
-    command = [sys.executable, "-P", "-m", "jobs.cli", "index", str(tree)]
+    command = [sys.executable, "-P", "-m", "pgdex.jobs.cli", "index", str(tree)]
     steps: Steps = {}
     with fresh_home(work) as settings, workers(settings, PROCESSES) as supervisor:
         database = server_process(settings)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from benchmarks.chaos.cluster import Cluster, cluster
 from benchmarks.measure import machine, table, write_section
-from tests.index_digest import assert_index_is_sound
+from tests.support.index_digest import assert_index_is_sound
 
 BATCH_FILES = 32  # the default
 PROCESSES = 2

@@ -28,9 +28,9 @@ from benchmarks.local_cluster import completed, embedding_at, fresh_home, server
 from benchmarks.measure import load, machine, table, write_section
 from benchmarks.plots import IMAGES, Axis, line_chart, stacked_bars
 from benchmarks.processes import cpu_seconds
-from indexer.sources import walk
-from jobs.client import Client
-from jobs.settings import Settings
+from pgdex.indexer.sources import walk
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.settings import Settings
 
 SERVICE = "ollama:test-model"
 BATCH_FILES = 32  # the default

@@ -23,13 +23,13 @@ import psutil
 from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
-from indexer.search import search
-from indexer.search.filters import Filters, Scope
-from indexer.search.legs import vector_text
-from indexer.search.repositories import searched_repositories
-from jobs.client import Client
-from jobs.embedders import embedder_for
-from jobs.settings import Settings
+from pgdex.indexer.search import search
+from pgdex.indexer.search.filters import Filters, Scope
+from pgdex.indexer.search.repositories import searched_repositories
+from pgdex.indexer.search.retrievers import vector_text
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.settings import Settings
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "search.md"
 ROUNDS = 5

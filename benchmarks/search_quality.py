@@ -19,11 +19,11 @@ from benchmarks.annotations import AnnotatedRepository, Answer, annotated_reposi
 from benchmarks.baselines import Baselines
 from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
-from indexer.search import BOTH_LEGS, Leg, search
-from indexer.search.ranking import RULES
-from jobs.client import Client
-from jobs.embedders import embedder_for
-from jobs.settings import Settings
+from pgdex.indexer.search import BOTH_LEGS, Leg, search
+from pgdex.indexer.search.ranking import RULES
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.settings import Settings
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parent / "docs" / "search.md"

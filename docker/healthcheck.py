@@ -5,10 +5,10 @@ import sys
 
 import click
 
-from jobs.client import Client
-from jobs.cluster import known_workers
-from jobs.errors import PgdexError
-from jobs.settings import settings
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import known_workers
+from pgdex.jobs.errors import PgdexError
+from pgdex.jobs.settings import settings
 
 
 def main() -> int:

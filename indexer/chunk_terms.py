@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from indexer.binary_formats import integer_arrays, sparsevecs
-from indexer.chunking import Chunk
-from indexer.terms import PLACES_OF_WORDS, SYMBOL_PLACES_OF_WORDS, TERM_PLACES, definition_terms, place_of
-from indexer.word_bags import WordBags, counted, word_bags
+from pgdex.indexer.binary_formats import integer_arrays, sparsevecs
+from pgdex.indexer.chunking import Chunk
+from pgdex.indexer.terms import PLACES_OF_WORDS, SYMBOL_PLACES_OF_WORDS, TERM_PLACES, definition_terms, place_of
+from pgdex.indexer.word_bags import WordBags, counted, word_bags
 
 # On the development questions 1.8 gains 0.013 over the customary 1.2; b from 0.3 to 0.9 differs by 0.002.
 K1: Final = 1.8

@@ -10,9 +10,9 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from indexer.binary_formats import halfvecs
-from indexer.chunking import Chunk
-from indexer.format import INDEX_FORMAT
+from pgdex.indexer.binary_formats import halfvecs
+from pgdex.indexer.chunking import Chunk
+from pgdex.indexer.format import INDEX_FORMAT
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

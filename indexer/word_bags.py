@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.lexemes import split_token, tokens
+from pgdex.indexer.lexemes import split_token, tokens
 
 Integers = NDArray[np.int64]
 
@@ -54,7 +54,7 @@ class _Numbers(dict[str, int]):
 
 
 def word_bags(texts: Sequence[str]) -> WordBags:
-    """The words of each of up to a million texts, as `indexer.lexemes.words` gives them."""
+    """The words of each of up to a million texts, as `pgdex.indexer.lexemes.words` gives them."""
     if len(texts) > MOST_TEXTS:
         raise ValueError(f"at most {MOST_TEXTS:,} texts at once, got {len(texts):,}")
     numbers = _Numbers()

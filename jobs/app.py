@@ -1,4 +1,4 @@
-"""The procrastinate App: `procrastinate --app=jobs.app.app worker` is a whole pgdex worker.
+"""The procrastinate App: `procrastinate --app=pgdex.app worker` is a whole pgdex worker.
 
 What a pgdex worker does beside fetching jobs (its session lock, heartbeat, reclaiming, admission) runs in the same
 process, so that procrastinate's own command line gets it too.
@@ -13,10 +13,10 @@ import procrastinate
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
-from jobs.connector import Connector
-from jobs.database import conninfo
-from jobs.pools import POOL_SECONDS, RECONNECT_SECONDS
-from jobs.settings import settings
+from pgdex.jobs.batches.pools import POOL_SECONDS, RECONNECT_SECONDS
+from pgdex.jobs.database.connection import conninfo
+from pgdex.jobs.settings import settings
+from pgdex.jobs.worker.connector import Connector
 
 # procrastinate's own heartbeat: nobody goes by it. Workers judge each other by pgdex.workers.beat (peers.py), and its
 # pruning at a worker's start, which compares moments by the server's clock, must never strike anybody off.
@@ -50,7 +50,7 @@ class App(procrastinate.App):
 
     async def run_worker_async(self, **kwargs: Any) -> None:
         """Run a worker, with its liveness beside it, until it is told to stop."""
-        from jobs.worker_process import StoppableWorker, run_worker  # the enqueuing side needs none of this
+        from pgdex.jobs.worker.process import StoppableWorker, run_worker  # the enqueuing side needs none of this
 
         procrastinate.App.perform_import_paths(self)
         self.job_manager = Tokens(self.connector)
@@ -99,7 +99,7 @@ app = App(
         # statement and its COMMIT holds rows of the queue, and peers that reclaim wait for it until it wakes.
         kwargs={"autocommit": True},
     ),
-    import_paths=["jobs.tasks"],
+    import_paths=["pgdex.jobs.tasks"],
     worker_defaults={
         "queues": [QUEUE],
         # The history of a job is in job_events; finished tokens would only slow the queue down.

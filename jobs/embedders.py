@@ -5,8 +5,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from os.path import abspath, expanduser
 
-from indexer.embedding import Embedder, EmbedderMisconfigured, open_embedder
-from jobs.settings import Settings, settings
+from pgdex.indexer.embedding import Embedder, EmbedderMisconfigured, open_embedder
+from pgdex.jobs.settings import Settings, settings
 
 # They run in the worker, read nothing but what pgdex brings along, and send nothing anywhere.
 HARMLESS = ("code", "hashing")

@@ -5,9 +5,9 @@ import os
 import shlex
 from typing import Any, Final
 
-from indexer.sources import LeftOut, OpenedRoot
-from indexer.sources.pruning import VERSION_CONTROL
-from jobs.errors import NothingFound
+from pgdex.indexer.sources import LeftOut, OpenedRoot
+from pgdex.indexer.sources.pruning import VERSION_CONTROL
+from pgdex.jobs.errors import NothingFound
 
 MOST_RULES: Final = 5
 RULES_IN_ERRORS: Final = 3

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.sources.roots import OpenedRoot
-from jobs.errors import InvalidRequest
+from pgdex.indexer.sources.roots import OpenedRoot
+from pgdex.jobs.errors import InvalidRequest
 
 
 def checked_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -> Path:

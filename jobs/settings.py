@@ -10,7 +10,7 @@ import platformdirs
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from jobs.errors import InvalidSetting
+from pgdex.jobs.errors import InvalidSetting
 
 # Embedders that wait for somebody else's processor.
 SERVICES = ("ollama", "openai")

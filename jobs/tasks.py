@@ -2,11 +2,11 @@
 
 from procrastinate import JobContext
 
-from jobs.app import QUEUE, app
-from jobs.claims import run_claimed
-from jobs.finish import finish_job
-from jobs.index import index_files
-from jobs.scan import scan_repository
+from pgdex.jobs.app import QUEUE, app
+from pgdex.jobs.batches.claims import run_claimed
+from pgdex.jobs.batches.finish import finish_job
+from pgdex.jobs.batches.index_batch import index_files
+from pgdex.jobs.batches.scan import scan_repository
 
 
 @app.task(name="scan", queue=QUEUE, pass_context=True)

@@ -8,9 +8,9 @@ from pgvector.sqlalchemy import HALFVEC, SPARSEVEC
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.sql.schema import SchemaItem
 
-from migrations.objects import driver_connection, install_objects, remove_objects
-from migrations.tables import SCHEMA, metadata
-from migrations.version import SchemaVersion, expected, note_installed
+from pgdex.migrations.objects import driver_connection, install_objects, remove_objects
+from pgdex.migrations.tables import SCHEMA, metadata
+from pgdex.migrations.version import SchemaVersion, expected, note_installed
 
 
 def is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _other: SchemaItem | None) -> bool:

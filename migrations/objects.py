@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors, sql
 
-from migrations.pgvector import VECTOR_SCHEMA, vector_schema
+from pgdex.migrations.pgvector import VECTOR_SCHEMA, vector_schema
 
 if TYPE_CHECKING:  # every command takes the fingerprint: SQLAlchemy would cost it 0.2 s
     from sqlalchemy import Connection
@@ -67,7 +67,7 @@ class DatabaseObject:
 def database_objects() -> Iterator[DatabaseObject]:
     """Every file of the folder `sql`, functions first; within a kind by name, bases before what builds on them."""
     for kind in KINDS:
-        folder = files("sql") / kind
+        folder = files("pgdex.sql") / kind
         names = [entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")]
         names.sort(key=ROLES.index if kind == "roles" else None, reverse=kind == "views")
         for name in names:

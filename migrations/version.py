@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from migrations.objects import fingerprint
+from pgdex.migrations.objects import fingerprint
 
 RELEASE = "0.1.0"
 """Of this code; beside an older checkout on PYTHONPATH, the installed package's metadata would tell of another."""
@@ -86,7 +86,7 @@ def expected() -> SchemaVersion:
 @cache
 def revisions() -> tuple[str, ...]:
     """Every revision that this code knows, oldest first."""
-    names = [entry.name for entry in (files("migrations") / "versions").iterdir()]
+    names = [entry.name for entry in (files("pgdex.migrations") / "versions").iterdir()]
     return tuple(sorted(name.split("_")[0] for name in names if re.fullmatch(r"\d{4}_\w+\.py", name)))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from jobs.database import Connection, connect
-from tests.databases import (
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import (
     SERVER_VARIABLE,
     embedded_server,
     new_database,

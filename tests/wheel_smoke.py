@@ -75,7 +75,7 @@ class Installation:
     def worker(self) -> Iterator[None]:
         """A worker by procrastinate's own command, alive in the eyes of the database; stopped in the end."""
         process = subprocess.Popen(
-            [str(self.programs / "procrastinate"), "--app=jobs.app.app", "worker"],
+            [str(self.programs / "procrastinate"), "--app=pgdex.app", "worker"],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

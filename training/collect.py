@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from indexer.languages import language_of
+from pgdex.indexer.languages import language_of
 from training.excluded import is_excluded_name, is_excluded_path
 from training.licences import is_permissive, of_debian_copyright, of_wheel
 

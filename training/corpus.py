@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding.code_model import bucket_of
-from indexer.lexemes import words
+from pgdex.indexer.embedding.code_model import bucket_of
+from pgdex.indexer.lexemes import words
 
 # Questions as people put them begin with words that no comment has.
 _FRAMES = (

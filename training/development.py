@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.chunking import Chunk, chunk_file
-from indexer.languages import language_of
+from pgdex.indexer.chunking import Chunk, chunk_file
+from pgdex.indexer.languages import language_of
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 _DEPTH = 10

@@ -14,8 +14,8 @@ from statistics import mean
 
 import numpy as np
 
-from indexer.embedding.code_model import CodeEmbedder
-from indexer.embedding.hashing import HashingEmbedder
+from pgdex.indexer.embedding.code_model import CodeEmbedder
+from pgdex.indexer.embedding.hashing import HashingEmbedder
 from training.development import repositories, scores
 from training.export import quantised
 from training.retrieval import Embed, HeldOut

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding.code_model import DATA, Table
+from pgdex.indexer.embedding.code_model import DATA, Table
 
 MOST_BYTES = 16_000_000
 

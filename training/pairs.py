@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
-from indexer.chunking import Chunk, ChunkingError, chunk_file
-from indexer.languages import language_of
-from indexer.lexemes import words
+from pgdex.indexer.chunking import Chunk, ChunkingError, chunk_file
+from pgdex.indexer.languages import language_of
+from pgdex.indexer.lexemes import words
 from training.comments import Comment, comments, first_sentence
 
 # A package's share. Some languages have few packages in the registries, and large ones.

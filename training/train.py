@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from indexer.embedding.code_model import word_weight
+from pgdex.indexer.embedding.code_model import word_weight
 from training.corpus import Bags, Corpus, encode, merge, read_package, vocabulary_of
 
 DIMENSION = 256

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from benchmarks.chaos.cluster import Cluster, NothingHappened, cluster
 from benchmarks.chaos.latency import Measure, Trials
-from indexer.chunking import chunk_file
-from indexer.languages import language_of
-from tests.trees import module, python_tree, write_tree
+from pgdex.indexer.chunking import chunk_file
+from pgdex.indexer.languages import language_of
+from tests.support.trees import module, python_tree, write_tree
 
 SCAN_FILES = 60_000
 SOURCE_BYTES = 900_000

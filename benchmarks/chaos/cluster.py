@@ -14,12 +14,12 @@ from uuid import UUID
 import psycopg
 
 from benchmarks.chaos.server import Server
-from jobs.database import Connection, connect
-from jobs.schema import upgrade
-from jobs.settings import Settings
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServerProcess
-from tests.workers import Workers
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.database.schema import upgrade
+from pgdex.jobs.settings import Settings
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServerProcess
+from tests.support.workers import Workers
 
 T = TypeVar("T")
 MODEL = "ollama:test-model"

@@ -11,7 +11,7 @@ import psutil
 
 from benchmarks.chaos.cluster import Batch, Cluster, NothingHappened, cluster
 from benchmarks.chaos.latency import Measure, Trials
-from tests.trees import python_tree
+from tests.support.trees import python_tree
 
 BATCH_NOW = "select state, attempt, worker_id from pgdex.job_batches where job_id = %s and seq = %s"
 RECLAIMED = """

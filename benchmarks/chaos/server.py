@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import psycopg
 
-from jobs.embedded.server import start_server, stop_server
+from pgdex.jobs.database.embedded.server import start_server, stop_server
 
 Mode = Literal["fast", "immediate"]
 

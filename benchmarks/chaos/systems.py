@@ -16,11 +16,11 @@ from benchmarks.chaos.bare import RESULTS, app
 from benchmarks.chaos.observer import Observer
 from benchmarks.chaos.processes import RestartLoop, worker_command
 from benchmarks.chaos.server import Server
-from jobs.schema import upgrade
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServerProcess
-from tests.index_digest import assert_index_is_sound
-from tests.trees import python_tree
+from pgdex.jobs.database.schema import upgrade
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServerProcess
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import python_tree
 
 FILES_OF_A_UNIT = 4
 MODEL = "ollama:test-model"
@@ -185,10 +185,10 @@ def pgdex(server: Server, load: Load, folder: Path) -> Iterator[System]:
             "PGDEX_BATCH_FILES": str(FILES_OF_A_UNIT),
         }
         if load.slots == 1:
-            command = [sys.executable, "-P", "-m", "jobs.cli", "worker", "--processes", str(load.processes)]
+            command = [sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker", "--processes", str(load.processes)]
             count = 1
         else:
-            command = worker_command("jobs.app.app", "--concurrency", str(load.slots))
+            command = worker_command("pgdex.app", "--concurrency", str(load.slots))
             count = load.processes
         with RestartLoop(command, count=count, log=folder / "pgdex.log", variables=variables) as workers:
             system = Pgdex(observer, workers, tree, warm_up, load)

@@ -22,7 +22,7 @@ from cocoindex.resources.id import IdGenerator
 from cocoindex.resources.schema import VectorSchema, VectorSchemaProvider
 from numpy.typing import NDArray
 
-from indexer.embedding.hashing import HashingEmbedder
+from pgdex.indexer.embedding.hashing import HashingEmbedder
 
 TABLE = "chunks"
 CHUNK_CHARACTERS = 1_000

@@ -18,7 +18,7 @@ from langchain_postgres import Column, PGEngine, PGVector, PGVectorStore
 from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 from sqlalchemy.exc import ProgrammingError
 
-from indexer.embedding.hashing import HashingEmbedder
+from pgdex.indexer.embedding.hashing import HashingEmbedder
 
 CHUNK_CHARACTERS = 1_000
 BATCH = 1_000

@@ -11,9 +11,9 @@ is too large is cut between statements. `Limits` has the sizes.
 
 from collections.abc import Callable
 
-from indexer.chunking.headings import OUTLINES, heading_pieces
-from indexer.chunking.lines import Lines, line_pieces
-from indexer.chunking.model import (
+from pgdex.indexer.chunking.headings import OUTLINES, heading_pieces
+from pgdex.indexer.chunking.lines import Lines, line_pieces
+from pgdex.indexer.chunking.model import (
     KINDS,
     Chunk,
     ChunkingAborted,
@@ -22,12 +22,12 @@ from indexer.chunking.model import (
     Limits,
     ParseTimeout,
 )
-from indexer.chunking.notebooks import notebook_chunks
-from indexer.chunking.packing import pack
-from indexer.chunking.parsing import Watch
-from indexer.chunking.syntax import syntax_pieces
-from indexer.languages import Language, language_named
-from indexer.notebooks import parse_notebook
+from pgdex.indexer.chunking.notebooks import notebook_chunks
+from pgdex.indexer.chunking.packing import pack
+from pgdex.indexer.chunking.parsing import Watch
+from pgdex.indexer.chunking.syntax import syntax_pieces
+from pgdex.indexer.languages import Language, language_named
+from pgdex.indexer.notebooks import parse_notebook
 
 __all__ = [
     "DEFAULT_LIMITS",

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from tree_sitter import Node
 
-from indexer.chunking.grammar import Grammar
-from indexer.chunking.model import CLASS_LIKE, Definition, qualified
+from pgdex.indexer.chunking.grammar import Grammar
+from pgdex.indexer.chunking.model import CLASS_LIKE, Definition, qualified
 
 FUNCTION_LIKE = frozenset({"function", "method", "test"})
 # Kinds whose members are worth naming even where the whole fits into one chunk.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node, Point
 
-from indexer.chunking.grammar import Grammar
+from pgdex.indexer.chunking.grammar import Grammar
 
 _TAG_LANGUAGE = re.compile(r"""\b(?:lang|type)\s*=\s*["']?(?:text/|application/)?([\w.+-]+)""")
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from tree_sitter import Node
 
-from indexer.chunking.model import Kind
-from indexer.chunking.node_paths import Path, follow, path
+from pgdex.indexer.chunking.model import Kind
+from pgdex.indexer.chunking.node_paths import Path, follow, path
 
 _NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 

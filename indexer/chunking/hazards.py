@@ -5,7 +5,7 @@ does the one that takes the file over. Grammars that hang without a progress cal
 used at all.
 """
 
-from indexer.chunking.lines import Lines
+from pgdex.indexer.chunking.lines import Lines
 
 # A longer line is a chunk of its own whatever is in it: parsing it gains nothing.
 LONGEST_LINE = 5_000

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from indexer.chunking.lines import Lines, by_lines
-from indexer.chunking.model import CLASS_LIKE, Definition, Kind, Limits, Piece, qualified
-from indexer.chunking.outlines import data, keywords, prose
-from indexer.chunking.outlines.heading import Heading
-from indexer.chunking.outlines.sql import sql_headings
+from pgdex.indexer.chunking.lines import Lines, by_lines
+from pgdex.indexer.chunking.model import CLASS_LIKE, Definition, Kind, Limits, Piece, qualified
+from pgdex.indexer.chunking.outlines import data, keywords, prose
+from pgdex.indexer.chunking.outlines.heading import Heading
+from pgdex.indexer.chunking.outlines.sql import sql_headings
 
 
 @dataclass(frozen=True, slots=True)

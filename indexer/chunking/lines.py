@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import ceil
 
-from indexer.chunking.model import Limits, Piece
+from pgdex.indexer.chunking.model import Limits, Piece
 
 _CLOSERS = (")", "]", "}", "</", "end", "else", "elif", "except", "finally", "catch", "fi", "done")
 _NEVER = 1 << 20

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from indexer.chunking.model import Chunk
-from indexer.languages import Language, language_named
-from indexer.notebooks import Cell, Notebook
+from pgdex.indexer.chunking.model import Chunk
+from pgdex.indexer.languages import Language, language_named
+from pgdex.indexer.notebooks import Cell, Notebook
 
 _MARKDOWN = language_named("markdown")
 

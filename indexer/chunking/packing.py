@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from indexer.chunking.lines import Lines, divide
-from indexer.chunking.model import Chunk, Definition, Kind, Limits, Piece
+from pgdex.indexer.chunking.lines import Lines, divide
+from pgdex.indexer.chunking.model import Chunk, Definition, Kind, Limits, Piece
 
 # A shared chunk is named after a definition only if definitions are this much of it, and after a
 # variable or a section only if that one alone is.

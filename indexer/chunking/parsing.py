@@ -14,7 +14,7 @@ from typing import cast
 from tree_sitter import Parser, Point, Range, Tree
 from tree_sitter_language_pack import SupportedLanguage, get_language
 
-from indexer.chunking.model import ChunkingAborted, ChunkingError, ParseTimeout
+from pgdex.indexer.chunking.model import ChunkingAborted, ChunkingError, ParseTimeout
 
 _ABORT_INTERVAL_SECONDS = 0.02
 

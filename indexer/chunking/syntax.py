@@ -10,14 +10,14 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
-from indexer.chunking.definitions import FUNCTION_LIKE, Named, definition_of, definitions_in
-from indexer.chunking.embedded import embedded_code
-from indexer.chunking.grammar import Grammar, Trait
-from indexer.chunking.hazards import LONGEST_LINE, readable
-from indexer.chunking.lines import Lines, by_lines, line_pieces
-from indexer.chunking.model import Definition, Limits, Piece
-from indexer.chunking.parsing import Watch, parse
-from indexer.chunking.tables import grammar_of
+from pgdex.indexer.chunking.definitions import FUNCTION_LIKE, Named, definition_of, definitions_in
+from pgdex.indexer.chunking.embedded import embedded_code
+from pgdex.indexer.chunking.grammar import Grammar, Trait
+from pgdex.indexer.chunking.hazards import LONGEST_LINE, readable
+from pgdex.indexer.chunking.lines import Lines, by_lines, line_pieces
+from pgdex.indexer.chunking.model import Definition, Limits, Piece
+from pgdex.indexer.chunking.parsing import Watch, parse
+from pgdex.indexer.chunking.tables import grammar_of
 
 _ABORT_CHECK_EVERY = 256
 

@@ -4,15 +4,15 @@
 a model: the command line imports it for every command, and most of them embed nothing.
 """
 
-from indexer.embedding.errors import (
+from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
     EmbedderNonsense,
     EmbedderUnavailable,
     EmbeddingAborted,
 )
-from indexer.embedding.protocol import BagEmbedder, Embedder
-from indexer.embedding.providers import open_embedder
+from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder
+from pgdex.indexer.embedding.providers import open_embedder
 
 __all__ = [
     "BagEmbedder",

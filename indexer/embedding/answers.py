@@ -12,17 +12,17 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from indexer.embedding.errors import (
+from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
     EmbedderNonsense,
     EmbedderUnavailable,
     RequestTooLarge,
 )
-from indexer.embedding.service import without_secrets
+from pgdex.indexer.embedding.service import without_secrets
 
 if TYPE_CHECKING:
-    from indexer.embedding.service import Service
+    from pgdex.indexer.embedding.service import Service
 
 _EXCERPT: Final = 300
 

@@ -1,8 +1,8 @@
 """The bundled model: a row of numbers for each word of code, summed and scaled to length 1.
 
-The words are those of `indexer.lexemes.words`, so one tokenising pass serves both legs of a search. Related words have
-related rows, learnt from comments and the code below them: "delete a file" also finds `os.unlink`. docs/model.md has
-what it was learnt from, what it is worth and how to make it again.
+The words are those of `pgdex.indexer.lexemes.words`, so one tokenising pass serves both legs of a search. Related words
+have related rows, learnt from comments and the code below them: "delete a file" also finds `os.unlink`. docs/model.md
+has what it was learnt from, what it is worth and how to make it again.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderMisconfigured
-from indexer.embedding.local import LocalEmbedder
-from indexer.embedding.validation import unit_vectors
-from indexer.word_bags import counted, word_bags
+from pgdex.indexer.embedding.errors import EmbedderMisconfigured
+from pgdex.indexer.embedding.local import LocalEmbedder
+from pgdex.indexer.embedding.validation import unit_vectors
+from pgdex.indexer.word_bags import counted, word_bags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from indexer.word_bags import WordBags
+    from pgdex.indexer.word_bags import WordBags
 
 VERSION: Final = 1
 DATA: Final = Path(__file__).with_name("code_model_data")

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderMisconfigured
-from indexer.embedding.local import LocalEmbedder
-from indexer.embedding.validation import unit_vectors
-from indexer.word_bags import counted, word_bags
+from pgdex.indexer.embedding.errors import EmbedderMisconfigured
+from pgdex.indexer.embedding.local import LocalEmbedder
+from pgdex.indexer.embedding.validation import unit_vectors
+from pgdex.indexer.word_bags import counted, word_bags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from indexer.word_bags import WordBags
+    from pgdex.indexer.word_bags import WordBags
 
 DEFAULT_DIMENSION: Final = 256
 MIN_DIMENSION: Final = 16

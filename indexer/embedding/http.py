@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 import httpx2
 
-from indexer.embedding.answers import Answer, parsed
-from indexer.embedding.errors import (
+from pgdex.indexer.embedding.answers import Answer, parsed
+from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
     EmbedderNonsense,
@@ -31,8 +31,8 @@ from indexer.embedding.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from indexer.embedding.protocol import AbortFlag
-    from indexer.embedding.service import Service
+    from pgdex.indexer.embedding.protocol import AbortFlag
+    from pgdex.indexer.embedding.service import Service
 
 CONNECT_SECONDS: Final = 5.0
 _ABORT_POLL_SECONDS: Final = 0.05

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from indexer.embedding.errors import EmbeddingAborted
+from pgdex.indexer.embedding.errors import EmbeddingAborted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from indexer.embedding.protocol import AbortFlag
+    from pgdex.indexer.embedding.protocol import AbortFlag
 
 # Texts between two looks at the abort flag: 10 ms of hashing, 0.1 s of a static model. For hashing, 64 to 1,024 differ
 # by less than 15 % in speed.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from indexer.embedding.errors import EmbedderNonsense
-from indexer.embedding.remote import RemoteEmbedder, RequestLimits
-from indexer.embedding.service import open_service
+from pgdex.indexer.embedding.errors import EmbedderNonsense
+from pgdex.indexer.embedding.remote import RemoteEmbedder, RequestLimits
+from pgdex.indexer.embedding.service import open_service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from indexer.word_bags import WordBags
+    from pgdex.indexer.word_bags import WordBags
 
 AbortFlag = Callable[[], bool]
 """Says whether to stop. It is called often and from the calling thread, so it must be cheap."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from indexer.embedding.errors import EmbedderMisconfigured
+from pgdex.indexer.embedding.errors import EmbedderMisconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic import SecretStr
 
-    from indexer.embedding.protocol import Embedder
+    from pgdex.indexer.embedding.protocol import Embedder
 
 
 def open_embedder(
@@ -70,7 +70,7 @@ class _Request:
 
 
 def _code(request: _Request) -> Embedder:
-    from indexer.embedding.code_model import CodeEmbedder
+    from pgdex.indexer.embedding.code_model import CodeEmbedder
 
     if not request.argument:
         return CodeEmbedder(dimension=request.dimension)
@@ -80,7 +80,7 @@ def _code(request: _Request) -> Embedder:
 
 
 def _hashing(request: _Request) -> Embedder:
-    from indexer.embedding.hashing import DEFAULT_DIMENSION, HashingEmbedder
+    from pgdex.indexer.embedding.hashing import DEFAULT_DIMENSION, HashingEmbedder
 
     if not request.argument:
         return HashingEmbedder(dimension=request.dimension or DEFAULT_DIMENSION)
@@ -96,13 +96,13 @@ def _hashing(request: _Request) -> Embedder:
 
 
 def _static(request: _Request) -> Embedder:
-    from indexer.embedding.static import StaticEmbedder
+    from pgdex.indexer.embedding.static import StaticEmbedder
 
     return StaticEmbedder(request.argument, dimension=request.dimension)
 
 
 def _ollama(request: _Request) -> Embedder:
-    from indexer.embedding.ollama import open_ollama
+    from pgdex.indexer.embedding.ollama import open_ollama
 
     return open_ollama(
         request.argument,
@@ -114,7 +114,7 @@ def _ollama(request: _Request) -> Embedder:
 
 
 def _openai(request: _Request) -> Embedder:
-    from indexer.embedding.openai import open_openai
+    from pgdex.indexer.embedding.openai import open_openai
 
     return open_openai(
         request.argument,

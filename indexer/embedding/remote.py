@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted, RequestTooLarge
-from indexer.embedding.http import EmbeddingSession
-from indexer.embedding.prefixes import prefixes_for
-from indexer.embedding.texts import byte_length, within_bytes
-from indexer.embedding.validation import unit_vectors, wordless_vector
+from pgdex.indexer.embedding.errors import EmbedderMisconfigured, EmbeddingAborted, RequestTooLarge
+from pgdex.indexer.embedding.http import EmbeddingSession
+from pgdex.indexer.embedding.prefixes import prefixes_for
+from pgdex.indexer.embedding.texts import byte_length, within_bytes
+from pgdex.indexer.embedding.validation import unit_vectors, wordless_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from indexer.embedding.protocol import AbortFlag
-    from indexer.embedding.service import Service
+    from pgdex.indexer.embedding.protocol import AbortFlag
+    from pgdex.indexer.embedding.service import Service
 
 _PROBE_TEXT: Final = "def add(a, b): return a + b"
 

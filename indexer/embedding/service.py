@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from indexer.embedding.errors import EmbedderMisconfigured
+from pgdex.indexer.embedding.errors import EmbedderMisconfigured
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

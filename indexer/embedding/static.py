@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderMisconfigured
-from indexer.embedding.local import LocalEmbedder
-from indexer.embedding.texts import within_bytes
-from indexer.embedding.validation import unit_vectors
+from pgdex.indexer.embedding.errors import EmbedderMisconfigured
+from pgdex.indexer.embedding.local import LocalEmbedder
+from pgdex.indexer.embedding.texts import within_bytes
+from pgdex.indexer.embedding.validation import unit_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.embedding.errors import EmbedderNonsense
+from pgdex.indexer.embedding.errors import EmbedderNonsense
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

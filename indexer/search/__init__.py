@@ -6,7 +6,7 @@
 piece of it that answers best.
 """
 
-from indexer.search.engine import related, search
-from indexer.search.result import BOTH_LEGS, Leg, Place, SearchHit, SearchRefused, SearchResult
+from pgdex.indexer.search.engine import related, search
+from pgdex.indexer.search.result import BOTH_LEGS, Leg, Place, SearchHit, SearchRefused, SearchResult
 
 __all__ = ["BOTH_LEGS", "Leg", "Place", "SearchHit", "SearchRefused", "SearchResult", "related", "search"]

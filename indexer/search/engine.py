@@ -8,15 +8,14 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 
-from indexer.embedding import Embedder, EmbedderError
-from indexer.search.filter_notes import notes_on_nothing
-from indexer.search.filters import Filters, scopes_of
-from indexer.search.hits import describe, hits_of
-from indexer.search.legs import Candidates, QueryVectors, find_definitions, find_paths, find_vectors, find_words
-from indexer.search.likeness import Seed, seed_at, telling_terms
-from indexer.search.query import Query, QueryKind, check_query, check_text, understand
-from indexer.search.ranking import rank
-from indexer.search.repositories import (
+from pgdex.indexer.embedding import Embedder, EmbedderError
+from pgdex.indexer.search.filter_notes import notes_on_nothing
+from pgdex.indexer.search.filters import Filters, scopes_of
+from pgdex.indexer.search.hits import describe, hits_of
+from pgdex.indexer.search.query import Query, QueryKind, check_query, check_text, understand
+from pgdex.indexer.search.ranking import rank
+from pgdex.indexer.search.related import Seed, seed_at, telling_terms
+from pgdex.indexer.search.repositories import (
     SearchedRepository,
     SearchedTable,
     live_notes,
@@ -24,7 +23,15 @@ from indexer.search.repositories import (
     searched_repositories,
     searched_tables,
 )
-from indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
+from pgdex.indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
+from pgdex.indexer.search.retrievers import (
+    Candidates,
+    QueryVectors,
+    find_definitions,
+    find_paths,
+    find_vectors,
+    find_words,
+)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import psycopg
 
-from indexer.search.filters import Filters, Scope
-from indexer.search.repositories import SearchedRepository
+from pgdex.indexer.search.filters import Filters, Scope
+from pgdex.indexer.search.repositories import SearchedRepository
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -6,10 +6,10 @@ from typing import Any, Final, Self
 
 import psycopg
 
-from indexer.globs import glob_regex
-from indexer.search.paths import TEST_PATH
-from indexer.search.repositories import SearchedRepository, SearchedTable
-from indexer.search.result import SearchRefused
+from pgdex.indexer.globs import glob_regex
+from pgdex.indexer.search.paths import TEST_PATH
+from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
+from pgdex.indexer.search.result import SearchRefused
 
 TESTS: Final = ("in", "out", "only")
 
@@ -128,7 +128,7 @@ def _path_regex(path_glob: str | None, tests: str, *, root: str | None, ignoring
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:
-    from indexer.chunking import KINDS  # with its grammars, 0.1 s that most searches need not pay
+    from pgdex.indexer.chunking import KINDS  # with its grammars, 0.1 s that most searches need not pay
 
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:

@@ -6,11 +6,11 @@ from typing import Any, Final, LiteralString
 import psycopg
 from psycopg import sql
 
-from indexer.lexemes import words
-from indexer.search.candidates import Candidate, ChunkKey
-from indexer.search.ranking import RankedFile
-from indexer.search.repositories import SearchedRepository, SearchedTable
-from indexer.search.result import Place, SearchHit
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.candidates import Candidate, ChunkKey
+from pgdex.indexer.search.ranking import RankedFile
+from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
+from pgdex.indexer.search.result import Place, SearchHit
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

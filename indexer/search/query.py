@@ -6,10 +6,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from indexer.languages import TEXT, language_of
-from indexer.lexemes import words
-from indexer.search.result import SearchRefused
-from indexer.terms import stem_of
+from pgdex.indexer.languages import TEXT, language_of
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.result import SearchRefused
+from pgdex.indexer.terms import stem_of
 
 MOST_TERMS: Final = 48
 LONGEST_QUERY: Final = 2_000  # characters that are looked at: a traceback's end is mostly its callers

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from indexer.lexemes import split_token, tokens, words
-from indexer.search.candidates import Candidate, Defines
-from indexer.search.paths import Role, roles_of
-from indexer.search.query import Query, QueryKind
-from indexer.terms import stem_of
+from pgdex.indexer.lexemes import split_token, tokens, words
+from pgdex.indexer.search.candidates import Candidate, Defines
+from pgdex.indexer.search.paths import Role, roles_of
+from pgdex.indexer.search.query import Query, QueryKind
+from pgdex.indexer.terms import stem_of
 
 
 @dataclass(frozen=True, slots=True)

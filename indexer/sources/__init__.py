@@ -3,14 +3,14 @@
 `walk` lists a tree and reads no file's content; `read_source` reads one file of it.
 """
 
-from indexer.sources.content import Skipped, SourceText, Unchanged, read_source
-from indexer.sources.explaining import Explanation, explain
-from indexer.sources.leaving_out import LeftOut
-from indexer.sources.paths import MAX_PATH_BYTES
-from indexer.sources.roots import OpenedRoot, RootUnavailable
-from indexer.sources.skips import SkipReason
-from indexer.sources.walking import DEFAULT_MAX_FILE_BYTES, FoundFile, WalkAborted, walk
-from indexer.sources.witness import NotSeenHere, Witness, WitnessNotes
+from pgdex.indexer.sources.content import Skipped, SourceText, Unchanged, read_source
+from pgdex.indexer.sources.explaining import Explanation, explain
+from pgdex.indexer.sources.leaving_out import LeftOut
+from pgdex.indexer.sources.paths import MAX_PATH_BYTES
+from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
+from pgdex.indexer.sources.skips import SkipReason
+from pgdex.indexer.sources.walking import DEFAULT_MAX_FILE_BYTES, FoundFile, WalkAborted, walk
+from pgdex.indexer.sources.witness import NotSeenHere, Witness, WitnessNotes
 
 __all__ = [
     "DEFAULT_MAX_FILE_BYTES",

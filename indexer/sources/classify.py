@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from indexer.sources.skips import SkipReason, Verdict
+from pgdex.indexer.sources.skips import SkipReason, Verdict
 
 # No person writes lines of this length as source. Where nearly all of a file is on such lines it
 # is data or a minifier's output. The share is high because real sources do hold long tables and

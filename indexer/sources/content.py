@@ -7,15 +7,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.notebooks import SUFFIX, parse_notebook, without_outputs
-from indexer.sources.classify import worthless
-from indexer.sources.decoding import decode
-from indexer.sources.leaving_out import is_wanted
-from indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS
-from indexer.sources.roots import LinkOnPath, OpenedRoot
-from indexer.sources.secrets import may_be_secret, secret_by_content
-from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
-from indexer.sources.unread import oversized, size_limit
+from pgdex.indexer.notebooks import SUFFIX, parse_notebook, without_outputs
+from pgdex.indexer.sources.classify import worthless
+from pgdex.indexer.sources.decoding import decode
+from pgdex.indexer.sources.leaving_out import is_wanted
+from pgdex.indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS
+from pgdex.indexer.sources.roots import LinkOnPath, OpenedRoot
+from pgdex.indexer.sources.secrets import may_be_secret, secret_by_content
+from pgdex.indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
+from pgdex.indexer.sources.unread import oversized, size_limit
 
 # A file written this shortly before it is read can be written again without its timestamp
 # changing (git calls such an entry racy). Linux stamps files with its 1 to 10 ms clock tick; a

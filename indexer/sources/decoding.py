@@ -3,7 +3,7 @@
 import codecs
 import re
 
-from indexer.sources.skips import SkipReason, Verdict
+from pgdex.indexer.sources.skips import SkipReason, Verdict
 
 # Longest first: the UTF-16 mark is how the UTF-32 one begins.
 _BYTE_ORDER_MARKS = (

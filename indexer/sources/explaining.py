@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from indexer.sources.content import Skipped, read_source
-from indexer.sources.ignores import around
-from indexer.sources.leaving_out import BuiltIn, RuleCount, cause_of, is_brought_back, rule_count
-from indexer.sources.links import link_detail
-from indexer.sources.paths import display_path
-from indexer.sources.pruning import marker_of
-from indexer.sources.roots import OpenedRoot
-from indexer.sources.skips import SkipReason, reason_for, system_message
-from indexer.sources.unread import skipped_unread
+from pgdex.indexer.sources.content import Skipped, read_source
+from pgdex.indexer.sources.ignores import around
+from pgdex.indexer.sources.leaving_out import BuiltIn, RuleCount, cause_of, is_brought_back, rule_count
+from pgdex.indexer.sources.links import link_detail
+from pgdex.indexer.sources.paths import display_path
+from pgdex.indexer.sources.pruning import marker_of
+from pgdex.indexer.sources.roots import OpenedRoot
+from pgdex.indexer.sources.skips import SkipReason, reason_for, system_message
+from pgdex.indexer.sources.unread import skipped_unread
 
 Fate = Literal["taken", "folder", "ignored", "skipped", "missing", "outside"]
 

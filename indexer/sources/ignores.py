@@ -13,7 +13,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from indexer.sources.wildmatch import GLOB_SPECIAL, translate
+from pgdex.indexer.sources.wildmatch import GLOB_SPECIAL, translate
 
 GIT_IGNORE = b".gitignore"
 OWN_IGNORE = b".pgdexignore"

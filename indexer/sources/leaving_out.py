@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.sources.ignores import GIT_DIRECTORY, OWN_IGNORE, Decision, Ignores, around
-from indexer.sources.paths import escaped
-from indexer.sources.pruning import VERSION_CONTROL, is_pruned
+from pgdex.indexer.sources.ignores import GIT_DIRECTORY, OWN_IGNORE, Decision, Ignores, around
+from pgdex.indexer.sources.paths import escaped
+from pgdex.indexer.sources.pruning import VERSION_CONTROL, is_pruned
 
 # A tree may have an ignore file in each of its folders; beyond this many rules only the total is counted.
 MOST_RULES: Final = 1_000

@@ -2,8 +2,8 @@
 
 import stat
 
-from indexer.sources.paths import escaped, inside
-from indexer.sources.roots import LinkOnPath, OpenedRoot
+from pgdex.indexer.sources.paths import escaped, inside
+from pgdex.indexer.sources.roots import LinkOnPath, OpenedRoot
 
 # As many as Linux follows before it says that they lead in a circle.
 _MOST_LINKS = 40

@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from indexer.sources.skips import SkipReason
+from pgdex.indexer.sources.skips import SkipReason
 
 # Keeps a path well inside what PostgreSQL can put into a B-tree (2,704 bytes) and what the system
 # can open (4,096 bytes, the root's own path included), and a walk's depth within 500 folders.

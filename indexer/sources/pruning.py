@@ -7,7 +7,7 @@ Hidden files and folders are searched like others, because developers do search 
 from collections.abc import Container
 from dataclasses import dataclass
 
-from indexer.sources.skips import SkipReason
+from pgdex.indexer.sources.skips import SkipReason
 
 # Version control's own files. No ignore file brings these back.
 VERSION_CONTROL = frozenset({b".git", b".hg", b".svn", b".bzr", b"_darcs", b".jj", b".pijul", b".sl", b".repo"})

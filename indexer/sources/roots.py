@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from indexer.sources.skips import system_message
+from pgdex.indexer.sources.skips import system_message
 
 # Folders below the root that stay open for the next files: a batch is sorted by path, so nearly all files of a folder
 # find it open. Bounded, because the default limit of a process is 1,024 descriptors, and it has several roots open.

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from indexer.notebooks import MAX_NOTEBOOK_BYTES, SUFFIX
-from indexer.sources.pruning import skipped_by_name
-from indexer.sources.secrets import secret_by_name
-from indexer.sources.skips import SkipReason, Verdict
+from pgdex.indexer.notebooks import MAX_NOTEBOOK_BYTES, SUFFIX
+from pgdex.indexer.sources.pruning import skipped_by_name
+from pgdex.indexer.sources.secrets import secret_by_name
+from pgdex.indexer.sources.skips import SkipReason, Verdict
 
 
 def size_limit(name: str, max_file_bytes: int) -> int:

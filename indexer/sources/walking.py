@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.sources.ignores import Ignores, around
-from indexer.sources.leaving_out import BuiltIn, LeftOut, cause_of, is_brought_back
-from indexer.sources.links import link_detail
-from indexer.sources.paths import LARGEST_TIME_NS, MAX_PATH_BYTES, SMALLEST_TIME_NS, display_path
-from indexer.sources.pruning import marker_of
-from indexer.sources.roots import OpenedRoot, RootUnavailable
-from indexer.sources.secrets import may_be_secret
-from indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
-from indexer.sources.unread import skipped_unread
-from indexer.sources.witness import WitnessNotes
+from pgdex.indexer.sources.ignores import Ignores, around
+from pgdex.indexer.sources.leaving_out import BuiltIn, LeftOut, cause_of, is_brought_back
+from pgdex.indexer.sources.links import link_detail
+from pgdex.indexer.sources.paths import LARGEST_TIME_NS, MAX_PATH_BYTES, SMALLEST_TIME_NS, display_path
+from pgdex.indexer.sources.pruning import marker_of
+from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
+from pgdex.indexer.sources.secrets import may_be_secret
+from pgdex.indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
+from pgdex.indexer.sources.unread import skipped_unread
+from pgdex.indexer.sources.witness import WitnessNotes
 
 DEFAULT_MAX_FILE_BYTES = 1 << 20
 

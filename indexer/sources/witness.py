@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from indexer.sources.mounts import mount_points
-from indexer.sources.roots import OpenedRoot, RootUnavailable
+from pgdex.indexer.sources.mounts import mount_points
+from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
 
 NAMES = 16  # of the root's own entries, and as many folders further down: looking for them takes 30 microseconds
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -1,5 +1,5 @@
 """The command line: `pgdex`. Commands are in `commands`, what they print in `render`."""
 
-from jobs.cli.entry import main
+from pgdex.jobs.cli.entry import main
 
 __all__ = ["main"]

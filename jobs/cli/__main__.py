@@ -1,7 +1,7 @@
-"""`python -m jobs.cli` is `pgdex`."""
+"""`python -m pgdex.jobs.cli` is `pgdex`."""
 
 import sys
 
-from jobs.cli.entry import main
+from pgdex.jobs.cli.entry import main
 
 sys.exit(main())

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote, urlencode
 
-from jobs.database import url_parts
+from pgdex.jobs.database.connection import url_parts
 
 SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from jobs.cli.moments import parsed_moment
-from jobs.errors import InvalidRequest
+from pgdex.jobs.cli.timestamps import parsed_moment
+from pgdex.jobs.errors import InvalidRequest
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

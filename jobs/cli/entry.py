@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
-from jobs.cli.lazy import ReaderHasLeft
-from jobs.cli.root import Invocation, pgdex
-from jobs.errors import PgdexError
-from jobs.printable import printable
+from pgdex.jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
+from pgdex.jobs.cli.lazy import ReaderHasLeft
+from pgdex.jobs.cli.root import Invocation, pgdex
+from pgdex.jobs.client.printable import printable
+from pgdex.jobs.errors import PgdexError
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,7 +54,7 @@ def explained(error: Exception) -> tuple[str, int]:
     """The message for an error in one or two lines, and the exit code."""
     if isinstance(error, PgdexError):
         return str(error).strip(), error.exit_code
-    from indexer.embedding import EmbedderError
+    from pgdex.indexer.embedding import EmbedderError
 
     if isinstance(error, EmbedderError):
         return str(error).strip(), ExitCode.EMBEDDER
@@ -78,7 +78,7 @@ def _unforeseen(error: Exception) -> tuple[str, int]:
 def _of_database(error: "psycopg.Error") -> str:
     from psycopg import OperationalError
 
-    from jobs.outages import busy_message
+    from pgdex.jobs.database.outages import busy_message
 
     said = "the connection to the database broke" if isinstance(error, OperationalError) else "the database refused"
     return busy_message(error) or f"{said}: {_one_line(error)}"

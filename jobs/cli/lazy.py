@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from jobs.cli.blank import refuse_blank
+from pgdex.jobs.cli.blank import refuse_blank
 
 
 class ReaderHasLeft(Exception):

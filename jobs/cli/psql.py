@@ -14,11 +14,11 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from jobs.cli.addresses import SECRETS
-from jobs.cli.render.console import note
-from jobs.database import conninfo
-from jobs.errors import PgdexError
-from jobs.settings import Settings
+from pgdex.jobs.cli.addresses import SECRETS
+from pgdex.jobs.cli.render.console import note
+from pgdex.jobs.database.connection import conninfo
+from pgdex.jobs.errors import PgdexError
+from pgdex.jobs.settings import Settings
 
 SERVICE = "pgdex"
 SEARCH_PATH = "-c search_path=pgdex,pg_temp"
@@ -116,7 +116,7 @@ def find_psql(*, prefer_embedded: bool) -> str | None:
 
 
 def _embedded_psql() -> str | None:
-    from jobs.embedded.programs import wheel_programs
+    from pgdex.jobs.database.embedded.programs import wheel_programs
 
     try:
         return shutil.which("psql", path=str(wheel_programs()))

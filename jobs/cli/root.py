@@ -4,33 +4,35 @@ from dataclasses import dataclass
 
 import click
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.cli.lazy import LazyCommand, LazyGroup
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.lazy import LazyCommand, LazyGroup
 
 SECTIONS = {
     "Index": {
-        "index": LazyCommand("jobs.cli.commands.index:index", "Index a folder of source code."),
-        "status": LazyCommand("jobs.cli.commands.status:status", "Show how far a job is."),
-        "list": LazyCommand("jobs.cli.commands.list:list_jobs", "List jobs, newest first."),
-        "cancel": LazyCommand("jobs.cli.commands.cancel:cancel", "Cancel a job."),
-        "remove": LazyCommand("jobs.cli.commands.remove:remove", "Remove a repository from the index."),
-        "events": LazyCommand("jobs.cli.commands.events:events", "Show the history of a job."),
+        "index": LazyCommand("pgdex.jobs.cli.commands.index:index", "Index a folder of source code."),
+        "status": LazyCommand("pgdex.jobs.cli.commands.status:status", "Show how far a job is."),
+        "list": LazyCommand("pgdex.jobs.cli.commands.list:list_jobs", "List jobs, newest first."),
+        "cancel": LazyCommand("pgdex.jobs.cli.commands.cancel:cancel", "Cancel a job."),
+        "remove": LazyCommand("pgdex.jobs.cli.commands.remove:remove", "Remove a repository from the index."),
+        "events": LazyCommand("pgdex.jobs.cli.commands.events:events", "Show the history of a job."),
     },
     "Search": {
-        "search": LazyCommand("jobs.cli.commands.search:search", "Search the indexed code."),
-        "related": LazyCommand("jobs.cli.commands.search:related", "Find code that is like a place."),
+        "search": LazyCommand("pgdex.jobs.cli.commands.search:search", "Search the indexed code."),
+        "related": LazyCommand("pgdex.jobs.cli.commands.search:related", "Find code that is like a place."),
         "skipped": LazyCommand(
-            "jobs.cli.commands.skipped:skipped", "List the files that are not in the index, and why."
+            "pgdex.jobs.cli.commands.skipped:skipped", "List the files that are not in the index, and why."
         ),
     },
     "Run and look after": {
-        "mcp": LazyCommand("jobs.cli.commands.mcp:mcp", "Serve coding agents (Model Context Protocol)."),
-        "allow": LazyCommand("jobs.cli.commands.allow:allow", "Let a .pgdex.toml choose the project."),
-        "worker": LazyCommand("jobs.cli.commands.worker:worker", "Run worker processes."),
-        "workers": LazyCommand("jobs.cli.commands.worker:workers", "List the worker processes."),
-        "db": LazyCommand("jobs.cli.commands.db:db", "Look after the database."),
-        "doctor": LazyCommand("jobs.cli.commands.doctor:doctor", "Check that everything is in order."),
-        "completion": LazyCommand("jobs.cli.commands.completion:completion", "Print the shell's completion script."),
+        "mcp": LazyCommand("pgdex.jobs.cli.commands.mcp:mcp", "Serve coding agents (Model Context Protocol)."),
+        "allow": LazyCommand("pgdex.jobs.cli.commands.allow:allow", "Let a .pgdex.toml choose the project."),
+        "worker": LazyCommand("pgdex.jobs.cli.commands.worker:worker", "Run worker processes."),
+        "workers": LazyCommand("pgdex.jobs.cli.commands.worker:workers", "List the worker processes."),
+        "db": LazyCommand("pgdex.jobs.cli.commands.db:db", "Look after the database."),
+        "doctor": LazyCommand("pgdex.jobs.cli.commands.doctor:doctor", "Check that everything is in order."),
+        "completion": LazyCommand(
+            "pgdex.jobs.cli.commands.completion:completion", "Print the shell's completion script."
+        ),
     },
 }
 

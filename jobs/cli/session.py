@@ -12,9 +12,9 @@ import click
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from jobs.client import Client
-    from jobs.projects import Project
-    from jobs.settings import Settings
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.projects import Project
+    from pgdex.jobs.settings import Settings
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -26,8 +26,8 @@ LONGEST_DELAY_SECONDS = 5.0
 @contextmanager
 def open_client() -> "Iterator[Client]":
     """A client for the settings of this process. Raises PgdexError."""
-    from jobs.client import Client  # with psycopg and pydantic: 0.2 s that --help does without
-    from jobs.settings import settings
+    from pgdex.jobs.client.client import Client  # with psycopg and pydantic: 0.2 s that --help does without
+    from pgdex.jobs.settings import settings
 
     configured = settings()
     if is_first_start(configured):
@@ -39,8 +39,8 @@ def open_client() -> "Iterator[Client]":
 def chosen_project(settings: "Settings", *, argument: str | None, folder: Path | None) -> "Project":
     """The project that a command is about, which stands in `folder` or names it. Says on stderr where a `.pgdex.toml`
     was not believed. Raises InvalidRequest."""
-    from jobs.cli.render.console import note
-    from jobs.projects import resolve_project
+    from pgdex.jobs.cli.render.console import note
+    from pgdex.jobs.client.projects import resolve_project
 
     project = resolve_project(settings, argument=argument, folder=folder)
     for remark in project.notes:
@@ -85,7 +85,7 @@ class Reconnecting:
         found: Callable[[], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        from jobs.outages import Backoff
+        from pgdex.jobs.database.outages import Backoff
 
         self._client = client
         self._lost = lost
@@ -114,8 +114,8 @@ class Reconnecting:
                 return result
 
     def _reconnect(self) -> None:
-        from jobs.client import Client
-        from jobs.errors import DatabaseUnavailable
+        from pgdex.jobs.client.client import Client
+        from pgdex.jobs.errors import DatabaseUnavailable
 
         self._client.close()
         while True:

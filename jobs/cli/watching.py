@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from jobs.cli.render.displays import Display, display
-from jobs.cli.session import Reconnecting
-from jobs.client import Client
-from jobs.errors import JobNotFound
-from jobs.models import JobEvent, JobStatus
+from pgdex.jobs.cli.render.displays import Display, display
+from pgdex.jobs.cli.session import Reconnecting
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobEvent, JobStatus
+from pgdex.jobs.errors import JobNotFound
 
 REFRESH_SECONDS = 1.0
 SHORTEST_REFRESH_SECONDS = 0.1  # with four workers there is news of a job 20 times a second
@@ -26,7 +26,7 @@ class WorkerCare:
 
     def look(self, client: Client) -> None:
         """Start workers where none is alive; say where their log is when that does not help."""
-        from jobs.worker import ensure_workers
+        from pgdex.jobs.worker.launcher import ensure_workers
 
         now = time.monotonic()
         if now < self._look_at:

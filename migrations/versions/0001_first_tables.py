@@ -8,8 +8,8 @@ from importlib.resources import files
 
 from alembic import op
 
-from migrations.objects import driver_connection, drop_objects
-from migrations.pgvector import VECTOR_SCHEMA, ensure_extension, vector_schema
+from pgdex.migrations.objects import driver_connection, drop_objects
+from pgdex.migrations.pgvector import VECTOR_SCHEMA, ensure_extension, vector_schema
 
 revision = "0001"
 down_revision = None
@@ -32,4 +32,4 @@ def downgrade() -> None:
 
 
 def _text(name: str) -> str:
-    return (files("migrations") / name).read_text("utf-8")
+    return (files("pgdex.migrations") / name).read_text("utf-8")

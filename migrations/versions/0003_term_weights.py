@@ -9,8 +9,8 @@ Revises: 0002
 
 from alembic import op
 
-from migrations.objects import driver_connection
-from migrations.pgvector import vector_schema
+from pgdex.migrations.objects import driver_connection
+from pgdex.migrations.pgvector import vector_schema
 
 revision = "0003"
 down_revision = "0002"

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from pgvector.sqlalchemy import HALFVEC
 
-from migrations.objects import driver_connection
-from migrations.pgvector import vector_schema
+from pgdex.migrations.objects import driver_connection
+from pgdex.migrations.pgvector import vector_schema
 
 revision = "0004"
 down_revision = "0003"

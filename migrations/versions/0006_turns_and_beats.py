@@ -6,7 +6,7 @@ Revises: 0005
 
 from alembic import op
 
-from migrations.objects import driver_connection
+from pgdex.migrations.objects import driver_connection
 
 revision = "0006"
 down_revision = "0005"

@@ -5,12 +5,12 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.chaos.cluster import BATCH_FILES
 from tests.chaos.repositories import Repository
 from tests.chaos.run import Run
-from tests.index_digest import CHUNKS, FILES, MISCOUNTED, ORPHANS
-from tests.job_invariants import LEGAL
+from tests.support.index_digest import CHUNKS, FILES, MISCOUNTED, ORPHANS
+from tests.support.job_invariants import LEGAL
 
 Rows = list[dict[str, Any]]
 COUNTERS = ("files_indexed", "files_skipped", "files_unchanged", "files_deleted", "chunks_created")

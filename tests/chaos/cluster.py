@@ -15,17 +15,17 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from jobs.client import Client
-from jobs.database import Connection, connect
-from jobs.schema import upgrade
-from jobs.settings import Settings
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.database.schema import upgrade
+from pgdex.jobs.settings import Settings
 from tests.chaos.fleet import Fleet, Place
 from tests.chaos.server import ChaosServer
 from tests.chaos.sources import MAX_FILE_BYTES
 from tests.chaos.supervised import SupervisedFleet
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
-from tests.workers import Workers
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.workers import Workers
 
 EMBEDDER = "ollama:test-model"
 BATCH_FILES = 8

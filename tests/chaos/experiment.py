@@ -12,7 +12,7 @@ from tests.chaos.checks import CHECKS, bound_of, dead_workers, the_index_equals
 from tests.chaos.cluster import chaos_cluster, undisturbed
 from tests.chaos.run import Run, Say, new_run, repeated_texts
 from tests.chaos.schedule import Schedule
-from tests.waiting import wait_for, wait_for_end
+from tests.support.waiting import wait_for, wait_for_end
 
 SETTLE_SECONDS = 20.0
 SLOTS = 2

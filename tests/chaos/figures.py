@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from psycopg.types.json import Jsonb
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.chaos.schedule import Kind
 
 BEFALLS_WORKERS = {Kind.KILL, Kind.KILL_ALL, Kind.STOP, Kind.TERMINATE, Kind.RESTART, Kind.STALE_PID}

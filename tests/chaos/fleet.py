@@ -8,7 +8,7 @@ from typing import Protocol
 
 import psutil
 
-from tests.workers import Workers
+from tests.support.workers import Workers
 
 STARTING_SECONDS = 6.0  # a process that is so young may not be at work yet, on a busy machine
 
@@ -58,7 +58,7 @@ class Departure:
 
 @dataclass(slots=True)
 class Fleet:
-    """Plain processes, `procrastinate --app=jobs.app.app worker`; the run starts others where they end."""
+    """Plain processes, `procrastinate --app=pgdex.app worker`; the run starts others where they end."""
 
     workers: Workers
     slots: int

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from jobs.errors import JobIsFinal
+from pgdex.jobs.errors import JobIsFinal
 from tests.chaos.cluster import Cluster
 from tests.chaos.sources import write_generation
 

@@ -13,8 +13,8 @@ from tests.chaos.figures import Figures
 from tests.chaos.fleet import Place
 from tests.chaos.repositories import NAMES, Repository
 from tests.chaos.schedule import PEER_TAKES_OVER_SECONDS, Disturbance, Kind, Schedule
-from tests.embedding_server import EmbeddingServer, text_key
-from tests.waiting import wait_for
+from tests.support.embedding_server import EmbeddingServer, text_key
+from tests.support.waiting import wait_for
 
 STEP_SECONDS = 0.05
 LOOK_SECONDS = 0.2

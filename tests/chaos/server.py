@@ -14,8 +14,8 @@ from typing import Self
 import psutil
 import psycopg
 
-from jobs.embedded.server import start_server, stop_server
-from tests.databases import url_of
+from pgdex.jobs.database.embedded.server import start_server, stop_server
+from tests.support.databases import url_of
 
 SECONDS = 60  # that a stop or a start may take
 

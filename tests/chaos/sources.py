@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from tests.trees import write_tree
+from tests.support.trees import write_tree
 
 FUNCTIONS = 5  # chunks of a module: a batch of eight is two requests to the embedding service
 LINES = 12

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 
 from tests.chaos.fleet import Fleet, lives
-from tests.workers import STOP_SECONDS
+from tests.support.workers import STOP_SECONDS
 
-SUPERVISOR = (sys.executable, "-P", "-m", "jobs.cli", "worker")
+SUPERVISOR = (sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker")
 
 
 @dataclass(slots=True)

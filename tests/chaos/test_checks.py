@@ -9,7 +9,7 @@ from tests.chaos.cluster import chaos_cluster
 from tests.chaos.fleet import Departure
 from tests.chaos.run import Run, new_run
 from tests.chaos.schedule import Schedule
-from tests.index_digest import FILES
+from tests.support.index_digest import FILES
 
 Check = Callable[[Run], Iterator[str]]
 DAMAGE: list[tuple[Check, str, str]] = [

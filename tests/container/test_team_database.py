@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from jobs.errors import SchemaBehind
-from jobs.schema import expected_version, installed_version, upgrade
-from tests.databases import new_database, settings_for, url_of
-from tests.waiting import wait_for_end
-from tests.workers import workers_on
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.schema import expected_version, installed_version, upgrade
+from pgdex.jobs.errors import SchemaBehind
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.waiting import wait_for_end
+from tests.support.workers import workers_on
 
 pytestmark = pytest.mark.container
 

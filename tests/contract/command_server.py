@@ -13,10 +13,18 @@ from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 from typing import Any, NoReturn
 
-from jobs.cli.entry import main
-from jobs.cli.root import SECTIONS
+from pgdex.jobs.cli.entry import main
+from pgdex.jobs.cli.root import SECTIONS
 
-LIBRARIES = ("httpx2", "rich.live", "rich.table", "rich.text", "indexer.search", "jobs.embedders", "jobs.worker")
+LIBRARIES = (
+    "httpx2",
+    "rich.live",
+    "rich.table",
+    "rich.text",
+    "pgdex.indexer.search",
+    "pgdex.jobs.embedders",
+    "pgdex.jobs.worker.launcher",
+)
 
 
 class Commands(StreamRequestHandler):

@@ -12,11 +12,11 @@ import time
 from functools import cache
 from pathlib import Path
 
-from tests.logins import CHECKOUT, PATIENCE_SECONDS, Finished
+from tests.support.logins import CHECKOUT, PATIENCE_SECONDS, Finished
 
 
 def run_pgdex(*arguments: str, home: Path, folder: Path | str = CHECKOUT, **environment: str) -> Finished:
-    """As `tests.logins.run_pgdex`, from `folder`, in a tenth of the time."""
+    """As `tests.support.logins.run_pgdex`, from `folder`, in a tenth of the time."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PGDEX_")}
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs) / "out", Path(outputs) / "err"

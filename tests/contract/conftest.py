@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from jobs.client import Client
-from jobs.database import Connection, connect
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection, connect
 from tests.contract.doors import DOORS, Door, Doors, http_server
-from tests.databases import new_database, settings_for, url_of
-from tests.logins import new_login
-from tests.trees import python_tree, write_tree
-from tests.waiting import wait_for_end
-from tests.workers import workers_on
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.logins import new_login
+from tests.support.trees import python_tree, write_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import workers_on
 
 PROJECT = "shop"
 SEARCHED: dict[str, str | bytes] = {

@@ -19,7 +19,7 @@ from mcp.client import ClientRequestContext
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
 
-PGDEX_MCP = ("-P", "-m", "jobs.cli", "mcp")
+PGDEX_MCP = ("-P", "-m", "pgdex.jobs.cli", "mcp")
 CHECKOUT = str(Path(__file__).parents[2])
 # How the SDK's client negotiates ("auto" asks for the newest first), and what comes of it.
 VERSIONS: dict[Literal["legacy", "auto"], str] = {"legacy": "2025-11-25", "auto": "2026-07-28"}

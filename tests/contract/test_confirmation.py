@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from mcp_types import ElicitResult
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.contract.doors import DOORS, Door, Doors
 from tests.contract.test_jobs import half_done, project, start
-from tests.sql_worker import SqlWorker
+from tests.support.sql_worker import SqlWorker
 
 
 @pytest.fixture(params=DOORS)

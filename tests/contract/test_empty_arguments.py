@@ -7,8 +7,8 @@ from typing import Any
 import click
 import pytest
 
-from jobs.cli.blank import ADVICE
-from jobs.cli.root import pgdex
+from pgdex.jobs.cli.blank import ADVICE
+from pgdex.jobs.cli.root import pgdex
 from tests.contract.commands import run_pgdex
 
 TEXTS = (click.STRING.__class__, click.Path)

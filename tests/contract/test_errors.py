@@ -10,12 +10,12 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from mcp import Client
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.contract.doors import Door, stdio_server
 from tests.contract.test_jobs import project, start
-from tests.databases import new_database, url_of
-from tests.trees import python_tree
-from tests.waiting import wait_for
+from tests.support.databases import new_database, url_of
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for
 
 JOB = str(uuid4())
 NO_SUCH_PROJECT = "there is no project 'never-seen'"

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from jobs.client import Client
-from jobs.mcp_server.quoted import ABOUT
-from jobs.printable import UNSAFE, UNSAFE_IN_CODE
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.printable import UNSAFE, UNSAFE_IN_CODE
+from pgdex.jobs.mcp.quoted import ABOUT
 from tests.contract.commands import run_pgdex
 from tests.contract.doors import Door
 from tests.contract.test_tools import tools_of
-from tests.databases import settings_for
-from tests.trees import write_tree
-from tests.waiting import wait_for_end
-from tests.workers import workers_on
+from tests.support.databases import settings_for
+from tests.support.trees import write_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import workers_on
 
 PROJECT = "hostile"
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\u2066\U000e0041"

@@ -13,10 +13,10 @@ import httpx2
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from jobs.database import Connection
-from jobs.errors import InvalidRequest
-from jobs.mcp_server.addresses import Address, parsed_address
-from jobs.mcp_server.health import FRESH_SECONDS
+from pgdex.jobs.database.connection import Connection
+from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.mcp.addresses import Address, parsed_address
+from pgdex.jobs.mcp.health import FRESH_SECONDS
 from tests.contract.doors import PGDEX_MCP, TOKEN, Door, bearer, environment, http_client, http_server
 from tests.contract.test_jobs import half_done, project
 

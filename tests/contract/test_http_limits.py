@@ -18,13 +18,13 @@ import uvicorn
 from anyio.from_thread import BlockingPortal
 from starlette.types import Receive, Scope, Send
 
-from jobs.database import Connection, connect
-from jobs.mcp_server import limits
-from jobs.mcp_server.limits import BoundedProtocol
-from jobs.mcp_server.throttle import MOST_LINES
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.mcp import limits
+from pgdex.jobs.mcp.limits import BoundedProtocol
+from pgdex.jobs.mcp.throttle import MOST_LINES
 from tests.contract.doors import Door, bearer, http_client, http_server
-from tests.databases import settings_for
-from tests.waiting import wait_for
+from tests.support.databases import settings_for
+from tests.support.waiting import wait_for
 
 HALF_A_REQUEST = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nX: "
 

@@ -17,7 +17,7 @@ import pytest
 from tests.contract.commands import run_pgdex
 from tests.contract.doors import PGDEX_MCP, bearer, environment, http_server
 from tests.contract.test_http import HEADERS, INITIALIZE, post, refused_start
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can be somebody else")

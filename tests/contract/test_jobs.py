@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.client import Client
-from jobs.database import Connection
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection
 from tests.contract.conftest import PROJECT
 from tests.contract.doors import Door
-from tests.databases import settings_for
-from tests.sql_worker import SqlWorker, enqueue, tree
-from tests.trees import python_tree
+from tests.support.databases import settings_for
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+from tests.support.trees import python_tree
 
 
 def project() -> str:

@@ -20,8 +20,8 @@ from anyio.from_thread import BlockingPortal
 from mcp import Client
 
 from tests.contract.doors import CHECKOUT, PGDEX_MCP, Door, environment, stdio_server
-from tests.trees import python_tree
-from tests.waiting import wait_for
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for
 
 FILES = 240
 HANDSHAKE_CPU_SECONDS = 3.0  # 2 on the machine that it is promised for; tests may run on slower ones

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.contract.doors import CHECKOUT, PGDEX_MCP, VERSIONS, Doors, environment
 from tests.contract.test_http import INITIALIZE
 from tests.contract.test_jobs import half_done, project
 from tests.contract.test_watching import listeners
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize("mode", VERSIONS)

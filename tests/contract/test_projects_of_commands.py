@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.exit_codes import ExitCode
 from tests.contract.commands import run_pgdex
 from tests.contract.doors import Door, environment
 from tests.contract.test_jobs import project
 from tests.contract.test_projects_of_requests import with_project
-from tests.logins import PGDEX, Finished
+from tests.support.logins import PGDEX, Finished
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from mcp import Client
 
-from jobs.trust import allow
+from pgdex.jobs.client.trust import allow
 from tests.contract.doors import DOORS, Door, Doors, stdio_server
 from tests.contract.test_jobs import project
 

@@ -11,12 +11,12 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from jobs.cli.psql import secret_keywords
-from jobs.cli.psql import service_file as with_service_file
-from jobs.errors import PgdexError
-from tests.databases import new_database, url_of
-from tests.logins import CHECKOUT, PGDEX, new_login
-from tests.waiting import wait_for
+from pgdex.jobs.cli.psql import secret_keywords
+from pgdex.jobs.cli.psql import service_file as with_service_file
+from pgdex.jobs.errors import PgdexError
+from tests.support.databases import new_database, url_of
+from tests.support.logins import CHECKOUT, PGDEX, new_login
+from tests.support.waiting import wait_for
 
 PASSWORD = "pass-s3cret"
 KEY_PASSWORD = "key=s3cret; 'quoted' \\ ä"

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from jobs.database import Connection
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection
 from tests.contract.commands import run_pgdex
 from tests.contract.conftest import PROJECT
 from tests.contract.doors import Door
 from tests.contract.test_jobs import half_done, project, start
-from tests.databases import settings_for
-from tests.trees import python_tree, write_tree
-from tests.waiting import wait_for_end
-from tests.workers import workers_on
+from tests.support.databases import settings_for
+from tests.support.trees import python_tree, write_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import workers_on
 
 
 def test_a_hit_has_its_place_its_symbol_and_its_code(door: Door, indexed: Path) -> None:

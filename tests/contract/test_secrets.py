@@ -16,18 +16,18 @@ import psutil
 import psycopg
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.client import Client
-from jobs.database import connect
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import connect
 from tests.contract.commands import run_pgdex
-from tests.databases import embedded_server, new_database, settings_for, upgraded_template, url_of
-from tests.embedding_server import EmbeddingServer
-from tests.job_checks import value
-from tests.logins import CHECKOUT, PGDEX, Finished, as_user, new_login
-from tests.sql_worker import enqueue
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, end_processes_in, workers_on
+from tests.support.databases import embedded_server, new_database, settings_for, upgraded_template, url_of
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.job_checks import value
+from tests.support.logins import CHECKOUT, PGDEX, Finished, as_user, new_login
+from tests.support.sql_worker import enqueue
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers, end_processes_in, workers_on
 
 WORD = "S3cr3t"
 PASSWORD = f"{WORD}-p@ss/w:rd%#?{WORD}"

@@ -9,11 +9,11 @@ from itertools import pairwise
 import anyio
 import pytest
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.contract.doors import DOORS, Door, Doors
 from tests.contract.test_jobs import half_done, project
-from tests.sql_worker import SqlWorker, tree
-from tests.waiting import wait_for
+from tests.support.sql_worker import SqlWorker, tree
+from tests.support.waiting import wait_for
 
 LISTENERS = "select count(*) from pg_stat_activity where application_name = 'pgdex mcp watch'"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from tests.databases import settings_for
-from tests.embedding_server import MODEL, EmbeddingServer
-from tests.logins import CHECKOUT
-from tests.workers import Workers, end_processes_in, workers_on
+from pgdex.jobs.client.client import Client
+from tests.support.databases import settings_for
+from tests.support.embedding_server import MODEL, EmbeddingServer
+from tests.support.logins import CHECKOUT
+from tests.support.workers import Workers, end_processes_in, workers_on
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from jobs.errors import InvalidRequest
-from tests.index_digest import assert_index_is_sound
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.errors import InvalidRequest
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 
 @pytest.fixture

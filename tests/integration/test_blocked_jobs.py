@@ -8,14 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from jobs.client import Client
-from jobs.database import connect
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
-from tests.job_checks import value
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import connect
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.job_checks import value
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 WAITING = (
     "select distinct application_name from pg_stat_activity"

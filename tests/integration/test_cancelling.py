@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
-from jobs.client import Client
-from jobs.errors import JobIsFinal
-from tests.databases import settings_for
-from tests.embedding_server import MODEL, EmbeddingServer
-from tests.index_digest import assert_index_is_sound
-from tests.trees import python_tree, write_tree
-from tests.waiting import wait_for
-from tests.workers import Workers, workers_on
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.errors import JobIsFinal
+from tests.support.databases import settings_for
+from tests.support.embedding_server import MODEL, EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import python_tree, write_tree
+from tests.support.waiting import wait_for
+from tests.support.workers import Workers, workers_on
 
 PROMISE_SECONDS = 5.0
 IN_HAND = "select count(*) from pgdex.procrastinate_jobs where status = 'doing'"

@@ -9,18 +9,18 @@ import numpy as np
 import psycopg
 import pytest
 
-from indexer.embedding import open_embedder
-from indexer.search import related, search
-from indexer.search.engine import LOOKS
-from indexer.search.repositories import searched_repositories, searched_tables
-from indexer.storage import ChunkTableMissing, write_files
-from indexer.terms import place_of, stem_of, symbol_term
-from jobs.database import Connection, connect
-from jobs.schema import downgrade, upgrade
-from tests.databases import settings_for
-from tests.job_checks import refused, value
-from tests.sql_worker import SqlWorker, enqueue, tree
-from tests.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
+from pgdex.indexer.embedding import open_embedder
+from pgdex.indexer.search import related, search
+from pgdex.indexer.search.engine import LOOKS
+from pgdex.indexer.search.repositories import searched_repositories, searched_tables
+from pgdex.indexer.storage import ChunkTableMissing, write_files
+from pgdex.indexer.terms import place_of, stem_of, symbol_term
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.database.schema import downgrade, upgrade
+from tests.support.databases import settings_for
+from tests.support.job_checks import refused, value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+from tests.support.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
 
 MANY = 300
 LOCKS = "select count(*) from pg_locks where pid = pg_backend_pid()"
@@ -359,7 +359,7 @@ def all_chunks(connection: Connection) -> Sequence[tuple[object, ...]]:
 
 @pytest.mark.parametrize(("partitions", "wanted"), [(0, None), (900, None), (901, 65), (3_000, 190)])
 def test_an_upgrade_that_has_no_room_for_its_locks_says_what_to_set(partitions: int, wanted: int | None) -> None:
-    revision = import_module("migrations.versions.0007_chunk_tables")
+    revision = import_module("pgdex.migrations.versions.0007_chunk_tables")
     refusal = revision.why_not(partitions, 6_400, 100)
     assert (refusal is None) == (wanted is None)
     assert wanted is None or f"max_locks_per_transaction to {wanted} or more" in refusal

@@ -10,17 +10,17 @@ from procrastinate import JobContext
 from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
 
-from indexer.embedding import EmbedderUnavailable
-from jobs.app import app
-from jobs.claims import Claim, run_claimed
-from jobs.database import Connection
-from jobs.index import index_files
-from jobs.pools import POOLS
-from jobs.scan import scan_repository
-from jobs.settings import settings
-from tests.job_checks import status_of, value
-from tests.sql_worker import SqlWorker, enqueue, tick, tree
-from tests.trees import python_tree
+from pgdex.indexer.embedding import EmbedderUnavailable
+from pgdex.jobs.app import app
+from pgdex.jobs.batches.claims import Claim, run_claimed
+from pgdex.jobs.batches.index_batch import index_files
+from pgdex.jobs.batches.pools import POOLS
+from pgdex.jobs.batches.scan import scan_repository
+from pgdex.jobs.database.connection import Connection
+from pgdex.jobs.settings import settings
+from tests.support.job_checks import status_of, value
+from tests.support.sql_worker import SqlWorker, enqueue, tick, tree
+from tests.support.trees import python_tree
 
 RunTask = Callable[[SqlWorker, Callable[[Claim], None]], None]
 

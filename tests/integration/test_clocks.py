@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 from psycopg.rows import dict_row
 
-from jobs.client import Client
-from jobs.cluster import living_workers
-from jobs.database import Connection
-from tests.clocks import set_clock
-from tests.embedding_server import EmbeddingServer
-from tests.job_checks import events_of, job_in, value
-from tests.sql_worker import SqlWorker, enqueue, tick, tree
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import living_workers
+from pgdex.jobs.database.connection import Connection
+from tests.support.clocks import set_clock
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.job_checks import events_of, job_in, value
+from tests.support.sql_worker import SqlWorker, enqueue, tick, tree
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 JUMPS = [timedelta(hours=-4), timedelta(hours=4), timedelta(days=40), timedelta(days=-40), timedelta(seconds=-3)]
 PLACES = [

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from indexer.search import search
-from jobs.client import Client
-from jobs.cluster import known_workers, living_workers
-from jobs.embedders import embedder_for
-from jobs.errors import JobIsFinal
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound, index_digest
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from pgdex.indexer.search import search
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import known_workers, living_workers
+from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.errors import JobIsFinal
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound, index_digest
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from indexer.chunking import Chunk
-from jobs.client import Client
-from jobs.files import embedding_text, text_hash
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound, index_digest
-from tests.job_checks import value
-from tests.trees import python_tree
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from pgdex.indexer.chunking import Chunk
+from pgdex.jobs.batches.files import embedding_text, text_hash
+from pgdex.jobs.client.client import Client
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound, index_digest
+from tests.support.job_checks import value
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 FILES = 30
 

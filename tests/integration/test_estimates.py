@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs.database import Connection
-from jobs.estimates import TreeSize, estimated_duration
-from tests.sql_worker import SqlWorker, enqueue, tree
+from pgdex.jobs.client.estimates import TreeSize, estimated_duration
+from pgdex.jobs.database.connection import Connection
+from tests.support.sql_worker import SqlWorker, enqueue, tree
 
 TEN_MB = TreeSize(files=1_000, bytes=10_000_000, is_whole=True)
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from jobs.errors import InvalidRequest, TooBroad
-from jobs.index_contents import skipped_files
-from jobs.models import JobStatus
-from jobs.why import Why, why
-from tests.index_digest import assert_index_is_sound
-from tests.trees import write_tree
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.explain import Why, why
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.client.repositories import skipped_files
+from pgdex.jobs.errors import InvalidRequest, TooBroad
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import write_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----\n"
 

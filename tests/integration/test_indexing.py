@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from indexer.search import search
-from jobs.client import Client
-from jobs.embedders import embedder_for
-from jobs.errors import InvalidRequest, ModelChanged
-from jobs.index_contents import skipped_files
-from jobs.models import JobStatus
-from tests.databases import settings_for
-from tests.index_digest import assert_index_is_sound, index_digest
-from tests.trees import module, python_tree, write_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
+from pgdex.indexer.search import search
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.client.repositories import skipped_files
+from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.errors import InvalidRequest, ModelChanged
+from tests.support.databases import settings_for
+from tests.support.index_digest import assert_index_is_sound, index_digest
+from tests.support.trees import module, python_tree, write_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers, workers_on
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from jobs.database import Connection, connect
-from tests.at_once import at_once
-from tests.databases import settings_for
-from tests.job_checks import events_of, refused, status_of, value
-from tests.sql_worker import SqlWorker, enqueue, reclaim, tick, tree
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.at_once import at_once
+from tests.support.databases import settings_for
+from tests.support.job_checks import events_of, refused, status_of, value
+from tests.support.sql_worker import SqlWorker, enqueue, reclaim, tick, tree
 
 # Fairness
 

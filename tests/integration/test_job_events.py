@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.database import Connection, connect
-from tests.databases import settings_for
-from tests.job_checks import FINAL, ILLEGAL_CHANGE, STATUSES, events_of, job_in, refused, value
-from tests.sql_worker import SqlWorker, enqueue, tree
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import settings_for
+from tests.support.job_checks import FINAL, ILLEGAL_CHANGE, STATUSES, events_of, job_in, refused, value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
 
 
 @pytest.mark.parametrize("status", ["running", "completed"])

@@ -8,12 +8,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from jobs.database import Connection, connect
-from tests.at_once import at_once
-from tests.databases import settings_for
+from pgdex.jobs.database.connection import Connection, connect
 from tests.integration.roles.members import CLIENT, WORKER, logged_in
-from tests.job_checks import events_of, job_in, refused, status_of, value
-from tests.sql_worker import SqlWorker, enqueue, tick, tree
+from tests.support.at_once import at_once
+from tests.support.databases import settings_for
+from tests.support.job_checks import events_of, job_in, refused, status_of, value
+from tests.support.sql_worker import SqlWorker, enqueue, tick, tree
 
 
 def admitted(connection: Connection) -> list[str]:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from jobs.database import Connection, connect
-from tests.databases import settings_for
-from tests.job_checks import (
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import settings_for
+from tests.support.job_checks import (
     FINAL,
     ILLEGAL_CHANGE,
     STATUSES,
@@ -21,8 +21,8 @@ from tests.job_checks import (
     status_of,
     value,
 )
-from tests.sql_worker import Found, SqlWorker, enqueue, tree
-from tests.waiting import wait_for
+from tests.support.sql_worker import Found, SqlWorker, enqueue, tree
+from tests.support.waiting import wait_for
 
 LEGAL = {
     ("pending", "running"),

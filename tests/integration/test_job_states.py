@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from jobs.database import Connection
-from tests.job_machine import JobMachine
+from pgdex.jobs.database.connection import Connection
+from tests.support.job_machine import JobMachine
 
 
 @pytest.mark.timeout(3600)  # for HYPOTHESIS_PROFILE=thorough; otherwise it takes some seconds

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from psycopg.rows import dict_row
 
-from jobs.database import Connection
-from tests.job_checks import events_of, job_in, value
-from tests.sql_worker import SqlWorker, enqueue, reclaim, tree
+from pgdex.jobs.database.connection import Connection
+from tests.support.job_checks import events_of, job_in, value
+from tests.support.sql_worker import SqlWorker, enqueue, reclaim, tree
 
 
 def status(connection: Connection, job_id: UUID) -> dict[str, Any]:

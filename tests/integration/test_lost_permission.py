@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from jobs.client import Client
-from jobs.models import JobStatus
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound
-from tests.trees import python_tree
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import COMMAND, Workers
 from tests.unit.privileges import NOBODY
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import COMMAND, Workers
 
 # Permissions do not bind root, for two capabilities. What is started without them is bound like everybody, and may
 # still run a Python that lies in root's home, as another user might not.

@@ -14,16 +14,16 @@ from alembic.config import Config
 from procrastinate.schema import SchemaManager
 from sqlalchemy import create_engine
 
-import migrations.objects
-from jobs.client import Client
-from jobs.database import Connection, connect, conninfo
-from jobs.errors import SchemaBehind
-from jobs.schema import downgrade, expected_version, installed_version, upgrade
-from migrations.objects import DatabaseObject, database_objects
-from migrations.pgvector import vector_schema
-from tests.databases import settings_for
-from tests.job_checks import value
-from tests.sql_worker import SqlWorker, enqueue, tree
+import pgdex.migrations.objects
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection, connect, conninfo
+from pgdex.jobs.database.schema import downgrade, expected_version, installed_version, upgrade
+from pgdex.jobs.errors import SchemaBehind
+from pgdex.migrations.objects import DatabaseObject, database_objects
+from pgdex.migrations.pgvector import vector_schema
+from tests.support.databases import settings_for
+from tests.support.job_checks import value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
 
 # Everything that a schema may hold, members of extensions left out; procrastinate's sequences and all.
 OBJECTS = """
@@ -76,7 +76,7 @@ def alembic_check(database_url: str) -> None:
         "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo(settings_for(database_url)))
     )
     try:
-        with as_file(files("migrations")) as folder, engine.begin() as connection:
+        with as_file(files("pgdex.migrations")) as folder, engine.begin() as connection:
             config = Config()
             config.set_main_option("script_location", str(folder))
             config.attributes["connection"] = connection
@@ -140,7 +140,7 @@ def test_alembic_check_would_notice(connection: Connection, database_url: str, c
 
 
 def test_procrastinates_tables_are_those_of_the_installed_package() -> None:
-    kept = (files("migrations") / "procrastinate_3_10_0.sql").read_text("utf-8")
+    kept = (files("pgdex.migrations") / "procrastinate_3_10_0.sql").read_text("utf-8")
     assert kept.strip() == SchemaManager.get_schema().strip()
 
 
@@ -215,7 +215,7 @@ def test_an_upgrade_that_fails_leaves_everything_as_it_was(
     before = definitions(connection)
     good = list(database_objects())
     broken = DatabaseObject("functions", "tick", "create or replace function pgdex.tick() nonsense")
-    monkeypatch.setattr(migrations.objects, "database_objects", lambda: iter([*good, broken]))
+    monkeypatch.setattr(pgdex.migrations.objects, "database_objects", lambda: iter([*good, broken]))
     with pytest.raises(Exception, match="could not be upgraded"):
         upgrade(settings_for(database_url))
     assert definitions(connection) == before
@@ -248,7 +248,7 @@ def test_each_function_and_view_says_at_its_top_what_it_does(item: DatabaseObjec
 
 
 def test_every_file_of_the_folder_is_installed() -> None:
-    folder = Path(str(files("sql")))
+    folder = Path(str(files("pgdex.sql")))
     assert {f"{item.kind}/{item.name}.sql" for item in ALL_OBJECTS} == {
         str(path.relative_to(folder)) for path in folder.rglob("*.sql")
     }

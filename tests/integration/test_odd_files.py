@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from jobs.client import Client
-from jobs.index_contents import skipped_files
-from jobs.models import JobStatus
-from tests.index_digest import assert_index_is_sound
-from tests.trees import module, python_tree, write_tree
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.client.repositories import skipped_files
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import module, python_tree, write_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 FILES = 12
 SECOND = 10**9

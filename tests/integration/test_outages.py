@@ -13,19 +13,19 @@ import psutil
 import psycopg
 import pytest
 
-from jobs.client import Client
-from jobs.cluster import known_workers, living_workers
-from jobs.database import connect
-from jobs.schema import upgrade
-from jobs.supervisor import STOP_SECONDS
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import known_workers, living_workers
+from pgdex.jobs.database.connection import connect
+from pgdex.jobs.database.schema import upgrade
+from pgdex.jobs.worker.supervisor import STOP_SECONDS
 from tests.chaos.server import ChaosServer
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound
 from tests.integration.cli.commands import Environment, ended, started
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 NewClient = Callable[[], Client]
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from jobs.errors import ModelChanged
-from jobs.freshness import DoorWords
-from jobs.models import JobStatus
-from jobs.searching import SearchOptions, search_code
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound, index_digest
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.freshness import DoorWords
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.client.search import SearchOptions, search_code
+from pgdex.jobs.errors import ModelChanged
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound, index_digest
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 FILES = 60
 WORDS = DoorWords(index="pgdex index", narrow="--path '{glob}' in {root}")

@@ -8,17 +8,17 @@ from uuid import UUID
 
 import pytest
 
-from jobs.client import Client
-from jobs.index_contents import skipped_files
-from jobs.models import JobStatus, SkippedFile
-from jobs.stuck import EXIT_CODE
-from tests.index_digest import assert_index_is_sound
-from tests.trees import python_tree, write_tree
-from tests.waiting import wait_for
-from tests.workers import Workers
+from pgdex.jobs.batches.watchdog import EXIT_CODE
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus, SkippedFile
+from pgdex.jobs.client.repositories import skipped_files
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.trees import python_tree, write_tree
+from tests.support.waiting import wait_for
+from tests.support.workers import Workers
 
-COMMAND = (sys.executable, "-P", "-m", "tests.crashing_worker", "--app=jobs.app.app", "worker")
-MOST_DEATHS = 6  # two before files are noted, then at most four rungs of jobs.care
+COMMAND = (sys.executable, "-P", "-m", "tests.support.crashing_worker", "--app=pgdex.app", "worker")
+MOST_DEATHS = 6  # two before files are noted, then at most four rungs of pgdex.jobs.batches.poison_files
 
 
 @pytest.fixture
@@ -134,12 +134,12 @@ def test_a_healthy_file_that_was_in_hand_beside_a_poisonous_one_is_not_blamed(
 
 def test_a_process_whose_interpreter_is_stuck_ends_itself() -> None:
     code = (
-        "import asyncio, re, threading, jobs.stuck\n"
+        "import asyncio, re, threading, pgdex.jobs.batches.watchdog\n"
         "def spin():\n"
-        "    with jobs.stuck.file_in_hand('a.py'):\n"
+        "    with pgdex.jobs.batches.watchdog.file_in_hand('a.py'):\n"
         "        re.match(r'(a+)+$', 'a' * 64 + 'b')\n"
         "async def main():\n"
-        "    watch = asyncio.create_task(jobs.stuck.end_when_stuck(limit_seconds=1))\n"
+        "    watch = asyncio.create_task(pgdex.jobs.batches.watchdog.end_when_stuck(limit_seconds=1))\n"
         "    await asyncio.sleep(0.2)\n"
         "    threading.Thread(target=spin, daemon=True).start()\n"
         "    await watch\n"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.database import Connection
-from jobs.pools import Pools
-from jobs.settings import settings
-from tests.job_checks import value
-from tests.waiting import wait_for
+from pgdex.jobs.batches.pools import Pools
+from pgdex.jobs.database.connection import Connection
+from pgdex.jobs.settings import settings
+from tests.support.job_checks import value
+from tests.support.waiting import wait_for
 
 SESSIONS = "select count(*) from pg_stat_activity where application_name = 'pgdex worker 7'"
 

@@ -13,16 +13,16 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from jobs.client import Client
-from jobs.cluster import known_workers, live_jobs, oldest_live_job_seconds
-from jobs.database import Connection, connect
-from jobs.estimates import TreeSize, estimated_duration
-from jobs.index_contents import project_exists
-from jobs.probing import BLOCKED
-from jobs.recovery import SIGNS
-from tests.databases import new_database, settings_for, url_of
-from tests.job_checks import value
-from tests.sql_worker import Claim, SqlWorker, Token, enqueue
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.estimates import TreeSize, estimated_duration
+from pgdex.jobs.client.repositories import project_exists
+from pgdex.jobs.client.workers import known_workers, live_jobs, oldest_live_job_seconds
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.worker.heartbeat import SIGNS
+from pgdex.jobs.worker.probing import BLOCKED
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.job_checks import value
+from tests.support.sql_worker import Claim, SqlWorker, Token, enqueue
 
 FINISHED_JOBS = 100_000
 BATCHES = 30_000

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.integration.test_job_status import pass_time, status
-from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.support.sql_worker import SqlWorker, enqueue, tree
 
 FILES = tree(10, size=45_000_000)  # a second each in the finish of a first index
 

@@ -9,19 +9,25 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from indexer.embedding import open_embedder
-from indexer.search import search
-from jobs.client import Client
-from jobs.database import Connection, connect
-from jobs.errors import InvalidRequest, JobIsLive, JobNotFound
-from jobs.index_contents import indexed_repositories, skipped_files
-from jobs.models import IndexedRepository
-from jobs.removal import is_there, remove_repository, remove_rows, remove_what_is_left, repository_to_remove
-from tests.databases import settings_for
-from tests.job_checks import refused, status_of, value
-from tests.sql_worker import Found, SqlWorker, enqueue, tree
-from tests.synthetic_chunks import SyntheticRepository, chunk, new_repository, write_chunks
-from tests.waiting import wait_for
+from pgdex.indexer.embedding import open_embedder
+from pgdex.indexer.search import search
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import IndexedRepository
+from pgdex.jobs.client.removal import (
+    is_there,
+    remove_repository,
+    remove_rows,
+    remove_what_is_left,
+    repository_to_remove,
+)
+from pgdex.jobs.client.repositories import indexed_repositories, skipped_files
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.errors import InvalidRequest, JobIsLive, JobNotFound
+from tests.support.databases import settings_for
+from tests.support.job_checks import refused, status_of, value
+from tests.support.sql_worker import Found, SqlWorker, enqueue, tree
+from tests.support.synthetic_chunks import SyntheticRepository, chunk, new_repository, write_chunks
+from tests.support.waiting import wait_for
 
 ROWS = """
     select (select count(*) from pgdex.chunks where repository_id = %(id)s),

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 from uuid import UUID
 
-from jobs.client import Client
-from jobs.database import Connection
-from tests.job_checks import value
-from tests.sql_worker import SqlWorker, enqueue, tree
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection
+from tests.support.job_checks import value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers, workers_on
 
 LEFT = "select count(*) from pgdex.{}"
 

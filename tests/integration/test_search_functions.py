@@ -8,16 +8,16 @@ from string import ascii_lowercase
 
 import pytest
 
-from indexer.embedding import open_embedder
-from indexer.lexemes import words
-from indexer.search import search
-from indexer.search.filters import Filters
-from indexer.search.repositories import searched_repositories
-from indexer.terms import definition_terms, place_of, stem_of, symbol_term
-from jobs.database import Connection, connect
-from tests.databases import new_database, settings_for, url_of
-from tests.job_checks import value
-from tests.synthetic_chunks import SyntheticRepository, chunk, new_repository, write_chunks
+from pgdex.indexer.embedding import open_embedder
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.search import search
+from pgdex.indexer.search.filters import Filters
+from pgdex.indexer.search.repositories import searched_repositories
+from pgdex.indexer.terms import definition_terms, place_of, stem_of, symbol_term
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.job_checks import value
+from tests.support.synthetic_chunks import SyntheticRepository, chunk, new_repository, write_chunks
 
 CHUNKS = 6_000
 ALL = 10**9

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.globs import glob_regex
-from indexer.search.filters import Filters, Scope
-from indexer.search.repositories import searched_repositories
-from indexer.terms import definition_terms, place_of, stem_of, symbol_term
-from jobs.database import Connection, connect
-from tests.databases import new_database, settings_for, url_of
-from tests.job_checks import value
-from tests.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
+from pgdex.indexer.globs import glob_regex
+from pgdex.indexer.search.filters import Filters, Scope
+from pgdex.indexer.search.repositories import searched_repositories
+from pgdex.indexer.terms import definition_terms, place_of, stem_of, symbol_term
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.job_checks import value
+from tests.support.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
 
 CHUNKS = 50_000
 QUERIES = 20

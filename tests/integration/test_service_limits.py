@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from tests.embedding_server import EmbeddingServer
-from tests.job_checks import value
-from tests.trees import write_tree
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.job_checks import value
+from tests.support.trees import write_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 MOST_TEXTS = 8
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.client import Client
-from jobs.cluster import living_workers
-from jobs.supervisor import Supervisor
-from jobs.worker import ensure_workers
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServerProcess
-from tests.trees import python_tree
-from tests.waiting import wait_for
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import living_workers
+from pgdex.jobs.worker.launcher import ensure_workers
+from pgdex.jobs.worker.supervisor import Supervisor
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServerProcess
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for
 
-SUPERVISOR = [sys.executable, "-P", "-m", "jobs.cli", "worker"]
+SUPERVISOR = [sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The binary formats of indexer.binary_formats, and BM25 by inner product, as PostgreSQL itself reads them."""
+"""The binary formats of pgdex.indexer.binary_formats, and BM25 by inner product, as PostgreSQL itself reads them."""
 
 import math
 import re
@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.binary_formats import halfvecs, integer_arrays, sparsevecs
-from indexer.chunk_terms import AVERAGE_WORDS, K1, B, chunk_terms
-from indexer.chunking import Chunk
-from indexer.globs import glob_regex
-from indexer.lexemes import words
-from indexer.search.filters import Filters
-from indexer.search.paths import TEST_PATH, Role, roles_of
-from indexer.search.result import SearchRefused
-from indexer.storage import COPY_HEADER, COPY_TRAILER
-from indexer.terms import TERM_PLACES, place_of, stem_of
-from jobs.database import Connection
+from pgdex.indexer.binary_formats import halfvecs, integer_arrays, sparsevecs
+from pgdex.indexer.chunk_terms import AVERAGE_WORDS, K1, B, chunk_terms
+from pgdex.indexer.chunking import Chunk
+from pgdex.indexer.globs import glob_regex
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.filters import Filters
+from pgdex.indexer.search.paths import TEST_PATH, Role, roles_of
+from pgdex.indexer.search.result import SearchRefused
+from pgdex.indexer.storage import COPY_HEADER, COPY_TRAILER
+from pgdex.indexer.terms import TERM_PLACES, place_of, stem_of
+from pgdex.jobs.database.connection import Connection
 
 IN_ONE_DATABASE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 

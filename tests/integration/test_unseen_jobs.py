@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs.database import Connection
-from tests.job_checks import events_of, status_of, value
-from tests.sql_worker import Claim, SqlWorker, enqueue, reclaim, tree
+from pgdex.jobs.database.connection import Connection
+from tests.support.job_checks import events_of, status_of, value
+from tests.support.sql_worker import Claim, SqlWorker, enqueue, reclaim, tree
 
 ROUNDS = 10
 FAILED = "select count(*) from pgdex.indexing_jobs where status = 'failed'"

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from jobs.models import JobStatus
-from tests.counted_claims import claims_beyond_the_first, count_claims
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound, index_digest
-from tests.mounting import mounted, unmount
-from tests.trees import module, python_tree, write_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers, workers_on
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from tests.support.counted_claims import claims_beyond_the_first, count_claims
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound, index_digest
+from tests.support.mounting import mounted, unmount
+from tests.support.trees import module, python_tree, write_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers, workers_on
 
 FILES = 100  # module_0 to module_49 in package_0, the others in package_1
 

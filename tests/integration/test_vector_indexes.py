@@ -11,21 +11,21 @@ import numpy as np
 import psycopg
 import pytest
 
-from indexer.search import search
-from jobs.cli.diagnosis.index import index_checks
-from jobs.client import Client
-from jobs.cluster import vector_indexes_due
-from jobs.database import Connection, connect
-from jobs.embedders import embedder_for
-from jobs.vector_indexes import Patience, build_due_indexes
-from tests.databases import settings_for
+from pgdex.indexer.search import search
+from pgdex.jobs.cli.diagnosis.index import index_checks
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import vector_indexes_due
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.worker.vector_indexes import Patience, build_due_indexes
 from tests.integration.roles.members import CLIENT, DENIED, READER, logged_in
-from tests.job_checks import job_in, refused, value
-from tests.sql_worker import SqlWorker, enqueue, tree
-from tests.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from tests.support.databases import settings_for
+from tests.support.job_checks import job_in, refused, value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+from tests.support.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 INDEXES = "select count(*) from pg_indexes where schemaname = 'pgdex' and indexname like '%%hnsw%%'"
 BUILDING = "select count(*) from pg_stat_progress_create_index where command = 'CREATE INDEX'"
@@ -232,7 +232,7 @@ def test_none_is_built_beside_a_running_job_until_patience_is_up(
 
 def test_patience_and_delays_go_by_the_workers_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("jobs.vector_indexes.time.monotonic", lambda: now)
+    monkeypatch.setattr("pgdex.jobs.worker.vector_indexes.time.monotonic", lambda: now)
     patience = Patience()
     patience.looked({1: 0, 2: 0})
     assert patience.may_try(1)

@@ -18,22 +18,22 @@ import psycopg
 import pytest
 from alembic.config import Config
 
-import jobs.upgrading
-from jobs.client import Client
-from jobs.database import Connection, conninfo
-from jobs.errors import InvalidRequest, NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
-from jobs.mcp_server.connections import Connections
-from jobs.schema import downgrade, expected_version, installed_version, upgrade
-from jobs.schema_watch import LEFT_BEHIND
-from migrations import version
-from tests.databases import settings_for
-from tests.embedding_server import MODEL, EmbeddingServer
-from tests.job_checks import value
-from tests.logins import CHECKOUT, Finished, new_login, run_pgdex
-from tests.sql_worker import SqlWorker, enqueue, tree
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+import pgdex.jobs.database.upgrading
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection, conninfo
+from pgdex.jobs.database.schema import downgrade, expected_version, installed_version, upgrade
+from pgdex.jobs.database.schema_watch import LEFT_BEHIND
+from pgdex.jobs.errors import InvalidRequest, NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
+from pgdex.jobs.mcp.connections import Connections
+from pgdex.migrations import version
+from tests.support.databases import settings_for
+from tests.support.embedding_server import MODEL, EmbeddingServer
+from tests.support.job_checks import value
+from tests.support.logins import CHECKOUT, Finished, new_login, run_pgdex
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 REVISION = version.expected().revision
 NEWER = "9999-1.0.0-abc"
@@ -177,7 +177,7 @@ def test_what_alembic_itself_does_is_noted_too(connection: Connection, database_
 def test_an_upgrade_behind_an_open_transaction_names_it_and_changes_nothing(
     connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs.upgrading, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(pgdex.jobs.database.upgrading, "PATIENCE_SECONDS", 1.0)
     downgrade(settings_for(database_url), "0004")
     with psycopg.connect(database_url, application_name="a dump") as dump:
         dump.execute("select count(*) from pgdex.indexing_jobs")
@@ -324,7 +324,7 @@ def test_an_upgrade_that_died_stops_nobody(client: Client, workers: Workers, tmp
 def test_a_worker_that_does_not_end_is_named_and_the_schema_stays(
     connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs.upgrading, "WORKERS_END_SECONDS", 0.5)
+    monkeypatch.setattr(pgdex.jobs.database.upgrading, "WORKERS_END_SECONDS", 0.5)
     SqlWorker(connection)
     set_version(connection, OLDER)
     with pytest.raises(SchemaInUse, match=r"worker 1 on .*pgdex db upgrade --force"):
@@ -349,7 +349,7 @@ def test_a_supervisor_says_what_to_do_and_starts_no_worker_again_and_again(
     connection: Connection, environment: dict[str, str], tmp_path: Path
 ) -> None:
     log = tmp_path / "supervisor.log"
-    command = [sys.executable, "-P", "-m", "jobs.cli", "worker", "--processes", "1"]
+    command = [sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker", "--processes", "1"]
     with log.open("wb") as output:
         supervisor = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         background = subprocess.Popen([*command, "--exit-when-idle", "600"], env=environment, stderr=subprocess.DEVNULL)
@@ -403,7 +403,7 @@ class TwoBuilds:
         """A worker of mine."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith("PGDEX_")}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "jobs.cli", "worker", "--processes", "1"],
+            [sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker", "--processes", "1"],
             env=kept | {"PGDEX_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT)},
             stderr=subprocess.DEVNULL,
         )

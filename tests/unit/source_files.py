@@ -1,8 +1,8 @@
-"""Writing source files, reading one, and listing a tree of them, as the tests of indexer.sources do it."""
+"""Writing source files, reading one, and listing a tree of them, as the tests of pgdex.indexer.sources do it."""
 
 from pathlib import Path
 
-from indexer.sources import Skipped, SkipReason, SourceText, Unchanged, read_source, walk
+from pgdex.indexer.sources import Skipped, SkipReason, SourceText, Unchanged, read_source, walk
 
 LIMIT = 1 << 20
 

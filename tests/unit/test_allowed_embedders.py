@@ -2,10 +2,10 @@
 
 import pytest
 
-from indexer.embedding import EmbedderMisconfigured
-from jobs import embedders
-from jobs.embedders import embedder_of_job, is_allowed
-from jobs.settings import Settings
+from pgdex.indexer.embedding import EmbedderMisconfigured
+from pgdex.jobs import embedders
+from pgdex.jobs.embedders import embedder_of_job, is_allowed
+from pgdex.jobs.settings import Settings
 
 
 def settings(embedder: str = "code", allowed: str | None = None) -> Settings:

@@ -15,7 +15,7 @@ from benchmarks.generated_trees import small_file, small_files
 from benchmarks.latency_service import DIMENSION, LatencyService, content_length
 from benchmarks.processes import run_command
 from benchmarks.scaling import BATCH_FILES, files_a_slot, layout, part_of
-from tests.trees import python_tree
+from tests.support.trees import python_tree
 
 
 def test_a_generated_file_is_always_the_same_and_unlike_any_other(tmp_path: Path) -> None:

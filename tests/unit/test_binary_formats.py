@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.binary_formats import MOST_SPARSE_ELEMENTS, halfvecs, integer_arrays, sparsevecs
+from pgdex.indexer.binary_formats import MOST_SPARSE_ELEMENTS, halfvecs, integer_arrays, sparsevecs
 
 ROWS = st.lists(st.dictionaries(st.integers(0, 999), st.floats(0.0078125, 100, width=32), max_size=20), max_size=6)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.broad_folders import is_named, require_narrow
-from jobs.errors import InvalidRequest, TooBroad
+from pgdex.jobs.client.broad_folders import is_named, require_narrow
+from pgdex.jobs.errors import InvalidRequest, TooBroad
 
 NOWHERE = Path("/nonexistent/pgdex")
 
@@ -44,7 +44,7 @@ def test_a_folder_with_the_index_in_it_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mounted_repository_is_meant_though_its_folder_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.broad_folders.SHARED_FOLDERS", frozenset())
+    monkeypatch.setattr("pgdex.jobs.client.broad_folders.SHARED_FOLDERS", frozenset())
     require_narrow(Path("/tmp").resolve(), home=NOWHERE)
 
 

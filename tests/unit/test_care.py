@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.care import Care, care_for
+from pgdex.jobs.batches.poison_files import Care, care_for
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.chunk_terms import AVERAGE_WORDS, K1, PATH_WEIGHT, SYMBOL_WEIGHT, B, chunk_terms
-from indexer.chunking import Chunk, chunk_file
-from indexer.chunking.model import Kind
-from indexer.languages import language_of
-from indexer.lexemes import words
-from indexer.terms import TERM_PLACES, definition_terms, place_of, stem_of, symbol_term
+from pgdex.indexer.chunk_terms import AVERAGE_WORDS, K1, PATH_WEIGHT, SYMBOL_WEIGHT, B, chunk_terms
+from pgdex.indexer.chunking import Chunk, chunk_file
+from pgdex.indexer.chunking.model import Kind
+from pgdex.indexer.languages import language_of
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.terms import TERM_PLACES, definition_terms, place_of, stem_of, symbol_term
 
 NAMES = st.sampled_from(["Session.send", "send", "Retry", "parse_args", "operator<<", "Größe", "数据库", "a.b.c"])
 CONTENT = st.text(max_size=60) | st.lists(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from indexer.chunking import KINDS, Chunk, Limits, chunk_file
-from indexer.languages import Language, language_of
+from pgdex.indexer.chunking import KINDS, Chunk, Limits, chunk_file
+from pgdex.indexer.languages import Language, language_of
 
 PYTHON = language_of("a.py")
 LIMITS = Limits(target=600, maximum=900, alone=200, fragment=100, tiny_definition=60)

@@ -5,7 +5,7 @@ In C, C++, CUDA, GLSL, Objective-C, D.
 
 import pytest
 
-from tests.chunk_samples import definitions
+from tests.support.chunk_samples import definitions
 
 SAMPLES = [
     pytest.param(

@@ -5,7 +5,7 @@ In Haskell, OCaml, Elm, Gleam, Elixir, Erlang, Clojure, the Lisps, Nix.
 
 import pytest
 
-from tests.chunk_samples import definitions
+from tests.support.chunk_samples import definitions
 
 SAMPLES = [
     pytest.param(

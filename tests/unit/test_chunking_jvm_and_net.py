@@ -5,7 +5,7 @@ In Java, Kotlin, Scala, C#, F#, Dart.
 
 import pytest
 
-from tests.chunk_samples import definitions
+from tests.support.chunk_samples import definitions
 
 SAMPLES = [
     pytest.param(

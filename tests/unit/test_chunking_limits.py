@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from indexer.chunking import ChunkingAborted, ChunkingError, ParseTimeout, chunk_file
-from indexer.languages import Language, language_of
+from pgdex.indexer.chunking import ChunkingAborted, ChunkingError, ParseTimeout, chunk_file
+from pgdex.indexer.languages import Language, language_of
 
 PYTHON = language_of("a.py")
 LARGE = "".join(f"def function_{number}(a, b):\n    return a + b * {number}\n\n" for number in range(20_000))

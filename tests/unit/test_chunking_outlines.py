@@ -2,9 +2,9 @@
 
 import pytest
 
-from indexer.chunking import Chunk, Limits, chunk_file
-from indexer.languages import language_of
-from tests.chunk_samples import FINEST, definitions
+from pgdex.indexer.chunking import Chunk, Limits, chunk_file
+from pgdex.indexer.languages import language_of
+from tests.support.chunk_samples import FINEST, definitions
 
 
 def test_markdown_sections_are_named_by_the_path_of_their_headings() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from indexer.chunking import DEFAULT_LIMITS, KINDS, Chunk, Limits, ParseTimeout, chunk_file
-from indexer.languages import LANGUAGES, Language
+from pgdex.indexer.chunking import DEFAULT_LIMITS, KINDS, Chunk, Limits, ParseTimeout, chunk_file
+from pgdex.indexer.languages import LANGUAGES, Language
 
 ALL = sorted(LANGUAGES, key=lambda language: (language.name, language.grammar or ""))
 

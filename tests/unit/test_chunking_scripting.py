@@ -5,7 +5,7 @@ In Python, Ruby, PHP, Lua, R, Julia, MATLAB, GDScript, Starlark, Vim script.
 
 import pytest
 
-from tests.chunk_samples import definitions
+from tests.support.chunk_samples import definitions
 
 SAMPLES = [
     pytest.param(

@@ -5,7 +5,7 @@ In Go, Rust, Zig, Swift, V, Solidity.
 
 import pytest
 
-from tests.chunk_samples import definitions
+from tests.support.chunk_samples import definitions
 
 SAMPLES = [
     pytest.param(

@@ -5,7 +5,7 @@ In shells, build files, schemas and configuration.
 
 import pytest
 
-from tests.chunk_samples import definitions
+from tests.support.chunk_samples import definitions
 
 SAMPLES = [
     pytest.param(

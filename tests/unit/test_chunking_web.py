@@ -5,7 +5,7 @@ In JavaScript, TypeScript, HTML, Vue, Svelte, XML, CSS, SCSS.
 
 import pytest
 
-from tests.chunk_samples import definitions
+from tests.support.chunk_samples import definitions
 
 SAMPLES = [
     pytest.param(

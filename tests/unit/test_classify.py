@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.sources import SkipReason, content
-from indexer.sources.classify import LONG_LINE, generated, minified
+from pgdex.indexer.sources import SkipReason, content
+from pgdex.indexer.sources.classify import LONG_LINE, generated, minified
 from tests.unit.source_files import read, skipped, text_of
 
 PARAGRAPH = "A sentence of a paragraph that is one line. " * 40

@@ -6,17 +6,17 @@ import click
 import psycopg
 import pytest
 
-from indexer.embedding import EmbedderUnavailable
-from indexer.languages import NAMES
-from jobs.cli import main
-from jobs.cli.arguments import repository_filter
-from jobs.cli.entry import explained
-from jobs.cli.exit_codes import ExitCode
-from jobs.cli.lazy import LazyGroup
-from jobs.cli.root import pgdex
-from jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsFinal, JobNotFound, PgdexError
-from jobs.searching import known_language
-from jobs.settings import settings
+from pgdex.indexer.embedding import EmbedderUnavailable
+from pgdex.indexer.languages import NAMES
+from pgdex.jobs.cli import main
+from pgdex.jobs.cli.arguments import repository_filter
+from pgdex.jobs.cli.entry import explained
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.lazy import LazyGroup
+from pgdex.jobs.cli.root import pgdex
+from pgdex.jobs.client.search import known_language
+from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsFinal, JobNotFound, PgdexError
+from pgdex.jobs.settings import settings
 
 HEAVY = ("sqlalchemy", "alembic", "tree_sitter", "tree_sitter_language_pack", "model2vec", "httpx2", "numpy", "rich")
 
@@ -98,7 +98,7 @@ def test_the_help_lists_every_exit_code(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_the_help_and_the_list_of_commands_load_nothing_heavy() -> None:
     probe = (
-        "import sys; from jobs.cli import main; main(['--help']); "
+        "import sys; from pgdex.jobs.cli import main; main(['--help']); "
         f"sys.exit(', '.join(m for m in {(*HEAVY, 'psycopg', 'pydantic')!r} if m in sys.modules))"
     )
 
@@ -109,7 +109,7 @@ def test_the_help_and_the_list_of_commands_load_nothing_heavy() -> None:
 
 def test_the_client_loads_nothing_heavy() -> None:
     probe = (
-        "import sys; import jobs.client, jobs.cli.commands.status, jobs.cli.commands.list; "
+        "import sys; import pgdex.jobs.client.client, pgdex.jobs.cli.commands.status, pgdex.jobs.cli.commands.list; "
         f"sys.exit(', '.join(m for m in {HEAVY!r} if m in sys.modules))"
     )
 

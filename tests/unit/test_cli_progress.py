@@ -3,8 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.cli.render.progress import Forward, PlainLines
-from tests.cli_samples import completed_job, sample_job
+from pgdex.jobs.cli.render.progress import Forward, PlainLines
+from tests.support.cli_samples import completed_job, sample_job
 
 reports = st.fixed_dictionaries(
     {

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from indexer.search import SearchHit
-from jobs.cli.diagnosis import Check
-from jobs.cli.render.diagnosis import check_line, verdict
-from jobs.cli.render.events import event_line
-from jobs.cli.render.job import cancel_question, follow_up, job_table, next_steps, outcome_lines, summary_lines
-from jobs.cli.render.job_list import job_list_table, page_note
-from jobs.cli.render.search import hit_lines, shown_path
-from jobs.cli.render.skipped import by_reason, files_table, reasons_table
-from jobs.cli.render.snippets import best_snippet, marks, query_terms
-from jobs.cli.render.workers import workers_table
-from jobs.models import JobEvent, SkippedFile, WorkerStatus
-from tests.cli_samples import JOB_ID, NOW, completed_job, page_of, sample_job
+from pgdex.indexer.search import SearchHit
+from pgdex.jobs.cli.diagnosis import Check
+from pgdex.jobs.cli.render.diagnosis import check_line, verdict
+from pgdex.jobs.cli.render.events import event_line
+from pgdex.jobs.cli.render.job import cancel_question, follow_up, job_table, next_steps, outcome_lines, summary_lines
+from pgdex.jobs.cli.render.job_list import job_list_table, page_note
+from pgdex.jobs.cli.render.search import hit_lines, shown_path
+from pgdex.jobs.cli.render.skipped import by_reason, files_table, reasons_table
+from pgdex.jobs.cli.render.snippets import best_snippet, marks, query_terms
+from pgdex.jobs.cli.render.workers import workers_table
+from pgdex.jobs.client.models import JobEvent, SkippedFile, WorkerStatus
+from tests.support.cli_samples import JOB_ID, NOW, completed_job, page_of, sample_job
 
 
 def rendered(*things: RenderableType, width: int = 80) -> list[str]:

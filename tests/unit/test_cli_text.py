@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.cli.addresses import without_password
-from jobs.cli.moments import parsed_moment
-from jobs.cli.render.text import age, count, duration, printable, short_ids, size
-from tests.cli_samples import NOW
+from pgdex.jobs.cli.addresses import without_password
+from pgdex.jobs.cli.render.text import age, count, duration, printable, short_ids, size
+from pgdex.jobs.cli.timestamps import parsed_moment
+from tests.support.cli_samples import NOW
 
 
 @given(st.text())

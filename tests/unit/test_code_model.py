@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
-from indexer.embedding import BagEmbedder, EmbedderMisconfigured, EmbeddingAborted, open_embedder
-from indexer.embedding.code_model import DATA, VERSION, CodeEmbedder, Table, bucket_of, read_table, word_weight
-from indexer.embedding.validation import wordless_vector
-from indexer.lexemes import words
-from indexer.word_bags import word_bags
+from pgdex.indexer.embedding import BagEmbedder, EmbedderMisconfigured, EmbeddingAborted, open_embedder
+from pgdex.indexer.embedding.code_model import DATA, VERSION, CodeEmbedder, Table, bucket_of, read_table, word_weight
+from pgdex.indexer.embedding.validation import wordless_vector
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.word_bags import word_bags
 
 MOST_BYTES = 16_000_000
 
@@ -137,7 +137,7 @@ def test_stops_within_a_tenth_of_a_second(embedder: CodeEmbedder) -> None:
 
 
 def test_several_threads_get_the_vectors_that_one_gets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.embedding.code_model._CACHED_WORDS", 50)
+    monkeypatch.setattr("pgdex.indexer.embedding.code_model._CACHED_WORDS", 50)
     shared = CodeEmbedder()
     texts = [f"retry delay unknownword{index} otherword{index * 7}" for index in range(1500)]
     expected = CodeEmbedder().embed(texts)

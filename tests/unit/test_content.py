@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.sources import RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
+from pgdex.indexer.sources import RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
 from tests.unit.privileges import tree_of_a_plain_user
 from tests.unit.source_files import LIMIT, read, skipped, text_of
 

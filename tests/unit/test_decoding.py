@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.sources import SkipReason
-from indexer.sources.decoding import decode
+from pgdex.indexer.sources import SkipReason
+from pgdex.indexer.sources.decoding import decode
 
 CODE = "".join(f"def function_{number}(value):\n    # {{}}\n    return value\n\n" for number in range(10))
 

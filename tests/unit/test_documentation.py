@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.cli.root import SECTIONS
-from jobs.settings import Settings
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.root import SECTIONS
+from pgdex.jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

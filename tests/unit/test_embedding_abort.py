@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from indexer.embedding import Embedder, EmbeddingAborted, open_embedder
-from tests.embedding_server import EmbeddingServer
+from pgdex.indexer.embedding import Embedder, EmbeddingAborted, open_embedder
+from tests.support.embedding_server import EmbeddingServer
 
 BOTH = pytest.mark.parametrize("provider", ["ollama", "openai"])
 STALLS = pytest.mark.parametrize("fault", ["hang", "drip"])

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.embedding.answers import Answer, error_for, parsed, retry_after_seconds
-from indexer.embedding.errors import (
+from pgdex.indexer.embedding.answers import Answer, error_for, parsed, retry_after_seconds
+from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
     EmbedderNonsense,
     EmbedderUnavailable,
     RequestTooLarge,
 )
-from indexer.embedding.service import open_service
+from pgdex.indexer.embedding.service import open_service
 
 OLLAMA = open_service(name="ollama:m", model="m", url="http://127.0.0.1:11434", api_key=None)
 OPENAI = open_service(name="openai:m", model="m", url="https://host/v1", api_key=None)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.embedding import EmbeddingAborted, open_embedder
-from indexer.embedding.hashing import HashingEmbedder
-from indexer.embedding.validation import wordless_vector
+from pgdex.indexer.embedding import EmbeddingAborted, open_embedder
+from pgdex.indexer.embedding.hashing import HashingEmbedder
+from pgdex.indexer.embedding.validation import wordless_vector
 
 hashing = HashingEmbedder()
 
@@ -32,7 +32,7 @@ def test_a_word_keeps_its_place_and_sign_because_stored_vectors_depend_on_them(
 
 def test_another_process_with_another_hash_seed_gives_the_same_vectors() -> None:
     code = (
-        "from indexer.embedding import open_embedder; import sys;"
+        "from pgdex.indexer.embedding import open_embedder; import sys;"
         "v = open_embedder('hashing').embed(['def parseRequest(self): return http_error']);"
         "sys.stdout.write(v.tobytes().hex())"
     )
@@ -132,7 +132,7 @@ def test_any_dimension_can_be_chosen(dimension: int) -> None:
 def test_the_cache_of_words_is_bounded_and_does_not_change_vectors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("indexer.embedding.hashing._CACHED_WORDS", 50)
+    monkeypatch.setattr("pgdex.indexer.embedding.hashing._CACHED_WORDS", 50)
     small = HashingEmbedder()
     texts = [f"{a} {b}" for a, b in pairwise(pseudo_words(300))]
     assert small.embed(texts).tobytes() == hashing.embed(texts).tobytes()

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.embedding import EmbedderMisconfigured, open_embedder
-from indexer.embedding.prefixes import prefixes_for
+from pgdex.indexer.embedding import EmbedderMisconfigured, open_embedder
+from pgdex.indexer.embedding.prefixes import prefixes_for
 
 
 def test_importing_the_package_loads_neither_numpy_nor_an_http_library_nor_a_model() -> None:
     heavy = ["numpy", "httpx2", "model2vec", "asyncio", "pydantic", "ssl"]
-    code = f"import sys, indexer.embedding; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, pgdex.indexer.embedding; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from indexer.embedding import (
+from pgdex.indexer.embedding import (
     Embedder,
     EmbedderError,
     EmbedderMisconfigured,
@@ -16,10 +16,10 @@ from indexer.embedding import (
     EmbedderUnavailable,
     open_embedder,
 )
-from indexer.embedding.ollama import OllamaApi
-from indexer.embedding.openai import OpenAiApi
-from indexer.embedding.validation import wordless_vector
-from tests.embedding_server import EmbeddingServer, text_key, vector_of
+from pgdex.indexer.embedding.ollama import OllamaApi
+from pgdex.indexer.embedding.openai import OpenAiApi
+from pgdex.indexer.embedding.validation import wordless_vector
+from tests.support.embedding_server import EmbeddingServer, text_key, vector_of
 
 BOTH = pytest.mark.parametrize("provider", ["ollama", "openai"])
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from indexer.embedding import EmbedderError, EmbedderMisconfigured, open_embedder
-from indexer.embedding.service import open_service, without_secrets
-from tests.embedding_server import EmbeddingServer
+from pgdex.indexer.embedding import EmbedderError, EmbedderMisconfigured, open_embedder
+from pgdex.indexer.embedding.service import open_service, without_secrets
+from tests.support.embedding_server import EmbeddingServer
 
 KEY = "sk-VerySecretKey123"
 PASSWORD = "pass/word:4%5"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.embedding import EmbedderUnavailable, open_embedder
-from tests.embedding_server import EmbeddingServerProcess, text_key, vector_of
+from pgdex.indexer.embedding import EmbedderUnavailable, open_embedder
+from tests.support.embedding_server import EmbeddingServerProcess, text_key, vector_of
 
 
 def test_a_server_process_counts_fails_and_recovers_on_demand() -> None:

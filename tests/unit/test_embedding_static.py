@@ -11,13 +11,13 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from indexer.embedding import (
+from pgdex.indexer.embedding import (
     EmbedderMisconfigured,
     EmbedderNonsense,
     EmbeddingAborted,
     open_embedder,
 )
-from indexer.embedding.validation import wordless_vector
+from pgdex.indexer.embedding.validation import wordless_vector
 
 VOCABULARY = ["[UNK]", "read", "write", "file", "socket"]
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
-from indexer.embedding import EmbedderNonsense
-from indexer.embedding.texts import byte_length, within_bytes
-from indexer.embedding.validation import unit_vectors, wordless_vector
+from pgdex.indexer.embedding import EmbedderNonsense
+from pgdex.indexer.embedding.texts import byte_length, within_bytes
+from pgdex.indexer.embedding.validation import unit_vectors, wordless_vector
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
 

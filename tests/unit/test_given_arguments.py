@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.mcp_server.given import given_arguments
+from pgdex.jobs.mcp.given import given_arguments
 
 SCHEMA: dict[str, Any] = {
     "properties": {

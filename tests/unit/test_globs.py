@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.globs import glob_regex
+from pgdex.indexer.globs import glob_regex
 
 ROOT = "/home/me/shop"
 PATHS = [

@@ -5,10 +5,10 @@ Each of these took minutes with a pattern that tries again from every place; the
 
 import pytest
 
-from indexer.globs import glob_regex
-from indexer.notebooks import parse_notebook, without_outputs
-from indexer.sources.decoding import decode
-from indexer.sources.secrets import secret_by_content
+from pgdex.indexer.globs import glob_regex
+from pgdex.indexer.notebooks import parse_notebook, without_outputs
+from pgdex.indexer.sources.decoding import decode
+from pgdex.indexer.sources.secrets import secret_by_content
 
 MANY = 1 << 19
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nx\n-----END RSA PRIVATE KEY-----\n"

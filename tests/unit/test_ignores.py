@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.sources import walk
-from indexer.sources.ignores import MAX_IGNORE_FILE_BYTES, RuleSet
+from pgdex.indexer.sources import walk
+from pgdex.indexer.sources.ignores import MAX_IGNORE_FILE_BYTES, RuleSet
 
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"],

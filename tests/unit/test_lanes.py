@@ -3,9 +3,9 @@
 import anyio
 import pytest
 
-from jobs.errors import ServerBusy
-from jobs.mcp_server import lanes
-from jobs.mcp_server.lanes import MOST_WAITING, Lane
+from pgdex.jobs.errors import ServerBusy
+from pgdex.jobs.mcp import lanes
+from pgdex.jobs.mcp.lanes import MOST_WAITING, Lane
 
 
 @pytest.mark.anyio

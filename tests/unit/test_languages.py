@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.chunking import chunk_file
-from indexer.languages import LANGUAGES, NAMES, TEXT, Language, language_of
+from pgdex.indexer.chunking import chunk_file
+from pgdex.indexer.languages import LANGUAGES, NAMES, TEXT, Language, language_of
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.lexemes import split_token, tokens, words
+from pgdex.indexer.lexemes import split_token, tokens, words
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=200)
 ANY_TEXT = st.text(max_size=300) | st.text("aB_1 é\u0301漢한カ\n\0", max_size=60)

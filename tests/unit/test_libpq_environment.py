@@ -5,7 +5,7 @@ import os
 import pytest
 from psycopg import pq
 
-from jobs.libpq_environment import forget_libpq_variables
+from pgdex.jobs.database.libpq_environment import forget_libpq_variables
 
 # Keywords have variables; these belong to no keyword (libpq's documentation, "Environment Variables").
 WITHOUT_KEYWORD = (

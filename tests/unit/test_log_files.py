@@ -6,13 +6,13 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.log_files import KEPT, catch_up, open_worker_log, rotate, worker_log
-from tests.waiting import wait_for
+from pgdex.jobs.worker.log_files import KEPT, catch_up, open_worker_log, rotate, worker_log
+from tests.support.waiting import wait_for
 
 WRITER = """
 import os, sys, time
 from pathlib import Path
-from jobs import log_files
+from pgdex.jobs.worker import log_files
 log_files.LOOK_SECONDS = 0.02
 log_files.rotate.__kwdefaults__["largest_bytes"] = 20_000
 log_files.follow_worker_log(Path(sys.argv[1]))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.logs import JsonLines, fields
-from jobs.mcp_server.throttle import LONGEST_MESSAGE, Throttle
-from tests.waiting import wait_for
+from pgdex.jobs.logging import JsonLines, fields
+from pgdex.jobs.mcp.throttle import LONGEST_MESSAGE, Throttle
+from tests.support.waiting import wait_for
 
 MOST = 5
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.chunking import Chunk, chunk_file
-from indexer.languages import language_of
-from indexer.notebooks import parse_notebook, without_outputs
-from indexer.sources import Skipped, SkipReason, read_source, walk
+from pgdex.indexer.chunking import Chunk, chunk_file
+from pgdex.indexer.languages import language_of
+from pgdex.indexer.notebooks import parse_notebook, without_outputs
+from pgdex.indexer.sources import Skipped, SkipReason, read_source, walk
 from tests.unit.source_files import LIMIT, read, skipped, text_of
 
 PICTURE = base64.b64encode(os.urandom(40_000)).decode()

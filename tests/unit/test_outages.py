@@ -5,7 +5,7 @@ import pytest
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from jobs.outages import Backoff, Meaning, full_message, meaning_of, until_back
+from pgdex.jobs.database.outages import Backoff, Meaning, full_message, meaning_of, until_back
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from jobs.peers import LOCK_GRACE_SECONDS, SILENCE_SECONDS, Peers, Sign, Turn
+from pgdex.jobs.worker.peers import LOCK_GRACE_SECONDS, SILENCE_SECONDS, Peers, Sign, Turn
 
 
 def judged(looks: list[tuple[float, int, bool]]) -> list[float]:

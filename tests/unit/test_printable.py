@@ -5,7 +5,7 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.printable import UNSAFE, UNSAFE_IN_CODE, printable, quoted_code, safe_json
+from pgdex.jobs.client.printable import UNSAFE, UNSAFE_IN_CODE, printable, quoted_code, safe_json
 
 HOSTILE = "\x1b]0;owned\x07 \x9b2J \u202eevil\u2066 \U000e0041 \ufeff\r\x08"
 

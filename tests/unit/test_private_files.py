@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import InvalidSetting
-from jobs.mcp_server.access import Token, ensure_token, rotate_token, token_file
-from jobs.private_files import create_private, read_private
-from jobs.settings import Settings
+from pgdex.jobs.client.private_files import create_private, read_private
+from pgdex.jobs.errors import InvalidSetting
+from pgdex.jobs.mcp.access import Token, ensure_token, rotate_token, token_file
+from pgdex.jobs.settings import Settings
 
 
 def at(home: Path) -> Settings:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from jobs.probing import Blocked, Watch
+from pgdex.jobs.worker.probing import Blocked, Watch
 
 
 def blocked(job: int, number: int = 1, *, wait: float = 1.0, embedder: str | None = "ollama:x") -> Blocked:

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import InvalidRequest, InvalidSetting
-from jobs.projects import LARGEST_FILE_BYTES, project_files, read_project_file, resolve_project
-from jobs.settings import Settings
-from jobs.trust import allow, allowed_files, revoke
+from pgdex.jobs.client.projects import LARGEST_FILE_BYTES, project_files, read_project_file, resolve_project
+from pgdex.jobs.client.trust import allow, allowed_files, revoke
+from pgdex.jobs.errors import InvalidRequest, InvalidSetting
+from pgdex.jobs.settings import Settings
 
 
 def said(folder: Path, text: str) -> Path:

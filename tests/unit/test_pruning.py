@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources import SkipReason, walk
-from indexer.sources.pruning import LOCK_FILES, PRUNED, VERSION_CONTROL
+from pgdex.indexer.sources import SkipReason, walk
+from pgdex.indexer.sources.pruning import LOCK_FILES, PRUNED, VERSION_CONTROL
 from tests.unit.source_files import paths, skips, write
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import InvalidRequest
-from jobs.repository_path import checked_root
+from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.repository_path import checked_root
 
 
 def test_a_path_is_resolved(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import pytest
 from pydantic import SecretStr
 
-from indexer.sources import RootUnavailable
-from jobs.errors import NotEnoughRoom
-from jobs.estimates import tree_size
-from jobs.room import index_bytes, require_room
-from jobs.settings import Settings
-from tests.trees import python_tree, write_tree
+from pgdex.indexer.sources import RootUnavailable
+from pgdex.jobs.client.estimates import tree_size
+from pgdex.jobs.database.disk_space import index_bytes, require_room
+from pgdex.jobs.errors import NotEnoughRoom
+from pgdex.jobs.settings import Settings
+from tests.support.trees import python_tree, write_tree
 
 
 class Usage(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources import (
+from pgdex.indexer.sources import (
     OpenedRoot,
     RootUnavailable,
     Skipped,
@@ -20,9 +20,9 @@ from indexer.sources import (
     roots,
     walk,
 )
-from indexer.sources.roots import HAS_OPENAT, MAX_OPEN_FOLDERS
-from jobs.errors import InvalidRequest
-from jobs.repository_path import opened_root
+from pgdex.indexer.sources.roots import HAS_OPENAT, MAX_OPEN_FOLDERS
+from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.repository_path import opened_root
 from tests.unit.source_files import LIMIT, skipped, text_of, write
 
 RENAME_EXCHANGE = 2

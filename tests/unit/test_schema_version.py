@@ -9,8 +9,8 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations import version
-from migrations.version import RELEASE, Order, SchemaVersion, release_key
+from pgdex.migrations import version
+from pgdex.migrations.version import RELEASE, Order, SchemaVersion, release_key
 
 MINE = version.expected()
 REVISION = int(MINE.revision)

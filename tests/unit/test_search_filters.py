@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from indexer.chunking import KINDS
-from indexer.search import SearchRefused
-from indexer.search.filters import TESTS, Filters
-from jobs.errors import InvalidRequest
-from jobs.searching import SearchOptions, check_request
+from pgdex.indexer.chunking import KINDS
+from pgdex.indexer.search import SearchRefused
+from pgdex.indexer.search.filters import TESTS, Filters
+from pgdex.jobs.client.search import SearchOptions, check_request
+from pgdex.jobs.errors import InvalidRequest
 
 
 def left(filters: Filters, paths: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.search.paths import Role, roles_of
+from pgdex.indexer.search.paths import Role, roles_of
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.lexemes import words
-from indexer.search.query import ASKING, MOST_TERMS, Query, QueryKind, understand
-from indexer.terms import stem_of
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.query import ASKING, MOST_TERMS, Query, QueryKind, understand
+from pgdex.indexer.terms import stem_of
 
 
 @pytest.mark.parametrize(

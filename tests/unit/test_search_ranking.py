@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.search.candidates import Candidate, Defines
-from indexer.search.query import understand
-from indexer.search.ranking import RULES, rank
+from pgdex.indexer.search.candidates import Candidate, Defines
+from pgdex.indexer.search.query import understand
+from pgdex.indexer.search.ranking import RULES, rank
 
 WORDS = "how is the retry delay computed"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources import Skipped, SkipReason, read_source, walk
-from indexer.sources.secrets import secret_by_name
+from pgdex.indexer.sources import Skipped, SkipReason, read_source, walk
+from pgdex.indexer.sources.secrets import secret_by_name
 from tests.unit.source_files import LIMIT, paths, read, skipped, skips, text_of, write
 
 KEY = """\

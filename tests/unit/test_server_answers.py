@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.embedded import answers
-from jobs.embedded.answers import SOCKET_NAME, State, ask, clients
-from jobs.embedded.postmaster import read_pid_file
-from jobs.embedded.server_log import keep_short, recovery_step
+from pgdex.jobs.database.embedded import answers
+from pgdex.jobs.database.embedded.answers import SOCKET_NAME, State, ask, clients
+from pgdex.jobs.database.embedded.postmaster import read_pid_file
+from pgdex.jobs.database.embedded.server_log import keep_short, recovery_step
 
 STARTING = "the database system is starting up"
 PID_FILE = "4711\n/home/x/data\n1700000000\n5432\n/home/x/run\n\n  1234 5678\nready   \n"
@@ -104,7 +104,7 @@ def test_what_a_recovery_is_at_is_read_from_the_present_start_only(tmp_path: Pat
 def test_a_log_that_is_written_to_is_emptied_in_place_and_its_end_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.embedded.server_log.LARGEST_BYTES", 1000)
+    monkeypatch.setattr("pgdex.jobs.database.embedded.server_log.LARGEST_BYTES", 1000)
     log = tmp_path / "server.log"
     with log.open("ab", buffering=0) as server:
         for number in range(100):

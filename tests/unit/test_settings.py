@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.settings import Settings
+from pgdex.jobs.settings import Settings
 
 
 @pytest.mark.parametrize(

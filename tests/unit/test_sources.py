@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.sources import (
+from pgdex.indexer.sources import (
     MAX_PATH_BYTES,
     FoundFile,
     RootUnavailable,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.terms import (
+from pgdex.indexer.terms import (
     PLACES_OF_WORDS,
     SYMBOL_PLACES_OF_WORDS,
     TERM_PLACES,
@@ -66,7 +66,7 @@ def test_a_term_keeps_its_place_because_stored_terms_depend_on_it(term: str, pla
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_places() -> None:
-    code = f"from indexer.terms import PLACES_OF_WORDS as p; print([p[w] for w in {WORDS!r}])"
+    code = f"from pgdex.indexer.terms import PLACES_OF_WORDS as p; print([p[w] for w in {WORDS!r}])"
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.sources import NotSeenHere, OpenedRoot, Witness, WitnessNotes, mounts, walk, witness
-from indexer.sources.mounts import mount_points
-from indexer.sources.witness import NAMES
+from pgdex.indexer.sources import NotSeenHere, OpenedRoot, Witness, WitnessNotes, mounts, walk, witness
+from pgdex.indexer.sources.mounts import mount_points
+from pgdex.indexer.sources.witness import NAMES
 from tests.unit.source_files import write
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.lexemes import words
-from indexer.word_bags import MOST_TEXTS, WordBags, counted, word_bags
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.word_bags import MOST_TEXTS, WordBags, counted, word_bags
 
 TEXT = (
     st.text(max_size=80) | st.text("aAbB_12 é漢字한\n", max_size=80) | st.sampled_from(["", "x", "retry Retry RETRY"])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.wording import about, kept_and_lost
-from tests.cli_samples import sample_job
+from pgdex.jobs.client.wording import about, kept_and_lost
+from tests.support.cli_samples import sample_job
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import re
 
-from indexer.chunking.lines import Lines
-from indexer.chunking.outlines.heading import Heading, above, by_pattern, matches, title_of
+from pgdex.indexer.chunking.lines import Lines
+from pgdex.indexer.chunking.outlines.heading import Heading, above, by_pattern, matches, title_of
 
 ini_headings = by_pattern(r"^\[{1,2}([^\[\]\n]+)\]{1,2}[ \t\r]*(?:[#;].*)?$", marks=("#", ";"))
 dockerfile_headings = by_pattern(r"^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?", marks=("#",))

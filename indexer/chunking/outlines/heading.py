@@ -9,8 +9,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from indexer.chunking.lines import Lines
-from indexer.chunking.model import Kind
+from pgdex.indexer.chunking.lines import Lines
+from pgdex.indexer.chunking.model import Kind
 
 _LONGEST_TITLE = 120
 

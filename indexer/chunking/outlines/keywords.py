@@ -8,9 +8,9 @@ A definition lasts until the next one that is not indented more than it.
 import re
 from collections.abc import Callable, Mapping
 
-from indexer.chunking.lines import Lines
-from indexer.chunking.model import Kind
-from indexer.chunking.outlines.heading import Heading, above, matches, title_of
+from pgdex.indexer.chunking.lines import Lines
+from pgdex.indexer.chunking.model import Kind
+from pgdex.indexer.chunking.outlines.heading import Heading, above, matches, title_of
 
 # What a keyword means everywhere, if its language has it.
 _KINDS: Mapping[str, Kind] = {

@@ -2,8 +2,8 @@
 
 import re
 
-from indexer.chunking.lines import Lines
-from indexer.chunking.outlines.heading import Heading, above, by_pattern, matches, title_of
+from pgdex.indexer.chunking.lines import Lines
+from pgdex.indexer.chunking.outlines.heading import Heading, above, by_pattern, matches, title_of
 
 _LATEX_LEVELS = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph")
 

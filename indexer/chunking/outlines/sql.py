@@ -3,9 +3,9 @@
 import re
 from bisect import bisect_right
 
-from indexer.chunking.lines import Lines
-from indexer.chunking.model import Kind
-from indexer.chunking.outlines.heading import Heading, title_of
+from pgdex.indexer.chunking.lines import Lines
+from pgdex.indexer.chunking.model import Kind
+from pgdex.indexer.chunking.outlines.heading import Heading, title_of
 
 _SQL = re.compile(
     r"--[^\n]*|/\*.*?(?:\*/|\Z)|'[^']*(?:'|\Z)|\"[^\"]*(?:\"|\Z)|`[^`]*(?:`|\Z)"

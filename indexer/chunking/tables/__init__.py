@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from indexer.chunking.grammar import Grammar
-from indexer.chunking.tables import (
+from pgdex.indexer.chunking.grammar import Grammar
+from pgdex.indexer.chunking.tables import (
     c_family,
     functional,
     jvm_and_net,

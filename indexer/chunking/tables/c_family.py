@@ -2,7 +2,7 @@
 
 import re
 
-from indexer.chunking.grammar import Grammar, rule, types
+from pgdex.indexer.chunking.grammar import Grammar, rule, types
 
 # Prototypes, fields and variables look alike: only the declarator tells a function.
 _DECLARATION = rule(

@@ -2,8 +2,8 @@
 
 import re
 
-from indexer.chunking.grammar import Grammar, rule, types
-from indexer.chunking.model import Kind
+from pgdex.indexer.chunking.grammar import Grammar, rule, types
+from pgdex.indexer.chunking.model import Kind
 
 _HASKELL = Grammar(
     rules={

@@ -2,7 +2,7 @@
 
 import re
 
-from indexer.chunking.grammar import Grammar, rule, types
+from pgdex.indexer.chunking.grammar import Grammar, rule, types
 
 _SCRIPTS = {
     "": "javascript",

@@ -1,6 +1,6 @@
 """Shells and build files: Bash, fish, PowerShell, Make, CMake."""
 
-from indexer.chunking.grammar import Grammar, rule, types
+from pgdex.indexer.chunking.grammar import Grammar, rule, types
 
 _BASH = Grammar(
     rules={

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.arguments import absolute_folder, json_option
-from jobs.cli.render.console import note, print_json
-from jobs.errors import InvalidRequest
-from jobs.printable import printable
+from pgdex.jobs.cli.arguments import absolute_folder, json_option
+from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.client.printable import printable
+from pgdex.jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from jobs.trust import Allowed
+    from pgdex.jobs.client.trust import Allowed
 
 
 @click.command()
@@ -31,9 +31,9 @@ def allow(*, path: str, revoke: bool, listed: bool, as_json: bool) -> None:
       pgdex allow --list
       pgdex allow --revoke ~/src/web
     """
-    from jobs import trust
-    from jobs.projects import read_project_file
-    from jobs.settings import settings
+    from pgdex.jobs.client import trust
+    from pgdex.jobs.client.projects import read_project_file
+    from pgdex.jobs.settings import settings
 
     home = settings().home
     if listed:
@@ -57,7 +57,7 @@ def allow(*, path: str, revoke: bool, listed: bool, as_json: bool) -> None:
 
 def _file(path: str) -> Path:
     """The .pgdex.toml that PATH means. Raises InvalidRequest."""
-    from jobs.projects import FILE_NAME, project_files
+    from pgdex.jobs.client.projects import FILE_NAME, project_files
 
     place = _place(path)
     file = place if place.name == FILE_NAME and place.is_file() else next(project_files(place), None)
@@ -68,7 +68,7 @@ def _file(path: str) -> Path:
 
 def _file_to_revoke(path: str, allowed: list[Path]) -> Path:
     """As `_file`; also one that is gone."""
-    from jobs.projects import FILE_NAME
+    from pgdex.jobs.client.projects import FILE_NAME
 
     place = _place(path)
     candidates = [place, *(folder / FILE_NAME for folder in (place, *place.parents))]
@@ -77,7 +77,7 @@ def _file_to_revoke(path: str, allowed: list[Path]) -> Path:
 
 def _place(path: str) -> Path:
     """PATH as an absolute one; where it is the file itself, only its folder's links are resolved."""
-    from jobs.projects import FILE_NAME
+    from pgdex.jobs.client.projects import FILE_NAME
 
     given = Path(path).expanduser()
     return absolute_folder(str(given.parent)) / FILE_NAME if given.name == FILE_NAME else absolute_folder(path)

@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
-from jobs.cli.render.console import note, print_json
-from jobs.cli.session import open_client, wanted_job
-from jobs.printable import printable
+from pgdex.jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
+from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.session import open_client, wanted_job
+from pgdex.jobs.client.printable import printable
 
 
 @click.command(epilog=JOB_ID_HELP)
@@ -26,7 +26,7 @@ def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
         if not (yes or job.is_final):
             if not sys.stdin.isatty():
                 raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
-            from jobs.cli.render.job import cancel_question
+            from pgdex.jobs.cli.render.job import cancel_question
 
             note(cancel_question(job))
             if not click.confirm("Cancel it?", default=False, err=True):

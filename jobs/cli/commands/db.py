@@ -2,18 +2,18 @@
 
 import click
 
-from jobs.cli.arguments import json_option
-from jobs.cli.exit_codes import ExitCode
-from jobs.cli.lazy import LazyCommand, LazyGroup
-from jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.arguments import json_option
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.lazy import LazyCommand, LazyGroup
+from pgdex.jobs.cli.render.console import note, print_json
 
 SECTIONS = {
     "Commands": {
-        "upgrade": LazyCommand("jobs.cli.commands.db:upgrade", "Create pgdex's schema, or bring it up to date."),
-        "downgrade": LazyCommand("jobs.cli.commands.db:downgrade", "Take the schema back, down to nothing."),
-        "grant": LazyCommand("jobs.cli.commands.db:grant", "Let a login read, ask for jobs, or do them."),
-        "url": LazyCommand("jobs.cli.commands.db:url", "Print the database's address."),
-        "psql": LazyCommand("jobs.cli.commands.db:psql", "Open psql in the database."),
+        "upgrade": LazyCommand("pgdex.jobs.cli.commands.db:upgrade", "Create pgdex's schema, or bring it up to date."),
+        "downgrade": LazyCommand("pgdex.jobs.cli.commands.db:downgrade", "Take the schema back, down to nothing."),
+        "grant": LazyCommand("pgdex.jobs.cli.commands.db:grant", "Let a login read, ask for jobs, or do them."),
+        "url": LazyCommand("pgdex.jobs.cli.commands.db:url", "Print the database's address."),
+        "psql": LazyCommand("pgdex.jobs.cli.commands.db:psql", "Open psql in the database."),
     }
 }
 
@@ -36,9 +36,9 @@ def upgrade(*, force: bool, as_json: bool) -> None:
     their batch; start those of this version afterwards. The embedded PostgreSQL is upgraded automatically when it is
     used.
     """
-    from jobs import schema
-    from jobs.database import describe
-    from jobs.settings import settings
+    from pgdex.jobs.database import schema
+    from pgdex.jobs.database.connection import describe
+    from pgdex.jobs.settings import settings
 
     configured = settings()
     schema.upgrade(configured, force=force)
@@ -64,9 +64,9 @@ def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCo
     """
     import sys
 
-    from jobs import schema
-    from jobs.database import describe
-    from jobs.settings import settings
+    from pgdex.jobs.database import schema
+    from pgdex.jobs.database.connection import describe
+    from pgdex.jobs.settings import settings
 
     configured = settings()
     where = describe(configured)
@@ -110,10 +110,10 @@ def grant(*, login: str, role: str, variable: str | None, as_json: bool) -> None
     """
     import os
 
-    from jobs.client import Client
-    from jobs.database import describe
-    from jobs.logins import grant_role
-    from jobs.settings import settings
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.database.connection import describe
+    from pgdex.jobs.database.logins import grant_role
+    from pgdex.jobs.settings import settings
 
     password = None
     if variable is not None:
@@ -140,9 +140,9 @@ def grant(*, login: str, role: str, variable: str | None, as_json: bool) -> None
 @json_option
 def url(*, show_password: bool, as_json: bool) -> None:
     """Print the database's address, for psql and other tools; without the password unless asked for."""
-    from jobs.cli.addresses import without_password
-    from jobs.database import database_url
-    from jobs.settings import settings
+    from pgdex.jobs.cli.addresses import without_password
+    from pgdex.jobs.database.connection import database_url
+    from pgdex.jobs.settings import settings
 
     configured = settings()
     full = database_url(configured)
@@ -169,8 +169,8 @@ def psql(*, arguments: tuple[str, ...]) -> int:
       pgdex db psql
       pgdex db psql -c 'select job_id, status, progress_message from job_status'
     """
-    from jobs.cli.psql import run_psql
-    from jobs.settings import settings
+    from pgdex.jobs.cli.psql import run_psql
+    from pgdex.jobs.settings import settings
 
     return run_psql(settings(), arguments)
 

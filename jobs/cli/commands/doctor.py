@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import click
 
-from jobs.cli.arguments import json_option
-from jobs.cli.exit_codes import ExitCode
-from jobs.cli.render.console import print_json, show
+from pgdex.jobs.cli.arguments import json_option
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.render.console import print_json, show
 
 
 @click.command()
@@ -17,8 +17,8 @@ def doctor(*, as_json: bool) -> ExitCode:
     A line for each check: ✓ in order, ! works but look at it, ✗ does not work, with what to do about it. Exits with
     1 where anything does not work. Nothing is changed, and nothing secret is printed.
     """
-    from jobs.cli.diagnosis import Check, diagnosis
-    from jobs.cli.render.diagnosis import check_line, verdict
+    from pgdex.jobs.cli.diagnosis import Check, diagnosis
+    from pgdex.jobs.cli.render.diagnosis import check_line, verdict
 
     checks: list[Check] = []
     for check in diagnosis():

@@ -2,10 +2,10 @@
 
 import click
 
-from jobs.cli.arguments import JOB_ID_HELP, project_of_job_option
-from jobs.cli.exit_codes import ExitCode
-from jobs.cli.render.console import note, print_json
-from jobs.cli.session import open_client, wanted_job
+from pgdex.jobs.cli.arguments import JOB_ID_HELP, project_of_job_option
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.session import open_client, wanted_job
 
 
 @click.command(epilog=JOB_ID_HELP)
@@ -15,8 +15,8 @@ from jobs.cli.session import open_client, wanted_job
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, for programs.")
 def events(job_id: str, follow: bool, project: str | None, as_json: bool) -> ExitCode:
     """Show the history of the job JOB_ID, oldest event first: the project's newest job unless told otherwise."""
-    from jobs.cli.render.events import event_line
-    from jobs.cli.watching import events as events_to_the_end
+    from pgdex.jobs.cli.render.events import event_line
+    from pgdex.jobs.cli.watching import events as events_to_the_end
 
     with open_client() as client:
         wanted = wanted_job(client, job_id, project=project, only_reads=True)

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
-from jobs.cli.exit_codes import OUTCOMES, ExitCode
-from jobs.cli.render.console import note, print_json
-from jobs.cli.session import chosen_project, open_client
-from jobs.errors import ModelChanged, TooBroad
+from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
+from pgdex.jobs.cli.exit_codes import OUTCOMES, ExitCode
+from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.session import chosen_project, open_client
+from pgdex.jobs.errors import ModelChanged, TooBroad
 
 if TYPE_CHECKING:
-    from jobs.client import Client
-    from jobs.models import JobStatus, StartedJob
-    from jobs.projects import Project
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import JobStatus, StartedJob
+    from pgdex.jobs.client.projects import Project
 
 
 @click.command()
@@ -73,7 +73,7 @@ def index(
         _say_project(chosen)
         if detach:
             _print_started(started, as_json=as_json, without_effect=_flags(force=force, no_ignore=no_ignore))
-            from jobs.worker import ensure_workers
+            from pgdex.jobs.worker.launcher import ensure_workers
 
             ensure_workers(client)
             return ExitCode.DONE
@@ -90,7 +90,7 @@ def index(
 
 def _say_project(project: "Project") -> None:
     """Nothing where nobody chose one: most people never hear of projects."""
-    from jobs.cli.render.text import printable
+    from pgdex.jobs.cli.render.text import printable
 
     if project.source == "argument":
         note(f"Project {project.id}.")
@@ -99,7 +99,7 @@ def _say_project(project: "Project") -> None:
 
 
 def _watched(client: "Client", started: "StartedJob") -> "JobStatus":
-    from jobs.cli.watching import watch
+    from pgdex.jobs.cli.watching import watch
 
     return watch(client, started.job_id, start_workers=True)
 
@@ -111,7 +111,7 @@ def _flags(*, force: bool, no_ignore: bool | None) -> list[str]:
 
 
 def _print_started(started: "StartedJob", *, as_json: bool, without_effect: list[str]) -> None:
-    from jobs.cli.render.job import follow_up
+    from pgdex.jobs.cli.render.job import follow_up
 
     if as_json:
         print_json(started.model_dump_json(indent=2))
@@ -124,7 +124,7 @@ def _print_started(started: "StartedJob", *, as_json: bool, without_effect: list
 
 
 def _joined(started: "StartedJob", *, without_effect: list[str]) -> str:
-    from jobs.cli.render.text import SHORT_ID, printable
+    from pgdex.jobs.cli.render.text import SHORT_ID, printable
 
     verb = "has" if len(without_effect) == 1 else "have"
     forced = f" {' and '.join(without_effect)} {verb} no effect on it." if without_effect else ""
@@ -135,7 +135,7 @@ def _joined(started: "StartedJob", *, without_effect: list[str]) -> str:
 
 
 def _say_goodbye(started: "StartedJob") -> None:
-    from jobs.cli.render.job import follow_up
+    from pgdex.jobs.cli.render.job import follow_up
 
     note(f"\nJob {started.job_id} goes on in the background.")
     for line in follow_up(started.job_id, project=started.project_id):
@@ -143,7 +143,7 @@ def _say_goodbye(started: "StartedJob") -> None:
 
 
 def _print_outcome(job: "JobStatus", *, as_json: bool, default_project: str) -> None:
-    from jobs.cli.render.job import next_steps, outcome_lines, summary_lines
+    from pgdex.jobs.cli.render.job import next_steps, outcome_lines, summary_lines
 
     if as_json:
         print_json(job.model_dump_json(indent=2))

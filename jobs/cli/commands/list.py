@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import click
 
-from jobs.cli.arguments import Moment, json_option, repository_filter
-from jobs.cli.render.console import note, output, print_json, show
-from jobs.cli.session import open_client
-from jobs.models import STATUSES, Status
+from pgdex.jobs.cli.arguments import Moment, json_option, repository_filter
+from pgdex.jobs.cli.render.console import note, output, print_json, show
+from pgdex.jobs.cli.session import open_client
+from pgdex.jobs.client.models import STATUSES, Status
 
 
 @click.command("list")
@@ -54,7 +54,7 @@ def list_jobs(
     if as_json:
         print_json(page.model_dump_json(indent=2))
         return
-    from jobs.cli.render.job_list import job_list_table, page_note
+    from pgdex.jobs.cli.render.job_list import job_list_table, page_note
 
     if page.jobs:
         show(job_list_table(page, now=datetime.now(UTC), full_ids=not output().is_terminal))

@@ -30,18 +30,18 @@ def mcp(ctx: click.Context, *, address: str | None) -> None:
         return
     import logging
 
-    from jobs.logs import log_as_json
-    from jobs.settings import settings
+    from pgdex.jobs.logging import log_as_json
+    from pgdex.jobs.settings import settings
 
     log_as_json()
     logging.basicConfig(level=logging.WARNING)
     configured = settings()
     if address is None:
-        from jobs.mcp_server.server import serve_stdio
+        from pgdex.jobs.mcp.server import serve_stdio
 
         serve_stdio(configured)
     else:
-        from jobs.mcp_server.http import serve_http
+        from pgdex.jobs.mcp.http import serve_http
 
         serve_http(configured, address)
 
@@ -58,8 +58,8 @@ def token(*, rotate: bool) -> None:
     Example:
       export PGDEX_MCP_TOKEN=$(pgdex mcp token)     for a client whose registration names that variable
     """
-    from jobs.mcp_server.access import ensure_token, rotate_token
-    from jobs.settings import settings
+    from pgdex.jobs.mcp.access import ensure_token, rotate_token
+    from pgdex.jobs.settings import settings
 
     configured = settings()
     click.echo(rotate_token(configured) if rotate else ensure_token(configured))

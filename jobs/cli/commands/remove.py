@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
-from jobs.cli.render.console import note, print_json
-from jobs.cli.render.text import count, printable
-from jobs.cli.session import open_client
+from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
+from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.render.text import count, printable
+from pgdex.jobs.cli.session import open_client
 
 if TYPE_CHECKING:
-    from jobs.database import Connection
-    from jobs.models import IndexedRepository
+    from pgdex.jobs.client.models import IndexedRepository
+    from pgdex.jobs.database.connection import Connection
 
 WHAT = """
     select (select count(*) from pgdex.files where repository_id = %(id)s),
@@ -34,8 +34,8 @@ def remove(repository: str, project: str | None, cancel: bool, yes: bool, as_jso
     PATH|NAME is the folder that was indexed, which need not exist any more, or the repository's name. The folder itself
     is not touched, and `pgdex index` indexes it again from the start.
     """
-    from jobs.projects import resolve_project
-    from jobs.removal import is_there, remove_repository, remove_rows, repository_to_remove
+    from pgdex.jobs.client.projects import resolve_project
+    from pgdex.jobs.client.removal import is_there, remove_repository, remove_rows, repository_to_remove
 
     with open_client() as client:
         place = absolute_folder(repository) if repository else absolute_folder(".")

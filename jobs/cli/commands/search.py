@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
-from jobs.cli.render.console import note, output, print_json, show
-from jobs.cli.session import chosen_project, open_client, present_folder
-from jobs.freshness import DoorWords
+from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
+from pgdex.jobs.cli.render.console import note, output, print_json, show
+from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
+from pgdex.jobs.client.freshness import DoorWords
 
 if TYPE_CHECKING:
-    from jobs.searching import Found
+    from pgdex.jobs.client.search import Found
 
 WORDS = DoorWords(index="pgdex index PATH", narrow="--repo {root} --path '{glob}'")
 
@@ -63,7 +63,7 @@ def search(
       pgdex search "where are retries configured"
       pgdex search parse_args --language python --path 'src/**' --tests out
     """
-    from jobs.searching import SearchOptions, check_request, search_code
+    from pgdex.jobs.client.search import SearchOptions, check_request, search_code
 
     options = SearchOptions(
         repo=repository_filter(repo) if repo else None,
@@ -95,8 +95,8 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
     Example:
       pgdex related src/flask/sessions.py:120
     """
-    from jobs.index_contents import indexed_repositories
-    from jobs.searching import related_code
+    from pgdex.jobs.client.repositories import indexed_repositories
+    from pgdex.jobs.client.search import related_code
 
     file, line = _place(place)
     with open_client() as client:
@@ -142,8 +142,8 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
         return
     from rich.console import Group
 
-    from jobs.cli.render.search import hit_lines, reason_line
-    from jobs.cli.render.snippets import query_terms
+    from pgdex.jobs.cli.render.search import hit_lines, reason_line
+    from pgdex.jobs.cli.render.snippets import query_terms
 
     colour = output().color_system is not None
     terms = query_terms(query)

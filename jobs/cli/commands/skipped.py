@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.sources.skips import SkipReason
-from jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
-from jobs.cli.render.console import note, output, print_json, show
-from jobs.cli.session import chosen_project, open_client
-from jobs.errors import InvalidRequest
+from pgdex.indexer.sources.skips import SkipReason
+from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
+from pgdex.jobs.cli.render.console import note, output, print_json, show
+from pgdex.jobs.cli.session import chosen_project, open_client
+from pgdex.jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from jobs.client import Client
-    from jobs.models import SkippedFile
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import SkippedFile
 
 TERMINAL_LIMIT = 100
 
@@ -55,7 +55,7 @@ def skipped(
     if why is not None:
         _explain(why, path=path, project=project, as_json=as_json)
         return
-    from jobs.index_contents import skipped_files
+    from pgdex.jobs.client.repositories import skipped_files
 
     with open_client() as client:
         place = absolute_folder(path or ".")
@@ -78,10 +78,10 @@ def skipped(
 
 
 def _explain(file: str, *, path: str | None, project: str | None, as_json: bool) -> None:
-    from jobs.cli.render.text import printable
-    from jobs.index_contents import indexed_repositories
-    from jobs.projects import resolve_project
-    from jobs.why import why
+    from pgdex.jobs.cli.render.text import printable
+    from pgdex.jobs.client.explain import why
+    from pgdex.jobs.client.projects import resolve_project
+    from pgdex.jobs.client.repositories import indexed_repositories
 
     folder = absolute_folder(path) if path else None
     wanted = _meant(file, folder)
@@ -131,7 +131,7 @@ def _below(path: Path, root: Path) -> str:
 
 def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
     """The indexed repository that `path` is or lies in, and the beginning that the wished files' paths have."""
-    from jobs.index_contents import indexed_repositories
+    from pgdex.jobs.client.repositories import indexed_repositories
 
     wanted = absolute_folder(path)
     roots = [one.root for one in indexed_repositories(client.connection, project=project)]
@@ -144,7 +144,7 @@ def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, s
 
 
 def _print_json(files: "Sequence[SkippedFile]", *, limit: int | None) -> None:
-    from jobs.cli.render.skipped import by_reason
+    from pgdex.jobs.cli.render.skipped import by_reason
 
     document = {
         "total_count": len(files),
@@ -157,8 +157,8 @@ def _print_json(files: "Sequence[SkippedFile]", *, limit: int | None) -> None:
 def _show(files: "Sequence[SkippedFile]", *, folder: str | None, limit: int | None) -> None:
     from rich.text import Text
 
-    from jobs.cli.render.skipped import by_reason, files_table, reasons_table
-    from jobs.cli.render.text import count, printable
+    from pgdex.jobs.cli.render.skipped import by_reason, files_table, reasons_table
+    from pgdex.jobs.cli.render.text import count, printable
 
     repositories = len({file.repo_path for file in files})
     where = folder or (files[0].repo_path if repositories == 1 else f"{repositories} repositories")

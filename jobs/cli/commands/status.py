@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import click
 
-from jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
-from jobs.cli.exit_codes import OUTCOMES, ExitCode
-from jobs.cli.render.console import note, print_json, show
-from jobs.cli.root import Invocation
-from jobs.cli.session import open_client, wanted_job
+from pgdex.jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
+from pgdex.jobs.cli.exit_codes import OUTCOMES, ExitCode
+from pgdex.jobs.cli.render.console import note, print_json, show
+from pgdex.jobs.cli.root import Invocation
+from pgdex.jobs.cli.session import open_client, wanted_job
 
 
 @click.command(epilog=JOB_ID_HELP)
@@ -27,7 +27,7 @@ def status(invocation: Invocation, job_id: str, watch: bool, project: str | None
         wanted = wanted_job(client, job_id, project=project, only_reads=True)
         outcome = ExitCode.DONE
         if watch:
-            from jobs.cli.watching import watch as watch_job
+            from pgdex.jobs.cli.watching import watch as watch_job
 
             try:
                 job = watch_job(client, wanted)
@@ -40,7 +40,7 @@ def status(invocation: Invocation, job_id: str, watch: bool, project: str | None
     if as_json:
         print_json(job.model_dump_json(indent=2))
         return outcome
-    from jobs.cli.render.job import job_table
+    from pgdex.jobs.cli.render.job import job_table
 
     show(job_table(job, now=datetime.now(UTC), traceback=invocation.debug))
     return outcome

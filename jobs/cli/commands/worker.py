@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import click
 
-from jobs.cli.arguments import json_option
-from jobs.cli.render.console import note, print_json, show
-from jobs.cli.session import open_client
+from pgdex.jobs.cli.arguments import json_option
+from pgdex.jobs.cli.render.console import note, print_json, show
+from pgdex.jobs.cli.session import open_client
 
 
 @click.command()
@@ -37,15 +37,15 @@ def worker(*, processes: int | None, slots: int | None, exit_when_idle: float | 
     machine that can reach the database and sees the repositories under the same paths. What they log is JSON, one
     object per line, on stderr.
     """
-    from jobs.logs import log_as_json
-    from jobs.settings import settings
-    from jobs.worker import supervise
+    from pgdex.jobs.logging import log_as_json
+    from pgdex.jobs.settings import settings
+    from pgdex.jobs.worker.launcher import supervise
 
     log_as_json()
     configured = settings()
     number = processes or configured.worker_processes
     if sys.stderr.isatty():  # a log collector gets JSON only
-        from jobs.cli.render.text import count
+        from pgdex.jobs.cli.render.text import count
 
         note(f"{count(number, 'worker process', 'worker processes')} on this machine; Ctrl-C stops them.")
     supervise(
@@ -61,7 +61,7 @@ def worker(*, processes: int | None, slots: int | None, exit_when_idle: float | 
 @json_option
 def workers(*, as_json: bool) -> None:
     """List the worker processes of all machines, living ones first."""
-    from jobs.cluster import known_workers
+    from pgdex.jobs.client.workers import known_workers
 
     with open_client() as client:
         known = known_workers(client.connection)
@@ -73,6 +73,6 @@ def workers(*, as_json: bool) -> None:
     if not known:
         note("No worker is running. `pgdex index` starts some by itself; `pgdex worker` runs them as a service.")
         return
-    from jobs.cli.render.workers import workers_table
+    from pgdex.jobs.cli.render.workers import workers_table
 
     show(workers_table(known, now=datetime.now(UTC)))

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from jobs.cli.diagnosis.checks import Check, failed, ok, warning
-from migrations.pgvector import OLDEST, RECOMMENDED, dotted, version_numbers
+from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok, warning
+from pgdex.migrations.pgvector import OLDEST, RECOMMENDED, dotted, version_numbers
 
 if TYPE_CHECKING:
-    from jobs.database import Connection
-    from jobs.settings import Settings
+    from pgdex.jobs.database.connection import Connection
+    from pgdex.jobs.settings import Settings
 
 OLDEST_SERVER = 15
 INSTALL_VECTOR = (
@@ -19,7 +19,7 @@ UPDATE_VECTOR = "Then run in this database: alter extension vector update;"
 
 def server_check(connection: "Connection", where: str) -> Check:
     """The server's version, and what lies between."""
-    from jobs.sessions import holds_session
+    from pgdex.jobs.database.sessions import holds_session
 
     version = connection.info.server_version
     finding = f"{where}: PostgreSQL {version // 10000}.{version % 10000}"
@@ -60,10 +60,10 @@ def schema_check(connection: "Connection", settings: "Settings") -> Check:
     """Whether the schema is the one that this pgdex works with."""
     from psycopg.errors import InsufficientPrivilege
 
-    from jobs.roles import READER, not_allowed
-    from jobs.schema import expected_version
-    from migrations import version
-    from migrations.version import Order
+    from pgdex.jobs.database.roles import READER, not_allowed
+    from pgdex.jobs.database.schema import expected_version
+    from pgdex.migrations import version
+    from pgdex.migrations.version import Order
 
     try:
         installed, expected = version.installed(connection), expected_version()

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobs.cli.diagnosis.checks import Check, ok, warning
-from jobs.cli.render.text import count, printable
+from pgdex.jobs.cli.diagnosis.checks import Check, ok, warning
+from pgdex.jobs.cli.render.text import count, printable
 
 if TYPE_CHECKING:
-    from jobs.database import Connection
+    from pgdex.jobs.database.connection import Connection
 
 FAILED = """
     select r.root, b.failures, b.error from pgdex.vector_index_builds b

@@ -4,11 +4,11 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from jobs.cli.diagnosis.checks import Check, failed, ok, warning
-from jobs.cli.render.text import size
+from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok, warning
+from pgdex.jobs.cli.render.text import size
 
 if TYPE_CHECKING:
-    from jobs.settings import Settings
+    from pgdex.jobs.settings import Settings
 
 LITTLE_SPACE = 5_000_000_000  # 200,000 chunks with their vectors and indexes take about 1 GB
 NO_SPACE = 500_000_000
@@ -39,8 +39,8 @@ def home_check(settings: "Settings") -> Check:
 
 def embedder_check(settings: "Settings") -> Check:
     """Embed one short text."""
-    from indexer.embedding import EmbedderError, EmbedderUnavailable
-    from jobs.embedders import embedder_for
+    from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable
+    from pgdex.jobs.embedders import embedder_for
 
     try:
         embedder = embedder_for(settings.embedder)
@@ -59,8 +59,8 @@ def grammars_check() -> Check:
     broken: list[str] = []
     languages: set[str] = set()
     try:
-        from indexer.chunking import chunk_file
-        from indexer.languages import language_of
+        from pgdex.indexer.chunking import chunk_file
+        from pgdex.indexer.languages import language_of
     except ImportError as error:
         return failed("grammars", f"tree-sitter can't be loaded: {error}", "Install pgdex and its dependencies again.")
     for extension in EXTENSIONS:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from jobs.cli.diagnosis.checks import Check, failed, ok, warning
+from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok, warning
 
 if TYPE_CHECKING:
-    from jobs.database import Connection
+    from pgdex.jobs.database.connection import Connection
 
 CREATE_ROLES = (
     "Run `pgdex db upgrade` once as a role that may create roles; until then pgdex is for the schema's owner alone."
@@ -14,7 +14,7 @@ CREATE_ROLES = (
 
 def login_check(connection: "Connection") -> Check:
     """What the present login may do in the database."""
-    from jobs.roles import PURPOSES, READER, TYPICAL, abilities, grant_statement
+    from pgdex.jobs.database.roles import PURPOSES, READER, TYPICAL, abilities, grant_statement
 
     mine = abilities(connection)
     missing = [role for role in TYPICAL if role not in mine.roles]

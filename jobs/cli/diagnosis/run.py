@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from jobs.cli.diagnosis.checks import Check, failed, ok
-from jobs.cli.diagnosis.machine import embedder_check, grammars_check, home_check
-from jobs.errors import InvalidSetting, PgdexError
+from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok
+from pgdex.jobs.cli.diagnosis.machine import embedder_check, grammars_check, home_check
+from pgdex.jobs.errors import InvalidSetting, PgdexError
 
 
 def diagnosis() -> Iterator[Check]:
     """Each check as it is done: some take a second."""
-    from jobs.database import describe
-    from jobs.settings import settings
+    from pgdex.jobs.database.connection import describe
+    from pgdex.jobs.settings import settings
 
     try:
         configured = settings()
@@ -22,11 +22,11 @@ def diagnosis() -> Iterator[Check]:
     yield ok("settings", changed)
     yield from done("folder", lambda: [home_check(configured)])
 
-    from jobs.cli.diagnosis.database import schema_check, server_check, vector_check
-    from jobs.cli.diagnosis.index import index_checks
-    from jobs.cli.diagnosis.roles import login_check
-    from jobs.cli.diagnosis.work import jobs_checks, workers_check
-    from jobs.database import connect
+    from pgdex.jobs.cli.diagnosis.database import schema_check, server_check, vector_check
+    from pgdex.jobs.cli.diagnosis.index import index_checks
+    from pgdex.jobs.cli.diagnosis.roles import login_check
+    from pgdex.jobs.cli.diagnosis.work import jobs_checks, workers_check
+    from pgdex.jobs.database.connection import connect
 
     try:
         connection = connect(configured)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from psycopg.rows import dict_row
 
-from jobs.cli.diagnosis.checks import Check, failed, ok, warning
-from jobs.cli.render.text import SHORT_ID, count, duration, printable
+from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok, warning
+from pgdex.jobs.cli.render.text import SHORT_ID, count, duration, printable
 
 if TYPE_CHECKING:
-    from jobs.database import Connection
-    from jobs.settings import Settings
+    from pgdex.jobs.database.connection import Connection
+    from pgdex.jobs.settings import Settings
 
 QUIET_SECONDS = 300  # progress is reported every 2 s; building a large vector index may take minutes in silence
 OLD_DAYS = 7

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from jobs.printable import printable, safe_json
+from pgdex.jobs.client.printable import printable, safe_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

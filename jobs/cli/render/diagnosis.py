@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jobs.cli.render.text import count, printable
+from pgdex.jobs.cli.render.text import count, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from jobs.cli.diagnosis.checks import Check
+    from pgdex.jobs.cli.diagnosis.checks import Check
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "bold yellow"), "failed": ("✗", "bold red")}
 WIDEST_NAME = len("embedder")

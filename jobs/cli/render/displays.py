@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from jobs.cli.render.console import note, notes
-from jobs.cli.render.progress import Forward, PlainLines
-from jobs.cli.render.text import duration, printable
-from jobs.models import JobStatus
+from pgdex.jobs.cli.render.console import note, notes
+from pgdex.jobs.cli.render.progress import Forward, PlainLines
+from pgdex.jobs.cli.render.text import duration, printable
+from pgdex.jobs.client.models import JobStatus
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from jobs.cli.render.text import count, duration, local_time, printable
-from jobs.models import JobEvent
+from pgdex.jobs.cli.render.text import count, duration, local_time, printable
+from pgdex.jobs.client.models import JobEvent
 
 WIDEST_TYPE = len("cancelled")
 

@@ -4,11 +4,11 @@ import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobs.cli.render.text import SHORT_ID, age, duration, local_time, printable
-from jobs.errors import NothingFound
-from jobs.ignored import ignored_line
-from jobs.models import JobStatus
-from jobs.wording import counted, kept_and_lost
+from pgdex.jobs.cli.render.text import SHORT_ID, age, duration, local_time, printable
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.client.wording import counted, kept_and_lost
+from pgdex.jobs.errors import NothingFound
+from pgdex.jobs.ignored import ignored_line
 
 if TYPE_CHECKING:
     from rich.table import Table

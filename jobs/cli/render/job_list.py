@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jobs.cli.render.job import STYLES
-from jobs.cli.render.text import age, duration, printable, short_ids
-from jobs.models import JobPage, JobStatus
+from pgdex.jobs.cli.render.job import STYLES
+from pgdex.jobs.cli.render.text import age, duration, printable, short_ids
+from pgdex.jobs.client.models import JobPage, JobStatus
 
 if TYPE_CHECKING:
     from rich.table import Table

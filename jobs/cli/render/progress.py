@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from jobs.cli.render.text import printable
-from jobs.models import JobStatus, Status
+from pgdex.jobs.cli.render.text import printable
+from pgdex.jobs.client.models import JobStatus, Status
 
 PLAIN_SECONDS = 2.0  # between two lines where there is no terminal
 WAITING_SECONDS = 30.0  # the same while nothing happens: before the start, or while the job is blocked

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.cli.render.snippets import LONGEST_LINE, best_snippet, marks
-from jobs.cli.render.text import printable
+from pgdex.jobs.cli.render.snippets import LONGEST_LINE, best_snippet, marks
+from pgdex.jobs.cli.render.text import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from indexer.search import SearchHit
+    from pgdex.indexer.search import SearchHit
 
 MARK = "bold black on yellow"
 THEME = "ansi_dark"

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from indexer.sources.skips import SkipReason
-from jobs.cli.render.text import printable, size
-from jobs.models import SkippedFile
+from pgdex.indexer.sources.skips import SkipReason
+from pgdex.jobs.cli.render.text import printable, size
+from pgdex.jobs.client.models import SkippedFile
 
 if TYPE_CHECKING:
     from rich.table import Table

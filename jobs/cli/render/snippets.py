@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.search.query import understand
-from indexer.terms import stem_of
+from pgdex.indexer.search.query import understand
+from pgdex.indexer.terms import stem_of
 
 SNIPPET_LINES = 6
 LONGEST_LINE = 400  # of a line in a pipe; a terminal cuts at its width

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from jobs.printable import printable as printable  # noqa: PLC0414 (what is rendered goes through it)
+from pgdex.jobs.client.printable import printable as printable  # noqa: PLC0414 (what is rendered goes through it)
 
 SHORT_ID = 8
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jobs.cli.render.text import age, printable
-from jobs.models import WorkerStatus
+from pgdex.jobs.cli.render.text import age, printable
+from pgdex.jobs.client.models import WorkerStatus
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.logins import PATIENCE_SECONDS, PGDEX
+from tests.support.logins import PATIENCE_SECONDS, PGDEX
 
 Environment = dict[str, str]
 

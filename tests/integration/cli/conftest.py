@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client import Client
-from jobs.cluster import living_workers
-from tests.databases import settings_for
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.workers import living_workers
 from tests.integration.cli.commands import Environment, Finished, Run, pgdex
-from tests.logins import PATIENCE_SECONDS
-from tests.waiting import wait_for
+from tests.support.databases import settings_for
+from tests.support.logins import PATIENCE_SECONDS
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

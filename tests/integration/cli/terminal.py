@@ -9,7 +9,7 @@ from contextlib import suppress
 from fcntl import ioctl
 
 from tests.integration.cli.commands import Environment, pgdex
-from tests.logins import PATIENCE_SECONDS
+from tests.support.logins import PATIENCE_SECONDS
 
 
 class Terminal:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.database import Connection
-from jobs.models import CancelledJob
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.client.models import CancelledJob
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, Run
 from tests.integration.cli.terminal import Terminal
 from tests.integration.cli.watched_jobs import running_job
-from tests.job_checks import value
-from tests.sql_worker import enqueue
+from tests.support.job_checks import value
+from tests.support.sql_worker import enqueue
 
 
 def test_a_job_is_cancelled_once(run_pgdex: Run, connection: Connection) -> None:

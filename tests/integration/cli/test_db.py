@@ -2,10 +2,10 @@
 
 import re
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.database import Connection
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Run
-from tests.sql_worker import enqueue
+from tests.support.sql_worker import enqueue
 
 
 def test_a_database_without_the_schema_is_told_how_to_get_it(run_pgdex: Run, empty_database_url: str) -> None:

@@ -1,7 +1,7 @@
 """`pgdex doctor`: what is in order, and what is not."""
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.database import Connection
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Run
 from tests.integration.cli.watched_jobs import running_job
 

@@ -8,14 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.database import Connection
-from jobs.models import JobStatus, StartedJob, WorkerStatus
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.client.models import JobStatus, StartedJob, WorkerStatus
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, Run, ended, started
 from tests.integration.cli.terminal import Terminal
 from tests.integration.cli.watched_jobs import listeners, running_job
-from tests.job_checks import value
-from tests.waiting import wait_for
+from tests.support.job_checks import value
+from tests.support.waiting import wait_for
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x9b]")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.exit_codes import ExitCode
 from tests.integration.cli.commands import Run
 
 

@@ -4,12 +4,12 @@ from uuid import UUID
 
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.database import Connection
-from jobs.models import JobEvent, JobPage, JobStatus
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.client.models import JobEvent, JobPage, JobStatus
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Run
 from tests.integration.cli.watched_jobs import running_job
-from tests.sql_worker import enqueue
+from tests.support.sql_worker import enqueue
 
 
 def test_without_jobs_the_commands_say_how_to_start_one(run_pgdex: Run) -> None:

@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 
-from jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
-from jobs.database import Connection
+from pgdex.jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, pgdex, started
 from tests.integration.cli.terminal import Terminal
-from tests.logins import PATIENCE_SECONDS
-from tests.sql_worker import enqueue
+from tests.support.logins import PATIENCE_SECONDS
+from tests.support.sql_worker import enqueue
 
 COLOUR = re.compile(rb"\x1b\[[0-9;]*3[0-7]m")
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.database import Connection
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, Run
 from tests.integration.cli.terminal import Terminal
-from tests.job_checks import value
-from tests.sql_worker import SqlWorker, enqueue, tree
-from tests.trees import python_tree
+from tests.support.job_checks import value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+from tests.support.trees import python_tree
 
 ROOTS = "select coalesce(string_agg(root, ',' order by root), '') from pgdex.repositories where removed_at is null"
 

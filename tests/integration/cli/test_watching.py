@@ -4,12 +4,12 @@ from uuid import UUID
 
 import pytest
 
-from jobs.cli.exit_codes import ExitCode
-from jobs.database import Connection
-from jobs.models import JobEvent
+from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.client.models import JobEvent
+from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, ended, started
 from tests.integration.cli.watched_jobs import LISTENERS, listeners, running_job
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def test_watching_ends_with_the_outcome_as_exit_code(connection: Connection, environment: Environment) -> None:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import psycopg
 
-from jobs.database import Connection
-from tests.sql_worker import ALIVE, Found, SqlWorker, enqueue, tree
+from pgdex.jobs.database.connection import Connection
+from tests.support.sql_worker import ALIVE, Found, SqlWorker, enqueue, tree
 
 LISTENERS = (
     "select pid from pg_stat_activity where application_name = 'pgdex' and datname = current_database()"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from jobs.database import connect
-from jobs.errors import DatabaseUnavailable
-from jobs.libpq_environment import KEPT_FOR_A_URL
-from tests.databases import settings_for
+from pgdex.jobs.database.connection import connect
+from pgdex.jobs.database.libpq_environment import KEPT_FOR_A_URL
+from pgdex.jobs.errors import DatabaseUnavailable
 from tests.integration.cli.commands import Run
-from tests.logins import run_pgdex
+from tests.support.databases import settings_for
+from tests.support.logins import run_pgdex
 from tests.unit.test_libpq_environment import VARIABLES
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jobs.client import Client
-from jobs.outages import LIMIT_TRIES
-from tests.databases import settings_for
-from tests.trees import python_tree
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.outages import LIMIT_TRIES
+from tests.support.databases import settings_for
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 # What a server does that enforces a limit.
 TRIGGER = """

@@ -8,14 +8,14 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from jobs.client import Client
-from jobs.schema import downgrade, upgrade
-from tests.databases import settings_for
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.schema import downgrade, upgrade
 from tests.integration.cli.commands import Run
-from tests.logins import new_login
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from tests.support.databases import settings_for
+from tests.support.logins import new_login
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 # Functions of PostgreSQL's that ours call, and ours that Python calls; each with arguments that fit better than the
 # original's, or as well.

@@ -14,16 +14,16 @@ import pytest
 from procrastinate.schema import SchemaManager
 from psycopg import sql
 
-from jobs.app import App, _without_environment
-from jobs.client import Client
-from jobs.connector import CHANNEL_PREFIX
-from tests.counted_claims import claims_beyond_the_first, count_claims
-from tests.embedding_server import EmbeddingServer
+from pgdex.jobs.app import App, _without_environment
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.worker.connector import CHANNEL_PREFIX
 from tests.integration.cli.commands import Run
-from tests.logins import CHECKOUT, new_login
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from tests.support.counted_claims import claims_beyond_the_first, count_claims
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.logins import CHECKOUT, new_login
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 TOKENS = "select id from pgdex.procrastinate_jobs where status = 'doing'"
 IN_HAND = "select token_id from pgdex.job_batches where state = 'running' and kind = 'index'"
@@ -58,7 +58,7 @@ def other_application(database_url: str, schema: str, *, number: int, queue: str
         connection.execute(SchemaManager.get_schema().encode())
         connection.execute("select setval('procrastinate_jobs_id_seq', %s, false)", [number])
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tests.other_application", schema, queue],
+        [sys.executable, "-P", "-m", "tests.support.other_application", schema, queue],
         env=os.environ | {"OTHER_DATABASE_URL": database_url, "PYTHONPATH": str(CHECKOUT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -166,7 +166,7 @@ def test_a_worker_that_is_started_by_hand_takes_no_options_from_variables(monkey
     monkeypatch.setenv("PROCRASTINATE_WORKER_QUEUES", "emails")
     monkeypatch.setenv("PROCRASTINATE_WORKER_CONCURRENCY", "4")
     monkeypatch.setenv("PROCRASTINATE_WORKER_WAIT", "0")
-    monkeypatch.setattr("sys.argv", ["procrastinate", "--app=jobs.app.app", "worker", "-c", "4"])
+    monkeypatch.setattr("sys.argv", ["procrastinate", "--app=pgdex.app", "worker", "-c", "4"])
     assert _without_environment(given) == {"concurrency": 4, "update_heartbeat_interval": 3.0}
 
 
@@ -184,7 +184,7 @@ def test_our_copy_of_procrastinate_differs_in_its_channels_and_search_path_alone
     assert set(ours) == set(theirs)
     assert {config for _, config in ours.values()} == {'{"search_path=pg_catalog, pgdex, pg_temp"}'}
     differing = {name for name, (source, _) in ours.items() if source != theirs[name]}
-    files_of_ours = {entry.name.removesuffix(".sql") for entry in (files("sql") / "functions").iterdir()}
+    files_of_ours = {entry.name.removesuffix(".sql") for entry in (files("pgdex.sql") / "functions").iterdir()}
     assert differing == {name for name in files_of_ours if name.startswith("procrastinate")}
     for name in differing:
         for channel in ("procrastinate_queue_v1#", "procrastinate_any_queue_v1"):
@@ -193,7 +193,7 @@ def test_our_copy_of_procrastinate_differs_in_its_channels_and_search_path_alone
 
 
 def test_the_app_is_a_subclass_that_pins_its_queue() -> None:
-    from jobs.app import PINNED, app
+    from pgdex.jobs.app import PINNED, app
 
     assert isinstance(app, App)
     assert PINNED["queues"] == ["pgdex"]

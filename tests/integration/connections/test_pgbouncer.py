@@ -9,18 +9,18 @@ import psycopg
 import pytest
 from psycopg.errors import QueryCanceled
 
-import jobs.poolers
-from jobs.client import Client
-from jobs.database import connect
-from jobs.sessions import SETTINGS, WORKER, Limits, holds_session, one_session
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
-from tests.index_digest import assert_index_is_sound
+import pgdex.jobs.database.poolers
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import connect
+from pgdex.jobs.database.sessions import SETTINGS, WORKER, Limits, holds_session, one_session
 from tests.integration.cli.commands import Run
-from tests.pgbouncer import PROGRAM, pgbouncer
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import Workers
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.index_digest import assert_index_is_sound
+from tests.support.pgbouncer import PROGRAM, pgbouncer
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import Workers
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed (see CONTRIBUTING.md)")
 
@@ -30,7 +30,7 @@ MODES = ["session", "transaction"]
 @pytest.fixture(autouse=True)
 def forget_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ports are used again."""
-    monkeypatch.setattr(jobs.poolers, "_found", {})
+    monkeypatch.setattr(pgdex.jobs.database.poolers, "_found", {})
 
 
 @pytest.fixture(params=MODES)
@@ -138,7 +138,7 @@ def test_the_mode_is_found_out_however_idle_or_busy_the_pool_is(database_url: st
                 for thread in crowd:
                     thread.start()
                 for _ in range(5):
-                    jobs.poolers._found.clear()
+                    pgdex.jobs.database.poolers._found.clear()
                     with connect(settings_for(url)) as connection:
                         assert holds_session(connection) == (mode == "session")
             stop.set()
@@ -159,7 +159,7 @@ def test_a_full_pool_of_sessions_is_one_of_sessions(database_url: str) -> None:
 def test_without_a_pooler_there_is_none(database_url: str) -> None:
     with connect(settings_for(database_url)) as connection:
         assert holds_session(connection)
-    assert jobs.poolers._found == {}
+    assert pgdex.jobs.database.poolers._found == {}
 
 
 def test_other_clients_of_a_pool_of_transactions_keep_their_settings(database_url: str) -> None:

@@ -6,17 +6,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from jobs.client import Client
-from jobs.errors import DatabaseUnavailable, NotAllowed
-from jobs.roles import READER, require
-from jobs.schema import downgrade, upgrade
-from tests.databases import new_database, settings_for, url_of
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.roles import READER, require
+from pgdex.jobs.database.schema import downgrade, upgrade
+from pgdex.jobs.errors import DatabaseUnavailable, NotAllowed
 from tests.integration.cli.commands import Run
-from tests.logins import new_login
-from tests.sql_worker import SqlWorker, enqueue, tree
-from tests.trees import python_tree
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.logins import new_login
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 
 @pytest.fixture(params=["vectors", "odd Schema"])

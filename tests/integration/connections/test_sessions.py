@@ -10,20 +10,20 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from jobs.client import Client
-from jobs.connector import Connector
-from jobs.database import connect, connect_async
-from jobs.outages import busy_message
-from jobs.pools import POOLS
-from jobs.schema import downgrade, upgrade
-from jobs.sessions import FRONT_END, SEARCH_PATH, SESSION_SETTINGS, SETTINGS, UPGRADE, WORKER, Limits
-from tests.databases import settings_for
+from pgdex.jobs.batches.pools import POOLS
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import connect, connect_async
+from pgdex.jobs.database.outages import busy_message
+from pgdex.jobs.database.schema import downgrade, upgrade
+from pgdex.jobs.database.sessions import FRONT_END, SEARCH_PATH, SESSION_SETTINGS, SETTINGS, UPGRADE, WORKER, Limits
+from pgdex.jobs.worker.connector import Connector
 from tests.integration.cli.commands import Run
-from tests.logins import new_login
-from tests.sql_worker import enqueue
-from tests.trees import python_tree
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from tests.support.databases import settings_for
+from tests.support.logins import new_login
+from tests.support.sql_worker import enqueue
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 # Values that differ from ours, where a person may set them.
 ODD = {
@@ -87,7 +87,7 @@ def by_worker_pool(database_url: str) -> dict[str, str]:
 
 
 def by_queue(database_url: str) -> dict[str, str]:
-    from jobs.app import app
+    from pgdex.jobs.app import app
 
     async def ask() -> dict[str, str]:
         async with app.open_async():
@@ -104,7 +104,7 @@ def by_queue(database_url: str) -> dict[str, str]:
 @pytest.fixture
 def process_settings(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of this process, as a worker reads them."""
-    for module in ("jobs.pools", "jobs.app", "jobs.connector"):
+    for module in ("pgdex.jobs.batches.pools", "pgdex.jobs.app", "pgdex.jobs.worker.connector"):
         monkeypatch.setattr(f"{module}.settings", lambda: settings_for(database_url))
 
 

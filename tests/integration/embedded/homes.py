@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from jobs.embedded.place import Place
-from jobs.embedded.postmaster import postmaster as verified
-from jobs.embedded.programs import wheel_programs
-from tests.waiting import wait_for
+from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.postmaster import postmaster as verified
+from pgdex.jobs.database.embedded.programs import wheel_programs
+from tests.support.waiting import wait_for
 
 HOLD = (
-    "import sys; from pathlib import Path; from jobs.embedded.server import start_server; "
+    "import sys; from pathlib import Path; from pgdex.jobs.database.embedded.server import start_server; "
     "print(start_server(Path(sys.argv[1]), linger_seconds=float(sys.argv[2])), flush=True); sys.stdin.read()"
 )
 AS_ROOT = os.geteuid() == 0
@@ -115,7 +115,7 @@ def keepers(home: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             command = process.cmdline()
-            if str(home) in command and any("jobs.embedded.keeper" in word for word in command):
+            if str(home) in command and any("pgdex.jobs.database.embedded.keeper" in word for word in command):
                 found.append(process)
     return found
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jobs.embedded import programs, sockets
-from jobs.embedded.answers import SOCKET_NAME
-from jobs.embedded.place import Place
-from jobs.embedded.server import start_server, stop_server
-from jobs.embedded.sockets import is_ours, usual_folder
-from jobs.errors import DatabaseUnavailable
+from pgdex.jobs.database.embedded import programs, sockets
+from pgdex.jobs.database.embedded.answers import SOCKET_NAME
+from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.server import start_server, stop_server
+from pgdex.jobs.database.embedded.sockets import is_ours, usual_folder
+from pgdex.jobs.errors import DatabaseUnavailable
 from tests.integration.embedded.homes import AS_ROOT, copied_programs, crash, leave, server, user_of
 
 NOBODY = 65534

@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jobs.embedded import programs
-from jobs.embedded.place import Place
-from jobs.embedded.server import is_running, start_server, stop_server
-from jobs.embedded.sockets import fits
-from jobs.errors import DatabaseUnavailable
+from pgdex.jobs.database.embedded import programs
+from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.server import is_running, start_server, stop_server
+from pgdex.jobs.database.embedded.sockets import fits
+from pgdex.jobs.errors import DatabaseUnavailable
 from tests.integration.embedded.homes import (
     AS_ROOT,
     beginning_user,
@@ -27,8 +27,8 @@ from tests.integration.embedded.homes import (
     url_of,
     user_of,
 )
-from tests.logins import CHECKOUT, run_pgdex
-from tests.waiting import wait_for
+from tests.support.logins import CHECKOUT, run_pgdex
+from tests.support.waiting import wait_for
 
 NOBODY, UNNAMED = 65534, 54321
 VERSION = "import sys; sys.exit(sys.version_info[1])"
@@ -205,7 +205,17 @@ def test_what_stands_in_the_way_of_a_user_is_said(home: Path, uid: int, variable
         (home / "theirs").chmod(0o777)
     home.chmod(0o777)
     done = subprocess.run(
-        ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", program, "-P", "-m", "jobs.cli", "list"],
+        [
+            "setpriv",
+            f"--reuid={uid}",
+            f"--regid={uid}",
+            "--clear-groups",
+            program,
+            "-P",
+            "-m",
+            "pgdex.jobs.cli",
+            "list",
+        ],
         env={"PYTHONPATH": f"{packages}:{CHECKOUT}", "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
         | {name: value.replace("HOME/", f"{home}/") for name, value in variables.items()},
         cwd="/",

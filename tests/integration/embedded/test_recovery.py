@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.embedded.server import is_running, start_server
-from jobs.errors import DatabaseUnavailable
+from pgdex.jobs.database.embedded.server import is_running, start_server
+from pgdex.jobs.errors import DatabaseUnavailable
 from tests.integration.embedded.homes import (
     beginning_user,
     commit_something,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.embedded.server import is_running, start_server, stop_server
-from jobs.errors import DatabaseUnavailable
+from pgdex.jobs.database.embedded.server import is_running, start_server, stop_server
+from pgdex.jobs.errors import DatabaseUnavailable
 from tests.integration.embedded.homes import (
     AS_ROOT,
     beginning_user,
@@ -25,7 +25,7 @@ from tests.integration.embedded.homes import (
     url_of,
     user_of,
 )
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import psutil
 import psycopg
 import pytest
 
-from jobs.database import connect
-from jobs.embedded.answers import clients
-from jobs.embedded.server import is_running, start_server, stop_server
-from jobs.errors import DatabaseUnavailable
-from jobs.settings import Settings
+from pgdex.jobs.database.connection import connect
+from pgdex.jobs.database.embedded.answers import clients
+from pgdex.jobs.database.embedded.server import is_running, start_server, stop_server
+from pgdex.jobs.errors import DatabaseUnavailable
+from pgdex.jobs.settings import Settings
 from tests.integration.embedded.homes import (
     beginning_user,
     crash,
@@ -25,7 +25,7 @@ from tests.integration.embedded.homes import (
     url_of,
     user_of,
 )
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def test_processes_share_one_server_that_stops_when_the_last_one_leaves(home: Path) -> None:

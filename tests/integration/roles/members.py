@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobs.database import Connection, connect
-from tests.databases import settings_for
-from tests.logins import Finished, new_login, run_pgdex
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import settings_for
+from tests.support.logins import Finished, new_login, run_pgdex
 
 READER, CLIENT, WORKER = ROLES = ("pgdex_reader", "pgdex_client", "pgdex_worker")
 NO_ROLE = "no role"

@@ -5,11 +5,11 @@ import re
 import psycopg
 import pytest
 
-from jobs.database import Connection
-from migrations.objects import install_objects
+from pgdex.jobs.database.connection import Connection
+from pgdex.migrations.objects import install_objects
 from tests.integration.roles.members import CLIENT, DENIED, NO_ROLE, READER, ROLES, WORKER, logged_in
-from tests.job_checks import refused, value
-from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.support.job_checks import refused, value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
 
 READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),

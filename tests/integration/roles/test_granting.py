@@ -9,19 +9,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from jobs.client import Client
-from jobs.database import connect
-from jobs.errors import InvalidRequest, NotAllowed
-from jobs.logins import ROLES, grant_role
-from jobs.roles import abilities
-from jobs.schema import upgrade
-from tests.databases import embedded_server, new_database, settings_for, url_of
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import connect
+from pgdex.jobs.database.logins import ROLES, grant_role
+from pgdex.jobs.database.roles import abilities
+from pgdex.jobs.database.schema import upgrade
+from pgdex.jobs.errors import InvalidRequest, NotAllowed
 from tests.integration.roles.members import CLIENT, READER, WORKER, command
-from tests.job_checks import refused, value
-from tests.logins import CHECKOUT, as_user, run_pgdex
-from tests.trees import python_tree
-from tests.waiting import wait_for_end
-from tests.workers import workers_on
+from tests.support.databases import embedded_server, new_database, settings_for, url_of
+from tests.support.job_checks import refused, value
+from tests.support.logins import CHECKOUT, as_user, run_pgdex
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for_end
+from tests.support.workers import workers_on
 
 LOGINS = ("indexer", "Alice O'Neil", "pgdex")
 PASSWORD = 'it\'s \\ "odd" %20'

@@ -8,15 +8,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jobs.cli.diagnosis.roles import login_check
-from jobs.database import Connection, connect
-from jobs.roles import abilities
-from jobs.schema import downgrade, upgrade
-from tests.databases import embedded_server, new_database, settings_for, url_of
+from pgdex.jobs.cli.diagnosis.roles import login_check
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.database.roles import abilities
+from pgdex.jobs.database.schema import downgrade, upgrade
 from tests.integration.roles.members import READER, ROLES, WORKER, command
-from tests.job_checks import refused, value
-from tests.logins import as_user, new_login
-from tests.sql_worker import SqlWorker, enqueue, tree
+from tests.support.databases import embedded_server, new_database, settings_for, url_of
+from tests.support.job_checks import refused, value
+from tests.support.logins import as_user, new_login
+from tests.support.sql_worker import SqlWorker, enqueue, tree
 
 
 @pytest.fixture(scope="module")

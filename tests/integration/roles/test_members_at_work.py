@@ -9,19 +9,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jobs.client import Client
-from jobs.database import Connection, connect
-from jobs.models import JobStatus
-from jobs.roles import grant_statement
-from tests.databases import settings_for
-from tests.embedding_server import EmbeddingServer
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.database.roles import grant_statement
 from tests.integration.roles.members import CLIENT, NO_ROLE, READER, ROLES, WORKER, command
-from tests.job_checks import events_of, value
-from tests.logins import Finished, new_login
-from tests.sql_worker import enqueue
-from tests.trees import python_tree
-from tests.waiting import wait_for, wait_for_end
-from tests.workers import workers_on
+from tests.support.databases import settings_for
+from tests.support.embedding_server import EmbeddingServer
+from tests.support.job_checks import events_of, value
+from tests.support.logins import Finished, new_login
+from tests.support.sql_worker import enqueue
+from tests.support.trees import python_tree
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import workers_on
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jobs.database import Connection
+from pgdex.jobs.database.connection import Connection
 from tests.integration.roles.members import CLIENT, DENIED, NO_ROLE, READER, ROLES, WORKER, logged_in
-from tests.job_checks import job_in, refused
-from tests.sql_worker import enqueue
+from tests.support.job_checks import job_in, refused
+from tests.support.sql_worker import enqueue
 
 # What each role may do with each table, beside what the role below it may; columns where it is only some.
 WRITES: dict[str, dict[str, str]] = {

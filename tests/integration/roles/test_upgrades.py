@@ -2,16 +2,16 @@
 
 import pytest
 
-from jobs.client import Client
-from jobs.database import Connection, connect
-from jobs.errors import NotAllowed, SchemaBehind
-from jobs.roles import abilities
-from jobs.schema import downgrade, upgrade
-from tests.databases import settings_for
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.database.roles import abilities
+from pgdex.jobs.database.schema import downgrade, upgrade
+from pgdex.jobs.errors import NotAllowed, SchemaBehind
 from tests.integration.roles.members import CLIENT, DENIED, ROLES, WORKER, logged_in
-from tests.job_checks import refused, value
-from tests.logins import new_login
-from tests.sql_worker import SqlWorker, enqueue
+from tests.support.databases import settings_for
+from tests.support.job_checks import refused, value
+from tests.support.logins import new_login
+from tests.support.sql_worker import SqlWorker, enqueue
 
 
 def test_an_upgrade_after_a_downgrade_gives_the_roles_their_rights_again(

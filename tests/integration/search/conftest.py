@@ -5,11 +5,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from jobs.client import Client
-from tests.databases import new_database, settings_for, url_of
+from pgdex.jobs.client.client import Client
 from tests.integration.search.shop import FILES, RETRY_POLICY, Shop, index
-from tests.trees import write_tree
-from tests.workers import workers_on
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.trees import write_tree
+from tests.support.workers import workers_on
 
 SECRET = "def quarterly_numbers():\n    return 'compute_delay and Session belong to another project'\n"
 

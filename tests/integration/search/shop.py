@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.search import SearchResult, search
-from jobs.client import Client
-from jobs.embedders import embedder_for
-from tests.waiting import wait_for_end
-from tests.workers import Workers
+from pgdex.indexer.search import SearchResult, search
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.embedders import embedder_for
+from tests.support.waiting import wait_for_end
+from tests.support.workers import Workers
 
 RETRY_POLICY = '''"""When to try again."""
 

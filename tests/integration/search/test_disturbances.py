@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.search import SearchResult, related, search
-from jobs.client import Client
-from jobs.embedders import embedder_for
-from tests.databases import settings_for
-from tests.embedding_server import MODEL, EmbeddingServer
+from pgdex.indexer.search import SearchResult, related, search
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.embedders import embedder_for
 from tests.integration.search.shop import FILES, index
-from tests.trees import python_tree, write_tree
-from tests.workers import workers_on
+from tests.support.databases import settings_for
+from tests.support.embedding_server import MODEL, EmbeddingServer
+from tests.support.trees import python_tree, write_tree
+from tests.support.workers import workers_on
 
 
 @pytest.mark.parametrize("fault", ["down", "server_error", "nan"])

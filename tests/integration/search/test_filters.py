@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from indexer.search import SearchRefused
+from pgdex.indexer.search import SearchRefused
 from tests.integration.search.shop import EVERY, FILES, Shop
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from indexer.search import SearchRefused, related
+from pgdex.indexer.search import SearchRefused, related
 from tests.integration.search.shop import Shop
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.search import SearchRefused, related, search
-from jobs.client import Client
-from jobs.embedders import embedder_for
-from tests.databases import settings_for
+from pgdex.indexer.search import SearchRefused, related, search
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.embedders import embedder_for
 from tests.integration.search.shop import EVERY, FILES, Shop, index
-from tests.trees import write_tree
-from tests.workers import workers_on
+from tests.support.databases import settings_for
+from tests.support.trees import write_tree
+from tests.support.workers import workers_on
 
 
 @pytest.mark.parametrize("legs", [("words",), ("vectors",), ("words", "vectors")], ids="+".join)

@@ -1,0 +1,73 @@
+"""A place in the code as a query: the chunk there, its vector, and the terms that tell it from others."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.candidates import ChunkKey
+from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
+from pgdex.indexer.search.result import SearchRefused
+from pgdex.indexer.terms import place_of, stem_of
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# More terms than that find the same chunks, at twice the cost.
+TELLING_TERMS: Final = 16
+# As BM25's k1: the tenth time says little more than the third.
+SATURATION: Final = 1.8
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """The chunk that likeness is measured from."""
+
+    key: ChunkKey
+    content: str
+    vector: str | None
+
+
+def seed_at(
+    connection: Connection, repository: SearchedRepository, table: SearchedTable, *, path: str, line: int
+) -> Seed:
+    """The chunk at a line. Raises SearchRefused where there is none."""
+    of_files = sql.SQL(
+        "from pgdex.files f join {} c on c.repository_id = f.repository_id and c.file_id = f.id"
+        " where f.repository_id = %s and f.path = %s"
+    ).format(sql.Identifier("pgdex", table.name))
+    row = connection.execute(
+        sql.SQL("select c.file_id, c.ordinal, c.content, case when c.model_id = %s then c.embedding::text end ")
+        + of_files
+        + sql.SQL(" and %s between c.start_line and c.end_line"),
+        [repository.model_id, repository.id, path, line],
+    ).fetchone()
+    if row is not None:
+        return Seed((repository.id, row[0], row[1]), row[2], row[3])
+    last = connection.execute(
+        sql.SQL("select max(c.end_line) ") + of_files,
+        [repository.id, path],
+    ).fetchone()
+    if last is None or last[0] is None:
+        raise SearchRefused(f"path: {path} is not indexed in {repository.root}")
+    raise SearchRefused(f"line: {path} has lines 1 to {last[0]} in the index, not {line}")
+
+
+def telling_terms(connection: Connection, table: SearchedTable, seed: Seed) -> list[str]:
+    """The terms of a chunk that are frequent in it and rare elsewhere."""
+    counts = Counter(map(stem_of, words(seed.content)))
+    by_place = {place_of(term): term for term in counts}
+    rows = connection.execute(
+        "select term, frequency, total from pgdex.term_frequencies(%s::bigint[], %s::integer[])",
+        [table.ids, list(by_place)],
+    )
+    worth = {}
+    for place, frequency, total in rows:
+        times = counts[by_place[place]]
+        worth[by_place[place]] = (
+            times / (times + SATURATION) * math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+        )
+    return sorted(worth, key=lambda term: (-worth[term], term))[:TELLING_TERMS]

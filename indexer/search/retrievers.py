@@ -1,0 +1,159 @@
+"""The ways in which chunks are found: by words, by vectors, by the name that they define, by their path."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pgdex.indexer.embedding import Embedder, EmbedderError
+from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
+from pgdex.indexer.search.filters import Scope
+from pgdex.indexer.search.query import Query, QueryKind
+from pgdex.indexer.search.repositories import SearchedTable
+from pgdex.indexer.terms import definition_terms, place_of, symbol_term
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# Of each leg: deeper candidates never reached the first ten on the development questions.
+LEG_LIMIT = 100
+MOST_DEFINITIONS = 100
+MOST_PATHS = 20
+
+
+@dataclass(slots=True)
+class Candidates:
+    """The chunks found so far, by their keys."""
+
+    found: dict[ChunkKey, Candidate] = field(default_factory=dict)
+
+    def at(self, repository_id: int, file_id: int, ordinal: int) -> Candidate:
+        """The candidate of this chunk, a new one if there is none yet."""
+        key = (repository_id, file_id, ordinal)
+        return self.found.setdefault(key, Candidate(key))
+
+
+def find_words(
+    connection: Connection,
+    table: SearchedTable,
+    terms: Sequence[str],
+    scope: Scope,
+    candidates: Candidates,
+) -> None:
+    """The chunks with the terms, by BM25."""
+    by_place = {place_of(term): term for term in terms}  # two terms may share a place
+    rows = connection.execute(
+        "select repository_id, file_id, ordinal, score"
+        " from pgdex.search_lexical(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s, %s)",
+        [
+            table.ids,
+            list(by_place),
+            [place_of(symbol_term(term)) for term in by_place.values()],
+            scope.files,
+            scope.chunks,
+            scope.kinds,
+            LEG_LIMIT,
+        ],
+    )
+    for *key, score in rows:
+        candidates.at(*key).lexical = score
+
+
+def find_vectors(
+    connection: Connection,
+    table: SearchedTable,
+    vector: str,
+    scope: Scope,
+    candidates: Candidates,
+) -> None:
+    """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it."""
+    rows = connection.execute(
+        "select repository_id, file_id, ordinal, score"
+        " from pgdex.search_vectors(%s::bigint[], %s::smallint, %s, %s, %s::bigint[], %s, %s, %s)",
+        [
+            table.ids,
+            table.model_id,
+            table.embedding_dimension,
+            vector,
+            scope.files,
+            scope.chunks,
+            scope.kinds,
+            LEG_LIMIT,
+        ],
+    )
+    for *key, score in rows:
+        if score > 0:
+            candidates.at(*key).nearness = score
+
+
+def find_definitions(
+    connection: Connection,
+    table: SearchedTable,
+    names: Iterable[str],
+    scope: Scope,
+    candidates: Candidates,
+) -> None:
+    """The chunks that define one of the names."""
+    asked = [terms for terms in map(definition_terms, names) if terms is not None]
+    if not asked:
+        return
+    rows = connection.execute(
+        "select repository_id, file_id, ordinal, is_exact from"
+        " pgdex.search_definitions(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s)",
+        [
+            table.ids,
+            [place_of(exact) for exact, _ in asked],
+            [place_of(folded) for _, folded in asked],
+            scope.files,
+            scope.kinds,
+            MOST_DEFINITIONS,
+        ],
+    )
+    for *key, is_exact in rows:
+        candidates.at(*key).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
+
+
+def find_paths(
+    connection: Connection, table: SearchedTable, query: Query, scope: Scope, candidates: Candidates
+) -> None:
+    """The files whose path the query is a part of; only where the query looks like one, and no kind is asked for."""
+    if query.kind is not QueryKind.PATH or scope.kinds is not None:
+        return
+    rows = connection.execute(
+        "select repository_id, file_id, ordinal from pgdex.search_paths(%s::bigint[], %s, %s::bigint[], %s)",
+        [
+            table.ids,
+            query.text.strip().removeprefix("./"),
+            scope.files,
+            MOST_PATHS,
+        ],
+    )
+    for key in rows:
+        candidates.at(*key).path_is_asked_for = True
+
+
+class QueryVectors:
+    """The vector of a query for each model, made once."""
+
+    def __init__(self, text: str, open_embedder: Callable[[str], Embedder]) -> None:
+        self._text = text
+        self._open = open_embedder
+        self._vectors: dict[str, str | EmbedderError] = {}
+
+    def of(self, model: str) -> str | EmbedderError:
+        """As PostgreSQL writes it, or why there is none: a service that does not answer is asked once."""
+        if model not in self._vectors:
+            try:
+                self._vectors[model] = vector_text(self._open(model).embed_query(self._text))
+            except EmbedderError as error:
+                self._vectors[model] = error
+        return self._vectors[model]
+
+
+def vector_text(vector: "NDArray[np.float32]") -> str:
+    """A vector as PostgreSQL writes it."""
+    return f"[{','.join(map(str, vector.tolist()))}]"

@@ -1,0 +1,343 @@
+"""What a door may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, LiteralString
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.rows import class_row
+
+from pgdex.jobs.client.broad_folders import is_named, require_narrow
+from pgdex.jobs.client.estimates import tree_size
+from pgdex.jobs.client.job_ids import id_range, parsed_id
+from pgdex.jobs.client.models import CancelledJob, JobEvent, JobPage, JobStatus, StartedJob, Status
+from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.database.disk_space import require_room
+from pgdex.jobs.database.roles import CLIENT, READER, not_allowed
+from pgdex.jobs.database.schema import ensure_current
+from pgdex.jobs.database.sessions import holds_session
+from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
+from pgdex.jobs.repository_path import checked_root
+from pgdex.jobs.settings import Settings
+
+JOB_NOT_FOUND = "PX001"
+ILLEGAL_CHANGE = "PX002"
+MODEL_CHANGED = "PX004"
+INVALID_ARGUMENT = "PX005"
+EVENTS_CHANNEL = "pgdex_events"
+POLL_SECONDS = 0.5
+ESTIMATE_SECONDS = 0.3
+# job_status doesn't show their jobs either.
+REMOVED = "select id from pgdex.repositories where removed_at is not null"
+MOST_COUNTED = 10_000  # counting a million takes 0.1 s
+
+
+class Client:
+    """One connection to pgdex's database, whose schema was found current when it was opened."""
+
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self.settings = settings
+        self.connection = connection
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Client":
+        """Connect. Raises DatabaseUnavailable, SchemaBehind, NotAllowed."""
+        connection = connect(settings)
+        try:
+            ensure_current(connection, settings)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise not_allowed(connection, READER) from error
+        return cls(settings, connection)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def start(
+        self,
+        repo_path: str | Path,
+        *,
+        project: str | None = None,
+        name: str | None = None,
+        force: bool = False,
+        allow_broad: bool = False,
+        no_ignore: bool | None = None,
+    ) -> StartedJob:
+        """Ask for `repo_path` to be indexed; returns at once with the job that does it.
+
+        `allow_broad` lets folders through that nobody means as a repository. `no_ignore` says whether git's ignore
+        rules count, from now on; None: as they did. One embedding is tried first, so that a wrong key or address is an
+        error here and not in the middle. Raises InvalidRequest, TooBroad, NotEnoughRoom, ModelChanged, EmbedderError.
+        """
+        root = checked_root(repo_path, allowed_roots=self.settings.roots)
+        allow_broad = allow_broad or is_named(root, self.settings.roots)
+        if not allow_broad:
+            require_narrow(root, home=self.settings.home)
+        embedder = embedder_for(self.settings.embedder, self.settings)
+        self._require_room(
+            root,
+            project or self.settings.project,
+            dimension=embedder.dimension,
+            force=force,
+            no_ignore=no_ignore,
+        )
+        wished = uuid4()
+        try:
+            row = self.connection.execute(
+                "select pgdex.enqueue_job(%s, project => %s, name => %s, force => %s, embedder => %s, job_id => %s,"
+                " allow_broad => %s, no_ignore => %s)",
+                [
+                    str(root),
+                    project or self.settings.project,
+                    name,
+                    force,
+                    embedder.name,
+                    wished,
+                    allow_broad,
+                    no_ignore,
+                ],
+            ).fetchone()
+        except psycopg.Error as error:
+            raise _translated(error, self.connection) from error
+        assert row is not None
+        status = self.status(row[0])
+        already_running = row[0] != wished
+        return StartedJob(
+            job_id=status.job_id,
+            status=status.status,
+            already_running=already_running,
+            project_id=status.project_id,
+            repo_path=status.repo_path,
+            message=(
+                f"Already being indexed: {status.progress_message}"
+                if already_running
+                else f"Queued: {status.progress_message}"
+            ),
+        )
+
+    def _require_room(self, root: Path, project: str, *, dimension: int, force: bool, no_ignore: bool | None) -> None:
+        """Look before a job is made; the scan looks again, with exact figures."""
+        known = self.connection.execute(
+            "select r.last_indexed_at is not null, exists (select from pgdex.indexing_jobs j"
+            " where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked')), r.no_ignore"
+            " from pgdex.repositories r where r.project_id = %s and r.root = %s and r.removed_at is null",
+            [project, str(root)],
+        ).fetchone()
+        is_indexed, is_live, was_no_ignore = known or (False, False, False)
+        if is_live:
+            return  # the answer is that job's id
+        size = 0  # what changed is known after the scan
+        if force or not is_indexed:
+            limit = self.settings.max_file_bytes
+            heeds_git = not (was_no_ignore if no_ignore is None else no_ignore)
+            size = tree_size(root, max_file_bytes=limit, within_seconds=ESTIMATE_SECONDS, heeds_git=heeds_git).bytes
+        require_room(self.settings, source_bytes=size, dimension=dimension)
+
+    def status(self, job_id: UUID | str, *, project: str | None = None) -> JobStatus:
+        """Everything about one job. Raises InvalidRequest for a malformed id, JobNotFound."""
+        with self.connection.cursor(row_factory=class_row(JobStatus)) as cursor:
+            cursor.execute(
+                "select * from pgdex.job_status where job_id = %s and (%s::text is null or project_id = %s)",
+                [parsed_id(job_id), project, project],
+            )
+            status = cursor.fetchone()
+        if status is None:
+            where = f" in project {project}" if project else ""
+            raise JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs that there are")
+        return status
+
+    def resolve_id(self, text: str, *, project: str | None = None, whole_ids_anywhere: bool = False) -> UUID:
+        """The id that `text` means: a whole id, its first 4 or more characters, or "last" for the newest job.
+
+        With `project` only its jobs are meant: nobody ends another's job by an abbreviation. With
+        `whole_ids_anywhere` a whole id is found in every project, since it can't be taken for another.
+        Raises InvalidRequest (malformed, or several jobs begin so), JobNotFound.
+        """
+        if text == "last":
+            found = self._jobs("true", [], project=project, order="created_at desc, id", limit=1)
+            if not found:
+                where = f" in project {project}" if project else ""
+                raise JobNotFound(f"there are no jobs{where} yet: `pgdex index PATH` starts one")
+            return found[0][0]
+        first, last = id_range(text)
+        within = ("id between %s and %s", [first, last])
+        found = self._jobs(*within, project=project, order="id", limit=5)
+        if len(found) > 1:
+            raise InvalidRequest(f"several jobs begin with {text}: {', '.join(str(one) for one, _ in found)}")
+        if found:
+            return found[0][0]
+        elsewhere = self._jobs(*within, project=None, order="id", limit=5) if project is not None else []
+        if elsewhere and whole_ids_anywhere and first == last:
+            return elsewhere[0][0]
+        if elsewhere:
+            others = sorted({one for _, one in elsewhere})
+            raise JobNotFound(
+                f"there is no job {text} in project {project}, only in {' and '.join(others)}: add --project "
+                f"{others[0]} where that is the one you mean"
+            )
+        raise JobNotFound(f"there is no job {text}. `pgdex list` shows the jobs that there are")
+
+    def _jobs(
+        self,
+        condition: LiteralString,
+        values: Sequence[object],
+        *,
+        project: str | None,
+        order: LiteralString,
+        limit: int,
+    ) -> list[tuple[UUID, str]]:
+        """Ids and projects of some jobs."""
+        rows = self.connection.execute(
+            f"select id, project_id from pgdex.indexing_jobs j where repository_id <> all(array({REMOVED}))"
+            f" and {condition}{' and project_id = %s' if project is not None else ''}"
+            f" order by {order} limit {int(limit)}",
+            [*values, *([project] if project is not None else [])],
+        ).fetchall()
+        return [(row[0], row[1]) for row in rows]
+
+    def list_jobs(
+        self,
+        *,
+        status: Sequence[Status] = (),
+        repo: str | None = None,
+        project: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        offset: int = 0,
+    ) -> JobPage:
+        """Jobs, newest first. `repo` is a repository's path, a folder above it, or a part of its name.
+
+        Counts up to MOST_COUNTED that match: of a history of a million jobs nobody wants the exact number.
+        """
+        if not 1 <= limit <= 1000 or offset < 0:
+            raise InvalidRequest(f"limit must be 1 to 1000 and offset not negative, got {limit} and {offset}")
+        conditions = ["true"]
+        values: dict[str, Any] = {"limit": limit, "offset": offset}
+        # Mostly there are none, and then an index alone counts: with this condition that takes 50 ms instead of 1.
+        removed = [row[0] for row in self.connection.execute(REMOVED).fetchall()] or None
+        for condition, name, value in (
+            ("j.status = any(%(status)s)", "status", list(status) or None),
+            ("j.project_id = %(project)s", "project", project),
+            ("j.created_at >= %(since)s", "since", since),
+            ("j.created_at < %(until)s", "until", until),
+            ("j.repository_id = any(%(repositories)s)", "repositories", self._repository_ids(repo)),
+            ("j.repository_id <> all(%(removed)s)", "removed", removed),
+        ):
+            if value is not None:
+                conditions.append(condition)
+                values[name] = value
+        where = f"where {' and '.join(conditions)}"
+        with self.connection.cursor(row_factory=class_row(JobStatus)) as cursor:
+            cursor.execute(
+                "select s.* from (select j.id, j.created_at from pgdex.indexing_jobs j"
+                f" {where} order by j.created_at desc, j.id limit %(limit)s + 1 offset %(offset)s) as page"
+                " join pgdex.job_status s on s.job_id = page.id order by page.created_at desc, page.id",
+                values,
+                prepare=False,  # which index is the best one hangs on the values
+            )
+            found = cursor.fetchall()
+        jobs, has_more = found[:limit], len(found) > limit
+        if jobs and not has_more:
+            return JobPage(jobs=jobs, total_count=offset + len(jobs), total_count_is_exact=True, has_more=False)
+        counted = self.connection.execute(
+            f"select count(*) from (select from pgdex.indexing_jobs j {where} limit {MOST_COUNTED + 1}) as counted",
+            values,
+        ).fetchone()
+        total = int(counted[0]) if counted else 0
+        return JobPage(
+            jobs=jobs,
+            total_count=max(min(total, MOST_COUNTED), offset + len(found) if found else 0),
+            total_count_is_exact=total <= MOST_COUNTED,
+            has_more=has_more,
+        )
+
+    def _repository_ids(self, text: str | None) -> list[int] | None:
+        """The repositories at or below a path, or with a text in their name; None for all."""
+        if text is None:
+            return None
+        rows = self.connection.execute(
+            "select id from pgdex.repositories where removed_at is null and (root = %(text)s"
+            " or starts_with(root, rtrim(%(text)s, '/') || '/') or strpos(lower(name), lower(%(text)s)) > 0)",
+            {"text": text},
+        )
+        return [row[0] for row in rows]
+
+    def cancel(self, job_id: UUID | str, *, project: str | None = None) -> CancelledJob:
+        """Cancel a pending, running or blocked job. Raises JobNotFound, JobIsFinal, NotAllowed."""
+        status = self.status(job_id, project=project)
+        try:
+            row = self.connection.execute("select pgdex.cancel_job(%s)", [status.job_id]).fetchone()
+        except psycopg.Error as error:
+            raise _translated(error, self.connection) from error
+        assert row is not None
+        return CancelledJob(
+            job_id=status.job_id,
+            previous_status=row[0],
+            message=self.status(status.job_id).progress_message,
+        )
+
+    def events(self, job_id: UUID | str, *, after: int = 0) -> list[JobEvent]:
+        """A job's history, oldest first, from the event after `after`."""
+        with self.connection.cursor(row_factory=class_row(JobEvent)) as cursor:
+            cursor.execute(
+                "select id as event_id, job_id, event_type, event_data, created_at from pgdex.job_events"
+                " where job_id = %s and id > %s order by id",
+                [parsed_id(job_id), after],
+            )
+            return cursor.fetchall()
+
+    def listen(self) -> None:
+        """From now on, news of jobs is kept for `wait_for_news`; to be called before the first look at a job."""
+        if holds_session(self.connection):
+            self.connection.execute(f"listen {EVENTS_CHANNEL}")
+
+    def wait_for_news(self, *, timeout_seconds: float) -> bool:
+        """Wait until any job has news (a NOTIFY), or for `timeout_seconds`; true where there was some."""
+        if not holds_session(self.connection):  # a pooler's: nobody can listen, so it is time to look
+            time.sleep(min(timeout_seconds, POLL_SECONDS))
+            return True
+        self.listen()
+        return any(True for _ in self.connection.notifies(timeout=timeout_seconds, stop_after=1))
+
+    def follow(self, job_id: UUID | str) -> Iterator[JobEvent]:
+        """A job's history from its start, and then what happens, until the job has ended."""
+        self.listen()
+        self.status(job_id)  # JobNotFound rather than silence
+        last = 0
+        while True:
+            final = self.status(job_id).is_final
+            for event in self.events(job_id, after=last):
+                last = event.event_id
+                yield event
+            if final:
+                return
+            self.wait_for_news(timeout_seconds=2.0)
+
+
+def _translated(error: psycopg.Error, connection: Connection) -> Exception:
+    """The error of a function in `sql/` as the class that doors know."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return not_allowed(connection, CLIENT)
+    kinds = {
+        JOB_NOT_FOUND: JobNotFound,
+        ILLEGAL_CHANGE: JobIsFinal,
+        MODEL_CHANGED: ModelChanged,
+        INVALID_ARGUMENT: InvalidRequest,
+    }
+    kind = kinds.get(error.sqlstate or "")
+    if kind is None:
+        return error
+    # How to go on with another model is said by each door, in its own words; the database's hint is for psql.
+    hint = error.diag.message_hint if kind is not ModelChanged else None
+    return kind(". ".join(filter(None, (error.diag.message_primary, hint))))

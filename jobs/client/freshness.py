@@ -1,0 +1,127 @@
+"""How far search results can be trusted: repositories that are not (wholly) indexed, files that changed since or are
+missing."""
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdex.jobs.client.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pgdex.indexer.search import SearchHit, SearchResult
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import IndexedRepository, StoredFile
+
+LARGEST_HASHED_BYTES = 4 << 20
+# Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
+MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class DoorWords:
+    """How a door says what helps: `index` a folder, and `narrow` a search to the `glob` of a repository's `root`."""
+
+    index: str
+    narrow: str
+
+
+def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: str) -> set[tuple[str, str]]:
+    """The files of `hits`, by repository path and path, that are gone or have changed since they were indexed.
+
+    A repository that this machine does not see says nothing.
+    """
+    from pgdex.jobs.client.repositories import stored_files
+
+    keys = sorted({(hit.repo_path, hit.path) for hit in hits})
+    visible = {root for root in {root for root, _ in keys} if Path(root).is_dir()}
+    if not visible:
+        return set()
+    stored = stored_files(client.connection, [key for key in keys if key[0] in visible], project=project)
+    return {(file.repo_path, file.path) for file in stored if has_changed(file)}
+
+
+def coverage_notes(
+    client: "Client",
+    result: "SearchResult",
+    outdated: set[tuple[str, str]],
+    *,
+    project: str,
+    repo: str | None,
+    words: DoorWords,
+) -> list[str]:
+    """What a reader should know, in sentences that name what helps, in the `words` of the door."""
+    from pgdex.jobs.client.repositories import indexed_repositories, missed_files, outdated_vectors
+
+    repositories = indexed_repositories(client.connection, project=project)
+    chosen = [one for one in repositories if repo is None or is_searched(one, repo)]
+    if not chosen:
+        return [_nothing_there(repositories, project, repo, words)]
+    notes = list(result.notes)
+    notes += [
+        f"{one.root} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
+        "on with it"
+        for one in chosen
+        if one.last_indexed_at is None and not any(note.startswith(f"{one.root} is being") for note in notes)
+    ]
+    notes += [
+        f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "
+        f"{words.index} brings the index up to date"
+        for root, count in _by_root(outdated).items()
+    ]
+    notes += [
+        f"{found.outdated:,} of {counted(found.files, 'file')} in {found.root} are not yet embedded with "
+        f"{found.embedding_model}; they are found by their words only. {words.index} goes on with it"
+        for found in outdated_vectors(client.connection, [one.id for one in chosen])
+    ]
+    missed = missed_files(client.connection, [one.id for one in chosen], reasons=MISSED)
+    notes += [
+        f"not in the index, and so not found: {counted(sum(reasons.values()), 'file')} of {root} "
+        f"({', '.join(f'{count:,} {reason}' for reason, count in reasons.items())}); pgdex skipped lists them"
+        for root, reasons in missed.items()
+    ]
+    return notes
+
+
+def is_searched(repository: "IndexedRepository", repo: str) -> bool:
+    """Whether `repo` (a path, or a part of a name) means this repository: as searched_repositories has it."""
+    return _is_at_or_below(repository.root, repo) or repo.lower() in repository.name.lower()
+
+
+def _nothing_there(repositories: "list[IndexedRepository]", project: str, repo: str | None, words: DoorWords) -> str:
+    if not repositories:
+        return f"Nothing is indexed in project {project} yet. Index a folder with {words.index}"
+    around = next((one.root for one in repositories if repo and _is_at_or_below(repo, one.root)), None)
+    if repo is not None and around is not None:
+        part = os.path.relpath(repo, around)
+        return f"{repo} is a part of {around}: search with {words.narrow.format(root=around, glob=f'{part}/**')}"
+    known = ", ".join(one.root for one in repositories[:10])
+    return f"{repo} is not indexed in project {project}; {words.index} does it. What is indexed: {known}"
+
+
+def _is_at_or_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _by_root(outdated: set[tuple[str, str]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for root, _ in sorted(outdated):
+        counts[root] = counts.get(root, 0) + 1
+    return counts
+
+
+def has_changed(file: "StoredFile") -> bool:
+    """Whether a file is gone from the disk, or not what the index has; its content decides where the time differs."""
+    path = Path(file.repo_path) / file.path
+    try:
+        now = os.stat(path)
+        if now.st_size != file.size:
+            return True
+        if now.st_mtime_ns == file.mtime_ns or now.st_size > LARGEST_HASHED_BYTES:
+            return now.st_mtime_ns != file.mtime_ns
+        return sha256(path.read_bytes()).digest() != file.content_hash
+    except OSError:
+        return True

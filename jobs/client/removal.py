@@ -1,0 +1,110 @@
+"""Removing repositories: gone for everybody at once, and their rows in small portions."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from pgdex.jobs.client.models import IndexedRepository
+from pgdex.jobs.client.repositories import indexed_repositories
+from pgdex.jobs.database.connection import Connection, connect_async
+from pgdex.jobs.database.roles import CLIENT, not_allowed
+from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsLive
+from pgdex.jobs.logging import fields
+from pgdex.jobs.settings import Settings
+
+PERIOD_SECONDS = 60.0
+PAUSE_SECONDS = 0.05  # between two portions, so that a large repository does not keep others from the disk
+ILLEGAL_CHANGE = "PX002"
+INVALID_ARGUMENT = "PX005"
+
+REMOVE = "select pgdex.remove_repository(%s, %s)"
+PORTION = "select pgdex.remove_portion()"
+PORTION_OF = "select pgdex.remove_portion(%s)"
+IS_THERE = "select exists (select from pgdex.repositories where id = %s)"
+
+logger = logging.getLogger("pgdex.worker")
+
+
+def repository_to_remove(connection: Connection, text: str, *, project: str) -> IndexedRepository:
+    """The repository of a project that `text` means: its path, whether that exists or not, or its whole name.
+
+    Raises InvalidRequest where there is none, or several have the name.
+    """
+    known = indexed_repositories(connection, project=project)
+    path = str(Path(text).expanduser().absolute()) if text else ""
+    real = str(Path(path).resolve()) if text else ""
+    for one in known:
+        if one.root in (text.rstrip("/"), path, real):
+            return one
+    named = [one for one in known if one.name == text]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        roots = ", ".join(one.root for one in named)
+        raise InvalidRequest(f"several repositories of project {project} are named {text}; give a path: {roots}")
+    there = ", ".join(one.root for one in known[:10])
+    indexed = f"Indexed are: {there}{', …' if len(known) > 10 else ''}" if known else "Nothing is indexed in it"
+    raise InvalidRequest(f"there is no repository {text or repr(text)} in project {project}. {indexed}")
+
+
+def remove_repository(connection: Connection, repository: IndexedRepository, *, cancel: bool = False) -> None:
+    """Take a repository out of the index: from now on no search and no list shows it.
+
+    Its rows are still there, for `remove_rows` or for a worker. Raises JobIsLive where it is being indexed and `cancel`
+    is not set, InvalidRequest where somebody else has just removed it, NotAllowed.
+    """
+    try:
+        connection.execute(REMOVE, [repository.id, cancel])
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise not_allowed(connection, CLIENT) from error
+    except psycopg.Error as error:
+        message = error.diag.message_primary or str(error)
+        if error.sqlstate == ILLEGAL_CHANGE:
+            raise JobIsLive(f"{message} (pgdex cancel), or remove it with --cancel") from error
+        if error.sqlstate == INVALID_ARGUMENT:
+            raise InvalidRequest(f"{repository.root} was removed by somebody else just now") from error
+        raise
+
+
+def remove_rows(connection: Connection, repository: IndexedRepository) -> Iterator[None]:
+    """Delete what a removed repository has left; yields after each portion. See `is_there` for whether all is gone."""
+    while True:
+        row = connection.execute(PORTION_OF, [repository.id]).fetchone()
+        if not row or not row[0]:
+            return
+        yield
+        time.sleep(PAUSE_SECONDS / 10)
+
+
+def is_there(connection: Connection, repository: IndexedRepository) -> bool:
+    """Whether rows of the repository are still in the database."""
+    row = connection.execute(IS_THERE, [repository.id]).fetchone()
+    return bool(row and row[0])
+
+
+async def keep_removing(settings: Settings) -> None:
+    """Delete what removed repositories have left, every minute. Runs until it is cancelled."""
+    while True:
+        try:
+            portions = await remove_what_is_left(settings)
+        except (psycopg.Error, DatabaseUnavailable) as error:
+            about = fields(action="removal_failed")
+            logger.warning("removed repositories were not deleted, trying again: %s", error, extra=about)
+        else:
+            if portions:
+                logger.info("deleted removed repositories", extra=fields(action="removed", portions=portions))
+        await asyncio.sleep(PERIOD_SECONDS)
+
+
+async def remove_what_is_left(settings: Settings) -> int:
+    """Delete portions until nothing more can be deleted now; returns how many. Raises psycopg.Error."""
+    portions = 0
+    async with await connect_async(settings, application="pgdex removal") as connection:
+        while (row := await (await connection.execute(PORTION)).fetchone()) and row[0]:
+            portions += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+    return portions

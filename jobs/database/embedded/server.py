@@ -1,0 +1,214 @@
+"""Using the embedded server: joining its users, starting it where it does not run, waiting while it recovers."""
+
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from pgdex.jobs.database.embedded.accounts import require_own_data
+from pgdex.jobs.database.embedded.answers import Answer, State, ask
+from pgdex.jobs.database.embedded.failures import DoesNotStart, explained
+from pgdex.jobs.database.embedded.keeping import ensure_keeper
+from pgdex.jobs.database.embedded.launch import cause, launch
+from pgdex.jobs.database.embedded.locks import is_in_place, take_lock
+from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.postmaster import end, postmaster, read_pid_file, serves
+from pgdex.jobs.database.embedded.server_log import recovery_step
+from pgdex.jobs.database.embedded.sockets import is_ours, url, usual_folder
+from pgdex.jobs.database.embedded.telling import Teller
+from pgdex.jobs.database.home import make_home
+from pgdex.jobs.errors import DatabaseUnavailable
+
+LINGER_SECONDS = 300.0
+PATIENCE_SECONDS = 300.0
+"""What a recovery, or another process that starts or stops the server, may take."""
+MOST_LAUNCHES = 3
+LONGEST_PAUSE_SECONDS = 2.0
+STOP_SECONDS = 60.0
+
+_joined: dict[Path, int] = {}  # the lock `users` of the homes that this process uses
+_one_thread = threading.Lock()
+
+
+def start_server(
+    home: Path, *, linger_seconds: float = LINGER_SECONDS, patience_seconds: float = PATIENCE_SECONDS
+) -> str:
+    """Count this process as a user of the server under `home`, see to it that it serves, and return its URL.
+
+    The server stops when it had no user for `linger_seconds`, as the last one said. While it recovers from a crash this
+    waits, and says so. Raises DatabaseUnavailable where the folder can't be used, the server does not start, or was not
+    there after `patience_seconds`.
+    """
+    place = Place(home)
+    with _one_thread:
+        try:
+            _require_not_removed(place)
+            make_home(home)
+            require_own_data(place)
+            _join(place, linger_seconds, patience_seconds)
+            ensure_keeper(place)  # first: this process may be killed while it waits
+            folder = _reach(place, patience_seconds)
+        except DoesNotStart as error:
+            raise DatabaseUnavailable(explained(place, str(error))) from error
+        except OSError as error:
+            reason = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+            raise DatabaseUnavailable(explained(place, reason)) from error
+    return url(folder)
+
+
+def is_running(home: Path) -> bool:
+    """Whether the server of `home` serves. Takes 3 ms where it does."""
+    return _look(Place(home))[1].state is State.READY
+
+
+def stop_server(home: Path, *, mode: str = "fast", seconds: float = STOP_SECONDS) -> None:
+    """Stop the server of `home`, whoever uses it: "fast", or "immediate" as a crash does. Nothing where none runs.
+
+    Raises DatabaseUnavailable where it does not end.
+    """
+    process = postmaster(Place(home).data)
+    if process is not None and not end(process, mode=mode, seconds=seconds):
+        raise DatabaseUnavailable(f"the embedded PostgreSQL of {home} does not end")
+
+
+def _require_not_removed(place: Place) -> None:
+    """A process that has used the home does not bring it back to life: whoever removes it would find it again, with a
+    new database that a worker has made."""
+    if place.home in _joined and not place.users.exists():
+        raise DatabaseUnavailable(
+            f"{place.home} was removed while this process used it: start it again, and a new database is made there"
+        )
+
+
+def _join(place: Place, linger_seconds: float, patience_seconds: float) -> None:
+    """Hold the lock `users` until this process ends. Whoever stops the server holds it alone, and is waited for."""
+    lock = _joined.get(place.home)
+    if lock is not None and not is_in_place(lock, place.users):  # the home was removed
+        os.close(_joined.pop(place.home))
+        lock = None
+    if lock is None:
+        tell = Teller(place)
+        lock = take_lock(
+            place.users,
+            shared=True,
+            seconds=patience_seconds,
+            waiting=lambda seconds: tell.after(seconds, "is stopping; pgdex waits, and starts it again"),
+        )
+        if lock is None:
+            raise DatabaseUnavailable(
+                f"another process has been stopping the embedded PostgreSQL of {place.home} for "
+                f"{patience_seconds:.0f} s: end it (it holds {place.users}), and try again"
+            )
+        _joined[place.home] = lock
+    with suppress(OSError):  # a full disk: the server may run all the same
+        text = f"{linger_seconds:g} {time.monotonic_ns()}\n".encode()
+        os.pwrite(lock, text, 0)
+        os.ftruncate(lock, len(text))
+
+
+def _reach(place: Place, patience_seconds: float) -> Path:
+    """The socket's folder of the server, when it serves."""
+    began, tell, launches, pause = time.monotonic(), Teller(place), 0, 0.1
+    log_began = _size(place.log)
+    while True:
+        folder, answer = _look(place)
+        waited = time.monotonic() - began
+        if answer.state is State.READY:
+            if not _programs_are_gone(place):
+                return folder
+            stop_server(place.home)
+            continue
+        if answer.state is State.ABSENT:
+            if launches == MOST_LAUNCHES:
+                raise DoesNotStart(cause(place.log, log_began) or "it ends again and again, and does not say why")
+            launches += _launch_if_absent(place, patience_seconds)
+            began, tell = time.monotonic(), Teller(place)
+            continue
+        if waited > patience_seconds:
+            raise DatabaseUnavailable(_still_busy(place, answer, waited))
+        tell.after(waited, _doing(place, answer))
+        _pause_until_ready(place, pause)
+        pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+
+
+def _pause_until_ready(place: Place, seconds: float) -> None:
+    """Wait for so long, or until its file changes to ready: a question that comes too early is a line in its log."""
+    end_at = time.monotonic() + seconds
+    was_ready = _says_ready(place)
+    while time.monotonic() < end_at and (was_ready or not _says_ready(place)):
+        time.sleep(0.02)
+
+
+def _says_ready(place: Place) -> bool:
+    noted = read_pid_file(place.data)
+    return noted is not None and noted.says_ready
+
+
+def _look(place: Place) -> tuple[Path, Answer]:
+    """Who answers for this data folder: where its `postmaster.pid` says, or where a server of ours would listen."""
+    noted = read_pid_file(place.data)
+    usual = usual_folder(place)
+    for folder in dict.fromkeys([noted.socket_folder if noted and noted.socket_folder else usual, usual]):
+        if is_ours(folder, place):  # in a folder of somebody else anybody may answer
+            answer = ask(folder)
+            if answer.state is not State.ABSENT and serves(folder, place.data):
+                return folder, answer
+    return usual, Answer(State.ABSENT)
+
+
+def _launch_if_absent(place: Place, patience_seconds: float) -> bool:
+    """Start the server, unless another process has done it meanwhile."""
+    tell = Teller(place)
+    lock = take_lock(
+        place.start,
+        seconds=patience_seconds,
+        waiting=lambda seconds: tell.after(seconds, "is being started by another process; pgdex waits for it"),
+    )
+    if lock is None:
+        raise DatabaseUnavailable(
+            f"another process has been starting the embedded PostgreSQL of {place.home} for {patience_seconds:.0f} s: "
+            f"end it (it holds {place.start}), and try again"
+        )
+    try:
+        if _look(place)[1].state is not State.ABSENT:
+            return False
+        launch(place)
+        return True
+    finally:
+        os.close(lock)
+
+
+def _programs_are_gone(place: Place) -> bool:
+    """Whether the programs of the running server were removed, with their virtual environment say: it would fail as
+    soon as it needs another file of theirs."""
+    try:
+        program = os.fsdecode((place.data / "postmaster.opts").read_bytes()).partition(' "')[0].strip()
+    except OSError:
+        return False
+    return program.startswith("/") and not os.path.lexists(program) and postmaster(place.data) is not None
+
+
+def _doing(place: Place, answer: Answer) -> str:
+    if answer.state is State.SILENT:
+        return "runs, but does not answer; pgdex waits for it"
+    if "shutting down" in answer.message:
+        return "is shutting down; pgdex starts it again when it has ended"
+    step = recovery_step(place.log)
+    if step is None:
+        return "is starting up"
+    return f"is recovering after a crash or a power failure, and will be there soon; nothing is lost. Now: {step}"
+
+
+def _still_busy(place: Place, answer: Answer, waited: float) -> str:
+    return (
+        f"the embedded PostgreSQL of {place.home} is not there yet after {waited:.0f} s: it {_doing(place, answer)}. "
+        f"It goes on without pgdex: try again in some minutes. Its log is {place.log}"
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

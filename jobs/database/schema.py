@@ -1,0 +1,152 @@
+"""The database's schema: which version is there, which one this pgdex needs, and the way up and down."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from pgdex.jobs.database.connection import Connection, connect, describe
+from pgdex.jobs.database.upgrading import Steps, migrate, require_known_revision, users_of, without_workers
+from pgdex.jobs.errors import InvalidRequest, NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
+from pgdex.jobs.settings import Settings
+from pgdex.migrations import version
+from pgdex.migrations.version import Order
+
+
+def expected_version() -> str:
+    """The version that this pgdex works with: "0005-0.1.0-3f2a…"; see `pgdex.migrations.version`."""
+    return str(version.expected())
+
+
+def installed_version(connection: Connection) -> str | None:
+    """The version that the database has, None where pgdex was never put into it."""
+    found = version.installed(connection)
+    return str(found) if found else None
+
+
+def ensure_current(connection: Connection, settings: Settings) -> None:
+    """Bring the embedded server's schema up to date, where that takes nothing from anybody.
+
+    Raises SchemaAhead for the schema of a newer pgdex, SchemaBehind for an older one that somebody else keeps or that
+    was taken back on purpose, SchemaInUse where others still work with it, and DatabaseUnavailable.
+    """
+    found = version.installed(connection)
+    order = found.order() if found else Order.OLDER
+    if order is Order.CURRENT:
+        return
+    if order is Order.NEWER:
+        raise SchemaAhead(_newer(settings, str(found)))
+    where = describe(settings)
+    if order is Order.TAKEN_BACK:
+        raise SchemaBehind(
+            f"the schema in {where} is old: it was taken back to {found}, and this pgdex works with "
+            f"{expected_version()}. Use the pgdex that belongs to it, or bring it up again with: pgdex db upgrade"
+        )
+    if settings.database_url is None:
+        if order is Order.OTHER_BUILD and (users := users_of(connection)):
+            raise SchemaInUse(
+                f"{where} has the functions of another build of this release ({found}), which others work with: "
+                f"{'; '.join(users)}. This build ({expected_version()}) leaves them alone. Give it a PGDEX_HOME of its "
+                "own, or end the others, or put its functions in all the same with: pgdex db upgrade"
+            )
+        upgrade(settings)
+    elif found is None:
+        raise SchemaBehind(f"{where} has no pgdex schema yet. Make it with: pgdex db upgrade")
+    else:
+        raise SchemaBehind(
+            f"{where} has schema {found}, and this pgdex works with {expected_version()}. "
+            "Bring it up to date with: pgdex db upgrade (workers of the other version end after their batch)"
+        )
+
+
+def upgrade(settings: Settings, *, force: bool = False) -> None:
+    """Alembic to the newest revision, then every function, view and trigger again, in one transaction.
+
+    Only upwards: raises SchemaAhead where the database has the schema of a newer pgdex. Workers of another version are
+    asked to end after their batch before; raises SchemaInUse where they don't, unless `force` says not to wait, and
+    where somebody's transaction keeps the tables locked. Callers at the same time wait for each other. Raises
+    DatabaseUnavailable with the server's words.
+    """
+    with _control(settings) as control:
+
+        def up(steps: Steps) -> None:
+            found = version.installed(steps.connection)  # another caller may have been at it
+            if found and found.order() is Order.NEWER:
+                raise SchemaAhead(_newer(settings, str(found)))
+            _require_known(steps.connection, settings)
+            steps.upgrade()
+
+        found = version.installed(control)
+        order = found.order() if found else Order.CURRENT
+        if order in (Order.CURRENT, Order.NEWER):  # nobody has to end for it
+            migrate(settings, control, up)
+            return
+        with without_workers(control, settings, force=force):
+            migrate(settings, control, up)
+
+
+def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
+    """Alembic down to `revision`; "base" removes everything that pgdex made except the empty schema.
+
+    What is left has no functions, and says so: `installed_version` is the revision alone. Returns what is there then.
+    Raises InvalidRequest for a revision that is not there, SchemaInUse where workers run (with `force` they are asked
+    to end) or somebody's transaction keeps the tables locked, SchemaAhead, SchemaBehind, DatabaseUnavailable.
+    """
+    require_known_revision(revision)
+    with _control(settings) as control:
+        found = version.installed(control)
+        if found is None:
+            raise SchemaBehind(f"{describe(settings)} has no pgdex schema: there is nothing to take back")
+        if found.order() is Order.NEWER:
+            raise SchemaAhead(_newer(settings, str(found)))
+        if revision != "base" and revision > found.revision:
+            raise InvalidRequest(f"the schema is at {found}, which is before {revision}: pgdex db upgrade goes up")
+        users = users_of(control)
+        if users and not force:
+            raise SchemaInUse(
+                f"{describe(settings)} is at work: {'; '.join(users)}. End them first, or ask workers to end after "
+                "their batch with --force"
+            )
+
+        def down(steps: Steps) -> None:
+            _require_known(steps.connection, settings)
+            steps.downgrade(revision)
+
+        with without_workers(control, settings, force=force):
+            migrate(settings, control, down)
+        left = installed_version(control)
+    return left or "base"
+
+
+@contextmanager
+def _control(settings: Settings) -> Iterator[Connection]:
+    """A session that looks on while another one changes the schema. Raises NotAllowed for a login that may not."""
+    with connect(settings, application="pgdex upgrade") as control:
+        row = control.execute(
+            "select pg_get_userbyid(nspowner), pg_has_role(nspowner, 'usage')"
+            " from pg_namespace where oid = to_regnamespace('pgdex')"
+        ).fetchone()
+        if row is not None and not row[1]:
+            raise NotAllowed(
+                f"the login {control.info.user} may not change the schema in {describe(settings)}: it belongs to "
+                f"{row[0]}, who has to run this"
+            )
+        yield control
+
+
+def _newer(settings: Settings, found: str) -> str:
+    """What to do about a database that a newer pgdex has upgraded."""
+    message = (
+        f"{describe(settings)} was upgraded by a newer pgdex: it has schema {found}, and this pgdex "
+        f"({version.RELEASE}) works with {expected_version()}. Nothing was changed. "
+    )
+    if settings.database_url is None:
+        return f"{message}Use the newer pgdex, or give this one a PGDEX_HOME of its own"
+    return f"{message}Update pgdex on this machine"
+
+
+def _require_known(connection: psycopg.Connection[object], settings: Settings) -> None:
+    """Raise SchemaAhead where Alembic's own note names a revision that this pgdex never heard of."""
+    unknown = version.unknown_revisions(connection)
+    if unknown:
+        raise SchemaAhead(_newer(settings, ", ".join(unknown)))

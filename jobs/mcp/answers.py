@@ -1,0 +1,172 @@
+"""What the tools answer: the fields are the keys of the structured content, described in the output schemas."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from pgdex.jobs.client.models import Answer, JobPage, JobStatus, Status
+from pgdex.jobs.client.projects import Project
+from pgdex.jobs.mcp.quoted import ABOUT
+
+TOP_REASONS = 5
+
+
+class StartedIndexing(Answer):
+    """A job that was made, or the live one that was there already."""
+
+    job_id: UUID = Field(description="The handle of the job for get_indexing_status, watch_indexing and cancelling.")
+    status: Status
+    already_running: bool = Field(description="True where the repository had a live job: this is its id, no new job.")
+    message: str = Field(description="What happens now and when to look again.")
+    estimated_duration_seconds: int = Field(description="How long it will take, about; what is left, if it runs.")
+    repo_path: str = Field(description="The folder, without symbolic links and '..'.")
+    project_id: str = Field(description="The project that the repository is in; pass it on if you passed one.")
+    project_source: str = Field(
+        description="What decided on the project: argument, PGDEX_PROJECT, the path of a .pgdex.toml, or default."
+    )
+    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was not believed; mostly empty.")
+    database_name: str = Field(description="The database whose schema `pgdex` holds the project.")
+
+
+class SkipReason(Answer):
+    """Why files are not searchable."""
+
+    reason: str
+    files: int
+
+
+class JobSummary(Answer):
+    """One job of a list."""
+
+    job_id: UUID
+    status: Status
+    project_id: str
+    repository: str
+    repo_path: str
+    progress_percentage: float
+    progress_message: str
+    files_scanned: int
+    files_indexed: int
+    files_skipped: int
+    chunks_created: int
+    estimated_time_remaining_seconds: int | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None = Field(description="When it ended, completed or failed.")
+    cancelled_at: datetime | None
+    error_type: str | None
+    error_message: str | None
+
+
+class IndexingStatus(JobSummary):
+    """Everything about one job."""
+
+    phase: str | None = Field(description="What workers are doing: scanning, chunking, embedding, writing, finishing.")
+    files_to_index: int = Field(description="New and changed files; unchanged ones cost nothing.")
+    files_unchanged: int
+    files_deleted: int
+    skipped_reasons: list[SkipReason] = Field(description="The most frequent reasons for skipping files.")
+    elapsed_seconds: float
+    blocked_reason: str | None = Field(description="What a blocked job waits for; it goes on by itself.")
+    is_final: bool = Field(description="Whether the job has ended: completed, failed or cancelled.")
+    ask_again_in_seconds: int | None = Field(description="When asking again makes sense; null once it is final.")
+    summary: dict[str, Any] | None = Field(description="Once completed: files, chunks, duration, seconds by phase.")
+
+    @classmethod
+    def of(cls, job: JobStatus, *, reasons: dict[str, int]) -> "IndexingStatus":
+        """The answer about `job`, whose files were skipped for `reasons`."""
+        return cls(
+            **_shared(job),
+            phase=job.phase,
+            files_to_index=job.files_to_index,
+            files_unchanged=job.files_unchanged,
+            files_deleted=job.files_deleted,
+            skipped_reasons=[SkipReason(reason=reason, files=files) for reason, files in reasons.items()][:TOP_REASONS],
+            elapsed_seconds=job.elapsed_seconds,
+            blocked_reason=job.blocked_reason if job.status == "blocked" else None,
+            is_final=job.is_final,
+            ask_again_in_seconds=None if job.is_final else _pause(job.estimated_time_remaining_seconds),
+            summary=job.summary,
+        )
+
+
+class WatchedIndexing(IndexingStatus):
+    """The job's status when it ended, or when the time was over."""
+
+    timed_out: bool = Field(description="True where the job goes on: call watch_indexing again.")
+
+
+class JobList(Answer):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobSummary]
+    total_count: int = Field(description="How many jobs match, on all pages; counted up to 10,000.")
+    total_count_is_exact: bool = Field(description="False where total_count is what there is at least.")
+    has_more: bool = Field(description="Whether there is a next page: call again with offset=next_offset.")
+    next_offset: int | None
+    project_id: str
+    project_source: str
+    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was not believed; mostly empty.")
+
+    @classmethod
+    def of(cls, page: JobPage, *, offset: int, project: Project) -> "JobList":
+        """A page that begins at `offset`."""
+        return cls(
+            jobs=[JobSummary(**_shared(job)) for job in page.jobs],
+            total_count=page.total_count,
+            total_count_is_exact=page.total_count_is_exact,
+            has_more=page.has_more,
+            next_offset=offset + len(page.jobs) if page.has_more else None,
+            project_id=project.id,
+            project_source=project.origin,
+            notes=[*project.notes],
+        )
+
+
+class Cancellation(Answer):
+    """What became of a request to cancel."""
+
+    job_id: UUID
+    cancelled: bool = Field(description="Whether the job is cancelled now.")
+    confirmation_required: bool = Field(description="True where nothing was done, and confirmed=true would do it.")
+    status: Status
+    message: str
+    kept: str = Field(description="What stays of the job's work.")
+    lost: str = Field(description="What goes.")
+
+
+class Hit(Answer):
+    """A file that answers the query, and the piece of it that answers best."""
+
+    path: str = Field(description="The file, relative to repo_path.")
+    repo_path: str
+    start_line: int
+    end_line: int
+    symbol: str | None = Field(description="The function, class or section that it is.")
+    kind: str
+    language: str
+    score: float = Field(description="Orders the hits of one search and means nothing else.")
+    code: str
+    more: list[str] = Field(description="Further pieces of the file that answer: their lines and symbols.")
+    also_in: list[str] = Field(description="Other files whose piece is nearly the same, left out of the hits.")
+    is_outdated: bool = Field(description="The file has changed or is gone since it was indexed: read it anew.")
+
+
+class SearchAnswer(Answer):
+    """Hits, best first."""
+
+    about: str = Field(ABOUT, description="What the hits are.")
+    hits: list[Hit]
+    notes: list[str] = Field(description="What to know about how complete and how new the answer is; often empty.")
+    project_id: str
+    project_source: str
+
+
+def _shared(job: JobStatus) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in JobSummary.model_fields}
+
+
+def _pause(seconds_left: int | None) -> int:
+    return 5 if seconds_left is None else max(2, min(30, seconds_left // 2))

@@ -1,0 +1,125 @@
+"""The arguments of the tools: their types, limits, and descriptions for a model that has never seen pgdex."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from pgdex.jobs.client.models import STATUSES, Status
+from pgdex.jobs.errors import InvalidRequest
+
+LONGEST_PATH = 4096
+LONGEST_TEXT = 4000
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain a NUL character")
+    return text
+
+
+def _with_zone(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _iso_text(value: Any) -> Any:
+    """Numbers are no dates: pydantic would read them as seconds since 1970."""
+    if isinstance(value, datetime) or value is None:
+        return value
+    if not isinstance(value, str) or value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise ValueError("must be a date and time such as 2026-11-21T14:30:00Z")
+    return value
+
+
+def _statuses(value: Any) -> Any:
+    """One status, or several: as a list, or with commas between them."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list) or any(status not in STATUSES for status in value):
+        raise ValueError(f"must be one or several of {', '.join(STATUSES)}")
+    return value
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+# Optional ones have no least length: what a client leaves empty is not given (given.py), and its schema says so.
+Text = Annotated[str, AfterValidator(_storable)]
+Required = Annotated[Text, AfterValidator(_not_blank)]
+
+RepoPath = Annotated[
+    Required,
+    Field(
+        max_length=LONGEST_PATH,
+        description="The folder of source code to index, usually a repository's root: an absolute path on the machine "
+        "that this server runs on, such as /home/me/project.",
+    ),
+]
+ProjectId = Annotated[
+    Text | None,
+    Field(
+        max_length=200,
+        description="The workspace that keeps repositories apart: jobs and search results of one project are never "
+        "seen from another. Leave it out unless the user works with several; then it is PGDEX_PROJECT, what a "
+        ".pgdex.toml above the repository says, or 'default'. The answer says which.",
+    ),
+]
+JobId = Annotated[
+    Required,
+    Field(
+        max_length=100,
+        description="The job_id that start_indexing_background answered with, such as "
+        "123e4567-e89b-12d3-a456-426614174000.",
+    ),
+]
+RepoFilter = Annotated[
+    Text | None,
+    Field(
+        max_length=LONGEST_PATH,
+        description="Only this repository, or every repository below this folder: an absolute path.",
+    ),
+]
+RepoRoot = Annotated[
+    Required,
+    Field(
+        max_length=LONGEST_PATH,
+        description="The indexed repository that the place is in: its absolute path, repo_path in search_code's "
+        "answers.",
+    ),
+]
+Statuses = Annotated[
+    list[Status],
+    BeforeValidator(_statuses),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": list(STATUSES)},
+                {"type": "array", "items": {"type": "string", "enum": list(STATUSES)}},
+            ]
+        }
+    ),
+]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_iso_text),
+    AfterValidator(_with_zone),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+def absolute_path(path: str) -> str:
+    """`path` as the database names it: absolute, without links and `..`. Raises InvalidRequest."""
+    given = Path(path)
+    try:
+        given = given.expanduser()
+        if not given.is_absolute():
+            raise InvalidRequest(f"repo_path must be absolute, got {path!r}")
+        resolved = str(given.resolve())
+        resolved.encode()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InvalidRequest(f"repo_path can't be a folder's path, got {path!r}: {error}") from None
+    return resolved

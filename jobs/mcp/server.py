@@ -1,0 +1,187 @@
+"""The server: its tools, how their errors reach the model, and its life on stdio."""
+
+import atexit
+import logging
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from inspect import cleandoc
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import anyio
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+
+from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.logging import fields
+from pgdex.jobs.mcp.errors import explained, is_expected, unknown_arguments
+from pgdex.jobs.mcp.given import given_arguments
+from pgdex.jobs.mcp.instructions import INSTRUCTIONS
+from pgdex.jobs.mcp.quoted import quoted
+from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.stdio import run_on_stdio
+from pgdex.jobs.mcp.tools.cancelling import Cancelling
+from pgdex.jobs.mcp.tools.listing import Listing
+from pgdex.jobs.mcp.tools.searching import Searching
+from pgdex.jobs.mcp.tools.starting import Starting
+from pgdex.jobs.mcp.tools.status import Status
+from pgdex.jobs.mcp.tools.watching import Watching
+from pgdex.jobs.settings import Settings
+
+LEAVE_SECONDS = 1.5
+"""A client that closes gives its servers about two seconds."""
+WARM_UP_PAUSE_SECONDS = 0.5
+LONGEST_WARM_UP_PAUSE_SECONDS = 30.0
+
+READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+STARTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+CANCELS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False)
+
+logger = logging.getLogger("pgdex.mcp")
+
+
+class PgdexServer(MCPServer[None]):
+    """An MCP server whose errors begin with a code, and that takes no arguments which a tool does not have."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool. Raises ToolError, whose message is for the model."""
+        try:
+            given = given_arguments(arguments, self._schema_of(name, arguments))
+            return quoted(await super().call_tool(name, given, context))
+        except InvalidRequest as error:
+            raise self._reported(name, error) from error
+        except ToolError as error:
+            # The SDK wraps what a tool raised, with a prefix, and without its text where that was not a ToolError.
+            cause = error.__cause__ or error
+            raise self._reported(name, cause) from cause
+
+    def _schema_of(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The input schema of a tool that has all these arguments. Raises InvalidRequest."""
+        tools = {tool.name: tool for tool in self._tool_manager.list_tools()}
+        if name not in tools:
+            raise InvalidRequest(f"there is no tool {name[:100]!r}; the tools are {', '.join(tools)}")
+        schema = tools[name].parameters
+        known = schema["properties"]
+        unknown = arguments.keys() - known.keys()
+        if unknown:
+            raise unknown_arguments(unknown, known)
+        return schema
+
+    def _reported(self, name: str, error: BaseException) -> ToolError:
+        told = explained(error)
+        if is_expected(error):
+            logger.info(told, extra=fields(action="tool_failed", tool=name[:100]))
+        else:
+            logger.error(told, exc_info=error, extra=fields(action="tool_crashed", tool=name[:100]))
+        return ToolError(told)
+
+
+class AsGiven(FuncMetadata):
+    """Leaves texts alone, where the SDK reads those for optional arguments as JSON: `[a]` is a path filter."""
+
+    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
+        """`data`, which given.py has read already."""
+        return data
+
+
+def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
+    """The server with all its tools. It begins to open the database when it starts (`eager`), or when its first
+    client has been answered."""
+
+    over = threading.Event()
+    warm_up = threading.Thread(target=_warm_up, args=[place, over], name="pgdex-warm-up", daemon=True)
+
+    async def after_the_handshake(ctx: ServerRequestContext[None, Any], call_next: CallNext) -> HandlerResult:
+        try:
+            return await call_next(ctx)
+        finally:
+            if warm_up.ident is None:
+                warm_up.start()
+
+    @asynccontextmanager
+    async def life(_: MCPServer[None]) -> AsyncIterator[None]:
+        if eager:
+            warm_up.start()
+        try:
+            yield
+        finally:
+            over.set()
+            place.connections.close()
+
+    server = PgdexServer(
+        "pgdex",
+        title="pgdex code search",
+        description="Indexes code repositories in the background and searches them.",
+        instructions=INSTRUCTIONS,
+        version=version("pgdex"),
+        lifespan=life,
+        subscriptions=False,
+        middleware=[] if eager else [after_the_handshake],
+        log_level="WARNING",
+    )
+    for title, tool, annotations in (
+        ("Start indexing", Starting(place).start_indexing_background, STARTS),
+        ("Indexing status", Status(place).get_indexing_status, READS),
+        ("List indexing jobs", Listing(place).list_background_jobs, READS),
+        ("Cancel indexing", Cancelling(place).cancel_indexing_background, CANCELS),
+        ("Search code", Searching(place).search_code, READS),
+        ("Find related code", Searching(place).find_related_code, READS),
+        ("Wait for indexing", Watching(place).watch_indexing, READS),
+    ):
+        server.add_tool(tool, title=title, description=cleandoc(tool.__doc__ or ""), annotations=annotations)
+    for registered in server._tool_manager.list_tools():
+        registered.parameters["additionalProperties"] = False
+        registered.fn_metadata = AsGiven(
+            **{name: getattr(registered.fn_metadata, name) for name in AsGiven.model_fields}
+        )
+    return server
+
+
+def serve_stdio(settings: Settings) -> None:
+    """Serve one client over stdin and stdout until it closes them, or until SIGTERM or SIGINT."""
+    place = Workplace(settings, folder=Path.cwd())
+    # Not eager: the imports and the database's first start would share the processor with the handshake.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    anyio.run(run_on_stdio, build_server(place, eager=False))
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End now: a thread that waits for the client's next line can't be ended in another way. What runs at exit (the
+    embedded server may have to stop) runs before."""
+    done = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
+    done.start()
+    done.join(LEAVE_SECONDS)
+    os._exit(128 + number)
+
+
+def _warm_up(place: Workplace, over: threading.Event) -> None:
+    """Warm up, and try again until the database is there: after a crash it may refuse the first connection, and the
+    jobs that the crash interrupted wait for the workers that this starts."""
+    from psycopg import OperationalError
+
+    from pgdex.jobs.database.outages import Backoff
+    from pgdex.jobs.errors import DatabaseUnavailable
+
+    pauses = Backoff(first=WARM_UP_PAUSE_SECONDS, longest=LONGEST_WARM_UP_PAUSE_SECONDS)
+    while not over.is_set():
+        try:
+            place.warm_up()
+        except (DatabaseUnavailable, OperationalError) as error:
+            logger.warning("the database is not ready: %s", error, extra=fields(action="database_away"))
+            over.wait(pauses.next())
+        except Exception as error:
+            logger.warning("the server is not ready: %s", error, extra=fields(action="warm_up_failed"))
+            return
+        else:
+            return

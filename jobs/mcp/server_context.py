@@ -1,0 +1,88 @@
+"""What every tool works with."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+
+from pgdex.jobs.client.projects import Project, resolve_project
+from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.mcp.connections import MOST_CONNECTIONS, Connections
+from pgdex.jobs.mcp.lanes import Lane
+from pgdex.jobs.mcp.workers import WorkerCare
+
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.settings import Settings
+
+Result = TypeVar("Result")
+
+OPENING_POLL_SECONDS = 0.02
+SEARCHES = 6
+OTHER_CALLS = MOST_CONNECTIONS - SEARCHES - 1
+
+
+class Workplace:
+    """The settings, the database and the workers, shared by all tools of one server.
+
+    `folder` is where the client started the server, which says something about its project on stdio only.
+    """
+
+    def __init__(self, settings: "Settings", *, folder: Path | None) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.connections = Connections(settings)
+        self.care = WorkerCare()
+        self._searches = Lane("searches", places=SEARCHES)
+        self._calls = Lane("calls about jobs", places=OTHER_CALLS)
+        self._threads = anyio.CapacityLimiter(MOST_CONNECTIONS)
+
+    async def run(self, action: "Callable[[Client], Result]", *, search: bool = False) -> Result:
+        """`action` with a client, in a thread. Raises what it raises, DatabaseUnavailable, and ServerBusy.
+
+        A `search` may take long: however many of them there are, calls about jobs are answered beside them.
+        """
+        await self._opening()
+        async with (self._searches if search else self._calls).place():
+            return await run_sync(self.connections.call, action, limiter=self._threads)
+
+    async def _opening(self) -> None:
+        """Wait for the database's first start, which may take long, without a place that others then wait for."""
+        attempt = self.connections.open()
+        while not attempt.done():
+            await anyio.sleep(OPENING_POLL_SECONDS)
+
+    def project(self, argument: str | None, *, folder: Path | None = None) -> Project:
+        """The project of a request that is about `folder`. Raises InvalidRequest."""
+        return resolve_project(self.settings, argument=argument, folder=folder or self.folder)
+
+    def known_project(self, client: "Client", argument: str | None, *, folder: Path | None = None) -> Project:
+        """As `project`; raises InvalidRequest also for one that was named and does not exist."""
+        from pgdex.jobs.client.repositories import project_exists
+
+        project = self.project(argument, folder=folder)
+        if project.source == "argument" and not project_exists(client.connection, project.id):
+            raise InvalidRequest(
+                f"there is no project {project.id!r}: nothing was ever indexed in it. Leave project_id out for the "
+                "usual one, or index something in it with start_indexing_background"
+            )
+        return project
+
+    def warm_up(self) -> None:
+        """What the first calls would else wait for: the database, the workers for jobs that were interrupted, the
+        embedding model. Errors are left to the calls that meet them."""
+        from pgdex.indexer.embedding import EmbedderError
+        from pgdex.jobs.client.workers import live_jobs
+        from pgdex.jobs.embedders import embedder_for
+
+        def take_up(client: "Client") -> None:
+            if live_jobs(client.connection):
+                self.care.ensure(client)
+
+        self.connections.call(take_up)
+        try:
+            embedder_for(self.settings.embedder, self.settings)
+        except EmbedderError:
+            return

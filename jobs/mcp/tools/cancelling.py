@@ -1,0 +1,126 @@
+"""cancel_indexing_background: only after somebody said yes."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
+from mcp.server.mcpserver.resolve import AcceptedElicitation
+from pydantic import BaseModel, Field
+
+from pgdex.jobs.client.wording import kept_and_lost
+from pgdex.jobs.errors import JobIsFinal
+from pgdex.jobs.mcp.answers import Cancellation
+from pgdex.jobs.mcp.arguments import JobId, ProjectId
+from pgdex.jobs.mcp.jobs_of_projects import visible_job
+from pgdex.jobs.mcp.server_context import Workplace
+
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import JobStatus
+
+AGAIN = "start_indexing_background"
+
+Confirmed = Annotated[
+    bool,
+    Field(
+        description="True only after the user agreed to cancel this job. Without it nothing is cancelled: the user is "
+        "asked, where the client can do that, else the answer says what would be lost."
+    ),
+]
+
+
+class Consent(BaseModel):
+    """What a user is asked for."""
+
+    cancel: bool = Field(description="Cancel the job")
+
+
+class NotAsked(BaseModel):
+    """The client can't ask its user, or there is nothing to ask."""
+
+
+class Cancelling:
+    """The tool that ends a job."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+        async def consent(
+            *, job_id: str, confirmed: bool, project_id: str | None, context: Context
+        ) -> Elicit[Consent] | NotAsked:
+            if confirmed or not _can_ask(context):
+                return NotAsked()
+            return Elicit(_question(await self._live_job(job_id, project_id)), Consent)
+
+        async def cancel_indexing_background(
+            *,
+            job_id: JobId,
+            answer: Annotated[ElicitationResult[Consent], Resolve(consent)],
+            confirmed: Confirmed = False,
+            project_id: ProjectId = None,
+        ) -> Cancellation:
+            """Cancel an indexing job that is pending, running or blocked. Ask the user before you confirm.
+
+            Without confirmed=true nothing is changed: a client that can ask its user does so, any other gets told
+            what would be kept and lost. The work stops within seconds. What the job has indexed stays searchable, and
+            a later start_indexing_background goes on from there. A job that has ended can't be cancelled.
+            """
+            agreed = confirmed or _says_yes(answer)
+            was_asked = not (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked))
+            return await self._cancelled(job_id, project_id, agreed=agreed, was_asked=was_asked)
+
+        self.cancel_indexing_background = cancel_indexing_background
+
+    async def _live_job(self, job_id: str, project_id: str | None) -> "JobStatus":
+        return await self._place.run(lambda client: _live(client, self._place, job_id, project_id))
+
+    async def _cancelled(self, job_id: str, project_id: str | None, *, agreed: bool, was_asked: bool) -> Cancellation:
+        def act(client: "Client") -> Cancellation:
+            job = _live(client, self._place, job_id, project_id)
+            kept, lost = kept_and_lost(job, again=AGAIN)
+            if agreed:
+                message = client.cancel(job.job_id, project=job.project_id).message
+            elif was_asked:
+                message = "The user was asked and did not agree: the job goes on."
+            else:
+                message = (
+                    f"Nothing was cancelled yet. Cancelling would keep: {kept}. It would lose: {lost}. If the user "
+                    "wants that, call again with confirmed=true."
+                )
+            return Cancellation(
+                job_id=job.job_id,
+                cancelled=agreed,
+                confirmation_required=not agreed and not was_asked,
+                status="cancelled" if agreed else job.status,
+                message=message,
+                kept=kept,
+                lost=lost,
+            )
+
+        return await self._place.run(act)
+
+
+def _live(client: "Client", place: Workplace, job_id: str, project_id: str | None) -> "JobStatus":
+    job = visible_job(client, place, job_id, project_id)
+    if job.is_final:
+        raise JobIsFinal(f"job {job.job_id} is {job.status} already: there is nothing to cancel")
+    return job
+
+
+def _question(job: "JobStatus") -> str:
+    """The same words however far the job is: under protocol 2026-07-28 an answer counts only for the question that
+    is asked when it comes back."""
+    return (
+        f"Cancel the indexing of {job.repository} ({job.repo_path}), job {job.job_id}? What it has indexed stays "
+        "searchable, and indexing can be taken up again from there; only the work on the few files in hand is lost."
+    )
+
+
+def _can_ask(context: Context) -> bool:
+    """Whether the client said that it can show a form to its user (an empty capability means that it can)."""
+    capabilities = context.client_capabilities
+    elicitation = capabilities.elicitation if capabilities is not None else None
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def _says_yes(answer: ElicitationResult[Consent]) -> bool:
+    return isinstance(answer, AcceptedElicitation) and isinstance(answer.data, Consent) and answer.data.cancel

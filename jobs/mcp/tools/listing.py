@@ -1,0 +1,66 @@
+"""list_background_jobs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from pgdex.jobs.mcp.answers import JobList
+from pgdex.jobs.mcp.arguments import Moment, ProjectId, RepoFilter, Statuses, absolute_path
+from pgdex.jobs.mcp.server_context import Workplace
+
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+
+StatusFilter = Annotated[
+    Statuses | None,
+    Field(description="Only jobs in this status, or in one of these. The live ones are pending, running, blocked."),
+]
+After = Annotated[
+    Moment | None,
+    Field(description="Only jobs created at this time or later: ISO 8601, in UTC where it has no offset."),
+]
+Before = Annotated[Moment | None, Field(description="Only jobs created before this time.")]
+Limit = Annotated[int, Field(ge=1, le=100, description="How many jobs to return.")]
+Offset = Annotated[int, Field(ge=0, le=1_000_000_000, description="How many of the newest to leave out.")]
+
+
+class Listing:
+    """The tool that lists jobs."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+    async def list_background_jobs(
+        self,
+        *,
+        status: StatusFilter = None,
+        repo_path: RepoFilter = None,
+        project_id: ProjectId = None,
+        created_after: After = None,
+        created_before: Before = None,
+        limit: Limit = 20,
+        offset: Offset = 0,
+    ) -> JobList:
+        """List the indexing jobs of a project, newest first: to find a job_id again, or to see what is running.
+
+        Filters narrow it: status, repository (an absolute path, of it or of a folder above), time of creation. Ended
+        jobs are kept for some days only; that a repository's job is not listed does not mean that it is not indexed:
+        search_code tells.
+        """
+
+        def look(client: "Client") -> JobList:
+            folder = absolute_path(repo_path) if repo_path is not None else None
+            project = self._place.known_project(client, project_id, folder=Path(folder) if folder else None)
+            page = client.list_jobs(
+                status=status or (),
+                repo=folder,
+                project=project.id,
+                since=created_after,
+                until=created_before,
+                limit=limit,
+                offset=offset,
+            )
+            return JobList.of(page, offset=offset, project=project)
+
+        return await self._place.run(look)

@@ -1,0 +1,142 @@
+"""start_indexing_background."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from pgdex.jobs.client.wording import about
+from pgdex.jobs.errors import TooBroad
+from pgdex.jobs.mcp.answers import StartedIndexing
+from pgdex.jobs.mcp.arguments import ProjectId, RepoPath, Text, absolute_path
+from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.repository_path import checked_root
+
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import StartedJob
+    from pgdex.jobs.mcp.workers import Workforce
+
+SHORT_SECONDS = 60
+WORKERS = {
+    "working": "",
+    "starting": " Workers are being started on this machine.",
+    "none": " No worker is running and none can be started from here: on a machine that sees the folder, run: "
+    "pgdex worker.",
+}
+
+Name = Annotated[Text | None, Field(max_length=200, description="What to call it (default: the folder's name).")]
+Force = Annotated[
+    bool,
+    Field(
+        description="Index every file again, also unchanged ones. Only needed after a change of the embedding model; "
+        "changed files are found without it."
+    ),
+]
+
+AllowBroad = Annotated[
+    bool,
+    Field(
+        description="Index repo_path even if it is `/`, a home folder or a system's folder. Only if the user asked for "
+        "exactly that folder."
+    ),
+]
+NoIgnore = Annotated[
+    bool | None,
+    Field(
+        description="Whether to index what .gitignore leaves out, from now on; leave it out to keep what holds for the "
+        "repository."
+    ),
+]
+
+
+class Starting:
+    """The tool that asks for a repository to be indexed."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+    async def start_indexing_background(
+        self,
+        *,
+        repo_path: RepoPath,
+        name: Name = None,
+        project_id: ProjectId = None,
+        force_reindex: Force = False,
+        allow_broad: AllowBroad = False,
+        no_ignore: NoIgnore = None,
+    ) -> StartedIndexing:
+        """Make a folder of source code searchable: starts a background job and returns its job_id at once.
+
+        Call it before search_code for a repository that is not indexed yet, and again after many files changed: only
+        new and changed files are read then, so that costs little. The job is done by worker processes of its own. It
+        goes on when this conversation, the editor or the machine stops, and takes up where it was. Don't wait for it
+        idly: go on with other work, and look with get_indexing_status after estimated_duration_seconds, or call
+        watch_indexing to wait. A job of under 60 s is called short. A few thousand files take seconds to a minute.
+
+        A folder that is being indexed already gets no second job: the answer is the id of the running one, with
+        already_running true, which is no error. At most three jobs run at once; more wait for their turn.
+        """
+
+        def start(client: "Client") -> StartedIndexing:
+            root = checked_root(absolute_path(repo_path), allowed_roots=self._place.settings.roots)
+            project = self._place.project(project_id, folder=root)
+            try:
+                started = client.start(
+                    root,
+                    project=project.id,
+                    name=name,
+                    force=force_reindex,
+                    allow_broad=allow_broad,
+                    no_ignore=no_ignore,
+                )
+            except TooBroad as error:
+                raise TooBroad(
+                    f"{error}. Only if the user asked for exactly this folder: call again with allow_broad: true"
+                ) from error
+            workforce = self._place.care.ensure(client)
+            seconds, at_least = self._seconds(client, started)
+            return StartedIndexing(
+                job_id=started.job_id,
+                status=started.status,
+                already_running=started.already_running,
+                message=_message(started, seconds, workforce, at_least=at_least, named=project.source == "argument"),
+                estimated_duration_seconds=seconds,
+                repo_path=started.repo_path,
+                project_id=started.project_id,
+                project_source=project.origin,
+                notes=[*project.notes],
+                database_name=client.connection.info.dbname,
+            )
+
+        return await self._place.run(start)
+
+    def _seconds(self, client: "Client", started: "StartedJob") -> tuple[int, bool]:
+        """How long it will take, and whether that is only known to be the least."""
+        from pgdex.jobs.mcp.estimate import estimate_of
+
+        job = client.status(started.job_id)
+        if started.already_running and job.estimated_time_remaining_seconds is not None:
+            return job.estimated_time_remaining_seconds, False
+        estimate = estimate_of(
+            client,
+            Path(started.repo_path),
+            project=started.project_id,
+            embedder=job.embedder or client.settings.embedder,
+        )
+        return max(1, round(estimate.seconds)), estimate.at_least
+
+
+def _message(started: "StartedJob", seconds: int, workforce: "Workforce", *, at_least: bool, named: bool) -> str:
+    what = (
+        "This repository is being indexed already; this is the job that does it."
+        if started.already_running
+        else "Queued."
+    )
+    length = "A short job" if seconds < SHORT_SECONDS and not at_least else "It will take a while"
+    how_long = f"{length}: {'at least' if at_least else 'about'} {about(seconds)}."
+    with_project = f" and project_id {started.project_id!r}" if named else ""
+    return (
+        f"{what} {how_long}{WORKERS[workforce]} Look with get_indexing_status (this job_id{with_project}) when that "
+        "time is over, or wait with watch_indexing; search_code finds what is indexed so far."
+    )

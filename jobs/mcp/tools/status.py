@@ -1,0 +1,35 @@
+"""get_indexing_status."""
+
+from typing import TYPE_CHECKING
+
+from pgdex.jobs.mcp.answers import IndexingStatus
+from pgdex.jobs.mcp.arguments import JobId, ProjectId
+from pgdex.jobs.mcp.jobs_of_projects import watched_job
+from pgdex.jobs.mcp.server_context import Workplace
+
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+
+
+class Status:
+    """The tool that tells how far a job is."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+    async def get_indexing_status(self, *, job_id: JobId, project_id: ProjectId = None) -> IndexingStatus:
+        """Tell how far an indexing job is: status, percentage, what it is doing, time left, errors, and the summary.
+
+        pending: it waits for its turn or for a worker. running: it works. blocked: the embedding service is away; it
+        goes on by itself when that is back. completed, failed, cancelled: it has ended, and nothing changes any more.
+        Don't ask in a loop: wait ask_again_in_seconds in between, or call watch_indexing once. After a failure
+        error_message says why; starting again goes on from what was indexed.
+        """
+
+        def look(client: "Client") -> IndexingStatus:
+            from pgdex.jobs.client.repositories import skip_reasons
+
+            job = watched_job(client, self._place, job_id, project_id)
+            return IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))
+
+        return await self._place.run(look)

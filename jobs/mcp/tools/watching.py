@@ -1,0 +1,99 @@
+"""watch_indexing: stays open until the job has ended, and sends progress meanwhile."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from pgdex.jobs.mcp.answers import IndexingStatus, WatchedIndexing
+from pgdex.jobs.mcp.arguments import JobId, ProjectId
+from pgdex.jobs.mcp.jobs_of_projects import watched_job
+from pgdex.jobs.mcp.notifications import News
+from pgdex.jobs.mcp.progress import ProgressReports
+from pgdex.jobs.mcp.server_context import Workplace
+
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import JobStatus
+
+SHORTEST_PAUSE_SECONDS = 0.25  # with four workers there is news of a job 20 times a second
+LONGEST_PAUSE_SECONDS = 2.0  # the time left changes also without news
+OUTAGE_PAUSE_SECONDS = 1.0
+
+Timeout = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=3600,
+        description="How long to wait, in seconds. Stay below the time that your client gives a tool call (often 30 or "
+        "60 s) unless it waits for as long as progress arrives; 0 asks once.",
+    ),
+]
+
+
+class Watching:
+    """The tool that waits for a job."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+    async def watch_indexing(
+        self, *, job_id: JobId, context: Context, timeout_seconds: Timeout = 25, project_id: ProjectId = None
+    ) -> WatchedIndexing:
+        """Wait until an indexing job has ended, or until timeout_seconds are over; returns its status then.
+
+        Use it when the next step needs the finished index, in place of asking again and again. While it waits it
+        sends progress notifications to clients that asked for them. timed_out true means that the job goes on: call
+        it again, or go on with other work. Cancelling this call leaves the job running.
+        """
+        deadline = anyio.current_time() + timeout_seconds
+        job = await self._place.run(lambda client: watched_job(client, self._place, job_id, project_id))
+        reports = ProgressReports(context)
+        async with News(self._place.settings).open() as news:
+            while not job.is_final and (left := deadline - anyio.current_time()) > 0:
+                await reports.send(job.progress_percentage, job.progress_message)
+                await anyio.sleep(min(left, SHORTEST_PAUSE_SECONDS))
+                await news.wait(min(max(0.0, left - SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
+                if await _has_left(context):
+                    break
+                job = await self._next(job, reports, deadline=deadline, project_id=project_id)
+        await reports.send(job.progress_percentage, job.progress_message)
+        return await self._place.run(lambda client: _answer(client, job))
+
+    async def _next(
+        self, job: "JobStatus", reports: ProgressReports, *, deadline: float, project_id: str | None
+    ) -> "JobStatus":
+        """The job's status now; through outages of the database, as long as there is time."""
+        from psycopg import OperationalError
+
+        from pgdex.jobs.errors import DatabaseUnavailable
+
+        while True:
+            try:
+                return await self._place.run(
+                    lambda client: watched_job(client, self._place, str(job.job_id), project_id)
+                )
+            except (DatabaseUnavailable, OperationalError):
+                left = deadline - anyio.current_time()
+                if left <= 0:
+                    raise
+                await reports.send(job.progress_percentage, "The database does not answer; waiting for it")
+                await anyio.sleep(min(left, OUTAGE_PAUSE_SECONDS))
+
+
+async def _has_left(context: Context) -> bool:
+    """Whether the connection over HTTP on which the client waits is closed, so that nobody gets the answer.
+
+    Under protocol 2026-07-28 the SDK cancels the call then; under the older one it lets it run to its end.
+    """
+    request = context.request_context.request
+    is_disconnected = getattr(request, "is_disconnected", None)
+    return is_disconnected is not None and bool(await is_disconnected())
+
+
+def _answer(client: "Client", job: "JobStatus") -> WatchedIndexing:
+    from pgdex.jobs.client.repositories import skip_reasons
+
+    status = IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))
+    return WatchedIndexing(**dict(status), timed_out=not job.is_final)

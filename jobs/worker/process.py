@@ -1,0 +1,123 @@
+"""The life of one worker process: procrastinate's worker, and what runs beside it."""
+
+import asyncio
+import gc
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
+
+from pgdex.jobs.batches.pools import POOLS
+from pgdex.jobs.batches.watchdog import end_when_stuck
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.removal import keep_removing
+from pgdex.jobs.database.connection import connect
+from pgdex.jobs.database.outages import Backoff
+from pgdex.jobs.database.roles import WORKER, require
+from pgdex.jobs.database.schema_watch import Departed, End, wait_for_upgrade
+from pgdex.jobs.errors import SchemaAhead, SchemaBehind, SchemaInUse
+from pgdex.jobs.logging import fields, log_as_json
+from pgdex.jobs.settings import Settings
+from pgdex.jobs.worker.heartbeat import Liveness
+from pgdex.jobs.worker.log_files import follow_worker_log
+from pgdex.jobs.worker.retention import keep_history_short
+from pgdex.jobs.worker.vector_indexes import keep_vector_indexes
+
+# A batch makes and drops some 100,000 objects, hardly any of them in cycles: by Python's own thresholds (700, 10, 10)
+# looking for those took 5 % of a worker's processor time.
+GARBAGE_THRESHOLDS = (50_000, 20, 50)
+
+logger = logging.getLogger("pgdex.worker")
+
+
+class StoppableWorker(Worker):
+    """procrastinate's Worker, which remembers that it was told to stop."""
+
+    was_stopped = False
+    was_left_behind = False
+
+    def stop(self) -> None:
+        """Finish what is in hand and return from `run`."""
+        self.was_stopped = True
+        Worker.stop(self)
+
+    def leave(self, end: End) -> None:
+        """Stop after the batch, because the schema is not this worker's any more or is about to be changed."""
+        if not self.was_stopped or end.is_left_behind > self.was_left_behind:  # says each once
+            level = logging.ERROR if end.is_left_behind else logging.INFO
+            logger.log(level, "%s", end.reason, extra=fields(action="schema_changed", worker_id=self.worker_id))
+        self.was_left_behind = end.is_left_behind
+        self.stop()
+
+    async def run(self) -> None:
+        """Fetch and do jobs until it is stopped. Raises ConnectorException."""
+        await Worker.run(self)
+
+
+async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
+    """Run `worker` until it is told to stop, with its liveness beside it. Raises DatabaseUnavailable, NotAllowed.
+
+    Ends the process with the code LEFT_BEHIND where the schema is not, or no longer, the one that it works with.
+    """
+    log_as_json()
+    follow_worker_log(settings.home)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    try:
+        await asyncio.to_thread(_require_schema, settings)
+    except (SchemaAhead, SchemaBehind, SchemaInUse) as error:
+        logger.log(logging.ERROR, "%s", error, extra=fields(action="schema_changed"))
+        raise Departed from error
+    gc.freeze()  # what is there now stays
+    loop = asyncio.get_running_loop()
+    # Tasks are synchronous and run in threads; asyncio's default would stop at a handful on a small machine.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=worker.concurrency + 4))
+    backoff = Backoff()
+    while True:
+        try:
+            await _run_once(worker, settings)
+        except ConnectorException as error:
+            if worker.was_left_behind:
+                raise Departed from error
+            if worker.was_stopped:
+                return  # it could not say goodbye; its peers will see that it has gone
+            logger.warning("starting again: %s", error, extra=fields(action="worker_restarted"))
+        else:
+            if worker.was_left_behind:
+                raise Departed
+            return
+        await asyncio.sleep(backoff.next())
+
+
+async def _run_once(worker: StoppableWorker, settings: Settings) -> None:
+    worker.worker_id = None
+    liveness = Liveness(worker, settings, is_over=lambda: worker.was_stopped)
+    beside = [
+        asyncio.create_task(liveness.run(), name="liveness"),
+        asyncio.create_task(end_when_stuck(limit_seconds=settings.file_timeout), name="stuck files"),
+        asyncio.create_task(keep_history_short(settings), name="retention"),
+        asyncio.create_task(keep_removing(settings), name="removal"),
+        asyncio.create_task(keep_vector_indexes(settings), name="vector indexes"),
+    ]
+    for task in beside:
+        task.add_done_callback(_say_how_it_ended)
+    try:
+        await worker.run()
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.to_thread(POOLS.retire_all)
+
+
+def _say_how_it_ended(task: asyncio.Task[None]) -> None:
+    """None of them ends before it is cancelled, unless something is wrong with it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a task beside the worker ended: %s", task.get_name(), exc_info=error)
+
+
+def _require_schema(settings: Settings) -> None:
+    with connect(settings) as connection:
+        wait_for_upgrade(connection)
+    with Client.open(settings) as client:
+        require(client.connection, WORKER)

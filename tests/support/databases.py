@@ -1,0 +1,83 @@
+"""Databases for tests: one server for a session, one template with pgdex's schema, a copy of it for each test."""
+
+import atexit
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from time import sleep
+
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+
+from pgdex.jobs.database.embedded.server import start_server, stop_server
+from pgdex.jobs.database.schema import upgrade
+from pgdex.jobs.settings import Settings
+
+SERVER_VARIABLE = "PGDEX_TEST_DATABASE_URL"
+"""Another server for the tests: its role must be allowed to create databases and the extension vector."""
+
+_number = count(1)
+
+
+def settings_for(database_url: str, **values: object) -> Settings:
+    """The settings of a process that uses `database_url`; PGDEX_ variables of whoever runs the tests do not count."""
+    return Settings.model_validate({"database_url": SecretStr(database_url), **values})
+
+
+def embedded_server() -> str:
+    """Start an embedded server in a folder of its own and return its URL; both are gone when this process ends."""
+    # Not pytest's tmp_path: as root the server runs as the OS user `pgserver`, who can't enter that one.
+    home = Path(tempfile.mkdtemp(prefix="pgdex-tests-", dir="/tmp"))
+    url = start_server(home, linger_seconds=0)  # so it ends too where this process is killed
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    atexit.register(stop_server, home, mode="immediate")  # before that: the last one registered is the first to run
+    with psycopg.connect(url, autocommit=True) as connection:
+        # What a crash of the machine would lose is of no use to anybody; a test's database is made in half the time.
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
+    return url
+
+
+def url_of(server_url: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    return re.sub(r"^(postgres(?:ql)?://[^/?]*)(?:/[^?]*)?", rf"\1/{database}", server_url)
+
+
+@contextmanager
+def new_database(server_url: str, *, template: str | None = None, label: str = "test") -> Iterator[str]:
+    """A database under a name that no other process of this run uses; yields the name and drops it afterwards."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"pgdex_{label}_{worker}_{os.getpid()}_{next(_number)}"
+    # A server's own default may be SQL_ASCII, as initdb chooses it where no locale is set.
+    source = sql.SQL(" template {}").format(sql.Identifier(template or "template0"))
+    encoding = sql.SQL("" if template else " encoding 'UTF8'")
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}{}{}").format(sql.Identifier(name), source, encoding))
+    try:
+        yield name
+    finally:
+        with suppress(psycopg.OperationalError), psycopg.connect(server_url, autocommit=True) as connection:
+            _wait_until_left(connection, name)
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def _wait_until_left(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
+    """A closed connection's process is there for some milliseconds, and DROP DATABASE waits for it 100 ms a time."""
+    for _ in range(100):
+        if not connection.execute("select from pg_stat_activity where datname = %s", [database]).fetchone():
+            return
+        sleep(0.002)
+
+
+@contextmanager
+def upgraded_template(server_url: str) -> Iterator[str]:
+    """A database that pgdex's schema was put into once, for `new_database(template=…)`."""
+    with new_database(server_url, label="template") as name:
+        upgrade(settings_for(url_of(server_url, name)))
+        yield name

@@ -1,0 +1,411 @@
+"""What the job machine is meant to do, in plain Python: the oracle of test_job_states.
+
+Nothing here talks to a database. Each method says what one call to `sql/functions` must do and return; where a call
+must be refused, it returns the SQLSTATE and changes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from math import inf
+from typing import Literal
+from uuid import UUID
+
+from tests.support.sql_worker import Found
+
+MAX_CONCURRENT_JOBS = 3
+BATCH_FILES = 2
+DEFAULT_MODEL = "m1"
+LIVE = frozenset({"pending", "running", "blocked"})
+
+COUNTERS = (
+    "files_scanned",
+    "files_to_index",
+    "files_done",
+    "files_indexed",
+    "files_skipped",
+    "files_unchanged",
+    "files_deleted",
+    "chunks_created",
+)
+
+WorkerState = Literal["alive", "heart stopped", "lock lost"]
+Refused = Literal["PX002", "PX003", "PX004", "PX006"]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ModelToken:
+    """One procrastinate job; `id` and `worker` are known once it was fetched."""
+
+    order: int
+    job: "ModelJob"
+    seq: int
+    id: int | None = None
+    worker: int | None = None
+    gone: bool = False
+
+    def __repr__(self) -> str:
+        return f"token {self.id or 'waiting'} of {self.job!r}/{self.seq}"
+
+    @property
+    def todo(self) -> bool:
+        return self.id is None and not self.gone
+
+    @property
+    def doing(self) -> bool:
+        return self.id is not None and not self.gone
+
+    @property
+    def priority(self) -> int:
+        return -self.seq if self.job.batches[self.seq].kind == "index" else 1_000_000
+
+
+@dataclass(slots=True)
+class ModelBatch:
+    kind: str
+    files: list[str] = field(default_factory=list)
+    state: str = "waiting"
+    attempt: int = 0
+    token: ModelToken | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state in ("waiting", "running")
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ModelJob:
+    id: UUID
+    repository: str
+    force: bool
+    embedder: str | None
+    project: str
+    number: int
+    status: str = "pending"
+    admitted: bool = False
+    waits_to_resume: bool = False
+    started: int | None = None
+    scanned: bool = False
+    batches: dict[int, ModelBatch] = field(default_factory=lambda: {0: ModelBatch("scan")})
+    snapshot: dict[str, Found] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
+    batches_left: int = 0
+    gone: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=lambda: ["created"])
+
+    def __repr__(self) -> str:
+        return f"job {self.number} of {self.repository}"
+
+    @property
+    def live(self) -> bool:
+        return self.status in LIVE
+
+    @property
+    def has_place(self) -> bool:
+        return self.admitted and self.status in ("pending", "running")
+
+    @property
+    def waits_for_place(self) -> bool:
+        return (self.status == "pending" and not self.admitted) or self.waits_to_resume
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of the index; `hashed` where its content was looked at, and with which model it was indexed."""
+
+    found: Found
+    hashed: bool
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ModelClaim:
+    job: ModelJob
+    seq: int
+    attempt: int
+    token: ModelToken
+
+    def __repr__(self) -> str:
+        return f"attempt {self.attempt} of {self.job!r}/{self.seq}"
+
+    @property
+    def batch(self) -> ModelBatch:
+        return self.job.batches[self.seq]
+
+    @property
+    def current(self) -> bool:
+        return self.batch.state == "running" and self.batch.attempt == self.attempt
+
+
+class JobModel:
+    def __init__(self) -> None:
+        self.jobs: list[ModelJob] = []
+        self.tokens: list[ModelToken] = []
+        self.workers: dict[int, WorkerState] = {}
+        """By id; struck off ones are not in it."""
+        self.index: dict[str, dict[str, Stored]] = {}
+        self.embedding_model: dict[str, str] = {}
+        self.turns: dict[str, int] = {}
+        """Of each project the number of its last admission."""
+        self._order = count()
+
+    # Calls of clients
+
+    def enqueue(
+        self, job_id: UUID, repository: str, *, project: str, force: bool, embedder: str | None
+    ) -> UUID | Refused:
+        for job in self.jobs:
+            if job.repository == repository and job.live:
+                return job.id
+        present = self.embedding_model.get(repository)
+        if embedder and present and embedder != present and not force:
+            return "PX004"
+        job = ModelJob(job_id, repository, force, embedder or present, project, number=next(self._order))
+        self.jobs.append(job)
+        return job_id
+
+    def cancel(self, job: ModelJob) -> str | Refused:
+        if not job.live:
+            return "PX002"
+        before = job.status
+        self._end(job, "cancelled")
+        return before
+
+    def fail(self, job: ModelJob) -> bool:
+        if job.status not in ("running", "blocked"):
+            return False
+        self._end(job, "failed")
+        return True
+
+    def resume(self, job: ModelJob) -> bool:
+        if job.status != "blocked" or job.waits_to_resume:
+            return False
+        job.waits_to_resume = True
+        return True
+
+    # Calls of workers
+
+    def fetched_next(self) -> ModelToken | None:
+        todo = [token for token in self.tokens if token.todo]
+        return max(todo, key=lambda token: (token.priority, -token.order), default=None)
+
+    def claim(self, token: ModelToken, *, attempt: int) -> ModelClaim | None:
+        """`attempt` is the number that the database drew: the next one for a scan, any other one for other batches."""
+        job, batch = token.job, token.job.batches[token.seq]
+        if batch.state != "waiting" or batch.token is not token or not job.live:
+            return None
+        if token.seq == 0 and job.status == "pending" and job.admitted:
+            job.status, job.started = "running", next(self._order)
+            job.events.append("started")
+        if job.status != "running":
+            return None
+        assert attempt == batch.attempt + 1 if token.seq == 0 else 1 <= attempt < 2**31 and attempt != batch.attempt
+        batch.state, batch.attempt = "running", attempt
+        return ModelClaim(job, token.seq, batch.attempt, token)
+
+    def plan(self, claim: ModelClaim, found: Sequence[Found]) -> Refused | None:
+        job = claim.job
+        if job.status not in ("running", "blocked") or not claim.current:
+            return "PX003"
+        index = self.index.setdefault(job.repository, {})
+        paths = {file.path for file in found}
+        gone = [path for path in index if path not in paths]
+        if not found and gone:
+            return "PX006"
+        model = job.embedder or DEFAULT_MODEL
+        for file in found:
+            if file.skip_reason:
+                index[file.path] = Stored(file, hashed=False)
+        planned = [f for f in found if not f.skip_reason and (job.force or _changed(f, index.get(f.path), model))]
+        unplanned = [index[f.path] for f in found if not f.skip_reason and f not in planned]
+        skipped_before = sum(stored.found.skip_reason is not None for stored in unplanned)
+        planned.sort(key=lambda file: file.path)
+        groups = [planned[start : start + BATCH_FILES] for start in range(0, len(planned), BATCH_FILES)]
+        for seq, group in enumerate(groups, 1):
+            job.batches[seq] = ModelBatch("index", [file.path for file in group])
+        job.batches[len(groups) + 1] = ModelBatch("finish")
+        job.batches[0].state = "completed"
+        job.snapshot = {file.path: file for file in found}
+        job.scanned, job.embedder, job.gone, job.batches_left = True, model, gone, len(groups)
+        self.embedding_model[job.repository] = model
+        job.counts |= {
+            "files_scanned": len(found),
+            "files_to_index": len(planned),
+            "files_skipped": sum(file.skip_reason is not None for file in found) + skipped_before,
+            "files_unchanged": len(unplanned) - skipped_before,
+        }
+        job.events.append("scanned")
+        self._queue(job, range(1, len(groups) + 1) if groups else [1])
+        return None
+
+    def complete(self, claim: ModelClaim, *, skipped: int, unchanged: int, wrong_by: int = 0) -> Refused | None:
+        job = claim.job
+        if job.status not in ("running", "blocked") or not claim.current:
+            return "PX003"
+        if wrong_by:
+            return "PX002"
+        claim.batch.state = "completed"
+        files = [job.snapshot[path] for path in claim.batch.files]
+        for number, file in enumerate(files):
+            if number < skipped:
+                stored = Stored(file._replace(skip_reason="binary"), hashed=True, model=job.embedder)
+            elif number < skipped + unchanged:
+                continue
+            else:
+                stored = Stored(file, hashed=True, model=job.embedder)
+            self.index[job.repository][file.path] = stored
+        indexed = len(files) - skipped - unchanged
+        for name, more in (
+            ("files_done", len(files)),
+            ("files_indexed", indexed),
+            ("files_skipped", skipped),
+            ("files_unchanged", unchanged),
+            ("chunks_created", indexed),
+        ):
+            job.counts[name] += more
+        job.batches_left -= 1
+        if job.batches_left == 0 and job.status == "running":
+            self._queue(job, [max(job.batches)])
+        return None
+
+    def finish(self, claim: ModelClaim) -> Refused | None:
+        job = claim.job
+        if job.status not in ("running", "blocked") or not claim.current:
+            return "PX003"
+        claim.batch.state = "completed"
+        index = self.index[job.repository]
+        for path in job.gone:
+            index.pop(path, None)
+        job.counts["files_deleted"] = len(job.gone)
+        self._end(job, "completed")
+        return None
+
+    def release(self, claim: ModelClaim) -> bool:
+        if not claim.current:
+            return False
+        claim.batch.state, claim.batch.token = "waiting", None
+        if claim.job.status == "running":
+            self._queue(claim.job, [claim.seq])
+        return True
+
+    def block(self, claim: ModelClaim) -> bool:
+        """What a worker does whose embedding service is away: its batch goes back, then the job is blocked."""
+        if not self.release(claim) or claim.job.status != "running":
+            return False
+        job = claim.job
+        job.status, job.admitted = "blocked", False
+        job.events.append("blocked")
+        for batch in job.batches.values():
+            if batch.state == "waiting" and batch.token is not None:
+                if batch.token.todo:
+                    batch.token.gone = True
+                batch.token = None
+        return True
+
+    # What keeps it going
+
+    def reclaim(self) -> int:
+        return self._take_over([worker for worker, state in self.workers.items() if state != "alive"])
+
+    def _take_over(self, dead: Sequence[int]) -> int:
+        """What the dead had in hand goes back, and what those had who are not in the list any more."""
+        lost = [t for t in self.tokens if t.doing and (t.worker not in self.workers or t.worker in dead)]
+        back = 0
+        affected = [job for job in self.jobs if any(b.open and b.token in lost for b in job.batches.values())]
+        for job in sorted(affected, key=lambda job: (inf if job.started is None else job.started, job.number)):
+            seqs = [seq for seq, batch in job.batches.items() if batch.open and batch.token in lost]
+            back += len(seqs)
+            job.events.append("reclaimed")
+            self._put_back(job, seqs)
+        for token in lost:
+            token.gone = True
+        for worker in dead:
+            del self.workers[worker]
+        return back
+
+    def tick(self, worker: int) -> bool:
+        if worker not in self.workers:
+            return False
+        if self.workers[worker] == "heart stopped":
+            self.workers[worker] = "alive"
+        self._take_over([])
+        self.admit()
+        self.reclaim()
+        return True
+
+    def heal(self) -> int:
+        healed = 0
+        jobs = [job for job in self.jobs if job.status == "running" or (job.status == "pending" and job.admitted)]
+        for job in sorted(jobs, key=lambda job: job.number if job.started is None else job.started):
+            seqs = [
+                seq
+                for seq in self._due(job)
+                if (batch := job.batches[seq]).open and (batch.token is None or batch.token.gone)
+            ]
+            healed += len(seqs)
+            self._put_back(job, seqs)
+        return healed
+
+    # Inside
+
+    def _put_back(self, job: ModelJob, seqs: Sequence[int]) -> None:
+        for seq in seqs:
+            job.batches[seq].state, job.batches[seq].token = "waiting", None
+        if job.status in ("running", "pending"):
+            self._queue(job, seqs)
+
+    def _due(self, job: ModelJob) -> Iterator[int]:
+        """Batches that may be queued: the finish only after everything else."""
+        for seq, batch in job.batches.items():
+            if batch.kind != "finish" or (job.scanned and job.batches_left == 0):
+                yield seq
+
+    def _queue(self, job: ModelJob, seqs: Sequence[int] | range) -> None:
+        for seq in sorted(seqs):
+            token = ModelToken(next(self._order), job, seq)
+            self.tokens.append(token)
+            job.batches[seq].token = token
+
+    def admit(self) -> int:
+        """Projects take turns; within one, what was blocked goes on before what is new."""
+        admitted = 0
+        while sum(job.has_place for job in self.jobs) < MAX_CONCURRENT_JOBS:
+            first: dict[str, ModelJob] = {}
+            for job in sorted(self.jobs, key=lambda job: (not job.waits_to_resume, job.number)):
+                if job.waits_for_place:
+                    first.setdefault(job.project, job)
+            if not first:
+                break
+            job = min(first.values(), key=lambda job: (self.turns.get(job.project, 0), job.number))
+            self.turns[job.project] = next(self._order) + 1
+            self._let_in(job)
+            admitted += 1
+        return admitted
+
+    def _let_in(self, job: ModelJob) -> None:
+        job.admitted = True
+        if not job.waits_to_resume:
+            self._queue(job, [0])
+            return
+        job.waits_to_resume, job.status = False, "running"
+        job.events.append("resumed")
+        self._queue(
+            job, [seq for seq in self._due(job) if (b := job.batches[seq]).state == "waiting" and b.token is None]
+        )
+
+    def _end(self, job: ModelJob, status: str) -> None:
+        job.status, job.waits_to_resume = status, False
+        job.events.append(status)
+        for batch in job.batches.values():
+            if batch.open:
+                batch.state = "cancelled"
+                if batch.token is not None and batch.token.todo:
+                    batch.token.gone = True
+
+
+def _changed(file: Found, stored: Stored | None, model: str) -> bool:
+    if stored is None or (stored.found.skip_reason is not None and not stored.hashed):
+        return True
+    if stored.found.skip_reason is None and stored.model != model:
+        return True
+    return (file.size, file.mtime_ns) != (stored.found.size, stored.found.mtime_ns)
