@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -112,8 +113,11 @@ def write_repository(folder: Path) -> None:
 
 def check(installed: Installation, wheel: Path) -> None:
     """What a user would do first. Raises SmokeFailed."""
-    where = installed.output("python", "-c", "import indexer, jobs, migrations, sql; print(jobs.__file__)")
-    require(str(CHECKOUT) not in where and "site-packages" in where, "the packages come from the wheel")
+    where = installed.output("python", "-c", "import pgdex.jobs.client, pgdex.sql; print(pgdex.__file__)")
+    require(str(CHECKOUT) not in where and "site-packages" in where, "the package comes from the wheel")
+    with ZipFile(wheel) as content:
+        tops = {name.partition("/")[0] for name in content.namelist()}
+    require(tops == {"pgdex", f"pgdex-{wheel.name.split('-')[1]}.dist-info"}, f"nothing but pgdex is in it: {tops}")
     version = wheel.name.split("-")[1]
     require(installed.output("pgdex", "--version").split()[-1] == version, f"pgdex --version says {version}")
     installed.output("pgdex", "db", "upgrade")

@@ -26,7 +26,7 @@ LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock"
 BUILD_LOCK = "requirements-build.lock"
 PIN = re.compile(r"^(?P<name>[^\s=]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>.*?))? \\$", re.MULTILINE)
 HASHED = re.compile(r"^(\S+==\S+(?: ; .*?)?) \\\n(?:    --hash=\S+(?: \\)?\n?)+", re.MULTILINE)
-SOURCES = ("indexer", "jobs", "migrations", "sql")
+SOURCES = ("pgdex", "indexer", "jobs", "migrations", "sql")
 
 
 @dataclass(frozen=True, slots=True)

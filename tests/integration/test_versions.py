@@ -380,11 +380,9 @@ class TwoBuilds:
     def __init__(self, folder: Path, home: Path) -> None:
         self.home = home
         self.other_checkout = folder / "other"
-        for package in ("jobs", "indexer", "migrations", "sql"):
-            shutil.copytree(
-                CHECKOUT / package, self.other_checkout / package, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        with (self.other_checkout / "sql" / "functions" / "tick.sql").open("a") as file:
+        # What its links lead to is copied, too.
+        shutil.copytree(CHECKOUT / "pgdex", self.other_checkout / "pgdex", ignore=shutil.ignore_patterns("__pycache__"))
+        with (self.other_checkout / "pgdex" / "sql" / "functions" / "tick.sql").open("a") as file:
             file.write("-- of another build\n")
 
     def mine(self, *arguments: str) -> Finished:
