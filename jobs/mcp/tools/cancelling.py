@@ -22,8 +22,8 @@ AGAIN = "start_indexing_background"
 Confirmed = Annotated[
     bool,
     Field(
-        description="True only after the user agreed to cancel this job. Without it nothing is cancelled: the user is "
-        "asked, where the client can do that, else the answer says what would be lost."
+        description="True only after the user has agreed to cancel this job. Without it nothing is cancelled: if the "
+        "client can ask the user, it does; otherwise the answer says what would be lost."
     ),
 ]
 
@@ -60,9 +60,9 @@ class Cancelling:
         ) -> Cancellation:
             """Cancel an indexing job that is pending, running or blocked. Ask the user before you confirm.
 
-            Without confirmed=true nothing is changed: a client that can ask its user does so, any other gets told
-            what would be kept and lost. The work stops within seconds. What the job has indexed stays searchable, and
-            a later start_indexing_background goes on from there. A job that has ended can't be cancelled.
+            Without confirmed=true nothing is changed: a client that can ask its user does so; any other is told what
+            would be kept and lost. The work stops within seconds. Whatever the job has indexed stays searchable, and
+            a later start_indexing_background continues from there. A job that has ended can't be cancelled.
             """
             agreed = confirmed or _says_yes(answer)
             was_asked = not (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked))

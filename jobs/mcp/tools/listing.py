@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 StatusFilter = Annotated[
     Statuses | None,
-    Field(description="Only jobs in this status, or in one of these. The live ones are pending, running, blocked."),
+    Field(description="Only jobs with this status, or with one of these. Live jobs are pending, running or blocked."),
 ]
 After = Annotated[
     Moment | None,
-    Field(description="Only jobs created at this time or later: ISO 8601, in UTC where it has no offset."),
+    Field(description="Only jobs created at this time or later: ISO 8601, in UTC unless it has an offset."),
 ]
 Before = Annotated[Moment | None, Field(description="Only jobs created before this time.")]
 Limit = Annotated[int, Field(ge=1, le=100, description="How many jobs to return.")]
-Offset = Annotated[int, Field(ge=0, le=1_000_000_000, description="How many of the newest to leave out.")]
+Offset = Annotated[int, Field(ge=0, le=1_000_000_000, description="How many of the newest jobs to skip.")]
 
 
 class Listing:
@@ -44,9 +44,9 @@ class Listing:
     ) -> JobList:
         """List the indexing jobs of a project, newest first: to find a job_id again, or to see what is running.
 
-        Filters narrow it: status, repository (an absolute path, of it or of a folder above), time of creation. Ended
-        jobs are kept for some days only; that a repository's job is not listed does not mean that it is not indexed:
-        search_code tells.
+        Filter by status, by repository (its absolute path, or that of a folder above it), or by time of creation. Ended
+        jobs are kept for only a few days, so a repository can be indexed although no job of it is listed: search_code
+        says whether it is.
         """
 
         def look(client: "Client") -> JobList:

@@ -25,27 +25,27 @@ WORKERS = {
     "pgdex worker.",
 }
 
-Name = Annotated[Text | None, Field(max_length=200, description="What to call it (default: the folder's name).")]
+Name = Annotated[Text | None, Field(max_length=200, description="The repository's name (default: the folder's name).")]
 Force = Annotated[
     bool,
     Field(
-        description="Index every file again, also unchanged ones. Only needed after a change of the embedding model; "
-        "changed files are found without it."
+        description="Index every file again, even unchanged ones. Only needed after a change of the embedding model; "
+        "changed files are detected without it."
     ),
 ]
 
 AllowBroad = Annotated[
     bool,
     Field(
-        description="Index repo_path even if it is `/`, a home folder or a system's folder. Only if the user asked for "
+        description="Index repo_path even if it is `/`, a home folder or a system folder. Only if the user asked for "
         "exactly that folder."
     ),
 ]
 NoIgnore = Annotated[
     bool | None,
     Field(
-        description="Whether to index what .gitignore leaves out, from now on; leave it out to keep what holds for the "
-        "repository."
+        description="Whether to index what .gitignore leaves out, from now on. Omit it to keep the repository's "
+        "present choice."
     ),
 ]
 
@@ -68,14 +68,14 @@ class Starting:
     ) -> StartedIndexing:
         """Make a folder of source code searchable: starts a background job and returns its job_id at once.
 
-        Call it before search_code for a repository that is not indexed yet, and again after many files changed: only
-        new and changed files are read then, so that costs little. The job is done by worker processes of its own. It
-        goes on when this conversation, the editor or the machine stops, and takes up where it was. Don't wait for it
-        idly: go on with other work, and look with get_indexing_status after estimated_duration_seconds, or call
-        watch_indexing to wait. A job of under 60 s is called short. A few thousand files take seconds to a minute.
+        Call it before search_code for a repository that is not indexed yet, and again after many files have changed:
+        then it reads only new and changed files, so it costs little. Separate worker processes do the job. It continues
+        after this conversation or the editor ends, and resumes where it was after a restart of the machine. Don't wait
+        for it idly: continue with other work and check with get_indexing_status after estimated_duration_seconds, or
+        call watch_indexing to wait. A job of under 60 s is called short. A few thousand files take seconds to a minute.
 
-        A folder that is being indexed already gets no second job: the answer is the id of the running one, with
-        already_running true, which is no error. At most three jobs run at once; more wait for their turn.
+        If the folder is already being indexed, no second job is started: the tool returns the id of the live one, with
+        already_running true. That is not an error. The number of jobs running at once is limited; others wait.
         """
 
         def start(client: "Client") -> StartedIndexing:

@@ -18,12 +18,12 @@ class Status:
         self._place = place
 
     async def get_indexing_status(self, *, job_id: JobId, project_id: ProjectId = None) -> IndexingStatus:
-        """Tell how far an indexing job is: status, percentage, what it is doing, time left, errors, and the summary.
+        """Say how far an indexing job is: status, percentage, what it is doing, time left, errors, and the summary.
 
-        pending: it waits for its turn or for a worker. running: it works. blocked: the embedding service is away; it
-        goes on by itself when that is back. completed, failed, cancelled: it has ended, and nothing changes any more.
-        Don't ask in a loop: wait ask_again_in_seconds in between, or call watch_indexing once. After a failure
-        error_message says why; starting again goes on from what was indexed.
+        pending: it waits for its turn or for a worker. running: workers are working on it. blocked: the embedding
+        service is unavailable; the job resumes automatically. completed, failed, cancelled: it has ended, and nothing
+        changes any more. Don't call this in a tight loop: wait ask_again_in_seconds in between, or call watch_indexing
+        once. After a failure error_message says why; a new job continues from what was indexed.
         """
 
         def look(client: "Client") -> IndexingStatus:

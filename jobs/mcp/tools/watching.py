@@ -26,8 +26,8 @@ Timeout = Annotated[
     Field(
         ge=0,
         le=3600,
-        description="How long to wait, in seconds. Stay below the time that your client gives a tool call (often 30 or "
-        "60 s) unless it waits for as long as progress arrives; 0 asks once.",
+        description="How long to wait, in seconds. Stay below your client's time limit for a tool call (often 30 or "
+        "60 s), unless progress notifications extend that limit; 0 checks once.",
     ),
 ]
 
@@ -41,11 +41,11 @@ class Watching:
     async def watch_indexing(
         self, *, job_id: JobId, context: Context, timeout_seconds: Timeout = 25, project_id: ProjectId = None
     ) -> WatchedIndexing:
-        """Wait until an indexing job has ended, or until timeout_seconds are over; returns its status then.
+        """Wait until an indexing job has ended, or until timeout_seconds have passed, and return the job's status.
 
-        Use it when the next step needs the finished index, in place of asking again and again. While it waits it
-        sends progress notifications to clients that asked for them. timed_out true means that the job goes on: call
-        it again, or go on with other work. Cancelling this call leaves the job running.
+        Use it instead of polling when the next step needs the finished index. While it waits, it sends progress
+        notifications to clients that asked for them. timed_out true means that the job is still live: call this tool
+        again, or continue with other work. Cancelling this call leaves the job running.
         """
         deadline = anyio.current_time() + timeout_seconds
         job = await self._place.run(lambda client: watched_job(client, self._place, job_id, project_id))
