@@ -1,5 +1,5 @@
--- Two objects of counts as one, key by key: {"vanished": 1} and {"vanished": 2, "io_error": 1} give
--- {"vanished": 3, "io_error": 1}.
+-- Adds two objects of counts key by key: {"vanished": 1} and {"vanished": 2, "io_error": 1} give {"vanished": 3,
+-- "io_error": 1}.
 create or replace function pgdex.added_counts(p_some jsonb, p_more jsonb) returns jsonb
 language sql immutable
 set search_path = pg_catalog, pgdex, pg_temp

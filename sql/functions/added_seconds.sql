@@ -1,4 +1,4 @@
--- Two objects of seconds by phase as one, phase by phase: {"reading": 1.5} and {"reading": 0.5, "writing": 1} give
+-- Adds two objects of seconds by phase, phase by phase: {"reading": 1.5} and {"reading": 0.5, "writing": 1} give
 -- {"reading": 2, "writing": 1}.
 create or replace function pgdex.added_seconds(p_some jsonb, p_more jsonb) returns jsonb
 language sql immutable

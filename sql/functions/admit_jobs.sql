@@ -1,11 +1,11 @@
--- Lets jobs in that wait for a place, while fewer than max_concurrent_jobs hold one. Returns how many it let in.
+-- Admits jobs that wait for it, while fewer than max_concurrent_jobs are admitted. Returns how many it admitted.
 --
--- Projects take turns: the one whose last admission is the longest ago is next, so that 3,000 jobs of one don't hold
--- another's first. Within a project jobs go on first that were blocked and whose service answers again, then the oldest.
--- A pending job gets its scan queued, and stays pending until a worker really starts it; a blocked one runs again.
--- Workers call this, on each tick and in a transaction of its own, and nobody else does: what a client's open
--- transaction holds must not stop others. The row `admission` of cluster_duties makes the count exact; whoever finds it
--- taken goes on without waiting, and jobs and projects that somebody else holds are left for the next call.
+-- Projects take turns: the project whose last admission is longest ago is next, so that 3,000 jobs of one don't delay
+-- the first job of another. Within a project, jobs that were blocked and whose service answers again come first, then
+-- the oldest. A pending job gets its scan queued, and stays pending until a worker starts it; a blocked job runs again.
+-- Only workers call this, on each tick and in a transaction of its own, so that a client's open transaction can't stop
+-- others. The row `admission` of cluster_duties makes the count exact. A worker that finds the row locked carries on
+-- without waiting, and jobs and projects that another transaction has locked are left for the next call.
 create or replace function pgdex.admit_jobs() returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

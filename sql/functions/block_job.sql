@@ -1,10 +1,9 @@
 -- Sets a running job to blocked: it waits for something outside, says for what, and is tried again after a second, or
--- p_retry_after seconds where that is more (a day at most); seconds are counted by workers on their own clocks from the
--- moment in which they see the new probe_number, and next_probe_at is for people. Where no batch was committed since it
--- was last blocked it is the same waiting: seconds_waited stays, and the delay goes on growing.
--- It gives its place among the running jobs back, and its waiting batches leave the queue. The caller releases its own
--- batch.
--- Returns false where the job is not running any more.
+-- after p_retry_after seconds if that is more (a day at most). Workers count the seconds on their own clocks, from the
+-- time at which they see the new probe_number; next_probe_at is for people. If no batch was committed since the job was
+-- last blocked, this is the same wait: seconds_waited stays, and the delay keeps growing.
+-- The job gives up its admission, and its waiting batches leave the queue. The caller releases its own batch.
+-- Returns false if the job is no longer running.
 create or replace function pgdex.block_job(p_job_id uuid, p_reason text, p_retry_after double precision default 0)
 returns boolean
 language plpgsql

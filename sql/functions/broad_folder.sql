@@ -1,5 +1,6 @@
--- What a folder is that nobody means to index as one repository, in words for an error message; null for any other. The
--- path is a normalised one: the whole disk, a folder of the system, all homes or one home. An agent will try them.
+-- Says what kind of folder this is, in words for an error message, if it is one that is hardly meant to be indexed as
+-- one repository: the whole disk, a system folder, all homes or one home. Null for any other. The path must be
+-- normalised. Sooner or later an agent will try such a folder.
 create or replace function pgdex.broad_folder(path text) returns text
 language sql immutable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,12 +1,13 @@
--- What a repository's search needs at the end of its running job, before complete_job and not in its transaction.
+-- Builds what a repository's search needs at the end of its running job, before complete_job and not in its
+-- transaction.
 --
--- A repository that has outgrown the shared tables (p_limit) moves to one of its own. There it gets the GIN index over
--- lexemes after the first load (filling it row by row costs more), and the statistics that term_frequencies and the
--- planner go by, where there are none or the job wrote a tenth of the chunks; so a job that found nothing to do does not
--- pay for the size of the index. What smaller jobs add up to is autovacuum's, as are the shared tables. A vector index
--- is not built here (see vector_indexes_due): no job waits for one. Where somebody else holds a lock that it needs for
--- longer than the lock timeout it raises lock_not_available, and can be called again. Runs with its owner's rights,
--- since a worker owns no table.
+-- A repository that has outgrown the shared tables (p_limit) moves to a table of its own. There it gets the GIN index
+-- over lexemes after the first load (filling it row by row costs more), and the statistics that term_frequencies and
+-- the planner use, if there are none yet or the job wrote a tenth of the chunks. So a job that found nothing to do does
+-- not pay for the size of the index. What many small jobs add up to is left to autovacuum, as are the shared tables. A
+-- vector index is not built here (see vector_indexes_due): no job waits for one. If another session holds a lock that
+-- this needs for longer than the lock timeout, it raises lock_not_available and can be called again. Runs with its
+-- owner's rights, because a worker owns no table.
 create or replace function pgdex.build_indexes(p_repository_id bigint, p_limit bigint default 10000) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,11 +1,12 @@
 -- Builds the vector index of a repository (HNSW over the vectors of its present model), which has a table of its own.
--- False where that can't be now: another one is built in this database, a job of the repository is live, or (unless
--- p_beside_jobs) any job is running.
+-- Returns false if that is not possible now: another one is being built in this database, the repository has a live
+-- job, or (unless p_beside_jobs) any job is running.
 --
--- Writing to the repository waits meanwhile, searching does not: whoever calls this cancels the statement when a job of
--- the repository becomes live. p_memory_mb: the graph of 300,000 vectors of 256 numbers fits into 512 MB; in PostgreSQL's
--- own 64 MB building takes twice as long. p_helpers: how many processes help the one that builds. Runs with its owner's
--- rights, since a worker owns no table; a login that may only read can't take the lock that says who builds.
+-- Meanwhile writing to the repository waits, searching does not: the caller cancels the statement when a job of the
+-- repository becomes live. p_memory_mb: the graph of 300,000 vectors of 256 numbers fits into 512 MB; with PostgreSQL's
+-- own 64 MB, building takes twice as long. p_helpers: how many processes help the one that builds. Runs with its
+-- owner's rights, because a worker owns no table; a login that may only read can't take the lock that decides who
+-- builds.
 create or replace function pgdex.build_vector_index(
     p_repository_id bigint, p_exact_chunks bigint, p_beside_jobs boolean default false,
     p_memory_mb integer default 512, p_helpers integer default 1

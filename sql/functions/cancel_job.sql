@@ -1,6 +1,6 @@
--- Cancels a pending, running or blocked job and returns its status before: select pgdex.cancel_job('…');
--- Acknowledged at once; workers stop within a second. What was committed stays searchable and is reused by the
--- next job. Runs with its owner's rights: who may call it needs none on the tables.
+-- Cancels a pending, running or blocked job and returns its previous status: select pgdex.cancel_job('…');
+-- Returns at once; workers stop within a second. Committed work stays searchable and is reused by the next job. Runs
+-- with its owner's rights: whoever may call it needs no rights on the tables.
 -- Errors: PX001 (no such job), PX002 (it had already ended; the message says how).
 create or replace function pgdex.cancel_job(job_id uuid) returns text
 language plpgsql security definer

@@ -1,5 +1,5 @@
--- About how many chunks repositories have together: as many as when their last jobs ended, and what live ones have
--- written since. Cheap; for choosing how they are searched.
+-- Roughly how many chunks repositories have together: as many as when their last jobs ended, plus what live ones have
+-- written since. Cheap; for choosing how to search them.
 create or replace function pgdex.chunk_count(p_repositories bigint[]) returns bigint
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,8 +1,8 @@
--- The table in which the chunks of repositories lie, for a statement that names it: all of them in the same one. Null
--- where nothing of theirs was ever indexed.
+-- The table that holds the chunks of repositories, for a statement that names it; all of them must be in the same one.
+-- Null if nothing of theirs was ever indexed.
 --
 -- A statement that names pgdex.chunks instead locks every table of every repository when it is planned. Errors: PX005
--- (they lie in different tables: ask about them by table, see repositories.chunk_table).
+-- (the repositories are in different tables: ask for each table, see repositories.chunk_table).
 create or replace function pgdex.chunk_table(p_repository_ids bigint[]) returns text
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp

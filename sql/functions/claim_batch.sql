@@ -1,16 +1,16 @@
--- A worker takes a batch in hand. Returns one row with all that the work needs, or none where there is nothing to
--- do: the job ended or is blocked, the batch is done, or the token is not the batch's present one.
+-- Claims a batch for a worker. Returns one row with everything that the work needs, or none if there is nothing to do:
+-- the job ended or is blocked, the batch is done, or the wake-up is not the batch's current one.
 --
--- Promises: each claim gets a new attempt number, the fence that report_batch and complete_* ask for, so that a
--- worker that lost its batch can't change anything any more. It is drawn at random, since numbers that count from 1
--- would come again after a restore or a failover that lost the last seconds: a worker of the lost time line could commit
--- files of a plan that no longer exists. Only scans count 1, 2, 3: what a scan commits depends on nothing that was lost,
--- since plan_job compares the walk with what is stored at that moment. At worst a walk from before the failover is
--- planned, which is a moment older than the one of the worker that has the scan in hand now; that one's is refused.
--- The claim of a scan turns the job to running.
--- reclaimed: how many workers died with the batch in hand; deaths: how many of them while they had a certain file
--- in hand (see hold_file), as {path: number}. witness: what the job's scan saw (see plan_job); for a scan, what the
--- last one of the repository did.
+-- Promises: each claim gets a new attempt number, the fence that report_batch and complete_* check, so that a worker
+-- that lost its batch can no longer change anything. The number is drawn at random: numbers that count from 1 would be
+-- given out again after a restore, or a failover that lost the last seconds, and a worker from the lost timeline could
+-- commit files of a plan that no longer exists. Only scans count 1, 2, 3: what a scan commits depends on nothing that
+-- was lost, because plan_job compares the walk with what is stored at that moment. At worst a walk from before the
+-- failover is planned, which is slightly older than that of the worker that is doing the scan now; that worker's commit
+-- is then refused. Claiming a scan turns the job to running.
+-- reclaimed: how many workers died with the batch in flight; deaths: how many of them while a certain file was in
+-- progress (see hold_file), as {path: number}. witness: what the job's scan saw (see plan_job); for a scan, what the
+-- repository's last scan saw.
 -- embedder_allowed: the job names its embedder with a worker's rights, or its repository has that model already.
 -- Lock order: job before batch (only a scan locks its job).
 create or replace function pgdex.claim_batch(p_job_id uuid, p_seq integer, p_token_id bigint, p_worker_id bigint)

@@ -1,9 +1,10 @@
--- Hands blocked jobs that wait for one embedding service to one worker, which then asks that service whether it answers
+-- Gives blocked jobs that wait for one embedding service to one worker, which then asks that service whether it answers
 -- again. The caller has watched the jobs on its own clock: p_numbers are the probe_numbers that it knows, p_seconds how
--- long it has seen each of them. Returned are those that are still so, with all the seconds that workers have seen them
--- wait since a batch of theirs was committed: the others a peer has in hand. The number rises, and probe_wait is the time
--- that the caller has to say probe_failed or resume_job for each: after it anybody may try. So there is one probe at a
--- time in the whole cluster, no stampede. Never waits: a job that somebody has locked is left out.
+-- long it has seen each of them. Returns the jobs for which this is still true, with all the seconds that workers have
+-- seen them wait since a batch of theirs was committed; a peer is probing for the others. Their number rises, and
+-- probe_wait is the time in which the caller has to call probe_failed or resume_job for each: after that any worker may
+-- try. So there is one probe at a time in the whole cluster, and no stampede. Never waits: jobs that another
+-- transaction has locked are left out.
 create or replace function pgdex.claim_probes(p_job_ids uuid[], p_numbers bigint[], p_seconds double precision[])
 returns table (job_id uuid, seconds double precision)
 language sql

@@ -1,5 +1,5 @@
--- Closes what a finished job leaves open: its batches end as cancelled, its waiting tokens leave the queue, and
--- workers that hold one are asked to abort through procrastinate's own notification (they hear it in 1-2 ms).
+-- Closes what a finished job leaves open: its batches end as cancelled, its waiting wake-ups leave the queue, and
+-- workers that hold one are asked to abort through procrastinate's own notification (which reaches them in 1-2 ms).
 create or replace function pgdex.close_batches(p_job_id uuid) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

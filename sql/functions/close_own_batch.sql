@@ -1,6 +1,6 @@
--- Marks a batch as completed, if it is still the caller's: the fence. A worker that was taken for dead, stopped
--- or cut off finds its attempt number stale, gets an error, and its whole transaction changes nothing.
--- p_seconds: what the batch cost by phase, for the summary. Errors: PX003.
+-- Marks a batch as completed if it is still the caller's: the fence. A worker that was presumed dead, stopped or
+-- disconnected finds its attempt number stale and gets an error, and its whole transaction changes nothing.
+-- p_seconds: the seconds that the batch took, by phase, for the summary. Errors: PX003.
 create or replace function pgdex.close_own_batch(p_job_id uuid, p_seq integer, p_attempt integer, p_seconds jsonb)
 returns pgdex.job_batches
 language plpgsql

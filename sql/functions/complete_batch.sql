@@ -1,8 +1,8 @@
 -- The last statement of a batch's transaction: fences it and adds its figures to the job.
 --
--- The counts must add up to the batch's files. The batch that completes the last one queues the finish.
--- A progress event is written where 100 files or one second have gone by since the last.
--- p_kept: how many of the unchanged files are not known to be unchanged: they could not be read, for the reason that is
+-- The counts must add up to the batch's files. The batch that completes the job's last one queues the finish. A
+-- progress event is written if 100 files or one second have passed since the last.
+-- p_kept: how many of the unchanged files are not known to be unchanged. They could not be read, for the reason that is
 -- the key, and keep the version that the index has.
 -- p_seconds: {"reading", "chunking", "embedding", "writing"} in seconds. Errors: PX003 (stale), PX002 (counts).
 create or replace function pgdex.complete_batch(

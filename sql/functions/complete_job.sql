@@ -1,4 +1,4 @@
--- The end of a finish, in its transaction: removes the files that are gone from the tree, writes the summary and
+-- The end of a finish, in its transaction: removes files that are no longer in the tree, writes the summary and
 -- completes the job. p_seconds: {"finishing": seconds spent before this call}. Errors: PX003 (stale).
 create or replace function pgdex.complete_job(p_job_id uuid, p_seq integer, p_attempt integer, p_seconds jsonb)
 returns void

@@ -1,5 +1,5 @@
--- Removes the chunks of files from their table, in the caller's transaction, and keeps their embeddings where a service
--- made them (see keep_embeddings).
+-- Removes the chunks of files from their table, in the caller's transaction, and puts their embeddings into the cache
+-- if a service made them (see keep_embeddings).
 create or replace function pgdex.delete_chunks(p_repository_id bigint, p_file_ids bigint[]) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

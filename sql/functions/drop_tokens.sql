@@ -1,5 +1,5 @@
--- A worker gives up tokens that are noted as its own although it has nothing of the kind in hand: the database
--- was away when it wanted to say that the work had ended. heal_batches queues their batches again.
+-- A worker gives up wake-ups that are recorded as its own although it is not working on them: the database was
+-- unavailable when it wanted to report that the work had ended. heal_batches queues their batches again.
 create or replace function pgdex.drop_tokens(p_worker_id bigint, p_token_ids bigint[]) returns integer
 language sql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,12 +1,12 @@
 -- Drops the vector indexes that cost more than they are worth: those of a model that the repository no longer has, and
 -- those of a repository whose running job writes more than a tenth of the files (each row that goes into an HNSW index
--- costs 1.9 ms, and building it again afterwards is cheaper). Of one repository, or of all. Returns how many are left
--- because somebody else's transaction has used the table; rows then pay, and the next call tries again.
+-- costs 1.9 ms, and rebuilding it afterwards is cheaper). Of one repository, or of all. Returns how many remain because
+-- another transaction has used the table; their rows then cost more, and the next call tries again.
 --
--- Called after plan_job, of that repository, and every few seconds by one worker in the cluster: p_turn is the number of
--- the last time (the row `vector_indexes` of cluster_duties) as the caller has seen it, and who comes second finds
--- another one and gets 0. Null: do it anyway. Never called in a transaction that holds a job's row. Runs with its
--- owner's rights, since a worker owns no table.
+-- Called after plan_job, for that repository, and every few seconds by one worker in the cluster: p_turn is the number
+-- of the last time (the row `vector_indexes` of cluster_duties) as the caller has seen it; a worker that comes second
+-- finds another number and gets 0. Null: do it anyway. Never call it in a transaction that holds a job's row. Runs with
+-- its owner's rights, because a worker owns no table.
 create or replace function pgdex.drop_unwanted_vector_indexes(
     p_repository_id bigint default null, p_turn bigint default null
 ) returns integer

@@ -1,7 +1,7 @@
 -- Drops the vector indexes of a repository, all but that of p_kept_model (null: all of them). Search is exact until one
--- is built again. False where one is still there, because somebody else's transaction has used the table (a dump does,
--- for hours): nobody waits for that, and the caller may try again later. Never call it in a transaction that holds a
--- job's row. Runs with its owner's rights, since a worker owns no table.
+-- is built again. Returns false if one remains because another transaction has used the table (a dump does, for hours):
+-- this never waits for that, and the caller may try again later. Never call it in a transaction that holds a job's row.
+-- Runs with its owner's rights, because a worker owns no table.
 create or replace function pgdex.drop_vector_indexes(p_repository_id bigint, p_kept_model smallint) returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,4 +1,4 @@
--- Seconds as people read them: 0.4 s, 19 s, 3 min 20 s, 2 h 5 min.
+-- Seconds in a readable form: 0.4 s, 19 s, 3 min 20 s, 2 h 5 min.
 create or replace function pgdex.duration_text(seconds double precision) returns text
 language sql immutable
 as $$

@@ -1,23 +1,23 @@
--- Asks for a repository to be indexed and returns the job's id at once.
+-- Requests the indexing of a repository and returns the job's id at once.
 --
 --   select pgdex.enqueue_job('/path/to/repo');
 --   select pgdex.enqueue_job('/path/to/repo', project => 'web', force => true);
 --
--- Promises: one transaction, one live job per repository. Where one is already pending, running or blocked, its
--- id is returned and nothing is written. job_id may be chosen by the caller, who then sees from the answer
--- whether the job is the new one. embedder null means the model that the repository already has, or else the
--- default of the worker that scans it. Another one may be chosen by who may do a worker's work (pgdex_worker, the owner
--- of the schema); of others workers accept only what is their own or in PGDEX_ALLOWED_EMBEDDERS, since it says where code
--- is sent.
--- The path is normalised, so that one folder is one repository however it is spelled. A whole disk, a home or a folder of
--- the system is refused unless allow_broad says that it is meant.
--- It inserts and ends: a worker lets the job in. So a transaction that is left open after it holds up nobody, except who
--- asks for the very same repository for the first time: that one gets an error after three seconds, as does who asks
--- while the repository's chunks are being moved to a table of their own and that takes longer.
--- no_ignore says whether .gitignore and .git/info/exclude count; it is remembered for the repository, and null means as
--- it was.
--- Runs with its owner's rights: who may call it needs none on the tables.
--- Errors: PX005 (bad argument), PX004 (another embedding model than the index has, without force), 55P03 (see above).
+-- Promises: one transaction, one live job per repository. If one is already pending, running or blocked, its id is
+-- returned and nothing is written. The caller may choose job_id, and then sees from the answer whether the job is the
+-- new one. embedder null means the model that the repository already has, or else the default of the worker that scans
+-- it. Whoever may do a worker's work (pgdex_worker, the owner of the schema) may choose another one; from others,
+-- workers accept only their own and those in PGDEX_ALLOWED_EMBEDDERS, because the embedder decides where code is sent.
+-- The path is normalised, so that one folder is one repository however it is spelled. A whole disk, a home or a system
+-- folder is refused unless allow_broad says that it is meant.
+-- It inserts and returns: a worker admits the job. So a transaction that is left open after it delays only those who
+-- ask for the very same repository for the first time: they get an error after three seconds, as does a caller that
+-- asks while the repository's chunks are being moved to a table of their own and that takes longer.
+-- no_ignore says whether to index what .gitignore and .git/info/exclude leave out; it is remembered for the repository,
+-- and null leaves it as it was.
+-- Runs with its owner's rights: whoever may call it needs no rights on the tables.
+-- Errors: PX005 (bad argument), PX004 (a different embedding model from that of the index, without force), 55P03 (see
+-- above).
 create or replace function pgdex.enqueue_job(
     repo_path text,
     project text default 'default',

@@ -1,13 +1,14 @@
--- Makes sure that a repository's chunks have a table to lie in, and returns its name.
+-- Makes sure that there is a table for a repository's chunks, and returns its name.
 --
--- Small repositories share tables, all of a project the same one, so that a search over a project reads few tables. One
--- with more than p_limit chunks (p_chunks: how many it has or will have) gets one of its own, with statistics and a
--- vector index of its own; what it had in the shared one moves there in this transaction, so that every search sees it
--- in one place or in the other. Writers hold the repository's row (hold_chunk_table); where one doesn't let go of it
+-- Small repositories share tables, all of a project the same one, so that a search of a project reads few tables. One
+-- with more than p_limit chunks (p_chunks: how many it has or will have) gets a table of its own, with its own
+-- statistics and vector index. Its chunks move there from the shared one in this transaction, so that every search sees
+-- them in one table or in the other. Writers lock the repository's row (hold_chunk_table); if one doesn't release it
 -- within the lock timeout, the repository stays where it is, and the next call tries again.
 --
--- Making the table locks nothing that searches or writers wait for. Runs with its owner's rights, since a worker owns
--- no table; whoever may use chunks may use the new table in the same way. Errors: PX005 (there is no such repository).
+-- Creating the table locks nothing that searches or writers wait for. Runs with its owner's rights, because a worker
+-- owns no table; whoever may use chunks may use the new table in the same way. Errors: PX005 (there is no such
+-- repository).
 create or replace function pgdex.ensure_chunk_partition(
     p_repository_id bigint, p_chunks bigint default 0, p_limit bigint default 10000
 ) returns text

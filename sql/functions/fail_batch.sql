@@ -1,6 +1,6 @@
--- A worker says that a batch can't be done: its job ends as failed. Fenced like a commit: what a worker that lost its
--- batch to a peer has to complain about does not count. Returns false (and changes nothing) then, and where the job
--- had already ended.
+-- A worker reports that a batch can't be done: its job ends as failed. Fenced like a commit: the complaint of a worker
+-- that has lost its batch to a peer does not count. Returns false (and changes nothing) then, and if the job had
+-- already ended.
 create or replace function pgdex.fail_batch(
     p_job_id uuid, p_seq integer, p_attempt integer, p_message text, p_type text, p_traceback text default null
 ) returns boolean

@@ -1,5 +1,5 @@
 -- Ends a running or blocked job as failed, with what a person needs to know about it. Returns false (and changes
--- nothing) where the job had already ended.
+-- nothing) if the job had already ended.
 create or replace function pgdex.fail_job(p_job_id uuid, p_message text, p_type text, p_traceback text default null)
 returns boolean
 language plpgsql

@@ -1,9 +1,9 @@
--- Fails the running jobs that no living worker can do: all of them said so (see leave_batch_to_others), and the others
--- have left since. Whoever has left may be back: a process that was killed is started anew within seconds, by its
--- supervisor or its container, and the new one may see the folder. So a job is given up when ten rounds in a row have
--- found nobody for it: 20 seconds, since heal_batches makes one every two. A job never waits for somebody who is not
--- there; where no worker lives at all it waits for one. A worker lives until its peers have struck it off: no clock of
--- the server decides here. Returns how many jobs failed. Waits for no lock.
+-- Fails the running jobs that no living worker can do: all of them have said so (see leave_batch_to_others), and other
+-- workers that could have left since. A worker that has left may come back: its supervisor or its container restarts a
+-- killed process within seconds, and the new one may see the folder. So a job is given up when ten rounds in a row have
+-- found no worker for it: 20 seconds, since heal_batches runs one every two. If no worker is alive at all, the job
+-- waits for one. A worker counts as living until its peers have evicted it: no clock of the server decides here.
+-- Returns how many jobs failed. Waits for no lock.
 create or replace function pgdex.fail_unseen_jobs() returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

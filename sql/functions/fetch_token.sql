@@ -1,6 +1,7 @@
--- The next token for a worker, as procrastinate_fetch_job_v2 gives it (all null where there is none), without those of
--- jobs whose repository the worker does not see (see leave_batch_to_others). They stay in the queue for others, and
--- nobody turns in circles over them. They are passed over one by one, 500 or so for a job that such a worker is blind to.
+-- The next wake-up for a worker, as procrastinate_fetch_job_v2 returns it (all null if there is none), except those of
+-- jobs whose repository the worker does not see (see leave_batch_to_others). These stay in the queue for others, so
+-- that no worker fetches the same ones over and over. They are skipped one by one, up to some 500 of each job that the
+-- worker can't see.
 create or replace function pgdex.fetch_token(p_queues varchar[], p_worker_id bigint)
 returns pgdex.procrastinate_jobs
 language plpgsql

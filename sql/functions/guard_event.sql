@@ -1,4 +1,4 @@
--- Events are written once: they can't be changed, and they leave only together with their job.
+-- Events are written once: they can't be changed, and they are deleted only together with their job.
 -- Errors: PX002.
 create or replace function pgdex.guard_event() returns trigger
 language plpgsql

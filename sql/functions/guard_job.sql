@@ -5,14 +5,14 @@
 --   * pending -> running | cancelled; running -> completed | failed | cancelled | blocked;
 --     blocked -> running | failed | cancelled; nothing leaves completed, failed, cancelled;
 --   * a final row never changes again, and a live row is never deleted;
---   * no more than max_concurrent_jobs hold a place (admitted_at), only those start, and none loses it once it has started:
---     a job that is blocked gives it back, and needs one again to go on;
---   * waits_for_place says which jobs admit_jobs has to look at: pending ones without a place, and blocked ones whose
---     service answers again (resume_job);
+--   * no more than max_concurrent_jobs are admitted (admitted_at), only those start, and none loses its admission once
+--     it has started, except that a blocked job gives it up and needs a new one to run again;
+--   * waits_for_place says which jobs admit_jobs has to look at: pending ones that are not admitted, and blocked ones
+--     whose service answers again (resume_job);
 --   * counters and the progress floor never go back, batches_left never goes up once the work is planned, the identity
 --     of a job never changes;
---   * started_at, completed_at, cancelled_at and blocked_since are filled here, by the database's clock,
---     which is for people: nothing is decided by it.
+--   * started_at, completed_at, cancelled_at and blocked_since are filled in here, from the database's clock; they are
+--     for people, and nothing is decided by them.
 -- Errors: PX002 (illegal change of a job).
 create or replace function pgdex.guard_job() returns trigger
 language plpgsql

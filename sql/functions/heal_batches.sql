@@ -1,12 +1,12 @@
--- Queues batches again that nobody will do as things stand: waiting ones whose token is gone from the queue
--- (deleted by hand, or used up while the job was blocked), and running ones whose task has ended without a word
--- (its connection broke). A job never waits for a message that nobody sends, nor for a worker that does not come
+-- Queues batches again that no worker would do as things stand: waiting ones whose wake-up is no longer in the queue
+-- (deleted by hand, or used up while the job was blocked), and running ones whose task has ended without a report (its
+-- connection broke). So a job never waits for a message that nobody sends, nor for a worker that does not come
 -- (fail_unseen_jobs). Returns how many batches were queued again.
 --
 -- One worker in the cluster does it every two seconds: p_turn is the number of the last time (the row `healing` of
--- cluster_duties) as the caller has seen it, and who comes second finds another one. Null: do it anyway.
--- Of each job only the first 200 open batches are looked at, since batches are taken in their order: one that is lost
--- comes to be among the first before anybody misses it. Only where one of those is lost all are looked at.
+-- cluster_duties) as the caller has seen it; a worker that comes second finds another number. Null: do it anyway.
+-- Only the first 200 open batches of each job are looked at: batches are done in their order, so a lost one becomes one
+-- of the first before anyone misses it. Only if one of those is lost are all of them looked at.
 create or replace function pgdex.heal_batches(p_turn bigint default null) returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,6 +1,6 @@
--- A worker says which file of its batch it takes in hand, or with null that it has put it down: if it dies now,
--- reclaim_batches notes the death against that file. Only for batches that have ended workers before, where
--- one row version for each file is a small price. Returns false where the batch is no longer the caller's.
+-- A worker marks which file of its batch is in progress, or with null that none is: if it dies now, reclaim_batches
+-- counts the crash against that file. Only for batches that have crashed workers before, where one row version per file
+-- is a small price. Returns false if the batch is no longer the caller's.
 create or replace function pgdex.hold_file(p_job_id uuid, p_seq integer, p_attempt integer, p_path text)
 returns boolean
 language plpgsql

@@ -1,10 +1,10 @@
--- Seconds until a running job is completed; null where that can't be told (not scanned yet, nothing committed yet,
+-- Seconds until a running job is completed; null if that can't be known (not scanned yet, nothing committed yet,
 -- blocked, final).
 --
--- The bytes that are left at the present rate, and then the finish: the first index of a repository ends with making
+-- The bytes that are left at the present rate, and then the finish: the first index of a repository ends with building
 -- the GIN index and the statistics, which takes a second for about 45 MB of source (4.5 s after 44.5 s on 203 MB and
--- two cores). Without it the estimate would be 7 to 18 % short, and half of the truth at 80 %. A vector index, which
--- only a very large repository gets, is not in it.
+-- two cores). Without it the estimate would be 7 to 18 % too low, and at 80 % only half of the actual time. It does not
+-- include a vector index, which only a very large repository gets.
 create or replace function pgdex.job_eta_seconds(job pgdex.indexing_jobs) returns integer
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

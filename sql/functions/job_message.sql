@@ -1,5 +1,5 @@
--- One line that tells a person what a job is doing: "Generating embeddings: 9,120/15,000 files · 310 files/s ·
--- 19 s left". Every door shows this line, so that all of them say the same.
+-- One line that tells people what a job is doing: "Generating embeddings: 9,120/15,000 files · 310 files/s · 19 s
+-- left". Every front end shows this line, so that all of them say the same.
 create or replace function pgdex.job_message(job pgdex.indexing_jobs) returns text
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp

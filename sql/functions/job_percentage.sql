@@ -1,7 +1,7 @@
--- How far a job is, 0 to 100: 10 x scanned + 40 x chunked + 40 x embedded + 10 x written, as fractions of the
--- files that have to be indexed, batches in flight included. Never less than the job's progress floor; 100 only
--- once it is completed. While the tree is being scanned its size is unknown: n files count as n / (n + 5000) of
--- the first ten percent.
+-- How far a job is, 0 to 100: 10 x scanned + 40 x chunked + 40 x embedded + 10 x written, as fractions of the files
+-- that have to be indexed, batches in flight included. Never less than the job's progress floor; 100 only once it is
+-- completed. While the tree is being scanned its size is unknown: n files count as n / (n + 5000) of the first ten
+-- percent.
 create or replace function pgdex.job_percentage(job pgdex.indexing_jobs) returns double precision
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,10 +1,10 @@
--- What a job gets through now: bytes and files per second, null where nothing is known yet.
+-- The present rate of a job: bytes and files per second, null while nothing is known yet.
 --
--- An exponentially weighted mean with a time constant of 15 s over the committed batches: complete_batch decays
--- the two sums and adds to them, and this divides them by the weight of the time since the first batch could
--- start. So the rate is right from the first commit on, and sinks by itself when commits stop coming. Ages are
--- capped at 1500 s: after three hours exp() would raise an underflow. An age below 0 means that the clock was set back:
--- the last commit was a moment ago then, and the scan long ago.
+-- An exponentially weighted mean with a time constant of 15 s over the committed batches: complete_batch decays the two
+-- sums and adds to them, and this divides them by the weight of the time since the first batch could start. So the rate
+-- is right from the first commit on, and sinks automatically when commits stop coming. Ages are capped at 1500 s: after
+-- three hours exp() would raise an underflow. An age below 0 means that the clock was set back: then the last commit
+-- counts as just now, and the scan as long ago.
 create or replace function pgdex.job_rate(
     job pgdex.indexing_jobs, out bytes_per_second double precision, out files_per_second double precision
 )

@@ -1,5 +1,6 @@
--- How many jobs are before one that waits for a place: those that hold one, and those that get one earlier as projects
--- take turns, if nobody asks for anything else meanwhile. Counts up to p_most, since it reads no fewer rows than it counts.
+-- How many jobs are ahead of one that waits to be admitted: those that are admitted, and those that will be admitted
+-- earlier as projects take turns, if no other job is requested meanwhile. Counts up to p_most, because it reads at
+-- least one row for each job that it counts.
 create or replace function pgdex.jobs_before(job pgdex.indexing_jobs, p_most integer default 1000) returns integer
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp

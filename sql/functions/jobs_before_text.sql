@@ -1,4 +1,4 @@
--- What people are told of the number of jobs before theirs, as jobs_before counts it.
+-- What people are told about the number of jobs ahead of theirs, as jobs_before counts it.
 create or replace function pgdex.jobs_before_text(p_jobs integer) returns text
 language sql immutable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,5 +1,6 @@
--- Keeps the embeddings of files whose chunks are about to be deleted, where they came from a service: a branch that is
--- switched back, or a file that is put back, is then embedded without a call. remove_old_embeddings lets them go.
+-- Puts the embeddings of files whose chunks are about to be deleted into the embedding cache, if they came from a
+-- service: switching back to a branch, or restoring a file, then needs no embedding call. remove_old_embeddings deletes
+-- them later.
 create or replace function pgdex.keep_embeddings(p_repository_id bigint, p_file_ids bigint[]) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,5 +1,5 @@
--- The embeddings that a project has for texts which are to be embedded: in the chunks that the files have now, and among
--- those that were kept. embedding: as halfvec_send writes it. Only vectors of the given model.
+-- The embeddings that a project already has of texts that are to be embedded: in the chunks that the files have now,
+-- and in the embedding cache. embedding: as halfvec_send writes it. Only vectors of the given model.
 create or replace function pgdex.known_embeddings(
     p_repository_id bigint, p_model_id smallint, p_paths text[], p_hashes uuid[]
 ) returns table (text_hash uuid, embedding bytea)

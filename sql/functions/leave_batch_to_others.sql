@@ -1,11 +1,12 @@
 -- A worker can't do a batch because it does not see the repository's folder, or may not index it: on its machine a
--- share is not mounted, a path is not allowed. That is no news about the folder as long as another worker may see it.
+-- share is not mounted, or a path is not allowed. That says nothing about the folder as long as another worker may see
+-- it.
 --
--- Promises: the batch goes back to the queue, with an event `unseen`, and this worker is handed no other batch of the
--- job (see fetch_token). Where every living worker has said so, the job fails with what each of them said; with p_fails
--- false nothing happens then, and the worker goes on. A process that is started anew is another worker: where one that
--- is gone has worked on the job, its successor may see the folder, and the job waits for it (see fail_unseen_jobs).
--- Returns 'left', 'failed', 'alone', or 'stale' where the batch is no longer the caller's.
+-- Promises: the batch goes back to the queue, with an event `unseen`, and this worker gets no other batch of the job
+-- (see fetch_token). Once every living worker has said so, the job fails with what each of them reported; with p_fails
+-- false nothing happens then, and the worker continues. A restarted process is another worker: if one that is gone has
+-- worked on the job, its successor may see the folder, and the job waits for it (see fail_unseen_jobs). Returns 'left',
+-- 'failed', 'alone', or 'stale' if the batch is no longer the caller's.
 -- Lock order: job before batch.
 create or replace function pgdex.leave_batch_to_others(
     p_job_id uuid, p_seq integer, p_attempt integer, p_reason text, p_type text, p_traceback text default null,

@@ -1,5 +1,5 @@
--- The numbers of a job's open batches that no token in the queue stands for, among its first p_first open ones (null:
--- among all). The finish counts only once its turn has come.
+-- The numbers of a job's open batches that have no wake-up in the queue, among its first p_first open ones (null: among
+-- all). The finish counts only once its turn has come.
 create or replace function pgdex.lost_batches(p_job_id uuid, p_first integer) returns setof integer
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

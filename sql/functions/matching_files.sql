@@ -1,5 +1,5 @@
--- The files of repositories that a search's filters leave: their path matches p_path_regex and not p_without_regex,
--- their language is p_language. A filter that is null leaves all.
+-- The files of repositories that pass a search's filters: their path matches p_path_regex and not p_without_regex, and
+-- their language is p_language. A filter that is null passes all.
 create or replace function pgdex.matching_files(
     p_repositories bigint[], p_path_regex text, p_without_regex text, p_language text
 ) returns table (id bigint, chunks integer)

@@ -1,6 +1,6 @@
--- One spelling for each absolute path, without looking at any disk: no `.` and `..`, no double and no trailing slashes;
--- `..` above the root stays at the root. Of a Windows path only slashes at its end go. A symbolic link is a name of its
--- own here: pgdex's clients resolve links before they ask.
+-- One spelling for each absolute path, without looking at any disk: no `.` and `..`, no double or trailing slashes;
+-- `..` above the root stays at the root. Of a Windows path only trailing slashes are removed. Symbolic links are not
+-- resolved here: pgdex's clients do that before they ask.
 create or replace function pgdex.normalized_path(path text) returns text
 language plpgsql immutable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,6 +1,6 @@
 -- Sends each event row on the channel pgdex_events when its transaction commits.
--- Payload: {"event_id", "job_id", "event_type", "created_at", "data"}; without "data" where it would pass
--- PostgreSQL's limit of 8,000 bytes (the row has it).
+-- Payload: {"event_id", "job_id", "event_type", "created_at", "data"}; without "data" if it would exceed PostgreSQL's
+-- limit of 8,000 bytes (the row has it).
 create or replace function pgdex.notify_event() returns trigger
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

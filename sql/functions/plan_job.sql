@@ -1,20 +1,20 @@
--- The end of a scan: compares what the walk found with what is stored and cuts the difference into batches.
+-- The end of a scan: compares what the walk found with what is stored and divides the difference into batches.
 --
--- Reads pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail), which the worker filled; the list
--- is the job's snapshot. Files are the same where size and modification time are (skipped ones too, unless the
--- reason may have gone: then they are read again) and where they were indexed with p_embedder and in p_index_format.
--- In one transaction: rows for files that the walk skips, the
--- job's totals, one batch row for each <= p_batch_files files and about <= p_batch_bytes bytes, one row for the
--- finish (with the ids of files that are gone), and their tokens. A job of more than 500 such batches gets larger ones,
--- of a 500th of its files but at most 256: claiming a batch costs the same whatever is in it, and a worker that dies
--- still loses no more than 0.2 % of the job. Fenced like every commit of a batch.
+-- Reads pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail), which the worker filled; the list is the
+-- job's snapshot. A file is unchanged if its size and modification time are (this holds for skipped files too, unless
+-- the reason may no longer apply: then they are read again) and if it was indexed with p_embedder and in
+-- p_index_format. In one transaction, this writes rows for files that the walk skips, the job's totals, one batch row
+-- for each <= p_batch_files files and about <= p_batch_bytes bytes, one row for the finish (with the ids of deleted
+-- files), and their wake-ups. A job of more than 500 such batches gets larger ones, of a 500th of its files but at most
+-- 256: claiming a batch costs the same whatever is in it, and a worker that dies still loses no more than 0.2 % of the
+-- job. Fenced like every commit of a batch.
 --
--- What was not seen is not gone. Searchable files that the walk could not look at keep their rows and chunks, and are
--- counted as kept: those below a folder that can't be read, those that can't be read themselves, and those below a
--- folder of p_unmounted (a file system was mounted on it at the last scan, and is not now), unless most of what is
--- stored of that folder was found in it all the same. p_witness: what the tree is known by from now on (indexer.sources:
--- Witness). p_is_known: whether the walked folder is the one of the last scan, by its identity or by names that are
--- still there.
+-- Files that were not seen do not count as deleted. Searchable files that the walk could not look at keep their rows
+-- and chunks, and are counted as kept: those below a folder that can't be read, those that can't be read themselves,
+-- and those below a folder of p_unmounted (a file system was mounted on it at the last scan, and is not now), unless
+-- most of what is stored of that folder was found in it nevertheless. p_witness: how the tree is recognised from now on
+-- (indexer.sources: Witness). p_is_known: whether the walked folder is the one of the last scan, by its identity or by
+-- names that are still there.
 -- Errors: PX003 (the scan is no longer the caller's), PX006 (nothing found where files are indexed; or none of them, in
 -- a folder that does not look like theirs). Not even force empties an index like that: pgdex remove does.
 create or replace function pgdex.plan_job(

@@ -1,7 +1,7 @@
--- The service that blocked jobs wait for does not answer yet, which took p_seconds: the next try is after twice the
--- delay, up to 15 seconds, or when the service said (p_retry_after seconds, a day at most), but not later than the
--- moment in which the job is given up (p_give_up_after seconds of waiting). Leaves jobs alone that are not blocked any
--- more, or that somebody has locked.
+-- The service that blocked jobs wait for does not answer yet; trying took p_seconds. The next try is after twice the
+-- delay, up to 15 seconds, or when the service said (p_retry_after seconds, a day at most), but no later than the time
+-- at which the job is given up (p_give_up_after seconds of waiting). Leaves alone jobs that are no longer blocked, or
+-- that another transaction has locked.
 create or replace function pgdex.probe_failed(
     p_job_ids uuid[], p_retry_after double precision default 0, p_seconds double precision default 0,
     p_give_up_after double precision default 'infinity'

@@ -1,5 +1,5 @@
--- As procrastinate's function of this name, on channels of pgdex's own: procrastinate's carry no schema, so that
--- notifications about one application's jobs reach the workers of every other in the same database.
+-- Like procrastinate's function of this name, but on pgdex's own channels: procrastinate's carry no schema, so that
+-- notifications about one application's jobs reach the workers of every other application in the same database.
 create or replace function pgdex.procrastinate_notify_queue_abort_job_v1() returns trigger
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,9 +1,9 @@
--- Puts batches of a job into the queue: one procrastinate job (the token) for each, remembered in token_id.
+-- Puts batches of a job into the queue: one procrastinate job (the wake-up) for each, remembered in token_id.
 --
--- A token only wakes a worker up; the truth about a batch is its row. A token that is lost or doubled does no
--- harm: claim_batch accepts the remembered one alone, and heal_batches queues a batch again that has none.
--- Priorities: scan and finish first, then batches by their number, so that running jobs take turns and a small
--- job is not stuck behind a large one.
+-- A wake-up only makes a worker look; the truth about a batch is its row. A wake-up that is lost or duplicated does no
+-- harm: claim_batch accepts only the remembered one, and heal_batches queues a batch again that has none.
+-- Priorities: scan and finish first, then batches by their number, so that running jobs take turns and a small job is
+-- not stuck behind a large one.
 create or replace function pgdex.queue_batches(p_job_id uuid, p_seqs integer[]) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

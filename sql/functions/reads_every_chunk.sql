@@ -1,5 +1,5 @@
--- Whether a search of repositories is cheaper by reading all their chunks than by the index over words: in a shared
--- table, that index finds the chunks of all its repositories. Where they have few chunks, or few of the table's.
+-- Whether reading all chunks of repositories is cheaper for a search than the index over words: in a shared table, that
+-- index finds the chunks of all its repositories. It is cheaper if they have few chunks, or few of the table's.
 create or replace function pgdex.reads_every_chunk(p_table text, p_repositories bigint[]) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp

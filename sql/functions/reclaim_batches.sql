@@ -1,13 +1,13 @@
--- Takes what dead workers had in hand and puts it back, for peers to start at once. Returns how many batches.
+-- Puts the batches of workers that are presumed dead back into the queue, for peers to start at once. Returns how many.
 --
--- Who is dead a peer says (recovery.py), by what it has seen on its own clock: p_dead, and p_beats, the number of the
--- last heartbeat that it saw of each (-1 where a worker never introduced itself). A worker whose heart has beaten since is
--- left alone. Tokens of workers that are not in the list any more are put back too. A dead worker's open transactions are
--- ended, so that they hold no rows, and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone,
--- and it has to register anew. Jobs go back in the order in which they started. One caller at a time (the row
--- `reclaiming` of cluster_duties); the others return at once. A job that somebody has locked (a cancel in an open
--- transaction) is left for the next call, with its workers and tokens; so is a locked token or worker. Nothing here
--- waits, since every worker's heartbeat would wait with it.
+-- A peer says who is dead (recovery.py), by what it has seen on its own clock: p_dead, and p_beats, the number of the
+-- last heartbeat that it saw of each (-1 if a worker never registered). A worker whose heartbeat has changed since is
+-- left alone. Wake-ups of workers that are no longer in the list are put back too. A dead worker's open transactions
+-- are ended, so that they lock no rows, and it is evicted: if it wakes up, its attempt numbers are stale and its
+-- wake-ups gone, and it has to register again. Jobs go back in the order in which they started. One caller at a time
+-- (the row `reclaiming` of cluster_duties); the others return at once. A job that another transaction has locked (a
+-- cancel in an open transaction) is left for the next call, with its workers and wake-ups; so is a locked wake-up or
+-- worker. Nothing here waits, because every worker's heartbeat would wait with it.
 create or replace function pgdex.reclaim_batches(p_dead bigint[] default '{}', p_beats bigint[] default '{}')
 returns integer
 language plpgsql

@@ -1,9 +1,9 @@
 -- What follows from a change of a job's status, in the same transaction and for every client.
 --
--- Promises: one event row for each transition (notify_event sends it on pgdex_events); when a job ends, its open
--- batches are closed, waiting work is taken out of the queue and running work is asked to abort. Where a job may
--- now be let in (this one is new, or gave its place back), workers are woken up (pgdex_wake) to do it on their tick:
--- admitting here would hold what the caller's transaction holds, for as long as it is open.
+-- Promises: one event row for each transition (notify_event sends it on pgdex_events). When a job ends, its open
+-- batches are closed, waiting work is taken out of the queue and running work is asked to abort. When a job may be able
+-- to be admitted (this one is new, or gave up its admission), workers are woken up (pgdex_wake) to do that on their
+-- tick: admitting here would hold locks for as long as the caller's transaction is open.
 create or replace function pgdex.record_job_change() returns trigger
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,5 +1,5 @@
--- Writes a progress event (and so a NOTIFY) with the job's present figures, and raises the progress floor to
--- them, so that no later look can show less. The caller holds the job's row.
+-- Writes a progress event (and so a NOTIFY) with the job's present figures, and raises the progress floor to them, so
+-- that nothing lower is shown later. The caller holds the job's row.
 create or replace function pgdex.record_progress(p_job_id uuid) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

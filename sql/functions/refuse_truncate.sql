@@ -1,4 +1,4 @@
--- Jobs, their batches and their history leave job by job: TRUNCATE would pass every rule that rows obey.
+-- Jobs, their batches and their history are deleted job by job: TRUNCATE would bypass every rule that rows obey.
 -- Errors: PX002.
 create or replace function pgdex.refuse_truncate() returns trigger
 language plpgsql

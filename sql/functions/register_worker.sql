@@ -1,6 +1,6 @@
--- A worker process makes itself known, once it holds (or knows that it can't hold) its session lock:
--- pg_advisory_lock(pgdex.worker_lock_class(), id). Returns false where its number is not valid any more: peers took
--- it for dead while its session was broken, and it needs a new one.
+-- Registers a worker process, once it holds (or knows that it can't hold) its session lock:
+-- pg_advisory_lock(pgdex.worker_lock_class(), id). Returns false if its number is no longer valid: its peers presumed
+-- it dead while its session was broken, and it needs a new one.
 create or replace function pgdex.register_worker(p_worker_id bigint, p_hostname text, p_pid integer, p_session_lock boolean)
 returns boolean
 language plpgsql

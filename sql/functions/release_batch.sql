@@ -1,5 +1,5 @@
--- Puts a batch back to waiting without having done it and queues it again; the progress floor is raised first, so
--- that what people see does not go back. Returns false where the batch is not the caller's any more.
+-- Puts a batch back to waiting without having done it and queues it again. The progress floor is raised first, so that
+-- what people see does not go back. Returns false if the batch is no longer the caller's.
 create or replace function pgdex.release_batch(p_job_id uuid, p_seq integer, p_attempt integer) returns boolean
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,5 +1,5 @@
--- Deletes kept embeddings that nobody asked back for longer than p_age, at most p_limit of them; returns how many, and a
--- caller goes on until it is 0.
+-- Deletes from the embedding cache what was not used for longer than p_age, at most p_limit embeddings. Returns how
+-- many; the caller repeats it until it returns 0.
 create or replace function pgdex.remove_old_embeddings(p_age interval, p_limit integer default 5000) returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,8 +1,8 @@
--- Deletes final jobs that ended longer ago than p_age, with their batches and events, oldest first and at most
--- p_limit of them, so that a long history goes in small transactions. Returns how many; a caller goes on until it is
--- 0. Live jobs stay, however old. One caller at a time (the row `retention` of
--- cluster_duties); the others get 0. What the jobs have indexed stays. Days are counted by the server's clock: one that
--- is ahead by days takes history early, and nothing else.
+-- Deletes final jobs that ended longer ago than p_age, with their batches and events, oldest first and at most p_limit
+-- of them, so that a long history is deleted in small transactions. Returns how many; the caller repeats it until it
+-- returns 0. Live jobs stay, however old. One caller at a time (the row `retention` of cluster_duties); the others get
+-- 0. What the jobs have indexed stays. Days are counted by the server's clock: one that is days ahead removes history
+-- early, and nothing else.
 create or replace function pgdex.remove_old_jobs(p_age interval, p_limit integer default 100) returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

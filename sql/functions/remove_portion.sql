@@ -1,9 +1,10 @@
--- Deletes a bounded portion of what removed repositories (remove_repository) have left: of one, or of whichever is next.
--- Returns true as long as there is more that can be deleted now, so that a caller goes on until it is false.
+-- Deletes a bounded portion of what removed repositories (remove_repository) have left behind: of one, or of whichever
+-- is next. Returns true as long as there is more that can be deleted now, so the caller repeats it until it returns
+-- false.
 --
--- A portion takes some milliseconds, and nobody waits for it: repositories that somebody else is removing are skipped,
--- and a table of a repository's own that another transaction has read (a dump does) is left for a later call. With
--- the last repository of a project go the embeddings that were kept for it. Runs with its owner's rights.
+-- A portion takes some milliseconds, and no other transaction waits for it: repositories that another caller is
+-- removing are skipped, and a repository's own table that another transaction has read (a dump does) is left for a
+-- later call. The embedding cache of a project is deleted with its last repository. Runs with its owner's rights.
 create or replace function pgdex.remove_portion(p_repository_id bigint default null, p_rows integer default 2000)
 returns boolean
 language plpgsql security definer

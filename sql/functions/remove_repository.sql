@@ -1,9 +1,10 @@
--- Takes a repository out of the index: select pgdex.remove_repository(3);
+-- Removes a repository from the index: select pgdex.remove_repository(3);
 --
--- From the commit on, no search and no list shows it, and its folder can be indexed again as if it never had been. Its
--- rows go in portions (remove_portion), by who called this or by a worker within some minutes. A live job refuses
--- it, unless cancel_job is true: then the job is cancelled. Returns the folder. Runs with its owner's rights: who may
--- call it needs none on the tables. Errors: PX005 (no such repository), PX002 (it is being indexed).
+-- Once this has committed, no search and no list shows it, and its folder can be indexed again as if it never had been.
+-- Its rows are deleted in portions (remove_portion), by the caller or by a worker within some minutes. If it has a live
+-- job, this is refused unless cancel_job is true: then the job is cancelled. Returns the folder. Runs with its owner's
+-- rights: whoever may call it needs no rights on the tables. Errors: PX005 (no such repository), PX002 (it is being
+-- indexed).
 create or replace function pgdex.remove_repository(repository_id bigint, cancel_job boolean default false)
 returns text
 language plpgsql security definer

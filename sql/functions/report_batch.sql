@@ -1,8 +1,9 @@
--- A batch in flight says how far it is, on its own row, so that reporting contends with nobody. Returns false
--- where the batch is no longer the caller's: it was reclaimed, or its job ended.
+-- A batch in flight reports its progress, on its own row, so that reporting contends with nothing. Returns false if the
+-- batch is no longer the caller's: it was reclaimed, or its job ended.
 --
--- Where the job's last progress event is older than two seconds, one is written: with a slow embedding service
--- minutes may pass between two commits. So is one where the last seems to be still to come: the clock was set back. Lock order: job before batch.
+-- If the job's last progress event is older than two seconds, one is written: with a slow embedding service there can
+-- be minutes between two commits. One is also written if the last seems to lie in the future: the clock was set back.
+-- Lock order: job before batch.
 create or replace function pgdex.report_batch(
     p_job_id uuid, p_seq integer, p_attempt integer, p_phase text,
     p_files_found integer default 0, p_files_chunked integer default 0, p_files_embedded integer default 0

@@ -1,6 +1,6 @@
--- What a blocked job waits for answers again: it runs on as soon as it has a place, before new jobs of its project
--- (admit_jobs). The delay before the next try grows all the same, until a batch is committed: a service may answer a
--- probe and refuse the work. Returns false where the job is not blocked any more, or waits for a place already.
+-- What a blocked job waits for answers again: it resumes as soon as it is admitted, before new jobs of its project
+-- (admit_jobs). The delay before the next try keeps growing until a batch is committed: a service may answer a probe
+-- and still refuse the work. Returns false if the job is no longer blocked, or already waits to be admitted.
 create or replace function pgdex.resume_job(p_job_id uuid) returns boolean
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

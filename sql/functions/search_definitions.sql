@@ -1,7 +1,8 @@
--- The chunks of repositories in which one of the names is defined; is_exact: spelled as it was asked for.
+-- The chunks of repositories in which one of the names is defined; is_exact: spelled as in the query.
 --
--- p_repositories: their chunks lie in one table (see chunk_table). p_exact, p_folded: numbers of the terms for definitions, as spelled and in small letters (indexer/terms.py). p_files:
--- only chunks of these files (see matching_files), p_kinds: only chunks of these kinds; null leaves all.
+-- p_repositories: their chunks are in one table (see chunk_table). p_exact, p_folded: ids of the terms for definitions,
+-- as spelled and in lower case (indexer/terms.py). p_files: only chunks of these files (see matching_files), p_kinds:
+-- only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_definitions(
     p_repositories bigint[], p_exact integer[], p_folded integer[],
     p_files bigint[], p_kinds text[], p_limit integer

@@ -1,16 +1,19 @@
 -- The chunks of repositories that have the terms, by BM25, best first.
 --
--- A chunk's term_weights hold the part of BM25 that depends on the chunk (see indexer/terms.py); the rarity of the
--- terms comes from term_frequencies, and the score is their inner product. It is worked out for the chunks that have
+-- A chunk's term_weights hold the part of BM25 that depends on the chunk (see indexer/chunk_terms.py); the rarity of
+-- the terms comes from term_frequencies, and the score is the inner product of the two. It is computed for the chunks
+-- that have
 --   - a rare term: the rarest ones, as long as together they are in no more than p_candidates chunks;
 --   - for the other terms, the term in a symbol, or two of the terms;
--- so that a word which half of the chunks have costs no pass over half of the table. Where these are fewer than
--- p_limit, up to 4,000 others with the rarest of the other terms are looked at too. In repositories of up to p_candidates
--- chunks nothing is left out; in one of 210,000, nine of the ten first hits are those of looking at everything. Of
--- small repositories that share a table with others the score of every chunk is worked out (see reads_every_chunk).
+-- so that a word that is in half of the chunks does not cost a pass over half of the table. If these are fewer than
+-- p_limit, up to 4,000 others with the rarest of the other terms are looked at too. In repositories of up to
+-- p_candidates chunks nothing is left out; in one of 210,000, nine of the first ten hits are those of looking at
+-- everything. For small repositories that share a table with others, the score of every chunk is computed (see
+-- reads_every_chunk).
 --
--- p_repositories: their chunks lie in one table (see chunk_table). p_terms: numbers of terms; p_symbol_terms: for each, the number of the same term in a symbol. p_files: only chunks of
--- these files (see matching_files), which have p_chunks chunks; p_kinds: only chunks of these kinds; null leaves all.
+-- p_repositories: their chunks are in one table (see chunk_table). p_terms: ids of terms; p_symbol_terms: for each, the
+-- id of the same term in a symbol. p_files: only chunks of these files (see matching_files), which have p_chunks
+-- chunks; p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_lexical(
     p_repositories bigint[], p_terms integer[], p_symbol_terms integer[],
     p_files bigint[], p_chunks bigint, p_kinds text[], p_limit integer, p_candidates integer default 6000

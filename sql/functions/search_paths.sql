@@ -1,5 +1,5 @@
--- The first chunk of each file of repositories whose path contains the text, in any letter case: those that end with
--- it first, then the shortest. p_files: only these files (see matching_files); null leaves all.
+-- The first chunk of each file of repositories whose path contains the text, in any letter case: paths that end with it
+-- first, then the shortest. p_files: only these files (see matching_files); null leaves all.
 create or replace function pgdex.search_paths(
     p_repositories bigint[], p_text text, p_files bigint[], p_limit integer
 ) returns table (repository_id bigint, file_id bigint, ordinal integer, ends_with boolean)

@@ -1,11 +1,14 @@
--- The chunks of repositories whose vectors are nearest to the query's, best first; score is the cosine
--- similarity. Only vectors of the given model are compared.
+-- The chunks of repositories whose vectors are most similar to the query's, best first; score is the cosine similarity.
+-- Only vectors of the given model are compared.
 --
--- Without a vector index, as in every shared table, this is an exact scan of the repositories' chunks. With one, iterative_scan keeps looking
--- until the limit is met, so that a filter does not silently lose rows; and where p_files leaves no more than
--- p_exact_chunks chunks these are compared one by one, which is exact and quicker than an index that finds mostly
--- others. p_repositories: their chunks lie in one table (see chunk_table). p_ef_search: how many candidates HNSW keeps. p_files: only chunks of these files (see matching_files), which
--- have p_chunks chunks; p_kinds: only chunks of these kinds; null leaves all.
+-- Without a vector index, as in every shared table, this is an exact scan of the repositories' chunks. With one,
+-- iterative_scan keeps looking until the limit is met, so that a filter does not silently lose rows. If p_files leaves
+-- no more than p_exact_chunks chunks, these are compared one by one, which is exact and faster than an index that finds
+-- mostly others.
+--
+-- p_repositories: their chunks are in one table (see chunk_table). p_ef_search: how many candidates HNSW keeps.
+-- p_files: only chunks of these files (see matching_files), which have p_chunks chunks; p_kinds: only chunks of these
+-- kinds; null leaves all.
 create or replace function pgdex.search_vectors(
     p_repositories bigint[], p_model_id smallint, p_dimension integer, p_query text,
     p_files bigint[], p_chunks bigint, p_kinds text[],

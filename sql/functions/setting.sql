@@ -1,4 +1,4 @@
--- A setting of the whole cluster, or the given default where it was never set.
+-- A setting of the whole cluster, or the given default if it was never set.
 create or replace function pgdex.setting(p_name text, p_default text) returns text
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,5 +1,5 @@
--- Gives to everybody who was granted something on chunks the same on one of the tables that chunks lie in: PostgreSQL
--- asks for rights on a table that is named itself, and every statement of pgdex's names it.
+-- Grants the rights that were granted on chunks on one of the tables that hold chunks too: PostgreSQL checks rights on
+-- the table that a statement names, and every statement of pgdex names such a table.
 create or replace function pgdex.share_chunk_grants(p_table regclass) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,7 +1,7 @@
--- Writes the file rows of a batch and removes the chunks that those files had; returns the files' ids by path.
--- The arrays have one element per file; each notes the model and the index format that it was indexed with (format 0 is
--- nobody's: such a file is read again by the next job). The caller copies the new chunks in the same transaction, so
--- that a search sees each file either as it was or as it is.
+-- Writes the file rows of a batch and removes the chunks that those files had; returns the files' ids by path. The
+-- arrays have one element per file. Each file records the model and the index format that it was indexed with (format 0
+-- belongs to no version: such a file is read again by the next job). The caller copies the new chunks in the same
+-- transaction, so that a search sees each file either as it was or as it is.
 create or replace function pgdex.store_files(
     p_repository_id bigint, p_paths text[], p_languages text[], p_sizes bigint[], p_mtimes bigint[],
     p_hashes bytea[], p_chunks integer[], p_reasons text[], p_details text[],

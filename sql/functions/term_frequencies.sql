@@ -1,11 +1,11 @@
--- How many chunks of repositories have each of the terms. One row a term, in their order.
+-- How many chunks of repositories have each of the terms. One row per term, in their order.
 --
--- p_repositories: those that are searched together; their chunks lie in one table. Nothing of others counts, though they
--- may share it. In a table of a repository's own, the statistics that ANALYZE keeps tell of the thousand or so most
--- common terms, and the others are counted, up to 2,000 (what is more frequent than that is among the common ones of any
--- repository where it matters). In a shared table, up to 2,000 chunks are read and counted; of more, those of every nth
--- file tell of the terms that are common there or in the table, and the others are counted.
--- p_terms: numbers of terms, as in chunks.lexemes. total: the chunks of the repositories.
+-- p_repositories: those that are searched together; their chunks are in one table. Other repositories in that table
+-- don't count. In a repository's own table, the statistics that ANALYZE keeps give the frequencies of the thousand or
+-- so most common terms, and the others are counted, up to 2,000 (a more frequent term is among the common ones of any
+-- repository where that matters). In a shared table, up to 2,000 chunks are read and counted; with more, the chunks of
+-- every nth file give the frequencies of terms that are common there or in the table, and the others are counted.
+-- p_terms: ids of terms, as in chunks.lexemes. total: the chunks of the repositories.
 create or replace function pgdex.term_frequencies(p_repositories bigint[], p_terms integer[])
 returns table (term integer, frequency double precision, total double precision)
 language plpgsql stable

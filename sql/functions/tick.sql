@@ -1,7 +1,7 @@
--- What every worker calls several times a second beside its work: its heartbeat, queueing again what workers left who
--- have said goodbye, and letting in what may start. Returns false where the caller itself was struck off and has to
--- register anew. A heartbeat is a number that rises: peers note on their own clocks when they saw it change, so that no
--- difference between two looks at a server's clock says who lives. Never waits for a lock.
+-- What every worker calls several times a second beside its work: its heartbeat, queueing again the batches of workers
+-- that have signed off, and admitting what may start. Returns false if the caller itself was evicted and has to
+-- register again. A heartbeat is a number that rises: peers record on their own clocks when they saw it change, so that
+-- no difference between two readings of a server's clock decides who is alive. Never waits for a lock.
 create or replace function pgdex.tick(p_worker_id bigint, p_beat boolean default true) returns boolean
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

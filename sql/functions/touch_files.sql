@@ -1,5 +1,5 @@
--- Notes the new size and modification time of files whose content is the same as before, so that the next scan
--- need not read them.
+-- Records the new size and modification time of files whose content is the same as before, so that the next scan need
+-- not read them.
 create or replace function pgdex.touch_files(p_repository_id bigint, p_paths text[], p_sizes bigint[], p_mtimes bigint[])
 returns void
 language sql

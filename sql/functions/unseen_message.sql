@@ -1,4 +1,5 @@
--- Why nobody can do a job: what its workers said (see leave_batch_to_others). The reason alone where all say the same.
+-- Why no worker can do a job: what its workers reported (see leave_batch_to_others). Only the reason if all reported
+-- the same.
 create or replace function pgdex.unseen_message(job pgdex.indexing_jobs) returns text
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

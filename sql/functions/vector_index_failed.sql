@@ -1,4 +1,4 @@
--- Notes that a vector index could not be built and why, so that the next try waits longer and people can see it
+-- Records that a vector index could not be built and why, so that the next try waits longer and people can see it
 -- (table pgdex.vector_index_builds, pgdex doctor). Runs with its owner's rights.
 create or replace function pgdex.vector_index_failed(p_repository_id bigint, p_error text) returns void
 language plpgsql security definer

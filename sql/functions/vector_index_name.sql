@@ -1,4 +1,4 @@
--- The name of a repository's vector index for a model; null where there is no model.
+-- The name of a repository's vector index for a model; null if there is no model.
 create or replace function pgdex.vector_index_name(p_repository_id bigint, p_model_id smallint) returns text
 language sql immutable
 as $$

@@ -1,8 +1,9 @@
--- The repositories that are large enough for a vector index, have none of their present model, and are not being indexed.
+-- The repositories that are large enough for a vector index, have none for their present model, and are not being
+-- indexed.
 --
--- p_exact_chunks: up to so many chunks an exact scan is as quick as anybody needs, and perfect. HNSW takes halfvecs of
--- up to 4,000 dimensions; larger ones are always searched exactly. Cheap: it looks at the counts that the finish of a
--- job leaves, not at chunks.
+-- p_exact_chunks: up to this many chunks, an exact scan is as fast as anyone needs, and finds the exact answer. HNSW
+-- takes halfvecs of up to 4,000 dimensions; larger ones are always searched exactly. Cheap: it looks at the counts that
+-- the finish of a job leaves, not at chunks.
 create or replace function pgdex.vector_indexes_due(p_exact_chunks bigint) returns setof bigint
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -1,6 +1,6 @@
--- The projects that have a job waiting for a place, with what decides whose turn is next: the number of the project's
--- last admission (0 where there was none yet), and of two new projects the job that waits longest. One probe of an index
--- for each project, however many jobs wait.
+-- The projects that have a job waiting to be admitted, with what decides whose turn is next: the number of the
+-- project's last admission (0 if there was none yet), and between two new projects the job that has waited longest. One
+-- index probe per project, however many jobs wait.
 create or replace function pgdex.waiting_projects()
 returns table (project_id text, turn bigint, first_number bigint)
 language sql stable
