@@ -1,8 +1,10 @@
--- One row per job with everything that a door shows; the names are the keys of --json and of the MCP answers.
+-- One row per job with everything that a front end shows; the names are the keys of --json and of the MCP answers.
 --
 --   select job_id, status, progress_percentage, progress_message from pgdex.job_status order by created_at desc;
--- is_overdue: live for more than seven days by the server's clock. Nobody removes such a job; somebody should look at it.
--- Nothing volatile in it (clock_timestamp() is): PostgreSQL would make the whole view before it picks a page's rows.
+--
+-- is_overdue: live for more than seven days by the server's clock. Such a job is never removed; a person should look at
+-- it. Nothing in this view is volatile (clock_timestamp() is): otherwise PostgreSQL would compute the whole view before
+-- it picks the rows of a page.
 create or replace view pgdex.job_status as
 select
     j.id as job_id,
