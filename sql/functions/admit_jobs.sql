@@ -56,9 +56,9 @@ begin
                 end if;
             exception
                 when sqlstate 'PX002' then
-                    exit rounds;  -- guard_job found less room: the limit was lowered a moment ago
+                    exit rounds;  -- guard_job counted fewer: the limit has just been lowered
                 when lock_not_available then
-                    continue;  -- somebody holds the project's row
+                    continue;  -- another transaction has locked the project's row
             end;
             v_turn := v_turn + 1;
             v_room := v_room - 1;

@@ -52,7 +52,7 @@ begin
             quote_nullable(enqueue_job.project) using errcode = 'PX005';
     end if;
 
-    -- A known repository's row is not touched: plan_job holds it for seconds, and nobody waits for a job's id.
+    -- A known repository's row is not touched: plan_job locks it for seconds, and a job's id must not wait for that.
     insert into repositories (project_id, root, name)
     select enqueue_job.project, v_path, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path)
     where not exists (
@@ -63,7 +63,7 @@ begin
     select * into v_repository from repositories r
     where r.project_id = enqueue_job.project and r.root = v_path and r.removed_at is null;
 
-    -- Not current_user: in this function that is its owner. Where nobody could make roles there is the owner alone.
+    -- Not current_user: in this function that is its owner. If no roles could be created, there is only the owner.
     select coalesce(pg_has_role(session_user, to_regrole('pgdex_worker'), 'member'), false)
         or pg_has_role(session_user, nspowner, 'member')
     into v_is_worker

@@ -67,7 +67,7 @@ begin
         with put_back as (
             update job_batches
             set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
-                -- A batch that was only fetched, and not yet claimed, has killed nobody.
+                -- A batch that was only fetched, and not yet claimed, has crashed no worker.
                 reclaimed = reclaimed + (state = 'running')::integer,
                 deaths = case when path_in_hand is null then deaths else deaths || jsonb_build_object(
                     path_in_hand, coalesce((deaths ->> path_in_hand)::integer, 0) + 1

@@ -1,10 +1,10 @@
--- The role pgdex_client asks for work: it enqueues and cancels jobs, removes repositories, and is a pgdex_reader.
+-- The role pgdex_client requests work: it enqueues and cancels jobs, removes repositories, and is a pgdex_reader.
 --
 --   grant pgdex_client to bob;
 --
--- Promises: calls enqueue_job, cancel_job and remove_repository, which write with their owner's rights and by the rules of a
--- job's life. May not write to any table itself, change a setting, or call what workers call. A client may have any folder indexed
--- that the workers can read, and so read it. Made and skipped like pgdex_reader.
+-- Promises: calls enqueue_job, cancel_job and remove_repository, which write with their owner's rights and by the rules
+-- for jobs. May not write to any table itself, change a setting, or call what workers call. A client can index, and so
+-- read, any folder that the workers can read. Created or skipped like pgdex_reader.
 do $$
 begin
     if to_regrole('pgdex_client') is null then

@@ -3,8 +3,8 @@
 --   grant pgdex_reader to alice;
 --
 -- Promises: reads pgdex's tables and views, of all projects, and searches. May not write to any table, and may call no
--- function that does. Roles belong to the whole server: it is made where no database made it before, and given its
--- rights in this one. Where the upgrade may not make roles, there is none, and the schema's owner works as ever.
+-- function that does. Roles belong to the whole server: it is created if no database has created it before, and given
+-- its rights in this one. If the upgrade may not create roles, there is none, and the schema's owner works as always.
 do $$
 declare
     v_pgvector regnamespace := (select extnamespace::regnamespace from pg_extension where extname = 'vector');

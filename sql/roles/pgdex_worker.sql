@@ -3,10 +3,10 @@
 --   grant pgdex_worker to indexer;
 --
 -- Promises: calls what workers call, and writes the rows that the work consists of; the triggers of indexing_jobs and
--- job_events hold for it too. May not create, alter, drop or truncate anything (tables and indexes of chunks are
--- made by ensure_chunk_partition, build_indexes and build_vector_index, and dropped by drop_vector_indexes and
--- remove_portion, with their owner's rights), change or delete events, enqueue otherwise than by enqueue_job, or touch settings otherwise than by
--- set_setting. Made and skipped like pgdex_reader.
+-- job_events apply to it too. May not create, alter, drop or truncate anything (tables and indexes of chunks are
+-- created by ensure_chunk_partition, build_indexes and build_vector_index, and dropped by drop_vector_indexes and
+-- remove_portion, with their owner's rights), change or delete events, enqueue except through enqueue_job, or change
+-- settings except through set_setting. Created or skipped like pgdex_reader.
 do $$
 begin
     if to_regrole('pgdex_worker') is null then
@@ -36,7 +36,7 @@ begin
     grant insert, update on pgdex.job_batches to pgdex_worker;
     grant insert on pgdex.job_events to pgdex_worker;
     grant insert, update (session_lock, beat, beat_at) on pgdex.workers to pgdex_worker;
-    -- Locking a row takes the right to update it: nobody below a worker can stop what is done under these.
+    -- Locking a row takes the right to update it: no role below a worker's can stop the duties that these rows guard.
     grant select, update (counter) on pgdex.cluster_duties to pgdex_worker;
     grant insert, update (turn) on pgdex.projects to pgdex_worker;
     -- The index.

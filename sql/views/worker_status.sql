@@ -1,9 +1,10 @@
--- The worker processes: who they are, whether they live, and what they have in hand.
+-- The worker processes: what they are, whether they are alive, and how many batches they have in flight.
 --
--- lock_held is true for workers that hold no session lock by design (behind a pooler), and says only that somebody holds
--- a lock of that number: anybody may. beat is the number of the last heartbeat, -1 before the first; peers go by it and by
--- their own clocks. alive and heartbeat_age are for people: the worker notes the time with each heartbeat, so that half
--- a second after a clock was set they are right again; one that was noted hours ahead is nobody's who lives now.
+-- lock_held is true for workers that hold no session lock by design (behind a pooler); otherwise it says only that some
+-- session holds a lock of that number, and any login may. beat is the number of the last heartbeat, -1 before the
+-- first; peers go by it and by their own clocks. alive and heartbeat_age are for people: the worker records the time
+-- with each heartbeat, so half a second after a clock was set they are right again. A heartbeat recorded hours ahead
+-- belongs to no living worker.
 create or replace view pgdex.worker_status as
 select
     w.id,
