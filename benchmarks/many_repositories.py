@@ -16,20 +16,17 @@ import statistics
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 from pathlib import Path
 
 import psycopg
 
 from benchmarks.local_cluster import fresh_home, server_process, work_folder
 from benchmarks.measure import load, table, write_section
-from pgdex.indexer.chunk_terms import chunk_terms
-from pgdex.indexer.chunking import chunk_file
-from pgdex.indexer.embedding import BagEmbedder, open_embedder
-from pgdex.indexer.languages import language_of
+from pgdex.indexer.embedding import open_embedder
+from pgdex.indexer.pipeline import Pipeline, ReadFiles
 from pgdex.indexer.search import search
 from pgdex.indexer.search.retrievers import vector_text
-from pgdex.indexer.sources import SourceText, read_source, walk
+from pgdex.indexer.sources import walk
 from pgdex.indexer.storage import IndexedFile, write_files
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
@@ -132,38 +129,17 @@ def project(number: int) -> str:
 
 
 def files_of_the_standard_library() -> list[IndexedFile]:
-    """Some, cut and embedded; of long ones only the beginning."""
+    """Some, chunked and embedded; of long ones only the beginning."""
     root = Path(sysconfig.get_path("stdlib"))
-    embedder = open_embedder(EMBEDDER)
-    assert isinstance(embedder, BagEmbedder)
-    found = [file.path for file in walk(root, max_file_bytes=1 << 20) if file.skip_reason is None]
+    pipeline = Pipeline(embedder=open_embedder(EMBEDDER))
+    found = [file.path for file in walk(root) if file.skip_reason is None]
     random.Random(0).shuffle(found)
-    sources = []
-    for path in found:
-        source = read_source(root, path, max_file_bytes=1 << 20)
-        if path.endswith(".py") and isinstance(source, SourceText):
-            language = language_of(path, source.text[:200].partition("\n")[0])
-            sources.append((path, language.name, source, chunk_file(source.text, language)[:POOL_CHUNKS]))
-        if len(sources) == POOL_FILES:
-            break
-    terms = chunk_terms([c for *_, chunks in sources for c in chunks], [p for p, *_, chunks in sources for _ in chunks])
-    vectors = embedder.embed_bags(terms.words)
-    return [
-        IndexedFile(
-            path=path,
-            language=language,
-            size=source.size,
-            mtime_ns=source.mtime_ns,
-            content_hash=source.content_hash,
-            chunks=chunks,
-            lexemes=terms.lexemes[end - len(chunks) : end],
-            term_weights=terms.weights[end - len(chunks) : end],
-            embeddings=vectors[end - len(chunks) : end],
-        )
-        for (path, language, source, chunks), end in zip(
-            sources, accumulate(len(chunks) for *_, chunks in sources), strict=True
-        )
-    ]
+    # Enough of them, though some are left out when they are read.
+    content = pipeline.read(root, [path for path in found if path.endswith(".py")][: 2 * POOL_FILES])
+    pool = content.chunked[:POOL_FILES]
+    for file in pool:
+        del file.chunks[POOL_CHUNKS:]
+    return pipeline.embed(ReadFiles(chunked=pool)).indexed
 
 
 Asked = Callable[[random.Random, int], tuple[str, str | None]]

@@ -18,7 +18,6 @@ from pgdex.indexer.search.related import Seed, seed_at, telling_terms
 from pgdex.indexer.search.repositories import (
     SearchedRepository,
     SearchedTable,
-    live_notes,
     searched_models,
     searched_repositories,
     searched_tables,
@@ -79,7 +78,7 @@ def search(
 
     def look() -> SearchResult:
         repositories = searched_repositories(connection, project_id=project_id, repo=repo)
-        notes = live_notes(repositories)
+        notes: list[str] = []
         candidates = Candidates()
         tables = searched_tables(repositories)
         scopes, filter_notes = scopes_of(connection, filters, tables)
@@ -151,7 +150,7 @@ def _related(
         find_vectors(connection, table, seed.vector, scope, candidates)
     candidates.found.pop(seed.key, None)
     hits = _ranked_hits(connection, query, candidates, repositories, tables, limit=limit, without=ALIKE)
-    return SearchResult(hits, live_notes(repositories))
+    return SearchResult(hits, [])
 
 
 def _ranked_hits(

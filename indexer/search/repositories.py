@@ -1,5 +1,4 @@
-"""Which repositories a search looks into, in which tables their chunks lie, and what is to be said about how much of
-them is indexed."""
+"""Which repositories a search looks into, and in which tables their chunks lie."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ class SearchedRepository:
     embedding_dimension: int | None
     model_id: int | None
     chunk_table: str | None
-    live_status: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +50,7 @@ CHOSEN: Final = (
 def searched_repositories(connection: Connection, *, project_id: str, repo: str | None) -> list[SearchedRepository]:
     """Those of a project; with `repo` only the one with that root, those below it, or with it in their name."""
     rows = connection.execute(
-        "select r.id, r.name, r.root, r.embedding_model, r.embedding_dimension, r.model_id, r.chunk_table,"
-        " (select j.status from pgdex.indexing_jobs j"
-        "  where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked'))"
+        "select r.id, r.name, r.root, r.embedding_model, r.embedding_dimension, r.model_id, r.chunk_table"
         f"{CHOSEN} order by r.id",
         {"project": project_id, "repo": repo},
     )
@@ -90,12 +86,3 @@ def searched_tables(repositories: Sequence[SearchedRepository]) -> list[Searched
                 )
             )
     return tables
-
-
-def live_notes(repositories: Sequence[SearchedRepository]) -> list[str]:
-    """Which of the repositories are being indexed now."""
-    return [
-        f"{repository.root} is being indexed ({repository.live_status}): the answers may be incomplete"
-        for repository in repositories
-        if repository.live_status is not None
-    ]

@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
+from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
 from pgdex.jobs.batches.poison_files import DEATHS_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
@@ -139,7 +140,7 @@ class Claim:
         return self.reclaimed >= DEATHS_BEFORE_NOTES
 
     def hold(self, path: str | None) -> None:
-        """Note which file is in hand (see `care`). Raises JobAborted where the batch is no longer ours."""
+        """Note which file is in hand (see `poison_files.py`). Raises JobAborted where the batch is no longer ours."""
         with self.pool.connection() as connection:
             row = connection.execute(
                 "select pgdex.hold_file(%s, %s, %s, %s)", [self.job_id, self.seq, self.attempt, path]
@@ -205,7 +206,7 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         work(claim)
         # A large job has thousands of batches; its scan and its finish tell the story.
         logger.log(logging.DEBUG if claim.paths else logging.INFO, "batch done", extra=_about(claim, "batch_done"))
-    except (JobAborted, EmbeddingAborted, WalkAborted) as error:
+    except (JobAborted, IndexingAborted, EmbeddingAborted, WalkAborted) as error:
         _put_back(claim)
         raise JobAborted from error
     except EmbedderUnavailable as error:

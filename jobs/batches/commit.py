@@ -5,14 +5,15 @@ import logging
 import struct
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import psycopg
 
-from pgdex.indexer.storage import ChunkTableMissing, IndexedFile, KeptFile, SkippedFile, UnchangedFile, write_files
+from pgdex.indexer.chunked_files import skip_failed
+from pgdex.indexer.pipeline import Rows
+from pgdex.indexer.stopwatch import Stopwatch
+from pgdex.indexer.storage import ChunkTableMissing, write_files
 from pgdex.jobs.batches.claims import Claim
-from pgdex.jobs.batches.files import failed
-from pgdex.jobs.batches.stopwatch import Stopwatch
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.database.outages import until_back
 
@@ -22,40 +23,30 @@ OF_A_VALUE = ("22", "54", "23514")
 logger = logging.getLogger("pgdex.worker")
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of a batch's files, as it is to be written."""
-
-    indexed: list[IndexedFile] = field(default_factory=list)
-    skipped: list[SkippedFile] = field(default_factory=list)
-    unchanged: list[UnchangedFile] = field(default_factory=list)
-    kept: list[KeptFile] = field(default_factory=list)
-
-
-def commit_batch(claim: Claim, outcome: Outcome, watch: Stopwatch) -> None:
+def commit_batch(claim: Claim, rows: Rows, watch: Stopwatch) -> None:
     """Write and complete the batch. What was read, cut and embedded is not thrown away because the database restarts:
     where the broken commit had counted after all, or a peer has taken over, the fence refuses the second one."""
     started = time.perf_counter()
 
     def commit() -> None:
         with claim.pool.connection() as connection, connection.transaction():
-            _commit(connection, claim, outcome, watch, started)
+            _commit(connection, claim, rows, watch, started)
 
     def commit_what_can_be() -> None:
-        nonlocal outcome
+        nonlocal rows
         try:
             commit()
         except (psycopg.Error, ValueError, struct.error) as error:
             if not _is_of_a_value(error):
                 raise
-            outcome = _without_refused(claim, outcome, error)
+            rows = _without_refused(claim, rows, error)
             commit()
 
     until_back(commit_what_can_be, stop=claim.stop_if_aborted, what="commit of a batch")
 
 
-def _commit(connection: Connection, claim: Claim, outcome: Outcome, watch: Stopwatch, started: float) -> None:
-    chunks = _write(connection, claim, outcome)
+def _commit(connection: Connection, claim: Claim, rows: Rows, watch: Stopwatch, started: float) -> None:
+    chunks = _write(connection, claim, rows)
     watch.seconds["writing"] = time.perf_counter() - started
     connection.execute(
         "select pgdex.complete_batch(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -63,37 +54,37 @@ def _commit(connection: Connection, claim: Claim, outcome: Outcome, watch: Stopw
             claim.job_id,
             claim.seq,
             claim.attempt,
-            len(outcome.indexed),
-            len(outcome.skipped),
-            len(outcome.unchanged) + len(outcome.kept),
+            len(rows.indexed),
+            len(rows.skipped),
+            len(rows.unchanged) + len(rows.kept),
             chunks,
             json.dumps(watch.seconds),
-            json.dumps(Counter(file.reason for file in outcome.kept)),
+            json.dumps(Counter(file.reason for file in rows.kept)),
         ],
     )
 
 
-def _write(connection: Connection, claim: Claim, outcome: Outcome) -> int:
+def _write(connection: Connection, claim: Claim, rows: Rows) -> int:
     assert claim.model_id is not None, "plan_job sets the model"
     return write_files(
         connection,
         repository_id=claim.repository_id,
         model_id=claim.model_id,
-        indexed=outcome.indexed,
-        skipped=outcome.skipped,
-        unchanged=outcome.unchanged,
+        indexed=rows.indexed,
+        skipped=rows.skipped,
+        unchanged=rows.unchanged,
     )
 
 
-def _without_refused(claim: Claim, outcome: Outcome, error: Exception) -> Outcome:
+def _without_refused(claim: Claim, rows: Rows, error: Exception) -> Rows:
     """The batch with the files that can't be stored left out: each one is tried alone. Raises `error` where all can."""
     refused: dict[str, Exception] = {}
     with claim.pool.connection() as connection:
-        for file in outcome.indexed:
+        for file in rows.indexed:
             claim.stop_if_aborted()
             try:
                 with connection.transaction(force_rollback=True):
-                    _write(connection, claim, Outcome(indexed=[file]))
+                    _write(connection, claim, Rows(indexed=[file]))
             except (psycopg.Error, ValueError, struct.error) as refusal:
                 if not _is_of_a_value(refusal):
                     raise
@@ -101,9 +92,9 @@ def _without_refused(claim: Claim, outcome: Outcome, error: Exception) -> Outcom
     if not refused:
         raise error
     return replace(
-        outcome,
-        indexed=[file for file in outcome.indexed if file.path not in refused],
-        skipped=[*outcome.skipped, *(failed(path, refusal) for path, refusal in refused.items())],
+        rows,
+        indexed=[file for file in rows.indexed if file.path not in refused],
+        skipped=[*rows.skipped, *(skip_failed(path, refusal) for path, refusal in refused.items())],
     )
 
 

@@ -6,26 +6,24 @@ reclaiming counts a death against that file. Two are needed before anything chan
 another reason, such as a machine that was switched off.
 """
 
-from enum import Enum, auto
+from collections.abc import Mapping
+
+from pgdex.indexer.chunked_files import Effort, Fallback
 
 DEATHS_BEFORE_NOTES = 2
 
 
-class Care(Enum):
-    """What is tried with a file."""
-
-    WHOLE = auto()
-    """Everything, as with any file."""
-    LINES = auto()
-    """Cut by lines: grammars are what crashes."""
-    HASH = auto()
-    """Read only, so that it is left out until its content changes."""
-    NOTHING = auto()
-    """Left out unread."""
-
-
-def care_for(deaths: int) -> Care:
+def effort_for(deaths: int) -> Effort:
     """What to try with a file that so many workers died with."""
     if deaths < 2:
-        return Care.WHOLE
-    return {2: Care.LINES, 3: Care.HASH}.get(deaths, Care.NOTHING)
+        return Effort.FULL
+    return {2: Effort.LINES, 3: Effort.HASH}.get(deaths, Effort.NOTHING)
+
+
+def fallbacks_of(deaths: Mapping[str, int]) -> dict[str, Fallback]:
+    """The files with which less is tried, by how many workers died with each file; the pipeline takes them so."""
+    return {
+        path: Fallback(effort_for(count), f"{count} workers ended while they had it in hand")
+        for path, count in deaths.items()
+        if effort_for(count) is not Effort.FULL
+    }

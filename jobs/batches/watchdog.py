@@ -1,8 +1,8 @@
 """Ending a process that hangs: in a grammar that never returns, or in a file system that never answers.
 
 Nothing else can: a thread can't be interrupted from outside. The batch goes back to the queue like that of any dead
-worker. When it happens again the file is found and left out (see `care`); a folder in which a scan, a finish or a look
-at the root hung is noted, and fails the job the second time (see `Claim.require_answers`).
+worker. When it happens again the file is found and left out (see `poison_files.py`); a folder in which a scan, a finish
+or a look at the root hung is noted, and fails the job the second time (see `Claim.require_answers`).
 """
 
 import asyncio

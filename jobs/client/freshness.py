@@ -48,24 +48,33 @@ def coverage_notes(
     client: "Client",
     result: "SearchResult",
     outdated: set[tuple[str, str]],
+    live: dict[str, str],
     *,
     project: str,
     repo: str | None,
     words: DoorWords,
 ) -> list[str]:
-    """What a reader should know, in sentences that name what helps, in the `words` of the door."""
+    """What a reader should know, in sentences that name what helps, in the `words` of the door.
+
+    `live` has the status of each live job by its repository's root.
+    """
     from pgdex.jobs.client.repositories import indexed_repositories, missed_files, outdated_vectors
 
     repositories = indexed_repositories(client.connection, project=project)
     chosen = [one for one in repositories if repo is None or is_searched(one, repo)]
     if not chosen:
         return [_nothing_there(repositories, project, repo, words)]
-    notes = list(result.notes)
+    notes = [
+        f"{one.root} is being indexed ({live[one.root]}): the answers may be incomplete"
+        for one in chosen
+        if one.root in live
+    ]
+    notes += result.notes
     notes += [
         f"{one.root} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
         "on with it"
         for one in chosen
-        if one.last_indexed_at is None and not any(note.startswith(f"{one.root} is being") for note in notes)
+        if one.last_indexed_at is None and one.root not in live
     ]
     notes += [
         f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "

@@ -59,6 +59,7 @@ def search_code(client: "Client", query: str, *, project: str, options: SearchOp
     from pgdex.jobs.embedders import embedder_for
 
     check_request(query, options)
+    live = live_repositories(client, project=project)
     result = _checked(
         lambda: search(
             client.connection,
@@ -73,7 +74,7 @@ def search_code(client: "Client", query: str, *, project: str, options: SearchOp
             limit=options.limit,
         )
     )
-    return _found(client, result, project=project, repo=options.repo, words=words)
+    return _found(client, result, live, project=project, repo=options.repo, words=words)
 
 
 def related_code(
@@ -82,6 +83,7 @@ def related_code(
     """What is like the code at a line of a file in the repository at `root`. Raises InvalidRequest."""
     from pgdex.indexer.search import related
 
+    live = live_repositories(client, project=project)
     result = _checked(
         lambda: related(
             client.connection,
@@ -93,7 +95,7 @@ def related_code(
             limit=limit,
         )
     )
-    return _found(client, result, project=project, repo=root, words=words)
+    return _found(client, result, live, project=project, repo=root, words=words)
 
 
 def known_language(given: str) -> str:
@@ -122,7 +124,28 @@ def _checked(action: "Callable[[], SearchResult]") -> "SearchResult":
         raise InvalidRequest(str(error)) from None
 
 
-def _found(client: "Client", result: "SearchResult", *, project: str, repo: str | None, words: DoorWords) -> Found:
+def live_repositories(client: "Client", *, project: str) -> dict[str, str]:
+    """By its root, the status of the live job of each repository of a project that has one.
+
+    Asked before a search: a job that ends meanwhile was not done when the search looked.
+    """
+    rows = client.connection.execute(
+        "select r.root, j.status from pgdex.indexing_jobs j join pgdex.repositories r on r.id = j.repository_id"
+        " where r.project_id = %s and r.removed_at is null and j.status in ('pending', 'running', 'blocked')",
+        [project],
+    )
+    return dict(rows.fetchall())
+
+
+def _found(
+    client: "Client",
+    result: "SearchResult",
+    live: dict[str, str],
+    *,
+    project: str,
+    repo: str | None,
+    words: DoorWords,
+) -> Found:
     outdated = outdated_paths(client, result.hits, project=project)
-    notes = coverage_notes(client, result, outdated, project=project, repo=repo, words=words)
+    notes = coverage_notes(client, result, outdated, live, project=project, repo=repo, words=words)
     return Found(result.hits, notes, outdated)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from pgdex.indexer.chunking import Chunk
-from pgdex.jobs.batches.files import embedding_text, text_hash
+from pgdex.indexer.pipeline import embedding_text, text_hash
 from pgdex.jobs.client.client import Client
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.index_digest import assert_index_is_sound, index_digest

@@ -23,7 +23,7 @@ from typing import Any
 
 from procrastinate.cli import main
 
-import pgdex.jobs.batches.files
+import pgdex.indexer.chunked_files
 from pgdex.indexer.chunking import Chunk, chunk_file
 from pgdex.indexer.languages import Language
 from pgdex.indexer.sources import OpenedRoot
@@ -61,5 +61,5 @@ def break_folders(listing: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":
     setattr(OpenedRoot, "listing", break_folders(OpenedRoot.listing))  # noqa: B010
-    setattr(pgdex.jobs.batches.files, "chunk_file", break_grammars(chunk_file))  # noqa: B010, where the worker's code looks it up
+    setattr(pgdex.indexer.chunked_files, "chunk_file", break_grammars(chunk_file))  # noqa: B010, where the pipeline looks it up
     sys.exit(main())

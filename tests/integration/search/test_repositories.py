@@ -6,6 +6,8 @@ import pytest
 
 from pgdex.indexer.search import SearchRefused, related, search
 from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.freshness import DoorWords
+from pgdex.jobs.client.search import SearchOptions, search_code
 from pgdex.jobs.embedders import embedder_for
 from tests.integration.search.shop import EVERY, FILES, Shop, index
 from tests.support.databases import settings_for
@@ -50,9 +52,10 @@ def test_a_repository_that_was_never_indexed_finds_nothing_and_says_that_it_is_w
     root = write_tree(tmp_path / "new", FILES)
     with Client.open(settings_for(database_url, embedder="hashing")) as client:
         client.start(root)
-        result = search(client.connection, "compute_delay", project_id="default", open_embedder=embedder_for)
-        assert result.hits == []
-        assert [note for note in result.notes if str(root) in note and "pending" in note]
+        words = DoorWords(index="pgdex index", narrow="{glob} in {root}")
+        found = search_code(client, "compute_delay", project="default", options=SearchOptions(), words=words)
+        assert found.hits == []
+        assert [note for note in found.notes if str(root) in note and "pending" in note]
         with pytest.raises(SearchRefused, match=r"a\.py is not indexed"):
             related(client.connection, project_id="default", root=str(root), path="a.py", line=1)
 

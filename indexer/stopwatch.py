@@ -1,4 +1,4 @@
-"""Where the time of a batch goes."""
+"""Where the time of an indexing run goes."""
 
 import time
 from collections.abc import Iterator

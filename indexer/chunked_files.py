@@ -1,0 +1,163 @@
+"""One file of the pipeline: read, judged, and chunked."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgdex.indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
+from pgdex.indexer.languages import Language, language_of
+from pgdex.indexer.sources import OpenedRoot, RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
+from pgdex.indexer.stopwatch import Stopwatch
+from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile
+
+# They say what this process could not see at this moment, and nothing about the file.
+NOT_SEEN = (SkipReason.VANISHED, SkipReason.UNREADABLE, SkipReason.IO_ERROR)
+
+logger = logging.getLogger("pgdex.indexer")
+
+
+class Effort(Enum):
+    """What is tried with a file."""
+
+    FULL = auto()
+    """Everything, as with any file."""
+    LINES = auto()
+    """Chunked by lines: grammars are what crashes."""
+    HASH = auto()
+    """Read only, so that it is left out until its content changes."""
+    NOTHING = auto()
+    """Left out unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Less than full effort for a file that has crashed processes; `detail` says why, for users, where the file is left
+    out."""
+
+    effort: Effort
+    detail: str
+
+
+@dataclass(slots=True)
+class ChunkedFile:
+    """A file between chunking and writing. What is made of its words comes last: `lexemes` and `term_weights` hold one
+    value for each chunk then, `embeddings` has shape (len(chunks), dimension)."""
+
+    path: str
+    language: str
+    source: SourceText
+    chunks: list[Chunk]
+    lexemes: list[bytes] = field(default_factory=list)
+    term_weights: list[bytes] = field(default_factory=list)
+    embeddings: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChunker:
+    """Reads and chunks one file after the other, all with the same limit, abort flag and stopwatch."""
+
+    max_file_bytes: int
+    aborted: Callable[[], bool]
+    stopwatch: Stopwatch
+
+    def chunked(
+        self,
+        root: Path | OpenedRoot,
+        path: str,
+        *,
+        stored: StoredFile | None = None,
+        known_hash: bytes | None = None,
+        fallback: Fallback | None = None,
+    ) -> ChunkedFile | SkippedFile | UnchangedFile | KeptFile:
+        """The file as it is to be written, all but its terms and embeddings. Its own faults only ever skip it.
+
+        One with the content `known_hash` is unchanged. One that is `stored` as searchable and can't be read now is kept
+        as it is: whether it was deleted is for the next scan to say, which sees the whole tree.
+
+        Raises RootUnavailable, ChunkingAborted, and OSError or MemoryError where this process has run out of something.
+        """
+        try:
+            return self._chunked(root, path, stored, known_hash, fallback)
+        except (RootUnavailable, ChunkingAborted, OSError, MemoryError):
+            raise
+        except Exception as error:
+            return skip_failed(path, error)
+
+    def _chunked(
+        self,
+        root: Path | OpenedRoot,
+        path: str,
+        stored: StoredFile | None,
+        known_hash: bytes | None,
+        fallback: Fallback | None,
+    ) -> ChunkedFile | SkippedFile | UnchangedFile | KeptFile:
+        if fallback is not None and fallback.effort is Effort.NOTHING:
+            return _skip_crashed(path, fallback)
+        with self.stopwatch.time("reading"):
+            source = read_source(root, path, max_file_bytes=self.max_file_bytes, known_hash=known_hash)
+        match source:
+            case Unchanged():
+                return UnchangedFile(path, source.size, source.mtime_ns)
+            case Skipped() if source.reason in NOT_SEEN and stored is not None and stored.is_searchable:
+                return KeptFile(path, source.reason.value)
+            case Skipped():
+                return SkippedFile(
+                    path=path,
+                    size=source.size,
+                    mtime_ns=source.mtime_ns,
+                    content_hash=source.content_hash,
+                    reason=source.reason.value,
+                    detail=source.detail,
+                )
+            case SourceText() if fallback is not None and fallback.effort is Effort.HASH:
+                return _skip_crashed(path, fallback, source)
+            case SourceText():
+                with self.stopwatch.time("chunking"):
+                    return self._cut(path, source, with_grammar=fallback is None or fallback.effort is Effort.FULL)
+
+    def _cut(self, path: str, source: SourceText, *, with_grammar: bool) -> ChunkedFile:
+        language = language_of(path, source.text[:200].partition("\n")[0])
+        by_lines = Language(language.name, None)
+        try:
+            chunks = chunk_file(source.text, language if with_grammar else by_lines, aborted=self.aborted)
+        except (ChunkingAborted, MemoryError):
+            raise
+        except Exception as error:
+            # By lines it can still be found; a grammar that loops on rubbish (ParseTimeout), or our own mistake about
+            # what it says, is no reason to lose the file.
+            if not isinstance(error, ParseTimeout):
+                logger.exception("chunked by lines", extra=_about("chunked_by_lines", path))
+            chunks = chunk_file(source.text, by_lines, aborted=self.aborted)
+        return ChunkedFile(path, language.name, source, chunks)
+
+
+def skip_failed(path: str, error: BaseException) -> SkippedFile:
+    """A file that can't be indexed by a mistake of ours. It has no hash, so that the next job tries it again."""
+    logger.error(
+        "left out a file that could not be indexed: %s", error, exc_info=error, extra=_about("file_failed", path)
+    )
+    text = f"{type(error).__name__}: {error}".partition("\n")[0][:500]
+    detail = text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    return SkippedFile(path, None, None, None, SkipReason.FAILED.value, detail)
+
+
+def _skip_crashed(path: str, fallback: Fallback, source: SourceText | None = None) -> SkippedFile:
+    logger.error("left out a file: %s", fallback.detail, extra=_about("file_crashed", path))
+    return SkippedFile(
+        path=path,
+        size=None if source is None else source.size,
+        mtime_ns=None if source is None else source.mtime_ns,
+        content_hash=None if source is None else source.content_hash,
+        reason=SkipReason.CRASHED.value,
+        detail=fallback.detail,
+    )
+
+
+def _about(action: str, path: str) -> dict[str, dict[str, str]]:
+    """The `extra` of a log call, as workers' JSON lines take it."""
+    return {"fields": {"action": action, "path": path}}
