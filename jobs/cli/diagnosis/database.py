@@ -76,6 +76,9 @@ def schema_check(connection: "Connection", settings: "Settings") -> Check:
     finding = "not there yet" if installed is None else f"{installed}, but this pgdex works with {expected}"
     if order is Order.NEWER:
         return failed("schema", finding, "A newer pgdex upgraded it: update pgdex on this machine.")
+    if order is Order.UNRELEASED:
+        advice = "It is from before the first release and can't be upgraded. Start over with: pgdex db reset"
+        return failed("schema", finding, advice)
     if settings.database_url is None and order is Order.OLDER:
         return warning("schema", finding, "The next command makes it automatically; or run: pgdex db upgrade")
     return failed("schema", finding, "Run: pgdex db upgrade")
