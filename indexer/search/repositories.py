@@ -54,7 +54,7 @@ def searched_repositories(connection: Connection, *, project_id: str, repo: str 
     rows = connection.execute(
         "select r.id, r.name, r.root, r.embedding_model, r.embedding_dimension, r.model_id, r.chunk_table,"
         " (select j.status from pgdex.indexing_jobs j"
-        "  where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked'))"
+        "  where j.repository_id = r.id and pgdex.is_live(j.status))"
         f"{CHOSEN} order by r.id",
         {"project": project_id, "repo": repo},
     )

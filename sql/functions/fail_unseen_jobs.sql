@@ -1,7 +1,7 @@
 -- Fails the running jobs that no living worker can do: all of them said so (see leave_batch_to_others), and the others
 -- have left since. Whoever has left may be back: a process that was killed is started anew within seconds, by its
--- supervisor or its container, and the new one may see the folder. So a job is given up when ten rounds in a row have
--- found nobody for it: 20 seconds, since heal_batches makes one every two. A job never waits for somebody who is not
+-- supervisor or its container, and the new one may see the folder. So a job is given up when c_rounds rounds in a row
+-- have found nobody for it: 20 seconds, since heal_batches makes one every two. A job never waits for somebody who is not
 -- there; where no worker lives at all it waits for one. A worker lives until its peers have struck it off: no clock of
 -- the server decides here. Returns how many jobs failed. Waits for no lock.
 create or replace function pgdex.fail_unseen_jobs() returns integer
@@ -9,6 +9,7 @@ language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
+    c_rounds constant integer := 10;
     v_job indexing_jobs;
     v_is_alone boolean;
     v_failed integer := 0;
@@ -22,7 +23,7 @@ begin
         for no key update of j skip locked
     loop
         v_is_alone := not exists (select from procrastinate_workers w where not v_job.unseen_by ? w.id::text);
-        if v_is_alone and v_job.unseen_rounds >= 9 then
+        if v_is_alone and v_job.unseen_rounds + 1 >= c_rounds then
             perform pgdex.fail_job(v_job.id, pgdex.unseen_message(v_job), 'RootUnavailable');
             v_failed := v_failed + 1;
         elsif v_is_alone or v_job.unseen_rounds > 0 then

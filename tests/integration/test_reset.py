@@ -8,6 +8,7 @@ from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.database.reset import Losses, reset, what_is_lost
 from pgdex.jobs.database.schema import downgrade, expected_version, installed_version, upgrade
 from pgdex.jobs.errors import NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
+from pgdex.jobs.mcp.connections import Connections
 from tests.support.databases import settings_for
 from tests.support.job_checks import value
 from tests.support.logins import as_user, new_login
@@ -38,8 +39,10 @@ def test_the_schema_of_an_unreleased_pgdex_is_recognised_and_the_way_out_is_name
 ) -> None:
     make_unreleased_schema(empty_database_url, revision=revision, version=noted)
     settings = settings_for(empty_database_url)
+    agents = Connections(settings)
     for attempt in (
         lambda: Client.open(settings),
+        lambda: agents.call(lambda client: client.list_jobs()),
         lambda: upgrade(settings),
         lambda: upgrade(settings, force=True),
         lambda: downgrade(settings, "base"),
@@ -48,6 +51,7 @@ def test_the_schema_of_an_unreleased_pgdex_is_recognised_and_the_way_out_is_name
             attempt()
         for part in ("before the first release", revision, "pgdex db reset"):
             assert part in str(caught.value)
+    agents.close()
     with connect(settings) as connection:
         assert value(connection, "select version_num from pgdex.alembic_version") == revision
 

@@ -20,6 +20,7 @@ UPDATE_VECTOR = "Then run in this database: alter extension vector update;"
 def server_check(connection: "Connection", where: str) -> Check:
     """The server's version, and what lies between."""
     from pgdex.jobs.database.sessions import holds_session
+    from pgdex.jobs.worker.peers import LOCK_GRACE_SECONDS, SILENCE_SECONDS
 
     version = connection.info.server_version
     finding = f"{where}: PostgreSQL {version // 10000}.{version % 10000}"
@@ -27,7 +28,8 @@ def server_check(connection: "Connection", where: str) -> Check:
         return failed("database", finding, f"Use PostgreSQL {OLDEST_SERVER} or newer.")
     if not holds_session(connection):
         advice = (
-            "Commands and workers work, but workers poll, and a dead worker is noticed after 5 seconds instead of 1. "
+            "Commands and workers work, but workers poll, and a dead worker is noticed after "
+            f"{SILENCE_SECONDS:g} seconds instead of {LOCK_GRACE_SECONDS:g}. "
             "A pool in session mode, or PostgreSQL itself, is better for workers."
         )
         return warning("database", f"{finding}, behind a connection pooler in transaction mode", advice)

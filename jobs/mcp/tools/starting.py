@@ -75,7 +75,7 @@ class Starting:
         watch_indexing to wait. A job of under 60 s is called short. A few thousand files take seconds to a minute.
 
         A folder that is being indexed already gets no second job: the answer is the id of the running one, with
-        already_running true, which is no error. At most three jobs run at once; more wait for their turn.
+        already_running true, which is no error. How many jobs run at once is limited; the others wait for their turn.
         """
 
         def start(client: "Client") -> StartedIndexing:
