@@ -19,7 +19,10 @@ SHORTEST_TOKEN = 32
 """Characters of a bearer token that nobody guesses, if it is random: 128 bits as hexadecimal digits."""
 LARGEST_SHARED_CHUNKS = 10_000  # up to there all chunks of a repository are looked at in some 20 ms
 
-ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+PROJECT_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+"""What a project may be called. pgdex.enqueue_job checks it again, for psql."""
+
+ProjectId = Annotated[str, StringConstraints(pattern=f"^{PROJECT_ID}$")]
 
 
 def default_home() -> Path:

@@ -8,7 +8,7 @@ from pgvector.sqlalchemy import HALFVEC, SPARSEVEC
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.sql.schema import SchemaItem
 
-from pgdex.migrations.objects import driver_connection, install_objects, remove_objects
+from pgdex.migrations.repeatable import apply_repeatable, driver_connection, drop_objects
 from pgdex.migrations.tables import SCHEMA, metadata
 from pgdex.migrations.version import SchemaVersion, expected, note_installed
 
@@ -22,7 +22,7 @@ def is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _ot
 
 def run(connection: Connection) -> None:
     connection.execute(text(f"create schema if not exists {SCHEMA}"))
-    # Revision 0001 makes procrastinate's tables without naming a schema. What others may write to is never on it.
+    # The first revision makes procrastinate's tables without naming a schema. What others may write to is never on it.
     connection.execute(text(f"set local search_path = {SCHEMA}, pg_temp"))
     # Reflection shows tables of the schema that comes first in the search path without their schema's name.
     connection.dialect.default_schema_name = "public"
@@ -45,18 +45,18 @@ def run(connection: Connection) -> None:
 
 
 def make_true(connection: Connection, *, heads: tuple[str, ...]) -> None:
-    """After revisions were applied: the functions that belong to the tables, and the version that is there now.
+    """After revisions were applied: the repeatable migrations, and a note of the version that is there now.
 
-    The files of `sql` fit the newest tables alone. At an earlier revision there are no functions: a pgdex that has it
-    as its newest one installs its own.
+    They fit the newest tables alone. At an earlier revision there are no functions: a pgdex that has it as its newest
+    one applies its own.
     """
     raw = driver_connection(connection)
     if set(heads) == set(context.script.get_heads()):
-        install_objects(raw)
+        apply_repeatable(raw)
         note_installed(raw, expected())
-        context.config.attributes["objects_installed"] = True
+        context.config.attributes["repeatable_applied"] = True
     elif heads:
-        remove_objects(raw)
+        drop_objects(raw)
         note_installed(raw, SchemaVersion("+".join(sorted(heads)), None, None))
 
 

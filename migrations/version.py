@@ -1,8 +1,11 @@
 """Which schema a database has, and which of two is the newer one.
 
-A version is written `REVISION-RELEASE-DIGEST`: the newest Alembic revision, the release of pgdex that installed its
-functions, and a digest of the folder `sql`. A database that was taken back to a revision has that revision alone: its
-functions are gone until the pgdex of that revision installs its own.
+A version is written `REVISION-RELEASE-DIGEST`: the newest Alembic revision, the release of pgdex that applied the
+repeatable migrations, and a digest of these (the folder `sql`). A database that was taken back to a revision has that
+revision alone: its functions are gone until the pgdex of that revision applies its own.
+
+A revision is called by its number and a name, `0001_initial`, and numbers have an order. Before the first release there
+were other revisions, `0001` to `0013`, whose names were numbers alone; nothing leads from them to the present ones.
 """
 
 import re
@@ -11,14 +14,18 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import psycopg
 
-from pgdex.migrations.objects import fingerprint
+from pgdex.migrations.repeatable import fingerprint
 
 RELEASE = "0.1.0"
 """Of this code; beside an older checkout on PYTHONPATH, the installed package's metadata would tell of another."""
+
+
+UNRELEASED_REVISIONS = frozenset(f"{number:04}" for number in range(1, 14))
 
 
 class Order(Enum):
@@ -31,6 +38,8 @@ class Order(Enum):
     """To an earlier revision, by `pgdex db downgrade`: whoever did that wants another pgdex here, not an upgrade."""
     OTHER_BUILD = auto()
     """The same revision and release with other functions: two checkouts in development. Neither is the newer one."""
+    UNRELEASED = auto()
+    """Made by a pgdex from before the first release: its tables can't be upgraded, only dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +65,28 @@ class SchemaVersion:
         mine = expected()
         if self == mine:
             return Order.CURRENT
-        if not self.revision.isdecimal() or int(self.revision) > int(mine.revision):
-            return Order.NEWER
-        if int(self.revision) < int(mine.revision):
-            return Order.OLDER if self.digest else Order.TAKEN_BACK
+        if self.revision in UNRELEASED_REVISIONS:
+            return Order.UNRELEASED
+        if self.revision != mine.revision:
+            return self._order_of_revisions(mine)
         if not self.digest:
             return Order.OLDER
         here, there = release_key(RELEASE), release_key(self.release or "")
         if here == there:
             return Order.OTHER_BUILD
         return Order.NEWER if there > here else Order.OLDER
+
+    def _order_of_revisions(self, mine: "SchemaVersion") -> Order:
+        here, there = revision_number(mine.revision), revision_number(self.revision)
+        if here is None or there is None or there >= here:  # what has the same number is of another branch
+            return Order.NEWER
+        return Order.OLDER if self.digest else Order.TAKEN_BACK
+
+
+def revision_number(revision: str) -> int | None:
+    """The number that a revision's name begins with; None for what is no name of a revision."""
+    found = re.fullmatch(r"(\d{4})(_\w+)?", revision, re.ASCII)
+    return int(found[1]) if found else None
 
 
 def release_key(release: str) -> tuple[int, ...]:
@@ -83,21 +104,30 @@ def expected() -> SchemaVersion:
     return SchemaVersion(max(revisions()), RELEASE, fingerprint())
 
 
+def scripts() -> Traversable:
+    """The folder of Alembic's scripts: `env.py`, and the revisions in `versions`."""
+    return files("pgdex.migrations")
+
+
 @cache
 def revisions() -> tuple[str, ...]:
-    """Every revision that this code knows, oldest first."""
-    names = [entry.name for entry in (files("pgdex.migrations") / "versions").iterdir()]
-    return tuple(sorted(name.split("_")[0] for name in names if re.fullmatch(r"\d{4}_\w+\.py", name)))
+    """Every revision that this code knows, oldest first. A revision is called as its file."""
+    names = [entry.name.removesuffix(".py") for entry in (scripts() / "versions").iterdir()]
+    return tuple(sorted(name for name in names if re.fullmatch(r"\d{4}_\w+", name)))
 
 
 def installed(connection: psycopg.Connection[Any]) -> SchemaVersion | None:
     """The version that the database has, None where pgdex was never put into it."""
+    row = None
     try:
         with _kept_whole(connection):
             row = connection.execute("select value from pgdex.settings where name = 'schema_version'").fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return None
-    return SchemaVersion.parsed(str(row[0])) if row else None
+        pass
+    if row:
+        return SchemaVersion.parsed(str(row[0]))
+    unreleased = UNRELEASED_REVISIONS.intersection(_noted_by_alembic(connection))
+    return SchemaVersion(max(unreleased), None, None) if unreleased else None
 
 
 def _kept_whole(connection: psycopg.Connection[Any]) -> AbstractContextManager[object]:
@@ -117,9 +147,14 @@ def note_installed(connection: psycopg.Connection[Any], version: SchemaVersion) 
 
 
 def unknown_revisions(connection: psycopg.Connection[Any]) -> list[str]:
-    """Those that Alembic noted in the database and this code does not know: a newer one's."""
-    row = connection.execute("select to_regclass('pgdex.alembic_version')").fetchone()
-    if row is None or row[0] is None:
+    """Those that Alembic noted in the database and this code does not know: of a newer one, or of an unreleased one."""
+    return [name for name in _noted_by_alembic(connection) if name not in revisions()]
+
+
+def _noted_by_alembic(connection: psycopg.Connection[Any]) -> list[str]:
+    """Only the owner may read its table: for others, and where there is none, nothing."""
+    may_read = "select has_table_privilege(to_regclass('pgdex.alembic_version'), 'select') is true"
+    row = connection.execute(may_read).fetchone()
+    if row is None or not row[0]:
         return []
-    noted = connection.execute("select version_num from pgdex.alembic_version").fetchall()
-    return [str(name) for (name,) in noted if name not in revisions()]
+    return [str(name) for (name,) in connection.execute("select version_num from pgdex.alembic_version").fetchall()]

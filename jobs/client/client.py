@@ -129,7 +129,7 @@ class Client:
         """Look before a job is made; the scan looks again, with exact figures."""
         known = self.connection.execute(
             "select r.last_indexed_at is not null, exists (select from pgdex.indexing_jobs j"
-            " where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked')), r.no_ignore"
+            " where j.repository_id = r.id and pgdex.is_live(j.status)), r.no_ignore"
             " from pgdex.repositories r where r.project_id = %s and r.root = %s and r.removed_at is null",
             [project, str(root)],
         ).fetchone()

@@ -12,11 +12,10 @@ from typing import Literal
 
 from pgdex.jobs.client.trust import is_allowed
 from pgdex.jobs.errors import InvalidRequest, InvalidSetting
-from pgdex.jobs.settings import Settings
+from pgdex.jobs.settings import PROJECT_ID, Settings
 
 FILE_NAME = ".pgdex.toml"
 LARGEST_FILE_BYTES = 64 * 1024
-PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Source = Literal["argument", "PGDEX_PROJECT", ".pgdex.toml", "default"]
 
@@ -53,7 +52,7 @@ class ProjectFile:
             raise InvalidRequest(f"{self.path} can't be read: {error}") from None
         except RecursionError:
             raise InvalidRequest(f"{self.path} can't be read: it is nested too deeply") from None
-        if not isinstance(project, str) or not PROJECT_ID.fullmatch(project):
+        if not isinstance(project, str) or not re.fullmatch(PROJECT_ID, project):
             raise InvalidRequest(
                 f'{self.path} must say project = "ID" with 1 to 100 letters, digits, dots, dashes or underscores, '
                 f"got {str(project)[:200]!r}"
@@ -88,7 +87,7 @@ def resolve_project(settings: Settings, *, argument: str | None = None, folder: 
 
 def checked_id(project: str) -> str:
     """`project`, where it can be a project's id. Raises InvalidRequest."""
-    if not PROJECT_ID.fullmatch(project):
+    if not re.fullmatch(PROJECT_ID, project):
         raise InvalidRequest(
             "a project id is 1 to 100 letters, digits, dots, dashes or underscores and begins with a letter or a "
             f"digit, got {project!r}"

@@ -22,9 +22,7 @@ def living_workers(connection: Connection) -> list[WorkerStatus]:
 
 def live_jobs(connection: Connection) -> int:
     """How many jobs are pending, running or blocked."""
-    row = connection.execute(
-        "select count(*) from pgdex.indexing_jobs where status in ('pending', 'running', 'blocked')"
-    ).fetchone()
+    row = connection.execute("select count(*) from pgdex.indexing_jobs where pgdex.is_live(status)").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -32,7 +30,7 @@ def oldest_live_job_seconds(connection: Connection) -> float | None:
     """The age of the oldest job that is pending, running or blocked; None where there is none."""
     row = connection.execute(
         "select extract(epoch from clock_timestamp() - min(created_at))::float8"
-        " from pgdex.indexing_jobs where status in ('pending', 'running', 'blocked')"
+        " from pgdex.indexing_jobs where pgdex.is_live(status)"
     ).fetchone()
     return row[0] if row else None
 

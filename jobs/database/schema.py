@@ -14,7 +14,7 @@ from pgdex.migrations.version import Order
 
 
 def expected_version() -> str:
-    """The version that this pgdex works with: "0005-0.1.0-3f2a…"; see `pgdex.migrations.version`."""
+    """The version that this pgdex works with: "0001_initial-0.1.0-3f2a…"; see `pgdex.migrations.version`."""
     return str(version.expected())
 
 
@@ -27,15 +27,18 @@ def installed_version(connection: Connection) -> str | None:
 def ensure_current(connection: Connection, settings: Settings) -> None:
     """Bring the embedded server's schema up to date, where that takes nothing from anybody.
 
-    Raises SchemaAhead for the schema of a newer pgdex, SchemaBehind for an older one that somebody else keeps or that
-    was taken back on purpose, SchemaInUse where others still work with it, and DatabaseUnavailable.
+    Raises SchemaAhead for the schema of a newer pgdex, SchemaBehind for an older one that somebody else keeps, that was
+    taken back on purpose or that an unreleased pgdex made, SchemaInUse where others still work with it, and
+    DatabaseUnavailable.
     """
     found = version.installed(connection)
     order = found.order() if found else Order.OLDER
     if order is Order.CURRENT:
         return
     if order is Order.NEWER:
-        raise SchemaAhead(_newer(settings, str(found)))
+        raise newer_schema(settings, str(found))
+    if order is Order.UNRELEASED:
+        raise _unreleased_schema(settings, str(found))
     where = describe(settings)
     if order is Order.TAKEN_BACK:
         raise SchemaBehind(
@@ -60,25 +63,28 @@ def ensure_current(connection: Connection, settings: Settings) -> None:
 
 
 def upgrade(settings: Settings, *, force: bool = False) -> None:
-    """Alembic to the newest revision, then every function, view and trigger again, in one transaction.
+    """Alembic to the newest revision, then all repeatable migrations again, in one transaction.
 
-    Only upwards: raises SchemaAhead where the database has the schema of a newer pgdex. Workers of another version are
+    Only upwards: raises SchemaAhead where the database has the schema of a newer pgdex, and SchemaBehind for that of an
+    unreleased one, which no revision leads on from. Workers of another version are
     asked to end after their batch before; raises SchemaInUse where they don't, unless `force` says not to wait, and
     where somebody's transaction keeps the tables locked. Callers at the same time wait for each other. Raises
     DatabaseUnavailable with the server's words.
     """
-    with _control(settings) as control:
+    with owners_session(settings) as control:
 
         def up(steps: Steps) -> None:
             found = version.installed(steps.connection)  # another caller may have been at it
             if found and found.order() is Order.NEWER:
-                raise SchemaAhead(_newer(settings, str(found)))
+                raise newer_schema(settings, str(found))
+            if found and found.order() is Order.UNRELEASED:
+                raise _unreleased_schema(settings, str(found))
             _require_known(steps.connection, settings)
             steps.upgrade()
 
         found = version.installed(control)
         order = found.order() if found else Order.CURRENT
-        if order in (Order.CURRENT, Order.NEWER):  # nobody has to end for it
+        if order in (Order.CURRENT, Order.NEWER, Order.UNRELEASED):  # nobody has to end for it
             migrate(settings, control, up)
             return
         with without_workers(control, settings, force=force):
@@ -93,12 +99,14 @@ def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
     to end) or somebody's transaction keeps the tables locked, SchemaAhead, SchemaBehind, DatabaseUnavailable.
     """
     require_known_revision(revision)
-    with _control(settings) as control:
+    with owners_session(settings) as control:
         found = version.installed(control)
         if found is None:
             raise SchemaBehind(f"{describe(settings)} has no pgdex schema: there is nothing to take back")
         if found.order() is Order.NEWER:
-            raise SchemaAhead(_newer(settings, str(found)))
+            raise newer_schema(settings, str(found))
+        if found.order() is Order.UNRELEASED:
+            raise _unreleased_schema(settings, str(found))
         if revision != "base" and revision > found.revision:
             raise InvalidRequest(f"the schema is at {found}, which is before {revision}: pgdex db upgrade goes up")
         users = users_of(control)
@@ -119,7 +127,7 @@ def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
 
 
 @contextmanager
-def _control(settings: Settings) -> Iterator[Connection]:
+def owners_session(settings: Settings) -> Iterator[Connection]:
     """A session that looks on while another one changes the schema. Raises NotAllowed for a login that may not."""
     with connect(settings, application="pgdex upgrade") as control:
         row = control.execute(
@@ -134,19 +142,30 @@ def _control(settings: Settings) -> Iterator[Connection]:
         yield control
 
 
-def _newer(settings: Settings, found: str) -> str:
-    """What to do about a database that a newer pgdex has upgraded."""
+def newer_schema(settings: Settings, found: str) -> SchemaAhead:
+    """Says what to do about a database that a newer pgdex has upgraded."""
     message = (
         f"{describe(settings)} was upgraded by a newer pgdex: it has schema {found}, and this pgdex "
         f"({version.RELEASE}) works with {expected_version()}. Nothing was changed. "
     )
     if settings.database_url is None:
-        return f"{message}Use the newer pgdex, or give this one a PGDEX_HOME of its own"
-    return f"{message}Update pgdex on this machine"
+        return SchemaAhead(f"{message}Use the newer pgdex, or give this one a PGDEX_HOME of its own")
+    return SchemaAhead(f"{message}Update pgdex on this machine")
+
+
+def _unreleased_schema(settings: Settings, found: str) -> SchemaBehind:
+    """Says what to do about a database that a pgdex from before the first release has made."""
+    return SchemaBehind(
+        f"the schema in {describe(settings)} was made by a pgdex from before the first release ({found}), and can't be "
+        "upgraded. Start over with: pgdex db reset (it asks first, and deletes the index; your source code is not "
+        "touched)"
+    )
 
 
 def _require_known(connection: psycopg.Connection[object], settings: Settings) -> None:
-    """Raise SchemaAhead where Alembic's own note names a revision that this pgdex never heard of."""
+    """Raise SchemaAhead, or SchemaBehind, where Alembic's own note names a revision that this pgdex does not have."""
     unknown = version.unknown_revisions(connection)
+    if version.UNRELEASED_REVISIONS.intersection(unknown):
+        raise _unreleased_schema(settings, ", ".join(unknown))
     if unknown:
-        raise SchemaAhead(_newer(settings, ", ".join(unknown)))
+        raise newer_schema(settings, ", ".join(unknown))

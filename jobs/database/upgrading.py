@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -61,14 +61,14 @@ class Steps:
     _config: "Config"
 
     def upgrade(self) -> None:
-        """To the newest revision, with all functions, views, triggers and roles."""
+        """To the newest revision, and all repeatable migrations again."""
         from alembic import command
 
-        from pgdex.migrations.objects import install_objects
+        from pgdex.migrations.repeatable import apply_repeatable
 
         command.upgrade(self._config, "head")
-        if not self._config.attributes.get("objects_installed"):
-            install_objects(self.connection)
+        if not self._config.attributes.get("repeatable_applied"):
+            apply_repeatable(self.connection)
             version.note_installed(self.connection, version.expected())
 
     def downgrade(self, revision: str) -> None:
@@ -115,10 +115,10 @@ def migrate(settings: Settings, control: Connection, change: Callable[[Steps], N
 def _once(engine: "Engine", watch: "LockWatch", change: Callable[[Steps], None]) -> None:
     from alembic.config import Config
 
-    from pgdex.migrations.objects import driver_connection
+    from pgdex.migrations.repeatable import driver_connection
 
     config = Config()
-    with as_file(files("pgdex.migrations")) as folder, engine.begin() as transaction:
+    with as_file(version.scripts()) as folder, engine.begin() as transaction:
         config.set_main_option("script_location", str(folder))
         config.attributes["connection"] = transaction
         raw = driver_connection(transaction)
@@ -222,12 +222,13 @@ def without_workers(control: Connection, settings: Settings, *, force: bool) -> 
     """
     try:
         anybody = _truth(control, ANY_WORKER)
+        if anybody:
+            control.execute(ANNOUNCE)
     except psycopg.errors.UndefinedTable:
         anybody = False
     if not anybody:
         yield
         return
-    control.execute(ANNOUNCE)
     try:
         left = _wait_for_workers(control)
         if left and not force:

@@ -39,7 +39,7 @@ FAILED = "select pgdex.vector_index_failed(%s, %s)"
 MUST_GIVE_WAY = """
     select exists (
         select from pgdex.indexing_jobs
-        where repository_id = %s and status in ('pending', 'running', 'blocked') or not %s and status = 'running'
+        where repository_id = %s and pgdex.is_live(status) or not %s and status = 'running'
     )
 """
 

@@ -6,7 +6,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select coalesce(sum(r.chunks), 0)::bigint + coalesce((
         select sum(j.chunks_created) from indexing_jobs j
-        where j.status in ('pending', 'running', 'blocked') and j.repository_id = any (p_repositories)
+        where pgdex.is_live(j.status) and j.repository_id = any (p_repositories)
     ), 0)::bigint
     from repositories r
     where r.id = any (p_repositories)

@@ -72,7 +72,7 @@ begin
     -- The loop is for a live job that ends between the insert and the look: then there is room for ours.
     loop
         select id into v_id from indexing_jobs
-        where repository_id = v_repository.id and status in ('pending', 'running', 'blocked');
+        where repository_id = v_repository.id and pgdex.is_live(status);
         if found then
             return v_id;
         end if;
@@ -90,7 +90,7 @@ begin
             coalesce(enqueue_job.embedder, v_repository.embedding_model),
             v_is_worker or enqueue_job.embedder is null or enqueue_job.embedder is not distinct from v_repository.embedding_model
         )
-        on conflict (repository_id) where status in ('pending', 'running', 'blocked') do nothing
+        on conflict (repository_id) where pgdex.is_live(status) do nothing
         returning id into v_id;
         if found then
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');

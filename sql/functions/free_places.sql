@@ -4,7 +4,7 @@ create or replace function pgdex.free_places() returns integer
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
-    select greatest(0, pgdex.setting('max_concurrent_jobs', '3')::integer - (
+    select greatest(0, pgdex.max_concurrent_jobs() - (
         select count(*) from indexing_jobs where status in ('pending', 'running') and admitted_at is not null
     ))::integer
 $$;

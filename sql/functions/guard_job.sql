@@ -20,7 +20,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     if tg_op = 'DELETE' then
-        if old.status in ('pending', 'running', 'blocked') then
+        if pgdex.is_live(old.status) then
             raise exception 'job % is %: a live job cannot be deleted', old.id, old.status
                 using errcode = 'PX002', hint = 'Cancel it first: select pgdex.cancel_job(''' || old.id || ''');';
         end if;
@@ -72,7 +72,7 @@ begin
         perform from cluster_duties where name = 'admission' for no key update;
         if pgdex.free_places() = 0 then
             raise exception 'job % cannot be admitted: no more than max_concurrent_jobs (%) run at once',
-                old.id, pgdex.setting('max_concurrent_jobs', '3') using errcode = 'PX002';
+                old.id, pgdex.max_concurrent_jobs() using errcode = 'PX002';
         end if;
     end if;
     if old.status = 'pending' and new.status = 'running' and new.admitted_at is null then

@@ -42,7 +42,7 @@ begin
         when 'pending' then
             if job.admitted_at is null then
                 v_before := pgdex.jobs_before(job);
-                if v_before >= pgdex.setting('max_concurrent_jobs', '3')::integer then
+                if v_before >= pgdex.max_concurrent_jobs() then
                     return 'Waiting for its turn: ' || pgdex.jobs_before_text(v_before);
                 end if;
             end if;

@@ -25,7 +25,7 @@ begin
             -- Asked for before the removal was committed.
             for v_job in
                 select id from indexing_jobs
-                where repository_id = v_repository.id and status in ('pending', 'running', 'blocked')
+                where repository_id = v_repository.id and pgdex.is_live(status)
             loop
                 perform pgdex.cancel_job(v_job);
             end loop;

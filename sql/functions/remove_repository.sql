@@ -20,7 +20,7 @@ begin
         raise exception 'there is no repository %', remove_repository.repository_id using errcode = 'PX005';
     end if;
     select j.id into v_job from indexing_jobs j
-    where j.repository_id = remove_repository.repository_id and j.status in ('pending', 'running', 'blocked');
+    where j.repository_id = remove_repository.repository_id and pgdex.is_live(j.status);
     if found and not cancel_job then
         raise exception '% is being indexed by job %: cancel it first', v_root, v_job using errcode = 'PX002';
     end if;

@@ -1,4 +1,4 @@
--- Sets a setting of the whole cluster. Known: max_concurrent_jobs (a positive integer; 3 unless set).
+-- Sets a setting of the whole cluster. Known: max_concurrent_jobs (a positive integer; see the function of that name).
 -- Runs with its owner's rights: the schema's version is a row of the same table, and no caller may change that.
 -- Errors: PX005 (unknown setting or bad value).
 create or replace function pgdex.set_setting(p_name text, p_value text) returns void

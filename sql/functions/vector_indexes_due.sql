@@ -14,7 +14,7 @@ as $$
         and to_regclass('pgdex.' || pgdex.vector_index_name(r.id, r.model_id)) is null
         and not exists (
             select from indexing_jobs j
-            where j.repository_id = r.id and j.status in ('pending', 'running', 'blocked')
+            where j.repository_id = r.id and pgdex.is_live(j.status)
         )
     order by r.id
 $$;

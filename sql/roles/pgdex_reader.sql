@@ -41,6 +41,7 @@ begin
         pgdex.duration_text, pgdex.job_eta_seconds, pgdex.job_message, pgdex.job_percentage, pgdex.job_phase,
         pgdex.job_rate, pgdex.thousands, pgdex.worker_lock_class,
         pgdex.jobs_before, pgdex.jobs_before_text, pgdex.waiting_projects, pgdex.free_places, pgdex.setting,
+        pgdex.max_concurrent_jobs, pgdex.is_live,
         pgdex.normalized_path, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,
         pgdex.matching_files, pgdex.term_frequencies, pgdex.chunk_table,

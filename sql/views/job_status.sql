@@ -44,7 +44,7 @@ select
     j.error_message,
     j.error_traceback,
     j.summary,
-    j.status in ('pending', 'running', 'blocked')
+    pgdex.is_live(j.status)
         and j.created_at < statement_timestamp() - interval '7 days' as is_overdue
 from pgdex.indexing_jobs j
 join pgdex.repositories r on r.id = j.repository_id and r.removed_at is null;

@@ -13,8 +13,9 @@ select
     p.started_at,
     greatest(clock_timestamp() - p.beat_at, interval '0') as heartbeat_age,
     held.yes as lock_held,
+    -- SILENCE_SECONDS of jobs/worker/peers.py
     held.yes and coalesce(
-        clock_timestamp() between p.beat_at - interval '5 seconds' and p.beat_at + interval '5 seconds', false
+        greatest(clock_timestamp() - p.beat_at, p.beat_at - clock_timestamp()) <= interval '5 seconds', false
     ) as alive,
     (select count(*) from pgdex.job_batches b where b.worker_id = w.id and b.state = 'running') as batches,
     coalesce(p.beat, -1) as beat

@@ -9,6 +9,7 @@ import pytest
 from pgdex.jobs.client.client import Client
 from tests.support.databases import settings_for
 from tests.support.embedding_server import MODEL, EmbeddingServer
+from tests.support.later_revision import later_revision
 from tests.support.logins import CHECKOUT
 from tests.support.workers import Workers, end_processes_in, workers_on
 
@@ -63,6 +64,13 @@ def environment(database_url: str, variables: dict[str, str], tmp_path: Path) ->
         "COLUMNS": "",
     }
     assert end_processes_in(home) == []
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Iterator[str]:
+    """The name of a revision that comes after the newest one, which this process has for the time of the test."""
+    with later_revision(tmp_path / "later") as name:
+        yield name
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from pgdex.jobs.cli.diagnosis.work import LIVE_JOBS
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.estimates import TreeSize, estimated_duration
 from pgdex.jobs.client.repositories import project_exists
@@ -22,6 +23,7 @@ from pgdex.jobs.worker.heartbeat import SIGNS
 from pgdex.jobs.worker.probing import BLOCKED
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.job_checks import value
+from tests.support.logins import new_login
 from tests.support.sql_worker import Claim, SqlWorker, Token, enqueue
 
 FINISHED_JOBS = 100_000
@@ -232,6 +234,29 @@ def test_enqueuing(rolled_back: Connection, path: str) -> None:
 def test_counting_live_jobs_and_workers(rolled_back: Connection) -> None:
     assert live_jobs(rolled_back) == 8
     assert [worker.batches for worker in known_workers(rolled_back)] == [1]
+    assert_few(rolled_back)
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("repository_id = 7 and pgdex.is_live(status)", "indexing_jobs_one_live_per_repository"),
+        ("pgdex.is_live(status)", "indexing_jobs_live_idx"),
+        ("pgdex.is_live(status) and status = 'blocked'", "indexing_jobs_live_idx"),
+    ],
+)
+def test_live_jobs_are_found_by_their_indexes_whoever_asks(scene: Scene, condition: str, index: str) -> None:
+    """The function gives way to its expression, which takes the right to call it and no search path."""
+    with new_login(scene.url, "pgdex_reader") as url, psycopg.connect(url) as reader:
+        reader.execute("set search_path = public")
+        query = f"explain (format json) select id from pgdex.indexing_jobs where {condition}"
+        (plan,) = reader.execute(query.encode()).fetchone() or ([],)
+        assert index in {node.get("Index Name") for node in nodes(plan[0]["Plan"])}
+        assert "is_live" not in str(plan)
+
+
+def test_what_the_doctor_asks_about_live_jobs(rolled_back: Connection) -> None:
+    assert len(rolled_back.execute(LIVE_JOBS).fetchall()) == 8
     assert_few(rolled_back)
 
 

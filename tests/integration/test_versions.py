@@ -29,6 +29,7 @@ from pgdex.migrations import version
 from tests.support.databases import settings_for
 from tests.support.embedding_server import MODEL, EmbeddingServer
 from tests.support.job_checks import value
+from tests.support.later_revision import FIRST, LATER, later_checkout
 from tests.support.logins import CHECKOUT, Finished, new_login, run_pgdex
 from tests.support.sql_worker import SqlWorker, enqueue, tree
 from tests.support.trees import python_tree
@@ -50,7 +51,7 @@ def set_version(connection: Connection, text: str) -> None:
 # What a newer pgdex has upgraded
 
 
-@pytest.mark.parametrize("newer", [NEWER, "0999-abc", "9999", f"{REVISION}-99.0.0-abc", "a_branch-9.9.9-abc"])
+@pytest.mark.parametrize("newer", [NEWER, "0999_x-abc", "9999", f"{REVISION}-99.0.0-abc", "a_branch-9.9.9-abc"])
 def test_a_newer_schema_is_refused_with_both_versions_and_what_to_do(
     connection: Connection, database_url: str, newer: str
 ) -> None:
@@ -124,27 +125,33 @@ def test_a_server_for_agents_notices_that_it_became_the_older_one(connection: Co
 
 
 def test_a_downgrade_notes_what_is_there_and_every_command_says_so(
-    connection: Connection, database_url: str, tmp_path: Path
+    connection: Connection, database_url: str, tmp_path: Path, later: str
 ) -> None:
     enqueue(connection, "/kept")
-    assert downgrade(settings_for(database_url), "0004") == "0004"
-    assert installed_version(connection) == "0004"
+    upgrade(settings_for(database_url))
+    assert expected_version().startswith(later)
+    assert installed_version(connection) == expected_version()
+    assert downgrade(settings_for(database_url), REVISION) == REVISION
+    assert installed_version(connection) == REVISION
     assert value(connection, FUNCTIONS) == 0  # those of the newest tables would only break half-way
 
+    there = {"PGDEX_DATABASE_URL": database_url, "PYTHONPATH": str(later_checkout(tmp_path / "checkout"))}
     for command in (["list"], ["index", str(tmp_path)], ["search", "x"], ["status", "last"], ["worker"], ["workers"]):
-        done = run_pgdex(*command, home=tmp_path, PGDEX_DATABASE_URL=database_url)
+        done = run_pgdex(*command, home=tmp_path, **there)
         assert done.code == 3, done
-        for part in ("0004", expected_version(), "pgdex db upgrade"):
+        for part in (f"taken back to {REVISION},", expected_version(), "pgdex db upgrade"):
             assert part in done.err
-    assert "0004" in run_pgdex("doctor", home=tmp_path, PGDEX_DATABASE_URL=database_url).out
+    assert f"{REVISION}, but" in run_pgdex("doctor", home=tmp_path, **there).out
 
     upgrade(settings_for(database_url))
     assert installed_version(connection) == expected_version()
     assert value(connection, "select repo_path from pgdex.job_status") == "/kept"
 
 
-@pytest.mark.parametrize("step", version.revisions()[:-1])
+@pytest.mark.parametrize("step", version.revisions())
+@pytest.mark.usefixtures("later")
 def test_each_revision_can_be_gone_back_to_and_up_from(connection: Connection, database_url: str, step: str) -> None:
+    upgrade(settings_for(database_url))
     for revision in reversed([known for known in version.revisions() if known >= step]):
         downgrade(settings_for(database_url), revision)
     assert installed_version(connection) == step
@@ -153,20 +160,23 @@ def test_each_revision_can_be_gone_back_to_and_up_from(connection: Connection, d
     SqlWorker(connection).work_all(tree(2)) if enqueue(connection) else None
 
 
-def test_a_downgrade_to_what_is_not_there_says_what_there_is(connection: Connection, database_url: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"no revision nonsense.*0001.*base"):
+@pytest.mark.usefixtures("later")
+def test_a_downgrade_to_what_is_not_there_says_what_there_is(database_url: str) -> None:
+    with pytest.raises(InvalidRequest, match=rf"no revision nonsense.*{FIRST}.*{LATER}, and base"):
         downgrade(settings_for(database_url), "nonsense")
-    downgrade(settings_for(database_url), "0002")
-    with pytest.raises(InvalidRequest, match="before 0003"):
-        downgrade(settings_for(database_url), "0003")
+    with pytest.raises(InvalidRequest, match=f"before {LATER}"):
+        downgrade(settings_for(database_url), LATER)
 
 
+@pytest.mark.usefixtures("later")
 def test_what_alembic_itself_does_is_noted_too(connection: Connection, database_url: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(CHECKOUT / "migrations"))
+    config.set_main_option("script_location", str(version.scripts()))
     config.set_main_option("sqlalchemy.url", database_url)
-    alembic.command.downgrade(config, "0003")
-    assert installed_version(connection) == "0003"
+    alembic.command.upgrade(config, "head")
+    assert installed_version(connection) == expected_version()
+    alembic.command.downgrade(config, REVISION)
+    assert installed_version(connection) == REVISION
     alembic.command.upgrade(config, "head")
     assert installed_version(connection) == expected_version()
 
@@ -174,24 +184,25 @@ def test_what_alembic_itself_does_is_noted_too(connection: Connection, database_
 # Others' locks and limits
 
 
+@pytest.mark.usefixtures("later")
 def test_an_upgrade_behind_an_open_transaction_names_it_and_changes_nothing(
     connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pgdex.jobs.database.upgrading, "PATIENCE_SECONDS", 1.0)
-    downgrade(settings_for(database_url), "0004")
+    before = installed_version(connection)
     with psycopg.connect(database_url, application_name="a dump") as dump:
         dump.execute("select count(*) from pgdex.indexing_jobs")
         with pytest.raises(SchemaInUse) as caught:
             upgrade(settings_for(database_url))
         for part in (str(dump.info.backend_pid), "a dump", "idle in transaction", "pg_terminate_backend", "try again"):
             assert part in str(caught.value)
-        assert installed_version(connection) == "0004"
+        assert installed_version(connection) == before
     upgrade(settings_for(database_url))
     assert installed_version(connection) == expected_version()
 
 
+@pytest.mark.usefixtures("later")
 def test_an_upgrade_goes_on_when_the_transaction_before_it_ends(connection: Connection, database_url: str) -> None:
-    downgrade(settings_for(database_url), "0004")
     with psycopg.connect(database_url) as dump:
         dump.execute("select count(*) from pgdex.indexing_jobs")
         upgrading = threading.Thread(target=upgrade, args=[settings_for(database_url)])
@@ -209,7 +220,7 @@ def test_an_upgrade_is_not_cut_off_by_the_limits_of_its_role(connection: Connect
     limited = settings_for(f"{database_url}{joint}options=-cstatement_timeout%3D20ms")
     with pytest.raises(psycopg.errors.QueryCanceled), psycopg.connect(conninfo(limited)) as cut_off:
         cut_off.execute("select pg_sleep(1)")
-    downgrade(limited, "0001")
+    downgrade(limited, "base")
     upgrade(limited)
     assert installed_version(connection) == expected_version()
 
@@ -338,11 +349,11 @@ def test_a_downgrade_under_workers_needs_to_be_forced(client: Client, workers: W
     (process,) = workers.start()
     workers.wait_until_alive(1)
     with pytest.raises(SchemaInUse, match=r"worker \d+ on .*--force"):
-        downgrade(client.settings, "0004")
+        downgrade(client.settings, "base")
     assert installed_version(client.connection) == expected_version()
-    downgrade(client.settings, "0004", force=True)
+    downgrade(client.settings, "base", force=True)
     assert process.wait(20) in (0, LEFT_BEHIND)
-    assert installed_version(client.connection) == "0004"
+    assert installed_version(client.connection) is None
 
 
 def test_a_supervisor_says_what_to_do_and_starts_no_worker_again_and_again(
@@ -390,6 +401,13 @@ class TwoBuilds:
 
     def other(self, *arguments: str) -> Finished:
         return run_pgdex(*arguments, home=self.home, PYTHONPATH=str(self.other_checkout))
+
+    def later(self, *arguments: str) -> Finished:
+        """Of a pgdex with one revision more."""
+        checkout = self.other_checkout.with_name("later")
+        if not checkout.exists():
+            later_checkout(checkout)
+        return run_pgdex(*arguments, home=self.home, PYTHONPATH=str(checkout))
 
     def version(self) -> str:
         done = self.mine("db", "psql", "-A", "-t", "-c", "select value from settings where name = 'schema_version'")
@@ -448,12 +466,15 @@ def test_an_embedded_server_of_a_newer_pgdex_is_left_alone(two_builds: TwoBuilds
 
 def test_an_embedded_schema_that_was_taken_back_is_not_brought_up_by_the_next_command(two_builds: TwoBuilds) -> None:
     assert two_builds.mine("list").code == 0
-    assert two_builds.mine("db", "downgrade", "--to", "0004", "--yes").code == 0
-    refused = two_builds.mine("list")
+    assert two_builds.later("list").code == 0
+    assert two_builds.version().startswith(LATER)
+    assert two_builds.mine("list").code == 3
+    assert two_builds.later("db", "downgrade", "--to", REVISION, "--yes").code == 0
+    refused = two_builds.later("list")
     assert refused.code == 3
-    assert "taken back to 0004" in refused.err
-    assert two_builds.mine("db", "upgrade").code == 0
-    assert two_builds.mine("list").code == 0
+    assert f"taken back to {REVISION}" in refused.err
+    assert two_builds.later("db", "upgrade").code == 0
+    assert two_builds.later("list").code == 0
 
 
 def test_an_embedded_schema_of_an_older_release_is_upgraded_by_the_next_command(two_builds: TwoBuilds) -> None:

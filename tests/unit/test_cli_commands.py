@@ -64,7 +64,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
             "doctor",
             "completion",
         ),
-        *("db upgrade", "db downgrade", "db grant", "db url", "db psql"),
+        *("db upgrade", "db downgrade", "db reset", "db grant", "db url", "db psql"),
     }
 
 

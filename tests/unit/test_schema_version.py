@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdex.migrations import version
-from pgdex.migrations.version import RELEASE, Order, SchemaVersion, release_key
+from pgdex.migrations.version import RELEASE, UNRELEASED_REVISIONS, Order, SchemaVersion, release_key, revision_number
 
 MINE = version.expected()
-REVISION = int(MINE.revision)
+REVISION = MINE.revision
+NUMBER = revision_number(REVISION) or 0
 
 
 def order(text: str) -> Order:
@@ -31,6 +32,13 @@ def test_revisions_are_numbered_in_their_order() -> None:
     config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
     downwards = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(downwards)) == version.revisions()
+    numbers = [revision_number(revision) or 0 for revision in version.revisions()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_no_revision_is_called_as_an_unreleased_one_was_and_each_fits_into_alembics_column() -> None:
+    assert not UNRELEASED_REVISIONS.intersection(version.revisions())
+    assert all(len(revision) <= 32 for revision in version.revisions())
 
 
 def test_a_version_is_read_as_it_is_written() -> None:
@@ -48,19 +56,26 @@ def test_any_text_has_a_place_in_the_order(text: str) -> None:
     ("text", "expected"),
     [
         (str(MINE), Order.CURRENT),
-        (f"{REVISION + 1:04}-abc", Order.NEWER),
-        (f"{REVISION + 1:04}", Order.NEWER),
-        (f"{REVISION + 1:04}-0.0.1-abc", Order.NEWER),
+        (f"{NUMBER + 1:04}_later-abc", Order.NEWER),
+        (f"{NUMBER + 1:04}_later", Order.NEWER),
+        (f"{NUMBER + 1:04}_later-0.0.1-abc", Order.NEWER),
+        (f"{NUMBER:04}_of_a_branch-0.0.1-abc", Order.NEWER),
+        (f"{REVISION}+{NUMBER:04}_of_a_branch", Order.NEWER),
+        ("0014-0.1.0-abc", Order.NEWER),
         ("a_branch-9.9.9-abc", Order.NEWER),
         ("", Order.NEWER),
-        (f"{REVISION:04}-99.0.0-{MINE.digest}", Order.NEWER),
-        (f"{REVISION:04}-99.0.0-abc", Order.NEWER),
-        (f"{REVISION:04}-0.0.1-abc", Order.OLDER),
-        (f"{REVISION:04}-abc", Order.OLDER),
-        (f"{REVISION:04}", Order.OLDER),
-        (f"{REVISION - 1:04}-99.0.0-abc", Order.OLDER),
-        (f"{REVISION - 1:04}", Order.TAKEN_BACK),
-        (f"{REVISION:04}-{RELEASE}-abc", Order.OTHER_BUILD),
+        (f"{REVISION}-99.0.0-{MINE.digest}", Order.NEWER),
+        (f"{REVISION}-99.0.0-abc", Order.NEWER),
+        (f"{REVISION}-0.0.1-abc", Order.OLDER),
+        (f"{REVISION}-abc", Order.OLDER),
+        (f"{REVISION}", Order.OLDER),
+        (f"{NUMBER - 1:04}_before-99.0.0-abc", Order.OLDER),
+        (f"{NUMBER - 1:04}_before", Order.TAKEN_BACK),
+        (f"{REVISION}-{RELEASE}-abc", Order.OTHER_BUILD),
+        ("0001", Order.UNRELEASED),
+        ("0001-abc", Order.UNRELEASED),
+        (f"0013-{RELEASE}-{MINE.digest}", Order.UNRELEASED),
+        ("0007-99.0.0-abc", Order.UNRELEASED),
     ],
 )
 def test_revision_comes_before_release_and_a_digest_has_no_order(text: str, expected: Order) -> None:

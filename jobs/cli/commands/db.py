@@ -11,6 +11,7 @@ SECTIONS = {
     "Commands": {
         "upgrade": LazyCommand("pgdex.jobs.cli.commands.db:upgrade", "Create pgdex's schema, or bring it up to date."),
         "downgrade": LazyCommand("pgdex.jobs.cli.commands.db:downgrade", "Take the schema back, down to nothing."),
+        "reset": LazyCommand("pgdex.jobs.cli.commands.db:reset", "Delete everything and start over."),
         "grant": LazyCommand("pgdex.jobs.cli.commands.db:grant", "Let a login read, ask for jobs, or do them."),
         "url": LazyCommand("pgdex.jobs.cli.commands.db:url", "Print the database's address."),
         "psql": LazyCommand("pgdex.jobs.cli.commands.db:psql", "Open psql in the database."),
@@ -51,7 +52,7 @@ def upgrade(*, force: bool, as_json: bool) -> None:
     "revision",
     required=True,
     metavar="REVISION",
-    help="The Alembic revision to go back to, such as 0001; `base` removes everything, the index included.",
+    help="The Alembic revision to go back to, such as 0001_initial; `base` removes everything, the index included.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--force", is_flag=True, help="Although workers run: they are asked to end after their batch.")
@@ -80,6 +81,49 @@ def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCo
             note("Nothing was changed.")
             return None
     _report(where, schema.downgrade(configured, revision, force=force), as_json=as_json)
+    return None
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Although workers run (they are asked to end after their batch), or a newer pgdex made the schema.",
+)
+@json_option
+def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
+    """Delete everything that pgdex has in the database, and make its schema again: for starting over.
+
+    All jobs, repositories, chunks, vectors and settings are lost; your source code is not touched, and neither is what
+    other schemas of the database hold. Works whatever version of pgdex made the schema. Only its owner may do it.
+    """
+    import sys
+
+    from pgdex.jobs.database.connection import describe
+    from pgdex.jobs.database.reset import reset as start_over
+    from pgdex.jobs.database.reset import what_is_lost
+    from pgdex.jobs.database.schema import expected_version
+    from pgdex.jobs.settings import settings
+
+    configured = settings()
+    where = describe(configured)
+    if not yes:
+        losses = what_is_lost(configured, force=force)
+        note(f"Reset the schema in {where}? Then this is deleted: {losses}. Your source code is not touched.")
+        if not sys.stdin.isatty():
+            raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
+        if not click.confirm("Delete it?", default=False, err=True):
+            note("Nothing was changed.")
+            return None
+    losses = start_over(configured, force=force)
+    if as_json:
+        import json
+
+        lost = {"repositories": losses.repositories, "chunks": losses.chunks, "jobs": losses.jobs}
+        print_json(json.dumps({"database": where, "schema_version": expected_version(), "deleted": lost}))
+        return None
+    click.echo(f"The schema in {where} was made again, at {expected_version()}. Deleted: {losses}.")
     return None
 
 

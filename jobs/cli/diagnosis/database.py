@@ -20,6 +20,7 @@ UPDATE_VECTOR = "Then run in this database: alter extension vector update;"
 def server_check(connection: "Connection", where: str) -> Check:
     """The server's version, and what lies between."""
     from pgdex.jobs.database.sessions import holds_session
+    from pgdex.jobs.worker.peers import LOCK_GRACE_SECONDS, SILENCE_SECONDS
 
     version = connection.info.server_version
     finding = f"{where}: PostgreSQL {version // 10000}.{version % 10000}"
@@ -27,7 +28,8 @@ def server_check(connection: "Connection", where: str) -> Check:
         return failed("database", finding, f"Use PostgreSQL {OLDEST_SERVER} or newer.")
     if not holds_session(connection):
         advice = (
-            "Commands and workers work, but workers poll, and a dead worker is noticed after 5 seconds instead of 1. "
+            "Commands and workers work, but workers poll, and a dead worker is noticed after "
+            f"{SILENCE_SECONDS:g} seconds instead of {LOCK_GRACE_SECONDS:g}. "
             "A pool in session mode, or PostgreSQL itself, is better for workers."
         )
         return warning("database", f"{finding}, behind a connection pooler in transaction mode", advice)
@@ -76,6 +78,9 @@ def schema_check(connection: "Connection", settings: "Settings") -> Check:
     finding = "not there yet" if installed is None else f"{installed}, but this pgdex works with {expected}"
     if order is Order.NEWER:
         return failed("schema", finding, "A newer pgdex upgraded it: update pgdex on this machine.")
+    if order is Order.UNRELEASED:
+        advice = "It is from before the first release and can't be upgraded. Start over with: pgdex db reset"
+        return failed("schema", finding, advice)
     if settings.database_url is None and order is Order.OLDER:
         return warning("schema", finding, "The next command makes it automatically; or run: pgdex db upgrade")
     return failed("schema", finding, "Run: pgdex db upgrade")

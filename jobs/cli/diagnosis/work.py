@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from pgdex.jobs.settings import Settings
 
 QUIET_SECONDS = 300  # progress is reported every 2 s; building a large vector index may take minutes in silence
-OLD_DAYS = 7
 LIVE_JOBS = """
-    select j.id as job_id, j.status, r.name as repository, j.blocked_reason,
+    select j.job_id, j.status, j.repository, j.blocked_reason, j.is_overdue,
         extract(epoch from clock_timestamp() - j.created_at)::float8 as age,
         extract(epoch from clock_timestamp() - coalesce(
-            (select e.created_at from pgdex.job_events e where e.job_id = j.id order by e.id desc limit 1), j.created_at
+            (select e.created_at from pgdex.job_events e where e.job_id = j.job_id order by e.id desc limit 1),
+            j.created_at
         ))::float8 as quiet
-    from pgdex.indexing_jobs j join pgdex.repositories r on r.id = j.repository_id
-    where j.status in ('pending', 'running', 'blocked') order by j.created_at
+    from pgdex.job_status j
+    where pgdex.is_live(j.status) order by j.created_at
 """
 
 
@@ -58,7 +58,14 @@ def jobs_checks(connection: "Connection") -> Iterator[Check]:
 
 
 def _trouble(
-    *, job_id: object, status: str, repository: str, blocked_reason: str | None, age: float, quiet: float
+    *,
+    job_id: object,
+    status: str,
+    repository: str,
+    blocked_reason: str | None,
+    is_overdue: bool,
+    age: float,
+    quiet: float,
 ) -> Iterator[Check]:
     short = str(job_id)[:SHORT_ID]
     name = f"{short} ({printable(repository)})"
@@ -70,6 +77,6 @@ def _trouble(
     elif status == "running" and quiet > QUIET_SECONDS:
         advice = f"Look at the workers (`pgdex workers`) and their logs, or give it up: pgdex cancel {short}"
         yield warning("jobs", f"{name} made no progress for {duration(quiet)}", advice)
-    if age > OLD_DAYS * 86400:
+    if is_overdue:
         advice = f"Is it still wanted? If not: pgdex cancel {short}"
         yield warning("jobs", f"{name} is {status} since {duration(age)}", advice)

@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.reset import reset
 from pgdex.jobs.database.schema import downgrade, upgrade
 from tests.integration.cli.commands import Run
 from tests.support.databases import settings_for
@@ -140,7 +141,8 @@ def test_no_session_of_pgdex_runs_code_of_a_login_that_may_create_in_public(
         assert run_pgdex(*command).code == 0, command
     workers.stop()
     upgrade(settings_for(database_url))
-    downgrade(settings_for(database_url), "0001")
+    reset(settings_for(database_url))
+    downgrade(settings_for(database_url), "base")
     upgrade(settings_for(database_url))
     assert caught == []
 

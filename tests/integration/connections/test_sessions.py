@@ -14,7 +14,7 @@ from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.connection import connect, connect_async
 from pgdex.jobs.database.outages import busy_message
-from pgdex.jobs.database.schema import downgrade, upgrade
+from pgdex.jobs.database.schema import upgrade
 from pgdex.jobs.database.sessions import FRONT_END, SEARCH_PATH, SESSION_SETTINGS, SETTINGS, UPGRADE, WORKER, Limits
 from pgdex.jobs.worker.connector import Connector
 from tests.integration.cli.commands import Run
@@ -187,9 +187,9 @@ def test_a_front_end_says_that_the_database_is_busy(database_url: str) -> None:
         assert "busy" in str(busy_message(late.value))
 
 
+@pytest.mark.usefixtures("later")
 def test_an_upgrade_waits_for_locks_in_short_tries_and_goes_through(database_url: str) -> None:
     """Whoever waits for a table makes all who come after wait too."""
-    downgrade(settings_for(database_url), "0004")
     with psycopg.connect(database_url) as reader:
         reader.execute("select count(*) from pgdex.indexing_jobs")
         upgrading = threading.Thread(target=upgrade, args=[settings_for(database_url)])

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from pgdex.jobs.database.connection import Connection
-from pgdex.migrations.objects import install_objects
+from pgdex.migrations.repeatable import apply_repeatable
 from tests.integration.roles.members import CLIENT, DENIED, NO_ROLE, READER, ROLES, WORKER, logged_in
 from tests.support.job_checks import refused, value
 from tests.support.sql_worker import SqlWorker, enqueue, tree
@@ -16,7 +16,7 @@ READER_CALLS = {
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
     *("matching_files", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
     *("jobs_before", "jobs_before_text", "waiting_projects", "free_places"),
-    *("setting", "normalized_path", "broad_folder"),
+    *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "broad_folder"),
 }
 CLIENT_CALLS = {"enqueue_job", "cancel_job", "remove_repository", "remove_portion"}
 NOBODY_CALLS = {
@@ -102,7 +102,7 @@ def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
     connection.execute("update pgdex.chunks set embedding = '[1, 2, 3, 4]', model_id = 1")
     connection.execute("create schema extensions; alter extension vector set schema extensions")
     with connection.transaction():
-        install_objects(connection)  # they name pgvector's schema
+        apply_repeatable(connection)  # they name pgvector's schema
     connection.execute("grant usage on schema extensions to public")
     connection.execute("create table public.caught (who text); grant all on public.caught to public")
     connection.execute("grant create on schema public to public")

@@ -1,8 +1,14 @@
--- Undoes revision 0001. The extension vector stays: other schemas may use it.
-drop table if exists
-    pgdex.workers, pgdex.job_events, pgdex.job_batches, pgdex.indexing_jobs, pgdex.chunks, pgdex.files,
-    pgdex.repositories, pgdex.embedding_models, pgdex.projects, pgdex.settings cascade;
-drop table if exists
+-- Undoes revision 0001_initial. The extension vector stays: other schemas may use it.
+
+-- With the parent go the tables that inherit from it, those of large repositories too.
+drop table pgdex.chunks cascade;
+drop table
+    pgdex.departed_embeddings, pgdex.job_events, pgdex.job_batches, pgdex.indexing_jobs, pgdex.files,
+    pgdex.vector_index_builds, pgdex.repositories, pgdex.embedding_models, pgdex.projects, pgdex.workers,
+    pgdex.cluster_duties, pgdex.settings cascade;
+
+-- procrastinate's tables, functions and types
+drop table
     pgdex.procrastinate_events, pgdex.procrastinate_periodic_defers, pgdex.procrastinate_jobs,
     pgdex.procrastinate_workers cascade;
 do $$

@@ -1,4 +1,8 @@
-"""Functions, views, triggers and roles: the files of the folder `sql`, put into the database as a whole."""
+"""Repeatable migrations: the files of the folder `sql`, each of which makes a function, a view, a trigger or a role.
+
+As in Flyway, which has the name: a revision is applied once and never changes, a repeatable migration is edited in its
+file, and all of them are applied again after every upgrade, in one order.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -51,8 +55,8 @@ OURS = """
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseObject:
-    """One file: `kind` is its folder, `name` the object that it makes (again)."""
+class RepeatableMigration:
+    """One file: `kind` is its folder, `name` the object that it creates or replaces."""
 
     kind: str
     name: str
@@ -64,20 +68,21 @@ class DatabaseObject:
         return self.statement.replace(VECTOR_SCHEMA, vector_schema).encode()
 
 
-def database_objects() -> Iterator[DatabaseObject]:
-    """Every file of the folder `sql`, functions first; within a kind by name, bases before what builds on them."""
+def repeatable_migrations() -> Iterator[RepeatableMigration]:
+    """Every file of the folder `sql`, in the order in which they are applied: functions first; within a kind by name,
+    bases before what builds on them."""
     for kind in KINDS:
         folder = files("pgdex.sql") / kind
         names = [entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")]
         names.sort(key=ROLES.index if kind == "roles" else None, reverse=kind == "views")
         for name in names:
-            yield DatabaseObject(kind, name, (folder / f"{name}.sql").read_text("utf-8"))
+            yield RepeatableMigration(kind, name, (folder / f"{name}.sql").read_text("utf-8"))
 
 
 def fingerprint() -> str:
     """A digest of all files: two installations with the same one have the same functions and views."""
     digest = hashlib.sha256()
-    for item in database_objects():
+    for item in repeatable_migrations():
         digest.update(f"{item.kind}/{item.name}\0{item.statement}\0".encode())
     return digest.hexdigest()[:16]
 
@@ -90,8 +95,8 @@ def driver_connection(connection: "Connection") -> psycopg.Connection[Any]:
     return raw
 
 
-def install_objects(connection: psycopg.Connection[Any]) -> None:
-    """Replace every function, view and trigger, drop those that no file makes any more, in the caller's transaction.
+def apply_repeatable(connection: psycopg.Connection[Any]) -> None:
+    """Apply all: replace every function, view and trigger, drop those without a file, in the caller's transaction.
 
     Objects are replaced in place, so that grants on them and views that others built on them stay; where
     PostgreSQL refuses that (other columns, another return type), the object is dropped first. Therefore roles get
@@ -100,8 +105,8 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
     connection.execute("set local check_function_bodies = off")  # they call each other, in any order
     pgvector = vector_schema(connection)
     wanted: set[tuple[str, str]] = set()
-    roles: list[DatabaseObject] = []
-    for item in database_objects():
+    roles: list[RepeatableMigration] = []
+    for item in repeatable_migrations():
         wanted.add((item.kind, item.name))
         if item.kind == "roles":
             roles.append(item)
@@ -126,17 +131,16 @@ def install_objects(connection: psycopg.Connection[Any]) -> None:
         connection.execute(role.for_database(pgvector))
 
 
-def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:
-    """Drop all of pgdex's views and functions (and with them its triggers), or only the one of that name.
+def drop_objects_and_grants(connection: psycopg.Connection[Any]) -> None:
+    """Drop what repeatable migrations made, and take from pgdex's roles what they may do in this database.
 
-    With all of them goes what pgdex's roles may do in this database; the roles stay, for other databases may use them.
+    The roles stay, for other databases may use them.
     """
-    if only is None:
-        _revoke_grants(connection)
-    remove_objects(connection, only=only)
+    _revoke_grants(connection)
+    drop_objects(connection)
 
 
-def remove_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:
+def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None) -> None:
     """Drop views, functions and triggers, or those of one name, and leave the roles what they may do with tables."""
     rows = connection.execute(OURS).fetchall()
     for kind, name, file, _ in sorted(rows, reverse=True):  # views and triggers before the functions that they call

@@ -1,0 +1,162 @@
+"""Starting over: everything in the schema `pgdex` is dropped, whatever made it, and made again as it is today."""
+
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from pgdex.jobs.database.connection import Connection, describe
+from pgdex.jobs.database.schema import newer_schema, owners_session
+from pgdex.jobs.database.upgrading import Steps, migrate, users_of, without_workers
+from pgdex.jobs.errors import SchemaInUse
+from pgdex.jobs.settings import Settings
+from pgdex.migrations import version
+from pgdex.migrations.version import Order
+
+# Columns that every version of these tables has had.
+COUNTS: dict[str, LiteralString] = {
+    "repositories": "select count(*) from pgdex.repositories",
+    "chunks": "select coalesce(sum(chunks), 0)::bigint from pgdex.files",
+    "jobs": "select count(*) from pgdex.indexing_jobs",
+}
+# All that is in the schema itself: what belongs to one of these (indexes, triggers, identities) goes with it. Tables
+# come first, since the sequence of an identity can't be dropped before its table. An extension may lie in the schema,
+# and serve other schemas; it stays, and so does the schema with what is granted on it.
+IN_THE_SCHEMA = """
+    select o.type, o.identity
+    from pg_depend d, pg_identify_object(d.classid, d.objid, 0) as o
+    where d.refclassid = 'pg_namespace'::regclass and d.refobjid = to_regnamespace('pgdex') and d.deptype = 'n'
+        and d.classid not in ('pg_extension'::regclass, 'pg_default_acl'::regclass)
+        and not exists (
+            select from pg_depend e where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e'
+        )
+    order by o.type <> 'table', o.type, o.identity
+"""
+# What depends on it and lies elsewhere: somebody's view on pgdex.job_status, a foreign key to one of the tables.
+BUILT_ON_IT = """
+    with recursive doomed (classid, objid) as (
+        select d.classid, d.objid from pg_depend d
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = to_regnamespace('pgdex') and d.deptype = 'n'
+            and not exists (
+                select from pg_depend e where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e'
+            )
+        union
+        select d.classid, d.objid
+        from pg_depend d join doomed on d.refclassid = doomed.classid and d.refobjid = doomed.objid
+        where d.deptype <> 'e'
+    ),
+
+    -- A view depends by its rule, a default by its column: what is named is the relation.
+    named (classid, objid, namespace) as (
+        select 'pg_class'::regclass, c.oid, c.relnamespace
+        from doomed
+        join pg_class c on c.oid = coalesce(
+            (select ev_class from pg_rewrite where doomed.classid = 'pg_rewrite'::regclass and oid = doomed.objid),
+            (select adrelid from pg_attrdef where doomed.classid = 'pg_attrdef'::regclass and oid = doomed.objid),
+            (select tgrelid from pg_trigger where doomed.classid = 'pg_trigger'::regclass and oid = doomed.objid),
+            (select polrelid from pg_policy where doomed.classid = 'pg_policy'::regclass and oid = doomed.objid),
+            case when doomed.classid = 'pg_class'::regclass then doomed.objid end
+        )
+        where c.relkind not in ('i', 'I', 't')
+        union all
+        select doomed.classid, p.oid, p.pronamespace
+        from doomed join pg_proc p on doomed.classid = 'pg_proc'::regclass and p.oid = doomed.objid
+        union all
+        select doomed.classid, c.oid, c.connamespace
+        from doomed join pg_constraint c on doomed.classid = 'pg_constraint'::regclass and c.oid = doomed.objid
+    )
+
+    select distinct pg_describe_object(classid, objid, 0) from named
+    where namespace <> to_regnamespace('pgdex') order by 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What is in a database's schema. A number is None where it can't be counted: the table is missing, or another."""
+
+    found: str | None
+    """The version; None where there is no schema of pgdex."""
+    repositories: int | None
+    chunks: int | None
+    jobs: int | None
+
+    def __str__(self) -> str:
+        numbers = {
+            ("repository", "repositories"): self.repositories,
+            ("chunk", "chunks"): self.chunks,
+            ("job", "jobs"): self.jobs,
+        }
+        counted = [f"{n:,} {names[n != 1]}" for names, n in numbers.items() if n is not None]
+        if not counted:
+            return "all that is in it (which can't be read)" if self.found else "nothing, for it is empty"
+        return ", ".join(counted)
+
+
+def what_is_lost(settings: Settings, *, force: bool = False) -> Losses:
+    """What `reset` would delete; changes nothing. Raises what `reset` raises, so that nobody is asked in vain."""
+    with owners_session(settings) as control:
+        _require_idle(control, settings, force=force)
+        return _losses(control)
+
+
+def reset(settings: Settings, *, force: bool = False) -> Losses:
+    """Drop everything in the schema `pgdex` and make it again, in one transaction. Returns what was lost.
+
+    Raises NotAllowed for a login that does not own the schema; SchemaInUse where workers or MCP servers run, where
+    somebody's transaction keeps a table locked, and where others have built on pgdex's tables, whose views would go
+    too; SchemaAhead where a newer pgdex made it. With `force`, workers are asked to end after their batch, and a newer
+    schema is dropped as well. Raises DatabaseUnavailable.
+    """
+    with owners_session(settings) as control:
+        _require_idle(control, settings, force=force)
+        losses = _losses(control)
+
+        def over(steps: Steps) -> None:
+            _drop_everything(steps.connection, settings)
+            steps.upgrade()
+
+        with without_workers(control, settings, force=force):
+            migrate(settings, control, over)
+    return losses
+
+
+def _require_idle(control: Connection, settings: Settings, *, force: bool) -> None:
+    found = version.installed(control)
+    if found and found.order() is Order.NEWER and not force:
+        raise newer_schema(settings, str(found))
+    users = users_of(control)
+    if users and not force:
+        raise SchemaInUse(
+            f"{describe(settings)} is at work: {'; '.join(users)}. End them first, or ask workers to end after their "
+            "batch with --force"
+        )
+
+
+def _losses(control: Connection) -> Losses:
+    found = version.installed(control)
+    counted = {name: _count(control, query) for name, query in COUNTS.items()}
+    return Losses(str(found) if found else None, **counted)
+
+
+def _count(control: Connection, query: LiteralString) -> int | None:
+    try:
+        row = control.execute(query).fetchone()
+    # No such table or column; somebody's lock on it, or too much to count in a front end's time.
+    except (psycopg.ProgrammingError, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+        return None
+    return int(row[0]) if row else None
+
+
+def _drop_everything(connection: psycopg.Connection[Any], settings: Settings) -> None:
+    """Raises SchemaInUse where that would take something of others along."""
+    others = [str(name) for (name,) in connection.execute(BUILT_ON_IT).fetchall()]
+    if others:
+        raise SchemaInUse(
+            f"others have built on the schema in {describe(settings)}, and what they built would go with it: "
+            f"{'; '.join(others)}. Nothing was changed. Drop that first"
+        )
+    for kind, name in connection.execute(IN_THE_SCHEMA).fetchall():
+        # Both come from the catalog; the name is quoted there.
+        connection.execute(sql.SQL("drop {} if exists {} cascade").format(sql.SQL(kind), sql.SQL(name)))

@@ -1,0 +1,313 @@
+-- The tables of revision 0001_initial. Once it is released this file never changes: migrations/tables.py says what the
+-- tables are like now. @extschema:vector@ is the schema of pgvector, which need not be on the search path.
+
+
+-- What the whole cluster shares
+
+-- Programs of all versions read this table, so its shape never changes. The row `schema_version` is what they look at.
+create table pgdex.settings (
+    name text primary key,
+    value text not null
+);
+
+-- What one worker at a time does for all. The row is the lock: only workers may lock it, where an advisory lock could
+-- be held by anybody who may log in. `counter` says how often it was done, for peers who go by their own clocks.
+create table pgdex.cluster_duties (
+    name text primary key,
+    counter bigint not null default 0
+);
+insert into pgdex.cluster_duties (name)
+values ('admission'), ('healing'), ('reclaiming'), ('retention'), ('vector_indexes');
+
+-- What procrastinate does not keep of a worker. `beat` rises with each heartbeat; `beat_at` is for people.
+create table pgdex.workers (
+    id bigint primary key references pgdex.procrastinate_workers (id) on delete cascade,
+    hostname text not null,
+    pid integer not null,
+    session_lock boolean not null default false,
+    beat bigint not null default 0,
+    started_at timestamp with time zone not null default clock_timestamp(),
+    beat_at timestamp with time zone not null default clock_timestamp()
+);
+
+-- Made when a job of the project is first admitted, and not when one is enqueued: two open transactions with the same
+-- new project would wait for each other. Therefore no foreign key leads here from repositories or jobs.
+create table pgdex.projects (
+    id text primary key,
+    turn bigint not null default 0,
+    created_at timestamp with time zone not null default clock_timestamp()
+);
+
+
+-- What is indexed
+
+create table pgdex.embedding_models (
+    id smallint generated always as identity primary key,
+    name text not null,
+    dimension integer not null,
+    unique (name, dimension),
+    constraint dimension_positive check (dimension > 0)
+);
+
+create table pgdex.repositories (
+    id bigint generated always as identity primary key,
+    project_id text not null,
+    name text not null,
+    root text not null,
+    model_id smallint references pgdex.embedding_models (id),
+    embedding_model text,
+    embedding_dimension integer,
+    last_job_id uuid,
+    witness jsonb,
+    has_older_vectors boolean not null default false,
+    no_ignore boolean not null default false,
+    last_indexed_at timestamp with time zone,
+    created_at timestamp with time zone not null default clock_timestamp(),
+    chunk_table text,
+    chunks bigint not null default 0,
+    removed_at timestamp with time zone
+);
+-- A removed repository keeps its row until its chunks are gone; its folder can be indexed again at once.
+create unique index repositories_root_idx on pgdex.repositories (project_id, root) where removed_at is null;
+create index repositories_removed_idx on pgdex.repositories (id) where removed_at is not null;
+
+create table pgdex.vector_index_builds (
+    repository_id bigint primary key references pgdex.repositories (id) on delete cascade,
+    failures integer not null default 0,
+    error text,
+    failed_at timestamp with time zone
+);
+
+-- Paths are compared byte by byte, as the scan sorts them. No foreign key to the models: checking it for every file
+-- costs more than it is worth.
+create table pgdex.files (
+    id bigint generated always as identity primary key,
+    repository_id bigint not null references pgdex.repositories (id) on delete cascade,
+    path text collate "C" not null,
+    language text,
+    size bigint,
+    mtime_ns bigint,
+    content_hash bytea,
+    chunks integer not null default 0,
+    skip_reason text,
+    skip_detail text,
+    indexed_at timestamp with time zone not null default clock_timestamp(),
+    model_id smallint,
+    index_format smallint not null default 0,
+    unique (repository_id, path),
+    constraint skipped_files_have_no_chunks check (skip_reason is null or chunks = 0)
+);
+create index files_skipped_idx on pgdex.files (repository_id, skip_reason) where skip_reason is not null;
+
+-- No foreign key to files: checking it for each of 220,000 rows costs about as much as writing them.
+create table pgdex.chunks (
+    repository_id bigint not null,
+    file_id bigint not null,
+    ordinal integer not null,
+    start_line integer not null,
+    end_line integer not null,
+    kind text not null,
+    symbol text,
+    content text not null,
+    embedding @extschema:vector@.halfvec,
+    model_id smallint,
+    lexemes integer[] not null default '{}',
+    term_weights @extschema:vector@.sparsevec,
+    primary key (repository_id, file_id, ordinal),
+    constraint lines_in_order check (start_line >= 1 and end_line >= start_line)
+);
+-- In the row and not beside it (unless they are huge): a search looks at the weights of some thousand chunks, and
+-- fetching them from the TOAST table tripled its time. What is moved out is the text, which ten hits need.
+alter table pgdex.chunks
+    alter column embedding set storage main,
+    alter column term_weights set storage main;
+
+-- Chunks lie in tables that statements name: 32 that small repositories share, by project, and one for each large one
+-- (pgdex.ensure_chunk_partition). `chunks` is their empty parent, which people may read. As partitions of it,
+-- PostgreSQL locked all of them for any statement that named the parent: with 3,000 repositories one search took 9,004
+-- locks, and four at once filled the server's lock table.
+do $$
+declare
+    v_table text;
+begin
+    for v_number in 0..31 loop
+        v_table := 'chunks_s' || lpad(v_number::text, 2, '0');
+        execute format('create table pgdex.%I (like pgdex.chunks including all)', v_table);
+        -- Filled row by row: a long list of entries that wait to be put in order would be read by every search.
+        execute format(
+            'create index %I on pgdex.%I using gin (lexemes) with (gin_pending_list_limit = 1024)',
+            v_table || '_lexemes', v_table
+        );
+        execute format('alter table pgdex.%I inherit pgdex.chunks', v_table);
+    end loop;
+end
+$$;
+alter table pgdex.chunks add constraint rows_are_in_tables_of_their_own check (false) no inherit;
+
+-- What a service was once paid for: when a file comes back to what it was, its embeddings cost no call.
+create table pgdex.departed_embeddings (
+    project_id text not null references pgdex.projects (id) on delete cascade,
+    model_id smallint not null references pgdex.embedding_models (id),
+    text_hash uuid not null,
+    embedding @extschema:vector@.halfvec not null,
+    kept_at timestamp with time zone not null default clock_timestamp(),
+    primary key (project_id, model_id, text_hash)
+);
+create index departed_embeddings_kept_idx on pgdex.departed_embeddings (kept_at);
+
+
+-- Jobs
+
+-- `queue_number` orders jobs, not a date: the server's clock may be set. The timestamps are for people.
+create table pgdex.indexing_jobs (
+    id uuid primary key default gen_random_uuid(),
+    repository_id bigint not null references pgdex.repositories (id) on delete cascade,
+    project_id text not null,
+    repo_path text not null,
+
+    -- its turn
+    queue_number bigint not null generated always as identity,
+    waits_for_place boolean not null default false,
+    status text not null default 'pending',
+
+    -- what was asked for
+    force_reindex boolean not null default false,
+    embed_all boolean not null default false,
+    embedder text,
+    embedder_allowed boolean not null default false,
+    model_id smallint references pgdex.embedding_models (id),
+
+    -- what was found, and how much of it is done
+    files_scanned integer not null default 0,
+    files_to_index integer not null default 0,
+    files_done integer not null default 0,
+    files_indexed integer not null default 0,
+    files_skipped integer not null default 0,
+    files_unchanged integer not null default 0,
+    files_deleted integer not null default 0,
+    chunks_created bigint not null default 0,
+    bytes_total bigint not null default 0,
+    bytes_done bigint not null default 0,
+    batches_left integer not null default 0,
+    progress_floor double precision not null default 0,
+    recent_bytes double precision not null default 0,
+    recent_files double precision not null default 0,
+    last_commit_at timestamp with time zone,
+    last_event_at timestamp with time zone,
+    last_event_files integer not null default 0,
+
+    -- why it failed; what it waits for
+    error_type text,
+    error_message text,
+    error_traceback text,
+    blocked_reason text,
+    probe_delay double precision not null default 1,
+    probe_number bigint not null default 0,
+    probe_wait double precision not null default 1,
+    seconds_waited double precision not null default 0,
+    next_probe_at timestamp with time zone,
+    blocked_since timestamp with time zone,
+
+    created_at timestamp with time zone not null default clock_timestamp(),
+    admitted_at timestamp with time zone,
+    started_at timestamp with time zone,
+    scanned_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+
+    -- what it tells about the tree
+    summary jsonb,
+    seconds_by_phase jsonb not null default '{}',
+    files_kept integer not null default 0,
+    kept_by_reason jsonb not null default '{}',
+    files_outdated integer not null default 0,
+    witness jsonb,
+    unseen_by jsonb not null default '{}',
+    unseen_rounds smallint not null default 0,
+    ignored jsonb,
+
+    constraint status_known
+    check (status in ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')),
+    constraint indexed_within_scanned check (files_indexed <= files_scanned),
+    constraint done_within_planned check (files_done <= files_to_index),
+    constraint files_counted_once check (files_indexed + files_skipped + files_unchanged <= files_scanned),
+    constraint progress_is_a_percentage check (progress_floor between 0 and 100),
+    constraint failed_says_why
+    check (status <> 'failed' or (error_message <> '' and error_type <> '') is true),
+    constraint blocked_says_for_what
+    check (status <> 'blocked' or (blocked_reason <> '' and next_probe_at is not null) is true),
+    constraint completed_has_a_summary
+    check (
+        status <> 'completed'
+        or (
+            summary ?& array[
+                'files_found', 'files_indexed', 'files_unchanged', 'files_skipped', 'skipped_by_reason',
+                'files_deleted', 'chunks_created', 'duration_seconds', 'seconds'
+            ]
+            and files_indexed + files_skipped + files_unchanged = files_scanned
+        ) is true
+    )
+);
+
+-- The rule that a repository has one live job at most.
+create unique index indexing_jobs_one_live_per_repository on pgdex.indexing_jobs (repository_id)
+where status in ('pending', 'running', 'blocked');
+create index indexing_jobs_live_idx on pgdex.indexing_jobs (status, created_at)
+where status in ('pending', 'running', 'blocked');
+
+-- Admission: who waits, in the order of a project's jobs, and how many have a place.
+create index indexing_jobs_waiting_idx on pgdex.indexing_jobs (project_id, status, queue_number) where waits_for_place;
+create index indexing_jobs_places_idx on pgdex.indexing_jobs (id)
+where status in ('pending', 'running') and admitted_at is not null;
+
+-- Lists for people: all, of a project, in a status, of a repository.
+create index indexing_jobs_newest_idx on pgdex.indexing_jobs (created_at desc, id);
+create index indexing_jobs_project_idx on pgdex.indexing_jobs (project_id, created_at desc, id);
+create index indexing_jobs_status_idx on pgdex.indexing_jobs (status, created_at desc, id);
+create index indexing_jobs_repository_idx on pgdex.indexing_jobs (repository_id, created_at desc);
+
+-- Retention.
+create index indexing_jobs_ended_idx on pgdex.indexing_jobs (coalesce(completed_at, cancelled_at))
+where status in ('completed', 'failed', 'cancelled');
+
+-- `attempt` is the fence around a batch's commit; `path_in_hand` and `deaths` find the file that ends its worker.
+create table pgdex.job_batches (
+    job_id uuid not null references pgdex.indexing_jobs (id) on delete cascade,
+    seq integer not null,
+    kind text not null,
+    state text not null default 'waiting',
+    attempt integer not null default 0,
+    reclaimed integer not null default 0,
+    token_id bigint,
+    worker_id bigint,
+    phase text,
+    path_in_hand text,
+    deaths jsonb not null default '{}',
+    paths text [],
+    file_ids bigint [],
+    files_total integer not null default 0,
+    bytes_total bigint not null default 0,
+    files_found integer not null default 0,
+    files_chunked integer not null default 0,
+    files_embedded integer not null default 0,
+    seconds jsonb,
+    started_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    primary key (job_id, seq),
+    constraint kind_known check (kind in ('scan', 'index', 'finish')),
+    constraint state_known check (state in ('waiting', 'running', 'completed', 'cancelled')),
+    constraint the_scan_is_number_zero check ((kind = 'scan') = (seq = 0))
+);
+-- Of a job's thousands of batches, those that are over are never looked at.
+create index job_batches_open_idx on pgdex.job_batches (job_id, seq) where state in ('waiting', 'running');
+create index job_batches_running_idx on pgdex.job_batches (job_id, worker_id) where state = 'running';
+create index job_batches_token_idx on pgdex.job_batches (token_id) where state in ('waiting', 'running');
+
+create table pgdex.job_events (
+    id bigint generated always as identity primary key,
+    job_id uuid not null references pgdex.indexing_jobs (id) on delete cascade,
+    event_type text not null,
+    event_data jsonb not null default '{}'::jsonb,
+    created_at timestamp with time zone not null default clock_timestamp()
+);
+create index job_events_job_idx on pgdex.job_events (job_id, id);
