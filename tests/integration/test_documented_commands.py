@@ -34,9 +34,9 @@ VARYING = (
 
 
 def environment(**values: str) -> dict[str, str]:
-    """This process's, with the programs of its virtual environment in front and no settings of pgdex."""
+    """This process's, with the programs of its virtual environment in front, a wide terminal, no settings of pgdex."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PGDEX_", "COV_"))}
-    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"} | values
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", "COLUMNS": "120"} | values
 
 
 def without_varying(output: str) -> str:
