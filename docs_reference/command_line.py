@@ -8,12 +8,12 @@ from docs_reference.markdown import fenced, table
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.root import SECTIONS, pgdex
 
-WIDTH = 80  # as in a terminal that nobody made wider
+WIDTH = 78  # what click takes of a terminal that is 80 wide or wider
 
 
 def command_line_page() -> str:
     """Every command with its help, in the sections of `pgdex --help`, and the exit codes."""
-    root = click.Context(pgdex, info_name="pgdex", terminal_width=WIDTH, color=False)
+    root = _context(pgdex, "pgdex", None)
     parts = [
         "# Command line\n",
         "What `--help` prints for each command. `pgdex completion` prints a script for your shell that completes "
@@ -31,11 +31,17 @@ def command_line_page() -> str:
     return "\n".join(parts)
 
 
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    """Where the command's help is asked for, with the command's own settings: they say how help options are named."""
+    settings = {**command.context_settings, "terminal_width": WIDTH, "color": False}
+    return click.Context(command, info_name=name, parent=parent, **settings)
+
+
 def _helps(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
     """The section of a command, and those of its subcommands."""
     if command.hidden:
         return
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, color=False)
+    context = _context(command, name, parent)
     yield f"### {context.command_path}\n"
     yield fenced(context.get_help(), "text")
     if isinstance(command, click.Group):

@@ -72,7 +72,8 @@ def test_the_hooks_check_with_the_linter_of_the_lock_file() -> None:
 
 
 def test_make_help_lists_every_target() -> None:
-    listed = {line.split()[0] for line in run("make", "help", folder=ROOT).stdout.splitlines()}
+    help_text = run("make", "--no-print-directory", "help", folder=ROOT).stdout
+    listed = {line.split()[0] for line in help_text.splitlines()}
     phony = re.search(r"^\.PHONY: (.*)$", text("Makefile"), flags=re.MULTILINE)
     assert phony is not None
     assert listed == set(phony[1].split())

@@ -1,5 +1,8 @@
 """The generated pages of docs/reference/ say what the code says."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,14 @@ def test_every_object_and_every_command_has_a_heading() -> None:
     commands = (FOLDER / "command-line.md").read_text("utf-8")
     for name in (name for section in SECTIONS.values() for name in section):
         assert f"### pgdex {name}\n" in commands
+
+
+def test_a_page_shows_the_help_that_the_command_prints() -> None:
+    page = (FOLDER / "command-line.md").read_text("utf-8")
+    command = [sys.executable, "-m", "pgdex.jobs.cli", "db", "grant", "--help"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "80"})
+    shown = page.partition("### pgdex db grant\n")[2].partition("```text\n")[2].partition("```")[0]
+    assert printed.stdout.strip() == shown.strip()
 
 
 @pytest.mark.parametrize(
