@@ -40,8 +40,9 @@ check: $(VENV)/.developed  ## Linter, formatter and type checker
 reference: $(VENV)/.developed  ## Write docs/reference/ again, from the code
 	$(BIN)/python -m docs_reference
 
+# Never with --quiet: that hides the warnings from --strict as well, and a dead link passes.
 docs: $(VENV)/.documented  ## Build the site of docs/ into site/; a dead link is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-serve: $(VENV)/.documented  ## Show the site on http://127.0.0.1:8000, and again after each change
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict
