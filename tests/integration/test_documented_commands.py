@@ -1,5 +1,6 @@
 """What the documentation tells readers to type works, and prints what it says: the tutorial, the SQL, the Python."""
 
+import json
 import os
 import re
 import shutil
@@ -14,9 +15,10 @@ import psycopg
 import pytest
 
 from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.embedded.server import stop_server
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.documented import Block, blocks, steps
-from tests.support.waiting import wait_for_end
+from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import workers_on
 
 TUTORIAL = blocks("tutorial.md", "sh", "console")
@@ -69,16 +71,23 @@ class Shell:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Shell]:
-    """Somebody with an empty folder and an embedded server that was never started."""
+    """Somebody with an empty folder and an embedded server of their own, and with a worker at work."""
     # Not below pytest's folder: as root the server runs as another user, who has to get there.
     home = Path(tempfile.mkdtemp(prefix="pgdex-tutorial-", dir="/tmp"))
     shell = Shell(tmp_path, environment(PGDEX_HOME=str(home), PGDEX_SERVER_LINGER="0"))
     worker = subprocess.Popen(["pgdex", "worker", "--processes", "1"], env=shell.variables, stderr=subprocess.DEVNULL)
     try:
+        # Where `pgdex index` finds none alive it starts some in the background, which would outlive the test.
+        wait_for(
+            lambda: any(one["alive"] for one in json.loads(shell.output("pgdex workers --json", "the fixture"))),
+            what="the worker",
+            seconds=120,
+        )
         yield shell
     finally:
         worker.terminate()
         worker.wait(30)
+        stop_server(home, mode="immediate")
         shutil.rmtree(home, ignore_errors=True)
 
 
