@@ -13,10 +13,10 @@ LOCKED := install --no-deps --require-hashes
 SELF   := install --no-deps --no-build-isolation --editable .
 BUILD  := requirements-build.lock
 
-.PHONY: help try install develop test check lock wheel
+.PHONY: help try install develop test test-unit check reference docs docs-serve lock wheel dist
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 try: $(VENV)/.installed  ## Index REPO with the embedded PostgreSQL and show the answer to QUERY
 	$(BIN)/pgdex index "$(REPO)"
@@ -27,16 +27,35 @@ install: $(VENV)/.installed  ## Install pgdex into VENV (.venv)
 develop: $(VENV)/.developed  ## Install pgdex with what its tests and checks need
 
 test: $(VENV)/.developed  ## Run all tests but those that need a container engine (ARGS="..." goes to pytest)
-	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --durations=15 $(ARGS)
+
+test-unit: $(VENV)/.developed  ## Run the tests that need no database: under a minute
+	$(BIN)/python -m pytest --numprocesses auto --durations=5 tests/unit $(ARGS)
 
 check: $(VENV)/.developed  ## Linter, formatter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+reference: $(VENV)/.developed  ## Write docs/reference/ again, from the code
+	$(BIN)/python -m docs_reference
+
+# Never with --quiet: that hides the warnings from --strict as well, and a dead link passes.
+docs: $(VENV)/.documented  ## Build the site of docs/ into site/; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/.documented  ## Show the site on http://127.0.0.1:8000, and again after each change
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict
+
 wheel: $(VENV)/.developed  ## Build the wheel into dist/
 	rm -rf dist
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+# The wheel is made from the sdist, as it will be by whoever has only that: what the sdist lacks is noticed here.
+dist: $(VENV)/.developed  ## Build what a release uploads into dist/: the sdist, and the wheel from it
+	rm -rf dist
+	$(BIN)/python -m hatchling build --target sdist
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
 
 lock: $(VENV)/.developed  ## Resolve the dependencies again and write the lock files
 	$(PIP) install uv
@@ -46,6 +65,8 @@ lock: $(VENV)/.developed  ## Resolve the dependencies again and write the lock f
 		--no-annotate --no-header --constraint requirements-dev.lock --output-file requirements.lock
 	$(BIN)/uv pip compile --group pyproject.toml:build --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --constraint requirements-dev.lock --output-file $(BUILD) $(UPGRADE)
+	$(BIN)/uv pip compile --group pyproject.toml:docs --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --constraint requirements-dev.lock --output-file requirements-docs.lock $(UPGRADE)
 
 # Debian's Python may come without ensurepip: virtualenv makes the environment there.
 $(BIN)/python:
@@ -66,3 +87,8 @@ $(VENV)/.developed: requirements-dev.lock $(BUILD) pyproject.toml | $(BIN)/pytho
 	$(PIP) $(SELF)
 	$(PIP) check
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.documented: requirements-docs.lock | $(BIN)/python
+	$(PIP) $(LOCKED) -r requirements-docs.lock
+	$(PIP) check
+	@touch $@

@@ -22,7 +22,7 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-docs.lock")
 BUILD_LOCK = "requirements-build.lock"
 PIN = re.compile(r"^(?P<name>[^\s=]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>.*?))? \\$", re.MULTILINE)
 HASHED = re.compile(r"^(\S+==\S+(?: ; .*?)?) \\\n(?:    --hash=\S+(?: \\)?\n?)+", re.MULTILINE)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from pgdex.jobs.cli.root import SECTIONS
 from pgdex.jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
+# Where this repository's files are, for pages that are shown elsewhere too: on PyPI, and on a site of docs/ alone.
+OWN = re.compile(r"https://(?:github\.com/pgdex/pgdex/(?:blob|tree)|raw\.githubusercontent\.com/pgdex/pgdex)/main/")
 VARIABLES = {f"PGDEX_{name.upper()}" for name in Settings.model_fields}
 # In the compose file these two are not the user's choice.
 FIXED_IN_CONTAINERS = {"PGDEX_DATABASE_URL", "PGDEX_HOME", "PGDEX_SERVER_LINGER"}  # the server is no embedded one
@@ -26,8 +29,8 @@ def commands_in(page: Path, program: str) -> set[str]:
     """The word after `program` wherever the page has it as code: in a block at the start of a line, or inline."""
     content = page.read_text("utf-8")
     blocks = "".join(re.findall(r"```.*?```", content, flags=re.DOTALL))
-    of_blocks = re.findall(rf"^(?:\$ )?{program} ([a-z-]+)", blocks, flags=re.MULTILINE)
-    return {*of_blocks, *re.findall(rf"`{program} ([a-z-]+)[^`\n]*`", content)}
+    of_blocks = re.findall(rf"^(?:\$ )?{program} ([a-z][a-z-]*)", blocks, flags=re.MULTILINE)
+    return {*of_blocks, *re.findall(rf"`{program} ([a-z][a-z-]*)[^`\n]*`", content)}
 
 
 def slug(heading: str) -> str:
@@ -35,18 +38,44 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_relative_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
-    content = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", content):
-        if re.match(r"[a-z]+:", target):
+def links_in(page: Path) -> list[str]:
+    """The targets of the page's links and images."""
+    return re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL))
+
+
+def is_relative(target: str) -> bool:
+    return re.match(r"[a-z]+:", target) is None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_to_this_repository_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
+    for target in links_in(page):
+        path, _, anchor = OWN.sub("", target).partition("#")
+        if not is_relative(path):
             continue
-        path, _, anchor = target.partition("#")
-        file = (page.parent / path) if path else page
+        folder = ROOT if OWN.match(target) else page.parent
+        file = (folder / path) if path else page
         assert file.exists(), f"{page.name} links to {target}"
         if anchor:
             headings = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), flags=re.MULTILINE)
             assert anchor in {slug(heading) for heading in headings}, f"{page.name} links to {target}"
+
+
+def test_what_pypi_shows_has_no_link_that_is_dead_there() -> None:
+    shown = ROOT / tomllib.loads(text("pyproject.toml"))["project"]["readme"]
+    assert [target for target in links_in(shown) if is_relative(target) and not target.startswith("#")] == []
+
+
+def test_no_page_of_the_site_links_out_of_it_by_a_relative_path() -> None:
+    docs = ROOT / "docs"
+    for page in docs.rglob("*.md"):
+        for target in filter(is_relative, links_in(page)):
+            assert (page.parent / target.partition("#")[0]).resolve().is_relative_to(docs), f"{page.name}: {target}"
+
+
+def test_every_page_of_docs_is_in_the_navigation_of_the_site() -> None:
+    navigation = set(re.findall(r"^ +- .+: (\S+\.md)$", text("mkdocs.yml"), flags=re.MULTILINE))
+    assert navigation == {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
 
 
 @pytest.mark.parametrize("variable", sorted(VARIABLES))

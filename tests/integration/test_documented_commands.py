@@ -1,0 +1,144 @@
+"""What the documentation tells readers to type works, and prints what it says: the tutorial, the SQL, the Python."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.database.embedded.server import stop_server
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.documented import Block, blocks, steps
+from tests.support.waiting import wait_for, wait_for_end
+from tests.support.workers import workers_on
+
+TUTORIAL = blocks("tutorial.md", "sh", "console")
+# What differs from run to run, and from machine to machine.
+VARYING = (
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "JOB"),
+    (r"\([\d.,]+ files/s, [\d.,]+ MB/s\)", "(RATE)"),
+    (r"\b(just now|\d+ (s|min) ago)", "WHEN"),
+    (r"\b[\d.,]+ (ms|s)\b", "TIME"),
+    (r"^  time .*\n", ""),
+    (r"(?<=Removed )/\S+(?=/shop)", "FOLDER"),
+    (r"(?<=  )\d+\.\d{3}$", "SCORE"),
+    (r" {2,}", "  "),
+)
+
+
+def environment(**values: str) -> dict[str, str]:
+    """This process's, with the programs of its virtual environment in front, a wide terminal, no settings of pgdex."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PGDEX_", "COV_"))}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", "COLUMNS": "120"} | values
+
+
+def without_varying(output: str) -> str:
+    for pattern, replacement in VARYING:
+        output = re.sub(pattern, replacement, output, flags=re.MULTILINE)
+    return "\n".join(line.rstrip() for line in output.strip().splitlines())
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Runs commands in a folder."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    def output(self, command: str, where: str) -> str:
+        """What it prints. Fails where the command does."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{where}: {command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Shell]:
+    """Somebody with an empty folder and an embedded server of their own, and with a worker at work."""
+    # Not below pytest's folder: as root the server runs as another user, who has to get there.
+    home = Path(tempfile.mkdtemp(prefix="pgdex-tutorial-", dir="/tmp"))
+    shell = Shell(tmp_path, environment(PGDEX_HOME=str(home), PGDEX_SERVER_LINGER="0"))
+    worker = subprocess.Popen(["pgdex", "worker", "--processes", "1"], env=shell.variables, stderr=subprocess.DEVNULL)
+    try:
+        # Where `pgdex index` finds none alive it starts some in the background, which would outlive the test.
+        wait_for(
+            lambda: any(one["alive"] for one in json.loads(shell.output("pgdex workers --json", "the fixture"))),
+            what="the worker",
+            seconds=120,
+        )
+        yield shell
+    finally:
+        worker.terminate()
+        worker.wait(30)
+        stop_server(home, mode="immediate")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.mark.timeout(300)
+def test_every_command_of_the_tutorial_prints_what_the_tutorial_shows(reader: Shell) -> None:
+    assert len(TUTORIAL) > 10
+    for block in TUTORIAL:
+        if block.language == "sh":
+            reader.output(block.text, str(block))
+            continue
+        for command, shown in steps(block):
+            assert without_varying(reader.output(command, str(block))) == without_varying(shown), f"{block}: {command}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The tutorial's repository in an index, and the database that it is in."""
+
+    folder: Path
+    database_url: str
+
+
+@pytest.fixture(scope="module")
+def shop(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("reader")
+    making = next(block for block in TUTORIAL if "mkdir -p shop" in block.text)
+    Shell(folder, environment()).output(making.text, str(making))
+    with new_database(server_url, template=template) as name:
+        url = url_of(server_url, name)
+        with Client.open(settings_for(url)) as client, workers_on(url, tmp_path_factory.mktemp("workers")) as workers:
+            wait_for_end(client, client.start(folder / "shop").job_id, workers=workers)
+            yield Shop(folder, url)
+
+
+@pytest.mark.parametrize("block", blocks("how-to/search-from-sql.md", "sql"), ids=str)
+def test_every_query_for_searching_finds_something(shop: Shop, block: Block) -> None:
+    # As any tool would: without pgdex's search path.
+    with psycopg.connect(shop.database_url) as connection:
+        found = connection.execute(block.text.encode()).fetchall()
+    assert found
+
+
+@pytest.mark.parametrize("block", blocks("how-to/python.md", "python"), ids=str)
+def test_every_program_runs(shop: Shop, block: Block) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", block.text],
+        cwd=shop.folder,
+        env=environment(PGDEX_DATABASE_URL=shop.database_url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
