@@ -6,7 +6,7 @@ from functools import cache
 from itertools import groupby
 
 from docs_reference.markdown import fenced, prose
-from pgdex.migrations.objects import DatabaseObject, database_objects
+from pgdex.migrations.repeatable import RepeatableMigration, repeatable_migrations
 
 HEADER = re.compile(r"\A(?:--[^\n]*\n)+")
 # Up to what the function does or is: the arguments and the answer are what callers need.
@@ -26,7 +26,7 @@ INTERNAL = "Functions that only others call"
 
 def sql_objects_page() -> str:
     """Every view, function, trigger and role of the schema with what its file promises."""
-    objects = list(database_objects())
+    objects = list(repeatable_migrations())
     parts = [
         "# SQL objects\n",
         "Everything is in the schema `pgdex`. The files of `sql/` say here what callers can rely on; "
@@ -54,7 +54,7 @@ def sql_objects_page() -> str:
 def _callers() -> dict[str, str]:
     """Function -> the least role that is granted it."""
     granted: dict[str, str] = {}
-    for item in database_objects():
+    for item in repeatable_migrations():
         if item.kind == "roles":
             for names in GRANT.findall(item.statement):
                 for name in re.findall(r"pgdex\.(\w+)", names):
@@ -67,7 +67,7 @@ def _title(function: str) -> str:
     return INTERNAL if role is None else ROLE_TITLES[role]
 
 
-def _sections(items: Iterator[DatabaseObject]) -> Iterator[str]:
+def _sections(items: Iterator[RepeatableMigration]) -> Iterator[str]:
     for item in sorted(items, key=lambda one: one.name if one.kind != "roles" else ""):
         yield f"### {item.name}\n"
         if item.kind == "functions":
@@ -75,14 +75,14 @@ def _sections(items: Iterator[DatabaseObject]) -> Iterator[str]:
         yield _promise(item)
 
 
-def _signature(item: DatabaseObject) -> str:
+def _signature(item: RepeatableMigration) -> str:
     found = SIGNATURE.search(item.statement)
     if found is None:
         raise ValueError(f"sql/functions/{item.name}.sql does not begin as its neighbours do: no signature was found")
     return found[1]
 
 
-def _promise(item: DatabaseObject) -> str:
+def _promise(item: RepeatableMigration) -> str:
     """The comment at the top of a file as Markdown: paragraphs, lists, and examples (indented there) as code."""
     header = HEADER.match(item.statement)
     if header is None:

@@ -10,7 +10,7 @@ import pytest
 from docs_reference.markdown import prose, table
 from docs_reference.pages import FOLDER, pages, stale_pages
 from pgdex.jobs.cli.root import SECTIONS
-from pgdex.migrations.objects import database_objects
+from pgdex.migrations.repeatable import repeatable_migrations
 
 
 def test_the_committed_pages_are_current() -> None:
@@ -39,7 +39,7 @@ def test_a_page_that_differs_is_missing_or_describes_nothing_is_noticed(
 
 def test_every_object_and_every_command_has_a_heading() -> None:
     sql = (FOLDER / "sql-objects.md").read_text("utf-8")
-    for item in database_objects():
+    for item in repeatable_migrations():
         assert (f"- `{item.name}`: " if item.kind == "triggers" else f"### {item.name}\n") in sql
     commands = (FOLDER / "command-line.md").read_text("utf-8")
     for name in (name for section in SECTIONS.values() for name in section):
