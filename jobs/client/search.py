@@ -131,7 +131,7 @@ def live_repositories(client: "Client", *, project: str) -> dict[str, str]:
     """
     rows = client.connection.execute(
         "select r.root, j.status from pgdex.indexing_jobs j join pgdex.repositories r on r.id = j.repository_id"
-        " where r.project_id = %s and r.removed_at is null and j.status in ('pending', 'running', 'blocked')",
+        " where r.project_id = %s and r.removed_at is null and pgdex.is_live(j.status)",
         [project],
     )
     return dict(rows.fetchall())

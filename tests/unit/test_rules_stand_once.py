@@ -66,11 +66,11 @@ def test_the_limit_of_jobs_at_once_is_the_same_in_code_and_documents() -> None:
     limit = int(only(r"setting\('max_concurrent_jobs', '(\d+)'\)", "sql/functions/max_concurrent_jobs.sql"))
     assert places_of(r"(?<!_)setting\(\s*'max_concurrent_jobs'") == {"sql/functions/max_concurrent_jobs.sql"}
     assert f"({limit})" in str(Settings.model_fields["max_concurrent_jobs"].description)
-    assert f"| How many jobs at once? | {WORDS[limit]} in the whole cluster;" in text("README.md")
+    assert f"| How many jobs at once? | {WORDS[limit]} in the whole cluster," in text("README.md")
     explained = text("docs/configuration.md")
     assert f"**How many jobs at once?** {WORDS[limit].capitalize()} in the whole cluster" in explained
-    assert f"there are `max_concurrent_jobs` ({limit})" in text("docs/architecture.md")
-    assert f"where it has no row it is {limit}." in text("docs/sql.md")
+    assert f"at most `max_concurrent_jobs` ({limit})" in text("docs/architecture.md")
+    assert f"without a row it is {limit}." in text("docs/sql.md")
 
 
 # Who is dead
@@ -87,7 +87,7 @@ def test_a_worker_is_shown_as_dead_when_its_peers_take_it_for_dead() -> None:
 
 def test_a_job_that_nobody_sees_is_given_up_after_the_time_that_is_promised() -> None:
     rounds = int(only(r"c_rounds constant integer := (\d+);", "sql/functions/fail_unseen_jobs.sql"))
-    promised = only(r"found nobody for it: (\d+) seconds", "sql/functions/fail_unseen_jobs.sql")
+    promised = only(r"found no worker for it: (\d+) seconds", "sql/functions/fail_unseen_jobs.sql")
     assert rounds * HEAL_SECONDS == float(promised)
     assert HEAL_SECONDS == 2, "so sql/functions/heal_batches.sql and fail_unseen_jobs.sql say"
 
