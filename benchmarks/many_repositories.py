@@ -27,7 +27,7 @@ from pgdex.indexer.chunk_terms import chunk_terms
 from pgdex.indexer.chunking import chunk_file
 from pgdex.indexer.embedding import BagEmbedder, open_embedder
 from pgdex.indexer.languages import language_of
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.retrievers import vector_text
 from pgdex.indexer.sources import SourceText, read_source, walk
 from pgdex.indexer.storage import IndexedFile, write_files
@@ -203,18 +203,14 @@ def searches(settings: Settings, asked: Asked, repositories: int, rounds: int, s
             started = time.perf_counter()
             search(
                 client.connection,
-                query,
-                project_id=chosen,
-                repo=repo,
+                SearchRequest(query, project_id=chosen, repo=repo),
                 open_embedder=lambda spec: embedder_for(spec, settings),
             )
             seconds.append(time.perf_counter() - started)
         with client.connection.transaction():
             search(
                 client.connection,
-                QUERIES[0],
-                project_id=chosen,
-                repo=repo,
+                SearchRequest(QUERIES[0], project_id=chosen, repo=repo),
                 open_embedder=lambda spec: embedder_for(spec, settings),
             )
             row = client.connection.execute(LOCKS).fetchone()

@@ -21,5 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # It shows the column; installing the objects of the older release does not make it.
+    op.execute("drop view if exists pgdex.repositories_status")
     op.drop_column("repositories", "no_ignore", schema="pgdex")
     op.drop_column("indexing_jobs", "ignored", schema="pgdex")
