@@ -49,8 +49,8 @@ class SearchRequest:
 class RelatedRequest:
     """The code at a `line` (from 1) of the file `path` in the repository whose folder is `root`.
 
-    `tests` and `limit` are as in SearchRequest, and SearchRefused is raised likewise. Only the index knows whether there is
-    such a place.
+    `tests` and `limit` are as in SearchRequest, and SearchRefused is raised likewise. Only the index knows whether
+    there is such a place.
     """
 
     project_id: str
