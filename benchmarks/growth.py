@@ -126,7 +126,7 @@ def measured(work: Path, tree: Path, size: int, *, embedder: str) -> Grown:
 
 def newest(client: Client) -> UUID:
     """The job that the command asked for."""
-    return client.resolve_id("last")
+    return client.find("last").job_id
 
 
 def watch(client: Client, job_id: UUID, database: psutil.Process) -> tuple[list[float], int]:

@@ -24,7 +24,7 @@ from benchmarks.local_cluster import fresh_home, server_process, work_folder
 from benchmarks.measure import load, table, write_section
 from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.pipeline import Pipeline, ReadFiles
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.retrievers import vector_text
 from pgdex.indexer.sources import walk
 from pgdex.indexer.storage import IndexedFile, write_files
@@ -179,18 +179,14 @@ def searches(settings: Settings, asked: Asked, repositories: int, rounds: int, s
             started = time.perf_counter()
             search(
                 client.connection,
-                query,
-                project_id=chosen,
-                repo=repo,
+                SearchRequest(query, project_id=chosen, repo=repo),
                 open_embedder=lambda spec: embedder_for(spec, settings),
             )
             seconds.append(time.perf_counter() - started)
         with client.connection.transaction():
             search(
                 client.connection,
-                QUERIES[0],
-                project_id=chosen,
-                repo=repo,
+                SearchRequest(QUERIES[0], project_id=chosen, repo=repo),
                 open_embedder=lambda spec: embedder_for(spec, settings),
             )
             row = client.connection.execute(LOCKS).fetchone()

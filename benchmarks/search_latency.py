@@ -23,7 +23,7 @@ import psutil
 from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters, Scope
 from pgdex.indexer.search.repositories import searched_repositories
 from pgdex.indexer.search.retrievers import vector_text
@@ -165,7 +165,7 @@ def recall(client: Client, chunks: int) -> Iterator[list[str]]:
     """How many of the ten nearest the vector index finds, without a filter and with two."""
     embedder = embedder_for("code", client.settings)
     every = [vector_text(embedder.embed_query(query)) for queries in QUERIES.values() for query in queries]
-    repositories = searched_repositories(client.connection, project_id="default", repo=None)
+    repositories = searched_repositories(client.connection, SearchRequest("x", project_id="default"))
     for name, path, language in (("none", None, None), ("language ini", None, "ini"), ("path", "inventory", None)):
         shares = []
         for vector in every:
@@ -195,10 +195,8 @@ def _asked(settings: Settings, queries: Sequence[str], rounds: int, narrowed: Na
                 started = time.perf_counter()
                 search(
                     client.connection,
-                    query,
-                    project_id="default",
+                    SearchRequest(query, project_id="default", **narrowed),
                     open_embedder=lambda spec: embedder_for(spec, settings),
-                    **narrowed,
                 )
                 seconds.append(time.perf_counter() - started)
         return seconds

@@ -19,7 +19,7 @@ from benchmarks.annotations import AnnotatedRepository, Answer, annotated_reposi
 from benchmarks.baselines import Baselines
 from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
-from pgdex.indexer.search import BOTH_LEGS, Leg, search
+from pgdex.indexer.search import BOTH_LEGS, Leg, SearchRequest, search
 from pgdex.indexer.search.ranking import RULES
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
@@ -91,10 +91,8 @@ def engines(client: Client, repository: AnnotatedRepository) -> Iterator[tuple[s
         return lambda query: (
             search(
                 client.connection,
-                query,
-                project_id=repository.name,
+                SearchRequest(query, project_id=repository.name, limit=10),
                 open_embedder=lambda spec: embedder_for(spec, client.settings),
-                limit=10,
                 legs=legs,
                 without_rules=without_rules,
             ).hits

@@ -1,14 +1,57 @@
-"""Which folders may be indexed: asked by every door before a job is made, and again by the worker that does it."""
+"""A repository's path: its one spelling, and which folders may be indexed, which every door asks before a job is made
+and the worker that does it asks again."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pgdex.indexer.sources.roots import OpenedRoot
 from pgdex.jobs.errors import InvalidRequest
 
+WINDOWS_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
-def checked_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -> Path:
+
+def normalized_path(path: str) -> str:
+    """One spelling for each absolute path, without looking at any disk: the mirror of the SQL function of that name.
+
+    No `.` and `..`, no double and no trailing slashes; `..` above the root stays at the root. Of a Windows path only
+    slashes at its end go.
+    """
+    if WINDOWS_DRIVE.match(path):
+        return path[:3] + path[3:].rstrip("/\\")
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def real_path(path: str | Path, *, strict: bool = False) -> Path:
+    """`path` as a client names it to the database: absolute, `~` expanded, no links and no `..` in it.
+
+    A relative one begins at the present folder. It need not exist, unless `strict` is set. Raises OSError (missing; a
+    loop of links), RuntimeError (`~` of nobody), ValueError (a NUL; UnicodeEncodeError for a name that is not UTF-8,
+    which no database text holds).
+    """
+    resolved = os.path.realpath(Path(path).expanduser(), strict=strict)
+    resolved.encode()
+    return Path(resolved)
+
+
+def spellings(text: str) -> list[str]:
+    """The paths under which the database may know the folder that `text` names: as it was enqueued through a client,
+    which follows links, and as SQL takes it, which does not."""
+    if not text:
+        return []
+    if WINDOWS_DRIVE.match(text):
+        return [normalized_path(text)]
+    return list(dict.fromkeys((normalized_path(str(Path(text).expanduser().absolute())), str(real_path(text)))))
+
+
+def resolve_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -> Path:
     """The absolute folder of `repo_path`, without symbolic links and '..'.
 
     With `allowed_roots` it must be one of them or lie below one. Raises InvalidRequest with what is wrong with it.
@@ -20,7 +63,7 @@ def opened_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = (), fo
     """The folder of `repo_path`, opened: what was checked is what is used, whatever is exchanged afterwards.
 
     With `allowed_roots` it is reached from the one that it lies in, through folders and not through links. Raises
-    InvalidRequest as `checked_root` does, and RootUnavailable where it can't be opened.
+    InvalidRequest as `resolve_root` does, and RootUnavailable where it can't be opened.
     """
     resolved, within = _checked(repo_path, allowed_roots)
     return OpenedRoot(resolved, within=within, for_listing=for_listing)
@@ -32,9 +75,11 @@ def _checked(repo_path: str | Path, allowed_roots: Sequence[Path]) -> tuple[Path
         path = path.expanduser()
         if not path.is_absolute():
             raise InvalidRequest(f"the repository's path must be absolute, got {str(repo_path)!r}")
-        resolved = path.resolve(strict=True)
+        resolved = real_path(path, strict=True)
     except PermissionError:
         raise InvalidRequest(f"the folder {path} can't be reached by this user") from None
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"the name of the folder {str(path)!r} is not UTF-8: rename it") from None
     except (OSError, RuntimeError, ValueError):  # missing; a loop of links, or ~ of nobody; a NUL
         raise InvalidRequest(f"there is no folder {path}") from None
     # First of all: what lies outside is not described, not even as "not a folder".

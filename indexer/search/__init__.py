@@ -1,12 +1,25 @@
 """Search over what is indexed: words and vectors ranked in the database, fused, and ranked again by what code is like.
 
-    result = search(connection, "where is the retry delay computed", project_id="default", open_embedder=open_embedder)
+    request = SearchRequest("where is the retry delay computed", project_id="default")
+    result = search(connection, request, open_embedder=open_embedder)
 
 `search` answers a query, `related` finds what is like a given place. Both return hits that are files, each with the
 piece of it that answers best.
 """
 
 from pgdex.indexer.search.engine import related, search
+from pgdex.indexer.search.request import RelatedRequest, SearchRequest
 from pgdex.indexer.search.result import BOTH_LEGS, Leg, Place, SearchHit, SearchRefused, SearchResult
 
-__all__ = ["BOTH_LEGS", "Leg", "Place", "SearchHit", "SearchRefused", "SearchResult", "related", "search"]
+__all__ = [
+    "BOTH_LEGS",
+    "Leg",
+    "Place",
+    "RelatedRequest",
+    "SearchHit",
+    "SearchRefused",
+    "SearchRequest",
+    "SearchResult",
+    "related",
+    "search",
+]

@@ -10,18 +10,20 @@ from psycopg.pq import TransactionStatus
 
 from pgdex.indexer.embedding import Embedder, EmbedderError
 from pgdex.indexer.search.filter_notes import notes_on_nothing
-from pgdex.indexer.search.filters import Filters, scopes_of
+from pgdex.indexer.search.filters import scopes_of
 from pgdex.indexer.search.hits import describe, hits_of
-from pgdex.indexer.search.query import Query, QueryKind, check_query, check_text, understand
+from pgdex.indexer.search.query import Query, QueryKind, understand
 from pgdex.indexer.search.ranking import rank
 from pgdex.indexer.search.related import Seed, seed_at, telling_terms
 from pgdex.indexer.search.repositories import (
     SearchedRepository,
     SearchedTable,
+    repository_at,
     searched_models,
     searched_repositories,
     searched_tables,
 )
+from pgdex.indexer.search.request import RelatedRequest, SearchRequest
 from pgdex.indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
 from pgdex.indexer.search.retrievers import (
     Candidates,
@@ -42,46 +44,30 @@ ALIKE = frozenset({"file names", "folder names"})  # rules about what a query sa
 
 def search(
     connection: Connection,
-    query: str,
+    request: SearchRequest,
     *,
-    project_id: str,
     open_embedder: Callable[[str], Embedder],
-    repo: str | None = None,
-    path_glob: str | None = None,
-    language: str | None = None,
-    kinds: Sequence[str] = (),
-    tests: str = "in",
-    limit: int = 10,
     legs: Sequence[Leg] = BOTH_LEGS,
     without_rules: frozenset[str] = frozenset(),
 ) -> SearchResult:
-    """The files of a project that answer `query`, best first, each with the piece of it that answers best.
+    """The files of a project that answer the request's query, best first, each with the piece of it that answers best.
 
-    `repo` is a repository's path, a folder above it, or a part of its name; `kinds` are kinds of symbols (function,
-    class, …); `tests` says whether tests take part (in, out or only). `legs` says what is compared, `without_rules`
-    leaves out rules of the ranking, to see what they bring. Where the embedding model of a repository can't be used
-    now, its words are still searched, and a note says so.
-    Raises SearchRefused for an empty query, a limit below 1, and what Filters refuses.
+    `legs` says what is compared, `without_rules` leaves out rules of the ranking, to see what they bring. Where the
+    embedding model of a repository can't be used now, its words are still searched, and a note says so.
     """
-    check_query(query)
-    for argument, text in (("repo_path", repo), ("path_glob", path_glob), ("language", language)):
-        check_text(argument, text)
-    if limit < 1:
-        raise SearchRefused(f"limit: it must be at least 1, got {limit}")
-    filters = Filters.of(path_glob=path_glob, language=language, kinds=kinds, tests=tests)
-    understood = understand(query)
-    vectors = QueryVectors(query, open_embedder)
+    understood = understand(request.query)
+    vectors = QueryVectors(request.query, open_embedder)
     if "vectors" in legs:
         # A service may take its time: no transaction is open meanwhile.
-        for model in searched_models(connection, project_id=project_id, repo=repo):
+        for model in searched_models(connection, request):
             vectors.of(model)
 
     def look() -> SearchResult:
-        repositories = searched_repositories(connection, project_id=project_id, repo=repo)
+        repositories = searched_repositories(connection, request)
         notes: list[str] = []
         candidates = Candidates()
         tables = searched_tables(repositories)
-        scopes, filter_notes = scopes_of(connection, filters, tables)
+        scopes, filter_notes = scopes_of(connection, request.filters, tables)
         for table, scope in zip(tables, scopes, strict=True):
             if scope.is_empty:
                 continue
@@ -96,61 +82,44 @@ def search(
                 else:
                     find_vectors(connection, table, vector, scope, candidates)
         hits = _ranked_hits(
-            connection, understood, candidates, repositories, tables, limit=limit, without=without_rules
+            connection, understood, candidates, repositories, tables, limit=request.limit, without=without_rules
         )
         if not hits:
-            filter_notes += notes_on_nothing(connection, filters, repositories, scopes)
-        return SearchResult(hits, notes + filter_notes)
+            filter_notes += notes_on_nothing(connection, request.filters, repositories, scopes)
+        return SearchResult(hits, notes + filter_notes, repositories)
 
     return _in_one_snapshot(connection, look)
 
 
-def related(
-    connection: Connection,
-    *,
-    project_id: str,
-    root: str,
-    path: str,
-    line: int,
-    tests: str = "in",
-    limit: int = 10,
-) -> SearchResult:
+def related(connection: Connection, request: RelatedRequest) -> SearchResult:
     """What is like the piece of code at a line of a file: it does similar things, uses the same words, or defines what
-    is used there. Looks in the repository at `root` only.
+    is used there. Looks in the request's repository only.
 
     Raises SearchRefused where the index has no such place.
     """
-    for argument, text in (("repo_path", root), ("path", path)):
-        check_text(argument, text)
-    return _in_one_snapshot(
-        connection,
-        lambda: _related(connection, project_id=project_id, root=root, path=path, line=line, tests=tests, limit=limit),
-    )
+    return _in_one_snapshot(connection, lambda: _related(connection, request))
 
 
-def _related(
-    connection: Connection, *, project_id: str, root: str, path: str, line: int, tests: str, limit: int
-) -> SearchResult:
-    repositories = [
-        one for one in searched_repositories(connection, project_id=project_id, repo=root) if one.root == root
-    ]
-    if not repositories:
-        raise SearchRefused(f"repo_path: {root} is not indexed in project {project_id}")
-    repository, tables = repositories[0], searched_tables(repositories)
+def _related(connection: Connection, request: RelatedRequest) -> SearchResult:
+    repository = repository_at(connection, request)
+    if repository is None:
+        raise SearchRefused(f"repo_path: {request.root} is not indexed in project {request.project_id}")
+    repositories = [repository]
+    tables = searched_tables(repositories)
     if not tables:
-        raise SearchRefused(f"path: {path} is not indexed in {root}")
+        raise SearchRefused(f"path: {request.path} is not indexed in {request.root}")
     (table,) = tables
-    seed: Seed = seed_at(connection, repository, table, path=path, line=line)
+    seed: Seed = seed_at(connection, repository, table, request)
     query = Query(seed.content, QueryKind.CODE)
-    scope = Filters.of(tests=tests).within(connection, table.repositories)
+    scope = request.filters.within(connection, table.repositories)
     candidates = Candidates()
     find_words(connection, table, telling_terms(connection, table, seed), scope, candidates)
     find_definitions(connection, table, query.names, scope, candidates)
     if seed.vector is not None:
         find_vectors(connection, table, seed.vector, scope, candidates)
     candidates.found.pop(seed.key, None)
-    hits = _ranked_hits(connection, query, candidates, repositories, tables, limit=limit, without=ALIKE)
-    return SearchResult(hits, [])
+    hits = _ranked_hits(connection, query, candidates, repositories, tables, limit=request.limit, without=ALIKE)
+    return SearchResult(hits, [], repositories)
 
 
 def _ranked_hits(

@@ -11,6 +11,7 @@ from psycopg import sql
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import ChunkKey
 from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
+from pgdex.indexer.search.request import RelatedRequest
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.terms import place_of, stem_of
 
@@ -32,9 +33,10 @@ class Seed:
 
 
 def seed_at(
-    connection: Connection, repository: SearchedRepository, table: SearchedTable, *, path: str, line: int
+    connection: Connection, repository: SearchedRepository, table: SearchedTable, request: RelatedRequest
 ) -> Seed:
-    """The chunk at a line. Raises SearchRefused where there is none."""
+    """The chunk at the request's line. Raises SearchRefused where there is none."""
+    path, line = request.path, request.line
     of_files = sql.SQL(
         "from pgdex.files f join {} c on c.repository_id = f.repository_id and c.file_id = f.id"
         " where f.repository_id = %s and f.path = %s"

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+
+if TYPE_CHECKING:  # it checks itself by the filters, and these are about repositories
+    from pgdex.indexer.search.request import RelatedRequest, SearchRequest
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -21,6 +25,8 @@ class SearchedRepository:
     embedding_dimension: int | None
     model_id: int | None
     chunk_table: str | None
+    live_status: str | None
+    last_indexed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +46,37 @@ class SearchedTable:
         return [one.id for one in self.repositories]
 
 
+COLUMNS: Final = (
+    "id, name, root, embedding_model, embedding_dimension, model_id, chunk_table, live_job_status, last_indexed_at"
+)
 CHOSEN: Final = (
-    " from pgdex.repositories r where r.project_id = %(project)s and r.removed_at is null and (%(repo)s::text is null"
-    " or r.root = %(repo)s or starts_with(r.root, rtrim(%(repo)s, '/') || '/')"
-    " or strpos(lower(r.name), lower(%(repo)s)) > 0)"
+    " from pgdex.repositories_status where project_id = %s"
+    " and (%s::text is null or pgdex.names_repository(%s, root, name))"
 )
 
 
-def searched_repositories(connection: Connection, *, project_id: str, repo: str | None) -> list[SearchedRepository]:
-    """Those of a project; with `repo` only the one with that root, those below it, or with it in their name."""
-    rows = connection.execute(
-        "select r.id, r.name, r.root, r.embedding_model, r.embedding_dimension, r.model_id, r.chunk_table"
-        f"{CHOSEN} order by r.id",
-        {"project": project_id, "repo": repo},
-    )
+def searched_repositories(connection: Connection, request: "SearchRequest") -> list[SearchedRepository]:
+    """Those of the request's project; with its `repo` only those that this names."""
+    rows = connection.execute(f"select {COLUMNS}{CHOSEN} order by id", [request.project_id, request.repo, request.repo])
     return [SearchedRepository(*row) for row in rows]
 
 
-def searched_models(connection: Connection, *, project_id: str, repo: str | None) -> list[str]:
+def searched_models(connection: Connection, request: "SearchRequest") -> list[str]:
     """The embedding models of those repositories."""
     rows = connection.execute(
-        f"select distinct r.embedding_model {CHOSEN} and r.embedding_model is not null order by 1",
-        {"project": project_id, "repo": repo},
+        f"select distinct embedding_model{CHOSEN} and embedding_model is not null order by 1",
+        [request.project_id, request.repo, request.repo],
     )
     return [row[0] for row in rows]
+
+
+def repository_at(connection: Connection, request: "RelatedRequest") -> SearchedRepository | None:
+    """The one that a place is in, if it is indexed."""
+    row = connection.execute(
+        f"select {COLUMNS} from pgdex.repositories_status where project_id = %s and root = %s",
+        [request.project_id, request.root],
+    ).fetchone()
+    return SearchedRepository(*row) if row is not None else None
 
 
 def searched_tables(repositories: Sequence[SearchedRepository]) -> list[SearchedTable]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from pgdex.indexer.search.repositories import SearchedRepository
+
 Leg = Literal["words", "vectors"]
 BOTH_LEGS: Final[tuple[Leg, ...]] = ("words", "vectors")
 
@@ -47,7 +49,8 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits, best first, and what a reader should know about how complete they are."""
+    """Hits, best first, what a reader should know about how complete they are, and which repositories were searched."""
 
     hits: list[SearchHit]
     notes: list[str]
+    repositories: list[SearchedRepository]

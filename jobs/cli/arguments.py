@@ -10,6 +10,7 @@ import click
 
 from pgdex.jobs.cli.timestamps import parsed_moment
 from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.repository_path import real_path
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -52,12 +53,10 @@ def absolute_folder(path: str) -> Path:
 
     Raises InvalidRequest for a name that no database text can hold.
     """
-    folder = os.path.realpath(Path(path).expanduser())
     try:
-        folder.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"the name of the folder {os.fsencode(folder)!r} is not UTF-8: rename it") from None
-    return Path(folder)
+        return real_path(path)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"the name of the folder {os.fsencode(error.object)!r} is not UTF-8: rename it") from None
 
 
 def repository_filter(text: str) -> str:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import JobStatus
     from pgdex.jobs.client.projects import Project
     from pgdex.jobs.settings import Settings
 
@@ -56,13 +55,13 @@ def present_folder() -> Path | None:
         return None
 
 
-def wanted_job(client: "Client", job_id: str, *, project: str | None, only_reads: bool) -> "UUID":
+def wanted_job(client: "Client", job_id: str, *, project: str | None, only_reads: bool) -> "JobStatus":
     """The job that a command is about, within the project of `project` or of the present folder.
 
     A command that `only_reads` takes a whole id from any project. Raises InvalidRequest, JobNotFound.
     """
     chosen = chosen_project(client.settings, argument=project, folder=present_folder()).id
-    return client.resolve_id(job_id, project=chosen, whole_ids_anywhere=only_reads and project is None)
+    return client.find(job_id, project=chosen, whole_ids_anywhere=only_reads and project is None)
 
 
 def is_first_start(settings: "Settings") -> bool:

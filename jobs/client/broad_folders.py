@@ -34,12 +34,12 @@ NOBODY: Final = 65_534
 
 
 def is_named(root: Path, allowed_roots: Sequence[Path]) -> bool:
-    """Whether `root` (as checked_root gives it) is one of PGDEX_ALLOWED_ROOTS itself: whoever set that means it."""
+    """Whether `root` (as resolve_root gives it) is one of PGDEX_ALLOWED_ROOTS itself: whoever set that means it."""
     return any(root == allowed.resolve() for allowed in allowed_roots)
 
 
 def require_narrow(root: Path, *, home: Path) -> None:
-    """Raise TooBroad for a folder (as checked_root gives it) that nobody means as a repository.
+    """Raise TooBroad for a folder (as resolve_root gives it) that nobody means as a repository.
 
     That is the top of a disk, a folder of the system, anybody's home, a folder around homes, and one that holds
     `home`, where pgdex keeps its own data.

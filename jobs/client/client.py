@@ -12,8 +12,9 @@ from psycopg.rows import class_row
 
 from pgdex.jobs.client.broad_folders import is_named, require_narrow
 from pgdex.jobs.client.estimates import tree_size
-from pgdex.jobs.client.job_ids import id_range, parsed_id
+from pgdex.jobs.client.job_ids import id_range, parse_job_id
 from pgdex.jobs.client.models import CancelledJob, JobEvent, JobPage, JobStatus, StartedJob, Status
+from pgdex.jobs.client.repositories import named_repositories
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.database.disk_space import require_room
 from pgdex.jobs.database.roles import CLIENT, READER, not_allowed
@@ -21,7 +22,7 @@ from pgdex.jobs.database.schema import ensure_current
 from pgdex.jobs.database.sessions import holds_session
 from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
-from pgdex.jobs.repository_path import checked_root
+from pgdex.jobs.repository_path import resolve_root
 from pgdex.jobs.settings import Settings
 
 JOB_NOT_FOUND = "PX001"
@@ -79,7 +80,7 @@ class Client:
         rules count, from now on; None: as they did. One embedding is tried first, so that a wrong key or address is an
         error here and not in the middle. Raises InvalidRequest, TooBroad, NotEnoughRoom, ModelChanged, EmbedderError.
         """
-        root = checked_root(repo_path, allowed_roots=self.settings.roots)
+        root = resolve_root(repo_path, allowed_roots=self.settings.roots)
         allow_broad = allow_broad or is_named(root, self.settings.roots)
         if not allow_broad:
             require_narrow(root, home=self.settings.home)
@@ -128,9 +129,8 @@ class Client:
     def _require_room(self, root: Path, project: str, *, dimension: int, force: bool, no_ignore: bool | None) -> None:
         """Look before a job is made; the scan looks again, with exact figures."""
         known = self.connection.execute(
-            "select r.last_indexed_at is not null, exists (select from pgdex.indexing_jobs j"
-            " where j.repository_id = r.id and pgdex.is_live(j.status)), r.no_ignore"
-            " from pgdex.repositories r where r.project_id = %s and r.root = %s and r.removed_at is null",
+            "select last_indexed_at is not null, live_job_id is not null, no_ignore"
+            " from pgdex.repositories_status where project_id = %s and root = %s",
             [project, str(root)],
         ).fetchone()
         is_indexed, is_live, was_no_ignore = known or (False, False, False)
@@ -148,16 +148,15 @@ class Client:
         with self.connection.cursor(row_factory=class_row(JobStatus)) as cursor:
             cursor.execute(
                 "select * from pgdex.job_status where job_id = %s and (%s::text is null or project_id = %s)",
-                [parsed_id(job_id), project, project],
+                [parse_job_id(job_id), project, project],
             )
             status = cursor.fetchone()
         if status is None:
-            where = f" in project {project}" if project else ""
-            raise JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs that there are")
+            raise _no_such_job(job_id, project)
         return status
 
-    def resolve_id(self, text: str, *, project: str | None = None, whole_ids_anywhere: bool = False) -> UUID:
-        """The id that `text` means: a whole id, its first 4 or more characters, or "last" for the newest job.
+    def find(self, text: str, *, project: str | None = None, whole_ids_anywhere: bool = False) -> JobStatus:
+        """The job that `text` means: by its whole id, its first 4 or more characters, or "last" for the newest one.
 
         With `project` only its jobs are meant: nobody ends another's job by an abbreviation. With
         `whole_ids_anywhere` a whole id is found in every project, since it can't be taken for another.
@@ -168,24 +167,24 @@ class Client:
             if not found:
                 where = f" in project {project}" if project else ""
                 raise JobNotFound(f"there are no jobs{where} yet: `pgdex index PATH` starts one")
-            return found[0][0]
+            return found[0]
         first, last = id_range(text)
         within = ("id between %s and %s", [first, last])
         found = self._jobs(*within, project=project, order="id", limit=5)
         if len(found) > 1:
-            raise InvalidRequest(f"several jobs begin with {text}: {', '.join(str(one) for one, _ in found)}")
+            raise InvalidRequest(f"several jobs begin with {text}: {', '.join(str(one.job_id) for one in found)}")
         if found:
-            return found[0][0]
+            return found[0]
         elsewhere = self._jobs(*within, project=None, order="id", limit=5) if project is not None else []
         if elsewhere and whole_ids_anywhere and first == last:
-            return elsewhere[0][0]
+            return elsewhere[0]
         if elsewhere:
-            others = sorted({one for _, one in elsewhere})
+            others = sorted({one.project_id for one in elsewhere})
             raise JobNotFound(
                 f"there is no job {text} in project {project}, only in {' and '.join(others)}: add --project "
                 f"{others[0]} where that is the one you mean"
             )
-        raise JobNotFound(f"there is no job {text}. `pgdex list` shows the jobs that there are")
+        raise _no_such_job(text, None)
 
     def _jobs(
         self,
@@ -195,15 +194,18 @@ class Client:
         project: str | None,
         order: LiteralString,
         limit: int,
-    ) -> list[tuple[UUID, str]]:
-        """Ids and projects of some jobs."""
-        rows = self.connection.execute(
-            f"select id, project_id from pgdex.indexing_jobs j where repository_id <> all(array({REMOVED}))"
-            f" and {condition}{' and project_id = %s' if project is not None else ''}"
-            f" order by {order} limit {int(limit)}",
-            [*values, *([project] if project is not None else [])],
-        ).fetchall()
-        return [(row[0], row[1]) for row in rows]
+    ) -> list[JobStatus]:
+        """Some jobs: their ids are found first, so that a status is made up for these alone."""
+        with self.connection.cursor(row_factory=class_row(JobStatus)) as cursor:
+            cursor.execute(
+                "select s.* from ("
+                f"select id from pgdex.indexing_jobs j where repository_id <> all(array({REMOVED}))"
+                f" and {condition}{' and project_id = %s' if project is not None else ''}"
+                f" order by {order} limit {int(limit)}) as found"
+                " join pgdex.job_status s on s.job_id = found.id order by s.job_id",
+                [*values, *([project] if project is not None else [])],
+            )
+            return cursor.fetchall()
 
     def list_jobs(
         self,
@@ -222,6 +224,9 @@ class Client:
         """
         if not 1 <= limit <= 1000 or offset < 0:
             raise InvalidRequest(f"limit must be 1 to 1000 and offset not negative, got {limit} and {offset}")
+        repositories = None
+        if repo is not None:
+            repositories = [one.id for one in named_repositories(self.connection, repo, project=project)]
         conditions = ["true"]
         values: dict[str, Any] = {"limit": limit, "offset": offset}
         # Mostly there are none, and then an index alone counts: with this condition that takes 50 ms instead of 1.
@@ -231,7 +236,7 @@ class Client:
             ("j.project_id = %(project)s", "project", project),
             ("j.created_at >= %(since)s", "since", since),
             ("j.created_at < %(until)s", "until", until),
-            ("j.repository_id = any(%(repositories)s)", "repositories", self._repository_ids(repo)),
+            ("j.repository_id = any(%(repositories)s)", "repositories", repositories),
             ("j.repository_id <> all(%(removed)s)", "removed", removed),
         ):
             if value is not None:
@@ -262,30 +267,22 @@ class Client:
             has_more=has_more,
         )
 
-    def _repository_ids(self, text: str | None) -> list[int] | None:
-        """The repositories at or below a path, or with a text in their name; None for all."""
-        if text is None:
-            return None
-        rows = self.connection.execute(
-            "select id from pgdex.repositories where removed_at is null and (root = %(text)s"
-            " or starts_with(root, rtrim(%(text)s, '/') || '/') or strpos(lower(name), lower(%(text)s)) > 0)",
-            {"text": text},
-        )
-        return [row[0] for row in rows]
-
     def cancel(self, job_id: UUID | str, *, project: str | None = None) -> CancelledJob:
-        """Cancel a pending, running or blocked job. Raises JobNotFound, JobIsFinal, NotAllowed."""
-        status = self.status(job_id, project=project)
+        """Cancel a pending, running or blocked job, with `project` only one of that. One round trip.
+
+        Raises InvalidRequest for a malformed id, JobNotFound, JobIsFinal, NotAllowed.
+        """
+        wanted = parse_job_id(job_id)
         try:
-            row = self.connection.execute("select pgdex.cancel_job(%s)", [status.job_id]).fetchone()
+            row = self.connection.execute(
+                "select previous_status, message from pgdex.cancel_job_with_message(%s, %s)", [wanted, project]
+            ).fetchone()
         except psycopg.Error as error:
+            if error.sqlstate == JOB_NOT_FOUND:
+                raise _no_such_job(wanted, project) from None
             raise _translated(error, self.connection) from error
         assert row is not None
-        return CancelledJob(
-            job_id=status.job_id,
-            previous_status=row[0],
-            message=self.status(status.job_id).progress_message,
-        )
+        return CancelledJob(job_id=wanted, previous_status=row[0], message=row[1])
 
     def events(self, job_id: UUID | str, *, after: int = 0) -> list[JobEvent]:
         """A job's history, oldest first, from the event after `after`."""
@@ -293,7 +290,7 @@ class Client:
             cursor.execute(
                 "select id as event_id, job_id, event_type, event_data, created_at from pgdex.job_events"
                 " where job_id = %s and id > %s order by id",
-                [parsed_id(job_id), after],
+                [parse_job_id(job_id), after],
             )
             return cursor.fetchall()
 
@@ -323,6 +320,11 @@ class Client:
             if final:
                 return
             self.wait_for_news(timeout_seconds=2.0)
+
+
+def _no_such_job(job_id: UUID | str, project: str | None) -> JobNotFound:
+    where = f" in project {project}" if project else ""
+    return JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs that there are")
 
 
 def _translated(error: psycopg.Error, connection: Connection) -> Exception:

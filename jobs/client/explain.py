@@ -66,8 +66,8 @@ def why(connection: Connection, *, project: str, root: Path, path: str, max_file
     Raises InvalidRequest for a path outside of the repository.
     """
     row = connection.execute(
-        "select id, no_ignore, last_indexed_at is not null from pgdex.repositories"
-        " where project_id = %s and root = %s and removed_at is null",
+        "select id, no_ignore, last_indexed_at is not null from pgdex.repositories_status"
+        " where project_id = %s and root = %s",
         [project, str(root)],
     ).fetchone()
     repository_id, no_ignore, was_indexed = row or (None, False, False)

@@ -4,7 +4,7 @@ missing."""
 import os
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from pgdex.jobs.client.wording import counted
@@ -12,9 +12,9 @@ from pgdex.jobs.client.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pgdex.indexer.search import SearchHit, SearchResult
+    from pgdex.indexer.search import RelatedRequest, SearchHit, SearchRequest, SearchResult
     from pgdex.jobs.client.client import Client
-    from pgdex.jobs.client.models import IndexedRepository, StoredFile
+    from pgdex.jobs.client.models import StoredFile
 
 LARGEST_HASHED_BYTES = 4 << 20
 # Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
@@ -46,35 +46,29 @@ def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: st
 
 def coverage_notes(
     client: "Client",
+    request: "SearchRequest | RelatedRequest",
     result: "SearchResult",
     outdated: set[tuple[str, str]],
-    live: dict[str, str],
     *,
-    project: str,
-    repo: str | None,
     words: DoorWords,
 ) -> list[str]:
-    """What a reader should know, in sentences that name what helps, in the `words` of the door.
+    """What a reader should know, in sentences that name what helps, in the `words` of the door."""
+    from pgdex.jobs.client.repositories import missed_files, outdated_vectors
 
-    `live` has the status of each live job by its repository's root.
-    """
-    from pgdex.jobs.client.repositories import indexed_repositories, missed_files, outdated_vectors
-
-    repositories = indexed_repositories(client.connection, project=project)
-    chosen = [one for one in repositories if repo is None or is_searched(one, repo)]
+    chosen = sorted(result.repositories, key=lambda one: one.root)
     if not chosen:
-        return [_nothing_there(repositories, project, repo, words)]
+        return [_nothing_there(client, request, words)]
     notes = [
-        f"{one.root} is being indexed ({live[one.root]}): the answers may be incomplete"
+        f"{one.root} is being indexed ({one.live_status}): the answers may be incomplete"
         for one in chosen
-        if one.root in live
+        if one.live_status is not None
     ]
     notes += result.notes
     notes += [
         f"{one.root} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
         "on with it"
         for one in chosen
-        if one.last_indexed_at is None and one.root not in live
+        if one.last_indexed_at is None and one.live_status is None
     ]
     notes += [
         f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "
@@ -95,24 +89,20 @@ def coverage_notes(
     return notes
 
 
-def is_searched(repository: "IndexedRepository", repo: str) -> bool:
-    """Whether `repo` (a path, or a part of a name) means this repository: as searched_repositories has it."""
-    return _is_at_or_below(repository.root, repo) or repo.lower() in repository.name.lower()
+def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", words: DoorWords) -> str:
+    from pgdex.jobs.client.repositories import indexed_repositories, innermost_repository
 
-
-def _nothing_there(repositories: "list[IndexedRepository]", project: str, repo: str | None, words: DoorWords) -> str:
+    project, repo = request.project_id, request.repo
+    repositories = indexed_repositories(client.connection, project=project)
     if not repositories:
         return f"Nothing is indexed in project {project} yet. Index a folder with {words.index}"
-    around = next((one.root for one in repositories if repo and _is_at_or_below(repo, one.root)), None)
-    if repo is not None and around is not None:
-        part = os.path.relpath(repo, around)
-        return f"{repo} is a part of {around}: search with {words.narrow.format(root=around, glob=f'{part}/**')}"
+    if repo is not None:
+        around = innermost_repository(client.connection, map(str, PurePath(repo).parents), project=project)
+        if around is not None:
+            glob = f"{PurePath(repo).relative_to(around.root)}/**"
+            return f"{repo} is a part of {around.root}: search with {words.narrow.format(root=around.root, glob=glob)}"
     known = ", ".join(one.root for one in repositories[:10])
     return f"{repo} is not indexed in project {project}; {words.index} does it. What is indexed: {known}"
-
-
-def _is_at_or_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _by_root(outdated: set[tuple[str, str]]) -> dict[str, int]:

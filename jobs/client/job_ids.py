@@ -6,7 +6,7 @@ from uuid import UUID
 from pgdex.jobs.errors import InvalidRequest
 
 
-def parsed_id(job_id: UUID | str) -> UUID:
+def parse_job_id(job_id: UUID | str) -> UUID:
     """A job id from what a user typed. Raises InvalidRequest."""
     if isinstance(job_id, UUID):
         return job_id

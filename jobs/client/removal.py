@@ -4,16 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 
 from pgdex.jobs.client.models import IndexedRepository
-from pgdex.jobs.client.repositories import indexed_repositories
+from pgdex.jobs.client.repositories import indexed_repositories, named_repositories
 from pgdex.jobs.database.connection import Connection, connect_async
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsLive
 from pgdex.jobs.logging import fields
+from pgdex.jobs.repository_path import spellings
 from pgdex.jobs.settings import Settings
 
 PERIOD_SECONDS = 60.0
@@ -34,18 +34,17 @@ def repository_to_remove(connection: Connection, text: str, *, project: str) -> 
 
     Raises InvalidRequest where there is none, or several have the name.
     """
-    known = indexed_repositories(connection, project=project)
-    path = str(Path(text).expanduser().absolute()) if text else ""
-    real = str(Path(path).resolve()) if text else ""
-    for one in known:
-        if one.root in (text.rstrip("/"), path, real):
-            return one
-    named = [one for one in known if one.name == text]
+    for path in spellings(text):
+        for one in named_repositories(connection, path, project=project, whole=True):
+            if one.root == path:
+                return one
+    named = named_repositories(connection, text, project=project, whole=True)
     if len(named) == 1:
         return named[0]
     if named:
         roots = ", ".join(one.root for one in named)
         raise InvalidRequest(f"several repositories of project {project} are named {text}; give a path: {roots}")
+    known = indexed_repositories(connection, project=project)
     there = ", ".join(one.root for one in known[:10])
     indexed = f"Indexed are: {there}{', …' if len(known) > 10 else ''}" if known else "Nothing is indexed in it"
     raise InvalidRequest(f"there is no repository {text or repr(text)} in project {project}. {indexed}")

@@ -1,6 +1,8 @@
-"""What is in the index: which repositories, which of their files are left out and why, and how old files are."""
+"""What is in the index: which repositories, which of them is meant, which of their files are left out and why, and how
+old files are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import LiteralString
 
 from psycopg.rows import class_row
 
@@ -17,11 +19,38 @@ def project_exists(connection: Connection, project: str) -> bool:
 
 def indexed_repositories(connection: Connection, *, project: str) -> list[IndexedRepository]:
     """The repositories of a project, by their paths."""
+    return _repositories(connection, "project_id = %(project)s", project=project)
+
+
+def named_repositories(
+    connection: Connection, text: str, *, project: str | None, whole: bool = False
+) -> list[IndexedRepository]:
+    """The repositories that `text` names, of a project or of all, by their paths: the one at that path, those below it,
+    those with it in their name; with `whole` only those whose path or name it is."""
+    return _repositories(
+        connection,
+        "(%(project)s::text is null or project_id = %(project)s)"
+        " and pgdex.names_repository(%(text)s, root, name, whole => %(whole)s)",
+        project=project,
+        text=text,
+        whole=whole,
+    )
+
+
+def innermost_repository(connection: Connection, folders: Iterable[str], *, project: str) -> IndexedRepository | None:
+    """The repository that something lies in: `folders` are those around it, from the inside to the outside."""
+    around = list(folders)
+    found = _repositories(
+        connection, "project_id = %(project)s and root = any(%(roots)s)", project=project, roots=around
+    )
+    return min(found, key=lambda one: around.index(one.root), default=None)
+
+
+def _repositories(connection: Connection, condition: LiteralString, **values: object) -> list[IndexedRepository]:
     with connection.cursor(row_factory=class_row(IndexedRepository)) as cursor:
         cursor.execute(
-            "select id, name, root, last_indexed_at from pgdex.repositories"
-            " where project_id = %s and removed_at is null order by root",
-            [project],
+            f"select id, name, root, last_indexed_at from pgdex.repositories_status where {condition} order by root",
+            values,
         )
         return cursor.fetchall()
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from pgdex.jobs.client.models import STATUSES, Status
 from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.repository_path import real_path
 
 LONGEST_PATH = 4096
 LONGEST_TEXT = 4000
@@ -113,13 +114,9 @@ Moment = Annotated[
 
 def absolute_path(path: str) -> str:
     """`path` as the database names it: absolute, without links and `..`. Raises InvalidRequest."""
-    given = Path(path)
     try:
-        given = given.expanduser()
-        if not given.is_absolute():
+        if not Path(path).expanduser().is_absolute():
             raise InvalidRequest(f"repo_path must be absolute, got {path!r}")
-        resolved = str(given.resolve())
-        resolved.encode()
+        return str(real_path(path))
     except (OSError, RuntimeError, ValueError) as error:
         raise InvalidRequest(f"repo_path can't be a folder's path, got {path!r}: {error}") from None
-    return resolved

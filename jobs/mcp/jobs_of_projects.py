@@ -20,11 +20,10 @@ def visible_job(client: "Client", place: "Workplace", job_id: str, project_id: s
     is another project's.
     """
     if project_id is not None:
-        project = place.known_project(client, project_id)
         try:
-            return client.status(job_id, project=project.id)
+            return client.status(job_id, project=place.project(project_id).id)
         except JobNotFound:
-            raise no_such_job(job_id, project.id) from None
+            raise no_such_job(job_id, place.known_project(client, project_id).id) from None
     try:
         job = client.status(job_id)
     except JobNotFound:

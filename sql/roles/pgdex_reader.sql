@@ -34,7 +34,7 @@ begin
         pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models, pgdex.departed_embeddings,
         pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.workers, pgdex.settings,
         pgdex.vector_index_builds,
-        pgdex.job_status, pgdex.worker_status, pgdex.skipped_files
+        pgdex.job_status, pgdex.repositories_status, pgdex.worker_status, pgdex.skipped_files
         to pgdex_reader;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
     grant execute on function
@@ -42,7 +42,7 @@ begin
         pgdex.job_rate, pgdex.thousands, pgdex.worker_lock_class,
         pgdex.jobs_before, pgdex.jobs_before_text, pgdex.waiting_projects, pgdex.free_places, pgdex.setting,
         pgdex.max_concurrent_jobs, pgdex.is_live,
-        pgdex.normalized_path, pgdex.broad_folder,
+        pgdex.normalized_path, pgdex.names_repository, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,
         pgdex.matching_files, pgdex.term_frequencies, pgdex.chunk_table,
         pgdex.chunk_count, pgdex.reads_every_chunk

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pgdex.indexer.embedding import open_embedder
-from pgdex.indexer.search import related, search
+from pgdex.indexer.search import RelatedRequest, SearchRequest, related, search
 from pgdex.indexer.search.engine import LOOKS
 from pgdex.indexer.search.repositories import searched_repositories, searched_tables
 from pgdex.indexer.storage import ChunkTableMissing, write_files
@@ -41,7 +41,7 @@ def table_of(connection: Connection, repository: SyntheticRepository) -> str:
 
 def found(connection: Connection, query: str, *, project: str = "default", repo: str | None = None) -> list[str]:
     """The folders and files that a search finds."""
-    result = search(connection, query, project_id=project, repo=repo, open_embedder=open_embedder)
+    result = search(connection, SearchRequest(query, project_id=project, repo=repo), open_embedder=open_embedder)
     return [f"{hit.repo_path}/{hit.path}" for hit in result.hits]
 
 
@@ -61,7 +61,9 @@ def test_what_a_search_locks_does_not_grow_with_the_number_of_repositories(conne
     def locks(project: str, repo: str | None) -> int:
         with connection.transaction():
             result = search(
-                connection, "parse the retry delay", project_id=project, repo=repo, open_embedder=open_embedder
+                connection,
+                SearchRequest("parse the retry delay", project_id=project, repo=repo),
+                open_embedder=open_embedder,
             )
             assert result.hits
             return int(value(connection, LOCKS))
@@ -106,7 +108,7 @@ def test_a_job_of_a_small_repository_locks_few_tables(connection: Connection) ->
 def test_small_repositories_of_a_project_are_searched_together(connection: Connection) -> None:
     small = [small_repository(connection, f"s{number}", "alpha beta") for number in range(20)]
     large = [new_repository(connection, f"/large/{number}") for number in range(2)]
-    repositories = searched_repositories(connection, project_id="default", repo=None)
+    repositories = searched_repositories(connection, SearchRequest("x", project_id="default"))
     tables = searched_tables(repositories)
     assert len(tables) == 1 + len(large)
     assert sorted(table.ids for table in tables) == sorted([[one.id for one in small], *([one.id] for one in large)])
@@ -323,7 +325,7 @@ def test_a_table_that_goes_while_a_search_looks_is_looked_for_again(connection: 
 def test_what_is_like_a_place_is_found_in_a_shared_table(connection: Connection) -> None:
     small_repository(connection, "a", "retry delay policy backoff", "retry delay policy jitter", "nothing alike")
     small_repository(connection, "b", "retry delay policy elsewhere")
-    result = related(connection, project_id="default", root="/r/a", path="file000000.py", line=1)
+    result = related(connection, RelatedRequest(project_id="default", root="/r/a", path="file000000.py", line=1))
     assert next(hit.path for hit in result.hits) == "file000001.py"
     assert {hit.repo_path for hit in result.hits} == {"/r/a"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.workers import known_workers, living_workers
 from pgdex.jobs.embedders import embedder_for
@@ -303,8 +303,7 @@ def test_plain_sql_starts_and_cancels_a_job(
     assert client.status(row[0]).status == "cancelled"
     hits = search(
         client.connection,
-        "run_7",
-        project_id="default",
+        SearchRequest("run_7", project_id="default"),
         open_embedder=lambda spec: embedder_for(spec, client.settings),
     ).hits
     assert hits[0].path == "package_0/module_7.py"

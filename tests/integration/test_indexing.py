@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus
 from pgdex.jobs.client.repositories import skipped_files
@@ -48,11 +48,8 @@ def found_paths(client: Client, query: str, *, path_glob: str | None = None, lan
     """The paths of a search's hits, best first."""
     result = search(
         client.connection,
-        query,
-        project_id="default",
+        SearchRequest(query, project_id="default", path_glob=path_glob, language=language),
         open_embedder=embedder_for,
-        path_glob=path_glob,
-        language=language,
     )
     return [hit.path for hit in result.hits]
 
@@ -271,7 +268,7 @@ def test_two_projects_have_the_same_folder_without_seeing_each_other(
         assert wait_for_end(client, job.job_id, workers=workers).status == "completed"
 
     assert found_paths(client, "run_42") == []
-    hits = search(client.connection, "run_42", project_id="one", open_embedder=embedder_for).hits
+    hits = search(client.connection, SearchRequest("run_42", project_id="one"), open_embedder=embedder_for).hits
     assert hits[0].path == "package_0/module_42.py"
     assert len({(hit.path, hit.start_line) for hit in hits}) == len(hits)
 
@@ -287,10 +284,8 @@ def test_a_large_repository_gets_a_vector_index_and_filters_lose_no_rows(
 
     vectors_only = search(
         client.connection,
-        "def load_117",
-        project_id="default",
+        SearchRequest("def load_117", project_id="default", path_glob="package_2/module_117.py"),
         open_embedder=embedder_for,
-        path_glob="package_2/module_117.py",
         legs=("vectors",),
     )
     assert {hit.path for hit in vectors_only.hits} == {"package_2/module_117.py"}

@@ -1,6 +1,5 @@
 """Asking for a job and letting it in: one live job per repository, three at once, and nobody held up."""
 
-import posixpath
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from pgdex.jobs.database.connection import Connection, connect
+from pgdex.jobs.repository_path import normalized_path
 from tests.integration.roles.members import CLIENT, WORKER, logged_in
 from tests.support.at_once import at_once
 from tests.support.databases import settings_for
@@ -38,15 +38,13 @@ def test_one_of_many_enqueues_at_once_makes_the_job_and_all_get_its_id(
     assert value(connection, "select count(*) from procrastinate_jobs") == 1
 
 
-@given(
-    path=st.lists(st.sampled_from(["a", "b c", ".", "..", "", "...", "..a", "é", "a\nb", "x'y"]), max_size=8).map(
-        lambda parts: "/" + "/".join(parts)
-    )
-)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_path_is_normalised_as_python_does_it(connection: Connection, path: str) -> None:
-    expected = "/" + posixpath.normpath(path).lstrip("/")  # where POSIX keeps two slashes at the start, there is one
-    assert value(connection, "select pgdex.normalized_path(%s)", path) == expected
+PARTS = ["a", "b c", ".", "..", "", "...", "..a", "é", "a\nb", "x'y", "\\", "a\\", "C:", "c:\\"]
+
+
+@given(path=st.lists(st.sampled_from(PARTS), max_size=8).map("/".join) | st.text(alphabet="/\\.:Ca \n", max_size=12))
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sql_and_python_normalise_every_path_alike(connection: Connection, path: str) -> None:
+    assert value(connection, "select pgdex.normalized_path(%s)", path) == normalized_path(path)
 
 
 def test_one_folder_is_one_repository_however_it_is_spelled(connection: Connection) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from pgdex.indexer.search import SearchRequest
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.freshness import DoorWords
 from pgdex.jobs.client.models import JobStatus
-from pgdex.jobs.client.search import SearchOptions, search_code
+from pgdex.jobs.client.search import search_code
 from pgdex.jobs.errors import ModelChanged
 from tests.support.databases import settings_for
 from tests.support.embedding_server import EmbeddingServer
@@ -64,7 +65,7 @@ def models(client: Client) -> dict[str, int]:
 
 
 def notes(client: Client) -> list[str]:
-    found = search_code(client, "run_42", project="default", options=SearchOptions(), words=WORDS)
+    found = search_code(client, SearchRequest("run_42", project_id="default"), words=WORDS)
     assert found.hits
     return found.notes
 

@@ -265,7 +265,7 @@ def test_what_the_agents_server_asks_besides(rolled_back: Connection, scene: Sce
     assert estimated_duration(rolled_back, size, embedder="hashing", workers=1).seconds > 0
     assert project_exists(rolled_back, "p3")
     assert oldest_live_job_seconds(rolled_back) is not None
-    assert Client(settings_for(scene.url), rolled_back).resolve_id("last")
+    assert Client(settings_for(scene.url), rolled_back).find("last")
     assert_few(rolled_back)
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from pgdex.indexer.embedding import open_embedder
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import IndexedRepository
 from pgdex.jobs.client.removal import (
@@ -60,7 +60,7 @@ def known(connection: Connection, name: str) -> IndexedRepository:
 
 
 def roots_found(connection: Connection) -> set[str]:
-    result = search(connection, "alpha", project_id="default", limit=50, open_embedder=open_embedder)
+    result = search(connection, SearchRequest("alpha", project_id="default", limit=50), open_embedder=open_embedder)
     return {hit.repo_path for hit in result.hits}
 
 
@@ -219,10 +219,10 @@ def test_no_list_and_no_shorthand_knows_a_removed_repository_whose_rows_are_stil
     listed = client.list_jobs(project="default", limit=1)
     assert [job.job_id for job in listed.jobs] == [kept]
     assert (listed.total_count, listed.has_more) == (1, False)
-    assert client.resolve_id("last", project="default") == kept
+    assert client.find("last", project="default").job_id == kept
     for text in (str(removed), str(removed)[:8]):
         with pytest.raises(JobNotFound):
-            client.resolve_id(text, project="default")
+            client.find(text, project="default")
     with pytest.raises(JobNotFound):
         client.status(removed)
     assert {one.root for one in indexed_repositories(connection, project="default")} == {"/r/kept"}

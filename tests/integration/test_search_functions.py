@@ -10,7 +10,7 @@ import pytest
 
 from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.lexemes import words
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters
 from pgdex.indexer.search.repositories import searched_repositories
 from pgdex.indexer.terms import definition_terms, place_of, stem_of, symbol_term
@@ -202,7 +202,7 @@ def test_words_that_are_nowhere_find_nothing(analyzed: Scene) -> None:
 
 def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> None:
     stem = stem_of("return")
-    repositories = searched_repositories(analyzed.connection, project_id="default", repo=None)
+    repositories = searched_repositories(analyzed.connection, SearchRequest("x", project_id="default"))
     scope = Filters(path_regex="^src/0001").within(analyzed.connection, repositories)
     rows = analyzed.connection.execute(
         "select f.path"
@@ -317,5 +317,7 @@ def test_two_words_that_share_a_place_are_no_error(connection: Connection) -> No
     one, other = words_in_one_place()
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk(f"x {one}"), chunk(f"y {other} "), chunk("z")], path_of="f{}.py".format)
-    result = search(connection, f"{one} {other}", project_id="default", open_embedder=open_embedder, legs=("words",))
+    result = search(
+        connection, SearchRequest(f"{one} {other}", project_id="default"), open_embedder=open_embedder, legs=("words",)
+    )
     assert sorted(hit.path for hit in result.hits) == ["f0.py", "f1.py"]

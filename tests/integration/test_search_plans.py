@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pgdex.indexer.globs import glob_regex
+from pgdex.indexer.search import SearchRequest
 from pgdex.indexer.search.filters import Filters, Scope
 from pgdex.indexer.search.repositories import searched_repositories
 from pgdex.indexer.terms import definition_terms, place_of, stem_of, symbol_term
@@ -118,7 +119,7 @@ def index_scans(connection: Connection, index: str) -> int:
 def scope_of(connection: Connection, scene: Scene, **filters: str) -> Scope:
     """What a filter by path or language leaves."""
     narrowed = Filters(path_regex=filters.get("regex"), language=filters.get("language"))
-    return narrowed.within(connection, searched_repositories(connection, project_id="default", repo=None))
+    return narrowed.within(connection, searched_repositories(connection, SearchRequest("x", project_id="default")))
 
 
 def lexical(connection: Connection, scene: Scene, query: str, **filters: str) -> list[tuple[int, float]]:

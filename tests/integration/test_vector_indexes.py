@@ -11,7 +11,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from pgdex.indexer.search import search
+from pgdex.indexer.search import SearchRequest, search
 from pgdex.jobs.cli.diagnosis.index import index_checks
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.workers import vector_indexes_due
@@ -76,7 +76,10 @@ def test_a_job_is_completed_before_its_vector_index_is_there_and_search_is_exact
 def found(client: Client) -> list[tuple[str, int]]:
     """What the vectors alone find."""
     result = search(
-        client.connection, "module number 7", project_id="default", open_embedder=embedder_for, legs=("vectors",)
+        client.connection,
+        SearchRequest("module number 7", project_id="default"),
+        open_embedder=embedder_for,
+        legs=("vectors",),
     )
     assert result.hits
     return [(hit.path, hit.start_line) for hit in result.hits]
@@ -323,7 +326,7 @@ def test_neither_a_job_nor_a_cancel_nor_a_search_waits_for_who_has_the_table_ope
     job = enqueue(connection, "/r", force=True)
     worker.plan(worker.take(), tree(20))
     assert value(connection, "select pgdex.drop_unwanted_vector_indexes(1)") == 1
-    search(connection, "f1", project_id="default", open_embedder=embedder_for, legs=("words",))
+    search(connection, SearchRequest("f1", project_id="default"), open_embedder=embedder_for, legs=("words",))
     assert value(connection, "select pgdex.cancel_job(%s)", job) == "running"
 
     held.execute("rollback")

@@ -8,13 +8,14 @@ import pytest
 
 from pgdex.indexer.embedding import EmbedderUnavailable
 from pgdex.indexer.languages import NAMES
+from pgdex.indexer.search import SearchRefused
+from pgdex.indexer.search.request import known_language
 from pgdex.jobs.cli import main
 from pgdex.jobs.cli.arguments import repository_filter
 from pgdex.jobs.cli.entry import explained
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.lazy import LazyGroup
 from pgdex.jobs.cli.root import pgdex
-from pgdex.jobs.client.search import known_language
 from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsFinal, JobNotFound, PgdexError
 from pgdex.jobs.settings import settings
 
@@ -252,7 +253,7 @@ def test_every_language_is_known_by_its_own_name() -> None:
 
 
 def test_an_unknown_language_is_answered_with_near_ones() -> None:
-    with pytest.raises(InvalidRequest, match="language: 'pyton' is not known; did you mean python"):
+    with pytest.raises(SearchRefused, match="language: 'pyton' is not known; did you mean python"):
         known_language("pyton")
 
 

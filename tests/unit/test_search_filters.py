@@ -1,13 +1,15 @@
 """What narrows a search, and which narrowings are refused."""
 
 import re
+from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
 from pgdex.indexer.chunking import KINDS
-from pgdex.indexer.search import SearchRefused
+from pgdex.indexer.search import RelatedRequest, SearchRefused, SearchRequest
 from pgdex.indexer.search.filters import TESTS, Filters
-from pgdex.jobs.client.search import SearchOptions, check_request
+from pgdex.jobs.client.search import refusals
 from pgdex.jobs.errors import InvalidRequest
 
 
@@ -75,16 +77,44 @@ def test_an_unknown_word_about_tests_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (SearchOptions(tests="maybe"), "got 'maybe'"),
-        (SearchOptions(kinds=["klass"]), "'klass' is none"),
-        (SearchOptions(path_glob="/"), "got '/'"),
-        (SearchOptions(language="klingon"), "'klingon' is not known"),
-        (SearchOptions(repo="\0"), "NUL"),
+        ({"query": " \n"}, "^query: it is empty"),
+        ({"query": "x\0"}, "^query: .*NUL"),
+        ({"tests": "maybe"}, "^tests: .*got 'maybe'"),
+        ({"kinds": ["klass"]}, "^kinds: 'klass' is none"),
+        ({"path_glob": "/"}, "^path_glob: .*got '/'"),
+        ({"language": "klingon"}, "^language: 'klingon' is not known"),
+        ({"language": ""}, "^language: '' is not known"),
+        ({"repo": "\0"}, "^repo_path: .*NUL"),
+        ({"limit": 0}, "^limit: it must be at least 1, got 0"),
     ],
 )
-def test_what_can_not_narrow_a_search_is_told_before_a_database_is_opened(options: SearchOptions, message: str) -> None:
-    with pytest.raises(InvalidRequest, match=message):
-        check_request("session", options)
+def test_a_request_that_can_not_be_searched_is_never_made(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SearchRefused, match=message):
+        SearchRequest(**{"query": "session", "project_id": "p"} | options)
+    with pytest.raises(InvalidRequest, match=message), refusals():
+        SearchRequest(**{"query": "session", "project_id": "p"} | options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"root": "\0"}, "^repo_path: .*NUL"),
+        ({"path": "a\0"}, "^path: .*NUL"),
+        ({"tests": "maybe"}, "^tests: .*got 'maybe'"),
+        ({"limit": 0}, "^limit: it must be at least 1, got 0"),
+    ],
+)
+def test_a_place_that_can_not_be_looked_up_is_refused_likewise(options: dict[str, Any], message: str) -> None:
+    place: dict[str, Any] = {"project_id": "p", "root": "/r", "path": "a.py", "line": 1}
+    with pytest.raises(SearchRefused, match=message):
+        RelatedRequest(**place | options)
+
+
+def test_a_request_holds_its_filters_and_stays_as_it_was_checked() -> None:
+    request = SearchRequest("x", project_id="p", path_glob="*.py", language="py", kinds=["class"], tests="out")
+    assert request.filters == Filters.of(path_glob="*.py", language="python", kinds=["class"], tests="out")
+    with pytest.raises(FrozenInstanceError):
+        request.limit = 0  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("path_glob", ["", "/", "//", " ", "!", "!/"])

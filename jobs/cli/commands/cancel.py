@@ -22,7 +22,7 @@ def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
     can't be cancelled (exit code 5).
     """
     with open_client() as client:
-        job = client.status(wanted_job(client, job_id, project=project, only_reads=False))
+        job = wanted_job(client, job_id, project=project, only_reads=False)
         if not (yes or job.is_final):
             if not sys.stdin.isatty():
                 raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")

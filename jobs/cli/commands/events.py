@@ -19,7 +19,7 @@ def events(job_id: str, follow: bool, project: str | None, as_json: bool) -> Exi
     from pgdex.jobs.cli.watching import events as events_to_the_end
 
     with open_client() as client:
-        wanted = wanted_job(client, job_id, project=project, only_reads=True)
+        wanted = wanted_job(client, job_id, project=project, only_reads=True).job_id
         history = events_to_the_end(client, wanted, tell=note) if follow else iter(client.events(wanted))
         try:
             for event in history:

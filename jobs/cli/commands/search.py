@@ -63,21 +63,25 @@ def search(
       pgdex search "where are retries configured"
       pgdex search parse_args --language python --path 'src/**' --tests out
     """
-    from pgdex.jobs.client.search import SearchOptions, check_request, search_code
+    from pgdex.indexer.search import SearchRequest
+    from pgdex.jobs.client.search import refusals, search_code
+    from pgdex.jobs.settings import settings
 
-    options = SearchOptions(
-        repo=repository_filter(repo) if repo else None,
-        path_glob=path_glob,
-        language=language,
-        kinds=kinds,
-        tests=tests,
-        limit=limit,
-    )
-    check_request(query, options)
-    folder = Path(options.repo) if options.repo and options.repo.startswith("/") else present_folder()
+    wanted = repository_filter(repo) if repo else None
+    folder = Path(wanted) if wanted and wanted.startswith("/") else present_folder()
+    with refusals():
+        request = SearchRequest(
+            query,
+            project_id=chosen_project(settings(), argument=project, folder=folder).id,
+            repo=wanted,
+            path_glob=path_glob,
+            language=language,
+            kinds=kinds,
+            tests=tests,
+            limit=limit,
+        )
     with open_client() as client:
-        chosen = chosen_project(client.settings, argument=project, folder=folder).id
-        found = search_code(client, query, project=chosen, options=options, words=WORDS)
+        found = search_code(client, request, words=WORDS)
     _show(found, query, as_json=as_json, explain=explain)
 
 
@@ -95,23 +99,29 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
     Example:
       pgdex related src/flask/sessions.py:120
     """
-    from pgdex.jobs.client.repositories import indexed_repositories
-    from pgdex.jobs.client.search import related_code
+    from pgdex.indexer.search import RelatedRequest
+    from pgdex.jobs.client.repositories import innermost_repository
+    from pgdex.jobs.client.search import refusals, related_code
 
     file, line = _place(place)
     with open_client() as client:
         chosen = chosen_project(client.settings, argument=project, folder=file.parent).id
-        root = _root_of(file, [one.root for one in indexed_repositories(client.connection, project=chosen)], chosen)
-        found = related_code(
-            client,
-            project=chosen,
-            root=root,
-            path=file.relative_to(root).as_posix(),
-            line=line,
-            tests=tests,
-            limit=limit,
-            words=WORDS,
-        )
+        around = innermost_repository(client.connection, map(str, (file, *file.parents)), project=chosen)
+        if around is None:
+            raise click.BadParameter(
+                f"{file} is in no repository that is indexed in project {chosen}; {WORDS.index} indexes one.",
+                param_hint="FILE:LINE",
+            )
+        with refusals():
+            request = RelatedRequest(
+                project_id=chosen,
+                root=around.root,
+                path=file.relative_to(around.root).as_posix(),
+                line=line,
+                tests=tests,
+                limit=limit,
+            )
+        found = related_code(client, request, words=WORDS)
     _show(found, "", as_json=as_json, explain=explain)
 
 
@@ -120,17 +130,6 @@ def _place(given: str) -> tuple[Path, int]:
     if not colon or not name or not line.isdigit() or int(line) < 1:
         raise click.BadParameter(f"{given!r} is no place in a file: write it as src/app.py:42.", param_hint="FILE:LINE")
     return absolute_folder(name), int(line)
-
-
-def _root_of(file: Path, roots: list[str], project: str) -> str:
-    """The innermost indexed repository that the file is in."""
-    around = [root for root in roots if file.is_relative_to(root)]
-    if not around:
-        raise click.BadParameter(
-            f"{file} is in no repository that is indexed in project {project}; {WORDS.index} indexes one.",
-            param_hint="FILE:LINE",
-        )
-    return max(around, key=len)
 
 
 def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:

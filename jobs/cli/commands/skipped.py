@@ -14,6 +14,7 @@ from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_fo
 from pgdex.jobs.cli.render.console import note, output, print_json, show
 from pgdex.jobs.cli.session import chosen_project, open_client
 from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.repository_path import normalized_path
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -81,14 +82,16 @@ def _explain(file: str, *, path: str | None, project: str | None, as_json: bool)
     from pgdex.jobs.cli.render.text import printable
     from pgdex.jobs.client.explain import why
     from pgdex.jobs.client.projects import resolve_project
-    from pgdex.jobs.client.repositories import indexed_repositories
+    from pgdex.jobs.client.repositories import innermost_repository
 
     folder = absolute_folder(path) if path else None
     wanted = _meant(file, folder)
     with open_client() as client:
         chosen = resolve_project(client.settings, argument=project, folder=folder or wanted.parent).id
-        roots = {one.root for one in indexed_repositories(client.connection, project=chosen)}
-        root = _innermost(folder or wanted, roots) or folder
+        start = folder or wanted
+        reals = [os.path.realpath(one) for one in (start, *start.parents)]
+        around = innermost_repository(client.connection, reals, project=chosen)
+        root = Path(around.root) if around is not None else folder
         if root is None:
             raise InvalidRequest(f"{wanted} is in no repository of project {chosen}: give the repository's folder too")
         answer = why(
@@ -112,13 +115,7 @@ def _meant(file: str, folder: Path | None) -> Path:
     given = Path(file).expanduser()
     here = Path.cwd() / given
     there = here if folder is None else folder / given
-    return Path(os.path.normpath(there if os.path.lexists(there) or not os.path.lexists(here) else here))
-
-
-def _innermost(path: Path, roots: set[str]) -> Path | None:
-    """The innermost of the folders that `path` is or lies in."""
-    reals = (os.path.realpath(folder) for folder in (path, *path.parents))
-    return next((Path(folder) for folder in reals if folder in roots), None)
+    return Path(normalized_path(str(there if os.path.lexists(there) or not os.path.lexists(here) else here)))
 
 
 def _below(path: Path, root: Path) -> str:
@@ -131,14 +128,14 @@ def _below(path: Path, root: Path) -> str:
 
 def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
     """The indexed repository that `path` is or lies in, and the beginning that the wished files' paths have."""
-    from pgdex.jobs.client.repositories import indexed_repositories
+    from pgdex.jobs.client.repositories import indexed_repositories, innermost_repository
 
     wanted = absolute_folder(path)
+    around = innermost_repository(client.connection, map(str, (wanted, *wanted.parents)), project=project)
+    if around is not None:
+        below = "" if around.root == str(wanted) else f"{wanted.relative_to(around.root).as_posix()}/"
+        return around.root, below
     roots = [one.root for one in indexed_repositories(client.connection, project=project)]
-    for folder in (wanted, *wanted.parents):
-        if str(folder) in roots:
-            below = "" if folder == wanted else f"{wanted.relative_to(folder).as_posix()}/"
-            return str(folder), below
     indexed = f"Indexed are: {', '.join(roots)}" if roots else "Nothing is indexed there yet"
     raise InvalidRequest(f"{wanted} is not indexed in project {project}. {indexed}")
 

@@ -24,19 +24,17 @@ def status(invocation: Invocation, job_id: str, watch: bool, project: str | None
     For a failed job `pgdex --debug status` also shows the traceback.
     """
     with open_client() as client:
-        wanted = wanted_job(client, job_id, project=project, only_reads=True)
+        job = wanted_job(client, job_id, project=project, only_reads=True)
         outcome = ExitCode.DONE
         if watch:
             from pgdex.jobs.cli.watching import watch as watch_job
 
             try:
-                job = watch_job(client, wanted)
+                job = watch_job(client, job.job_id)
             except KeyboardInterrupt:
                 note("\nStopped watching; the job goes on.")
                 return ExitCode.INTERRUPTED
             outcome = OUTCOMES[job.status]
-        else:
-            job = client.status(wanted)
     if as_json:
         print_json(job.model_dump_json(indent=2))
         return outcome

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from pgdex.jobs.client.freshness import DoorWords
 from pgdex.jobs.client.projects import Project
-from pgdex.jobs.client.search import Found, SearchOptions, related_code, search_code
+from pgdex.jobs.client.search import Found, refusals, related_code, search_code
 from pgdex.jobs.mcp.answers import Hit, SearchAnswer
 from pgdex.jobs.mcp.arguments import LONGEST_TEXT, ProjectId, RepoFilter, RepoRoot, Required, Text, absolute_path
 from pgdex.jobs.mcp.server_context import Workplace
@@ -77,12 +77,22 @@ class Searching:
         """
 
         def search(client: "Client") -> SearchAnswer:
+            from pgdex.indexer.search import SearchRequest
+
             folder = absolute_path(repo_path) if repo_path is not None else None
             project = self._place.known_project(client, project_id, folder=Path(folder) if folder else None)
-            options = SearchOptions(
-                repo=folder, path_glob=path_glob, language=language, kinds=kinds or [], tests=tests, limit=limit
-            )
-            return _answer(search_code(client, query, project=project.id, options=options, words=WORDS), project)
+            with refusals():
+                request = SearchRequest(
+                    query,
+                    project_id=project.id,
+                    repo=folder,
+                    path_glob=path_glob,
+                    language=language,
+                    kinds=kinds or (),
+                    tests=tests,
+                    limit=limit,
+                )
+            return _answer(search_code(client, request, words=WORDS), project)
 
         return await self._place.run(search, search=True)
 
@@ -104,19 +114,15 @@ class Searching:
         """
 
         def search(client: "Client") -> SearchAnswer:
+            from pgdex.indexer.search import RelatedRequest
+
             folder = absolute_path(repo_path)
             project = self._place.known_project(client, project_id, folder=Path(folder))
-            found = related_code(
-                client,
-                project=project.id,
-                root=folder,
-                path=path,
-                line=line,
-                tests=tests,
-                limit=limit,
-                words=WORDS,
-            )
-            return _answer(found, project)
+            with refusals():
+                request = RelatedRequest(
+                    project_id=project.id, root=folder, path=path, line=line, tests=tests, limit=limit
+                )
+            return _answer(related_code(client, request, words=WORDS), project)
 
         return await self._place.run(search, search=True)
 

@@ -10,7 +10,7 @@ from pgdex.jobs.errors import TooBroad
 from pgdex.jobs.mcp.answers import StartedIndexing
 from pgdex.jobs.mcp.arguments import ProjectId, RepoPath, Text, absolute_path
 from pgdex.jobs.mcp.server_context import Workplace
-from pgdex.jobs.repository_path import checked_root
+from pgdex.jobs.repository_path import resolve_root
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -79,7 +79,7 @@ class Starting:
         """
 
         def start(client: "Client") -> StartedIndexing:
-            root = checked_root(absolute_path(repo_path), allowed_roots=self._place.settings.roots)
+            root = resolve_root(absolute_path(repo_path), allowed_roots=self._place.settings.roots)
             project = self._place.project(project_id, folder=root)
             try:
                 started = client.start(

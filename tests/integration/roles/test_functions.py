@@ -16,9 +16,9 @@ READER_CALLS = {
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
     *("matching_files", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
     *("jobs_before", "jobs_before_text", "waiting_projects", "free_places"),
-    *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "broad_folder"),
+    *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "names_repository", "broad_folder"),
 }
-CLIENT_CALLS = {"enqueue_job", "cancel_job", "remove_repository", "remove_portion"}
+CLIENT_CALLS = {"enqueue_job", "cancel_job", "cancel_job_with_message", "remove_repository", "remove_portion"}
 NOBODY_CALLS = {
     "share_chunk_grants",
     "procrastinate_defer_periodic_job_v2",

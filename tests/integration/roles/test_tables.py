@@ -32,12 +32,13 @@ READS = {
     READER: {
         *("projects", "repositories", "files", "chunks", "embedding_models", "departed_embeddings", "indexing_jobs"),
         *("job_batches", "job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
-        "vector_index_builds",
+        *("vector_index_builds", "repositories_status"),
     },
     WORKER: {"cluster_duties", "procrastinate_jobs", "procrastinate_workers"},
 }
 SHARED = {f"chunks_s{number:02}" for number in range(32)}  # with the rights of chunks
-TABLES = sorted({*WRITES, *READS[READER], "alembic_version"} - {"job_status", "worker_status", "skipped_files"})
+VIEWS = {"job_status", "repositories_status", "worker_status", "skipped_files"}
+TABLES = sorted({*WRITES, *READS[READER], "alembic_version"} - VIEWS)
 COLUMN = {
     "alembic_version": "version_num",
     "cluster_duties": "name",

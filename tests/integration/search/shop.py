@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pgdex.indexer.search import SearchResult, search
+from pgdex.indexer.search import SearchRequest, SearchResult, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
 from tests.support.waiting import wait_for_end
@@ -98,8 +98,10 @@ class Shop:
 
     def search(self, query: str, **options: Any) -> SearchResult:
         """A search of the project "default"."""
-        defaults: dict[str, Any] = {"project_id": "default", "open_embedder": embedder_for}
-        return search(self.client.connection, query, **defaults | options)
+        ways: dict[str, Any] = {"open_embedder": embedder_for}
+        ways |= {name: options.pop(name) for name in ("open_embedder", "legs", "without_rules") if name in options}
+        request = SearchRequest(query, **{"project_id": "default"} | options)
+        return search(self.client.connection, request, **ways)
 
     def paths(self, query: str, **options: Any) -> list[str]:
         """The paths of its hits, best first."""

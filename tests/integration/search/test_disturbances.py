@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdex.indexer.search import SearchResult, related, search
+from pgdex.indexer.search import RelatedRequest, SearchRequest, SearchResult, related, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
 from tests.integration.search.shop import FILES, index
@@ -37,8 +37,7 @@ def test_an_embedder_that_is_away_leaves_the_words_with_a_note_and_is_asked_once
             def find() -> SearchResult:
                 return search(
                     client.connection,
-                    "compute_delay",
-                    project_id="default",
+                    SearchRequest("compute_delay", project_id="default"),
                     open_embedder=lambda name: embedder_for(name, settings),
                 )
 
@@ -68,11 +67,14 @@ def test_a_search_goes_on_while_files_are_replaced(database_url: str, tmp_path: 
             with Client.open(settings_for(database_url, embedder="hashing")) as client:
                 while not ended.is_set():
                     result = search(
-                        client.connection, "run_42", project_id="default", open_embedder=embedder_for, limit=20
+                        client.connection,
+                        SearchRequest("run_42", project_id="default", limit=20),
+                        open_embedder=embedder_for,
                     )
                     found.append([hit.path for hit in result.hits])
                     place = related(
-                        client.connection, project_id="default", root=str(root), path="package_0/module_42.py", line=8
+                        client.connection,
+                        RelatedRequest(project_id="default", root=str(root), path="package_0/module_42.py", line=8),
                     )
                     assert place.hits
         except BaseException as error:

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
-from pgdex.indexer.search import SearchRefused, related
+from pgdex.indexer.search import RelatedRequest, SearchRefused, related
 from tests.integration.search.shop import Shop
 
 
 def like(shop: Shop, path: str, line: int, **options: Any) -> list[str]:
-    result = related(shop.client.connection, project_id="default", root=str(shop.root), path=path, line=line, **options)
+    result = related(
+        shop.client.connection,
+        RelatedRequest(project_id="default", root=str(shop.root), path=path, line=line, **options),
+    )
     return [hit.path for hit in result.hits]
 
 
@@ -45,4 +48,7 @@ def test_a_place_that_is_not_indexed_is_refused_in_words(
     shop: Shop, root: str | None, path: str, line: int, message: str
 ) -> None:
     with pytest.raises(SearchRefused, match=message):
-        related(shop.client.connection, project_id="default", root=root or str(shop.root), path=path, line=line)
+        related(
+            shop.client.connection,
+            RelatedRequest(project_id="default", root=root or str(shop.root), path=path, line=line),
+        )

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pgdex.indexer.search import SearchRefused, related, search
+from pgdex.indexer.search import RelatedRequest, SearchRefused, SearchRequest, related, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.freshness import DoorWords
-from pgdex.jobs.client.search import SearchOptions, search_code
+from pgdex.jobs.client.search import search_code
 from pgdex.jobs.embedders import embedder_for
 from tests.integration.search.shop import EVERY, FILES, Shop, index
 from tests.support.databases import settings_for
@@ -32,7 +32,7 @@ def test_another_projects_repository_is_not_found_by_its_path_either(shop: Shop)
     (root,) = {hit.repo_path for hit in shop.search("quarterly_numbers", project_id="secret").hits}
     assert shop.paths("quarterly_numbers", repo=root) == []
     with pytest.raises(SearchRefused, match="is not indexed in project default"):
-        related(shop.client.connection, project_id="default", root=root, path="a.py", line=1)
+        related(shop.client.connection, RelatedRequest(project_id="default", root=root, path="a.py", line=1))
 
 
 def test_a_repository_is_chosen_by_path_folder_or_part_of_its_name(shop: Shop) -> None:
@@ -53,11 +53,11 @@ def test_a_repository_that_was_never_indexed_finds_nothing_and_says_that_it_is_w
     with Client.open(settings_for(database_url, embedder="hashing")) as client:
         client.start(root)
         words = DoorWords(index="pgdex index", narrow="{glob} in {root}")
-        found = search_code(client, "compute_delay", project="default", options=SearchOptions(), words=words)
+        found = search_code(client, SearchRequest("compute_delay", project_id="default"), words=words)
         assert found.hits == []
         assert [note for note in found.notes if str(root) in note and "pending" in note]
         with pytest.raises(SearchRefused, match=r"a\.py is not indexed"):
-            related(client.connection, project_id="default", root=str(root), path="a.py", line=1)
+            related(client.connection, RelatedRequest(project_id="default", root=str(root), path="a.py", line=1))
 
 
 def test_a_copy_in_another_repository_is_named_with_its_repository(database_url: str, tmp_path: Path) -> None:
@@ -67,7 +67,9 @@ def test_a_copy_in_another_repository_is_named_with_its_repository(database_url:
         with workers_on(database_url, tmp_path / "workers") as workers:
             for root in roots:
                 index(client, workers, root)
-        result = search(client.connection, "chunkInvoices", project_id="default", open_embedder=embedder_for)
+        result = search(
+            client.connection, SearchRequest("chunkInvoices", project_id="default"), open_embedder=embedder_for
+        )
     (hit,) = result.hits
     (other,) = hit.also_in
     assert {f"{hit.repo_path}/{hit.path}", other} == {f"{root}/src/first_copy.js" for root in roots}

@@ -1,0 +1,176 @@
+"""The view of repositories: what it shows, which of them a text names, and that looking one of 10,000 up reads little.
+
+PostgreSQL's own counters say what is read, so nothing here repeats a statement of the code.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pgdex.indexer.search import RelatedRequest, SearchRequest
+from pgdex.indexer.search.repositories import repository_at, searched_models, searched_repositories
+from pgdex.jobs.client.repositories import indexed_repositories, innermost_repository, named_repositories
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.job_checks import value
+from tests.support.sql_worker import SqlWorker, enqueue, tree
+
+REPOSITORIES = 10_000
+FILES_OF_EACH = 5
+MANY = f"""
+    insert into pgdex.repositories (project_id, name, root, embedding_model, chunks)
+    select case when n % 2 = 0 then 'even' else 'odd' end, 'repo' || n, '/src/repo' || n, 'code', 7
+    from generate_series(1, {REPOSITORIES}) n;
+    insert into pgdex.files (repository_id, path, size)
+    select r.id, 'f' || n, 100 from pgdex.repositories r, generate_series(1, {FILES_OF_EACH}) n;
+    alter table pgdex.indexing_jobs disable trigger user;
+    insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, status)
+    select r.id, r.project_id, r.root, 'cancelled' from pgdex.repositories r, generate_series(1, 3) n;
+    alter table pgdex.indexing_jobs enable trigger user;
+"""
+
+
+@pytest.fixture(scope="module")
+def many_url(server_url: str, template: str) -> Iterator[str]:
+    """A database with 10,000 repositories in two projects, each with five files and three jobs that have ended."""
+    with new_database(server_url, template=template) as name:
+        url = url_of(server_url, name)
+        with connect(settings_for(url)) as connection:
+            connection.execute(MANY)
+            connection.execute("vacuum analyze pgdex.repositories, pgdex.files, pgdex.indexing_jobs")
+        yield url
+
+
+@pytest.fixture(params=["auto", "force_generic_plan"])
+def many(many_url: str, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """A transaction of a new connection, whose counters are 0."""
+    with connect(settings_for(many_url)) as connection, connection.transaction(force_rollback=True):
+        connection.execute(f"set local plan_cache_mode = {request.param}")
+        yield connection
+
+
+def rows_read(connection: Connection, table: str) -> int:
+    """How many rows of a table this transaction has read, in whole scans and through indexes."""
+    return int(
+        value(
+            connection,
+            "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables"
+            " where schemaname = 'pgdex' and relname = %s",
+            table,
+        )
+    )
+
+
+# How much is read
+
+
+def test_the_repository_of_a_place_is_looked_up_by_project_and_root(many: Connection) -> None:
+    found = repository_at(many, RelatedRequest(project_id="odd", root="/src/repo77", path="f1", line=1))
+    assert found is not None
+    assert found.root == "/src/repo77"
+    assert rows_read(many, "repositories") == 1
+    assert rows_read(many, "files") == 0
+    assert rows_read(many, "indexing_jobs") == 0
+
+
+def test_a_search_of_one_of_many_repositories_reads_no_file_to_choose_it(many: Connection) -> None:
+    request = SearchRequest("x", project_id="odd", repo="/src/repo77")
+    assert [one.root for one in searched_repositories(many, request)] == ["/src/repo77"]
+    assert searched_models(many, request) == ["code"]
+    assert rows_read(many, "files") == 0
+    assert rows_read(many, "indexing_jobs") == 0
+    assert rows_read(many, "repositories") <= 2 * REPOSITORIES
+
+
+def test_lists_of_repositories_read_no_file_either(many: Connection) -> None:
+    assert len(indexed_repositories(many, project="even")) == REPOSITORIES // 2
+    assert len(named_repositories(many, "/src", project=None)) == REPOSITORIES
+    assert rows_read(many, "files") == 0
+    assert rows_read(many, "indexing_jobs") == 0
+
+
+def test_the_repository_around_a_path_is_looked_up_by_its_folders(many: Connection) -> None:
+    around = innermost_repository(many, ["/src/repo77/a/b", "/src/repo77/a", "/src/repo77", "/src", "/"], project="odd")
+    assert around is not None
+    assert around.root == "/src/repo77"
+    assert rows_read(many, "repositories") == 1
+
+
+def test_everything_about_one_repository_reads_its_own_files_only(many: Connection) -> None:
+    query = "select files, chunks, bytes from pgdex.repositories_status where project_id = %s and root = %s"
+    assert many.execute(query, ["odd", "/src/repo77"]).fetchone() == (FILES_OF_EACH, 7, FILES_OF_EACH * 100)
+    assert rows_read(many, "repositories") == 1
+    assert 0 < rows_read(many, "files") <= 3 * FILES_OF_EACH
+
+
+def test_what_a_text_names_is_one_expression_of_the_statement_that_asks(many: Connection) -> None:
+    """A call for each row would cost more than all the comparisons."""
+    plan = many.execute(
+        "explain verbose select id from pgdex.repositories_status where pgdex.names_repository(%s, root, name)", ["x"]
+    ).fetchall()
+    assert "names_repository" not in str(plan)
+    assert "strpos" in str(plan)
+
+
+# What is shown
+
+
+def test_a_repository_is_shown_with_its_live_job_and_with_what_can_be_found_in_it(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    enqueue(connection, "/r/done", project="web")
+    worker.work_all(tree(3))
+    job = enqueue(connection, "/r/live", project="web")
+    enqueue(connection, "/r/other", project="api")
+    connection.execute(
+        "update pgdex.files set skip_reason = 'binary', chunks = 0"
+        " where id = (select max(id) from pgdex.files) and pgdex.files.repository_id = 1"
+    )
+    connection.execute("update pgdex.files set size = 50")
+    query = (
+        "select name, root, live_job_id, live_job_status, files, files_skipped, bytes, last_indexed_at is not null"
+        " from pgdex.repositories_status where project_id = 'web' order by root"
+    )
+    assert connection.execute(query).fetchall() == [
+        ("done", "/r/done", None, None, 2, 1, 100, True),
+        ("live", "/r/live", job, "pending", 0, 0, 0, False),
+    ]
+    model, chunks, kept = connection.execute(
+        "select s.embedding_model, s.chunks, r.chunks from pgdex.repositories_status s"
+        " join pgdex.repositories r using (id) where s.root = '/r/done'"
+    ).fetchone() or (None, None, None)
+    assert model is not None
+    assert chunks == kept
+
+    connection.execute("select pgdex.remove_repository(1)")
+    assert [row[1] for row in connection.execute(query)] == ["/r/live"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "whole"),
+    [
+        ("/r/web", ["/r/web", "/r/web/inner"], ["/r/web"]),
+        ("/r/web/", ["/r/web/inner"], []),
+        ("/r", ["/r/Website", "/r/api", "/r/web", "/r/web/inner"], []),
+        ("/", ["/r/Website", "/r/api", "/r/web", "/r/web/inner"], []),
+        ("/r/we", [], []),
+        ("web", ["/r/Website", "/r/web"], ["/r/web"]),
+        ("WEB", ["/r/Website", "/r/web"], []),
+        ("Website", ["/r/Website"], ["/r/Website"]),
+        ("%", [], []),
+        ("w_b", [], []),
+        ("secret", [], []),
+    ],
+)
+def test_a_text_names_repositories_by_path_folder_or_part_of_a_name_and_whole_ones_by_path_or_name(
+    connection: Connection, text: str, named: list[str], whole: list[str]
+) -> None:
+    for root in ("/r/web", "/r/web/inner", "/r/Website", "/r/api"):
+        connection.execute(
+            "insert into pgdex.repositories (project_id, name, root) values ('p', %s, %s)", [root.split("/")[-1], root]
+        )
+    connection.execute("insert into pgdex.repositories (project_id, name, root) values ('q', 'secret', '/r/web')")
+    for is_whole, expected in ((False, named), (True, whole)):
+        found = [one.root for one in named_repositories(connection, text, project="p", whole=is_whole)]
+        assert sorted(found) == expected
+    request = SearchRequest("x", project_id="p", repo=text)
+    assert sorted(one.root for one in searched_repositories(connection, request)) == named
