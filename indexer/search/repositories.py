@@ -25,7 +25,6 @@ class SearchedRepository:
     embedding_dimension: int | None
     model_id: int | None
     chunk_table: str | None
-    live_status: str | None
     last_indexed_at: datetime | None
 
 
@@ -46,9 +45,7 @@ class SearchedTable:
         return [one.id for one in self.repositories]
 
 
-COLUMNS: Final = (
-    "id, name, root, embedding_model, embedding_dimension, model_id, chunk_table, live_job_status, last_indexed_at"
-)
+COLUMNS: Final = "id, name, root, embedding_model, embedding_dimension, model_id, chunk_table, last_indexed_at"
 CHOSEN: Final = (
     " from pgdex.repositories_status where project_id = %s"
     " and (%s::text is null or pgdex.names_repository(%s, root, name))"

@@ -49,26 +49,30 @@ def coverage_notes(
     request: "SearchRequest | RelatedRequest",
     result: "SearchResult",
     outdated: set[tuple[str, str]],
+    live: dict[str, str],
     *,
     words: DoorWords,
 ) -> list[str]:
-    """What a reader should know, in sentences that name what helps, in the `words` of the door."""
+    """What a reader should know, in sentences that name what helps, in the `words` of the door.
+
+    `live` has the status of each live job by its repository's root.
+    """
     from pgdex.jobs.client.repositories import missed_files, outdated_vectors
 
     chosen = sorted(result.repositories, key=lambda one: one.root)
     if not chosen:
         return [_nothing_there(client, request, words)]
     notes = [
-        f"{one.root} is being indexed ({one.live_status}): the answers may be incomplete"
+        f"{one.root} is being indexed ({live[one.root]}): the answers may be incomplete"
         for one in chosen
-        if one.live_status is not None
+        if one.root in live
     ]
     notes += result.notes
     notes += [
         f"{one.root} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
         "on with it"
         for one in chosen
-        if one.last_indexed_at is None and one.live_status is None
+        if one.last_indexed_at is None and one.root not in live
     ]
     notes += [
         f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "

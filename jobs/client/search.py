@@ -38,23 +38,43 @@ def search_code(client: "Client", request: "SearchRequest", *, words: DoorWords)
     from pgdex.indexer.search import search
     from pgdex.jobs.embedders import embedder_for
 
+    live = live_repositories(client, project=request.project_id)
     with refusals():
         result = search(client.connection, request, open_embedder=lambda spec: embedder_for(spec, client.settings))
-    return _found(client, request, result, words=words)
+    return _found(client, request, result, live, words=words)
 
 
 def related_code(client: "Client", request: "RelatedRequest", *, words: DoorWords) -> Found:
     """What is like the code at the request's place. Raises InvalidRequest."""
     from pgdex.indexer.search import related
 
+    live = live_repositories(client, project=request.project_id)
     with refusals():
         result = related(client.connection, request)
-    return _found(client, request, result, words=words)
+    return _found(client, request, result, live, words=words)
+
+
+def live_repositories(client: "Client", *, project: str) -> dict[str, str]:
+    """By its root, the status of the live job of each repository of a project that has one.
+
+    Asked before a search: a job that ends meanwhile was not done when the search looked.
+    """
+    rows = client.connection.execute(
+        "select r.root, j.status from pgdex.indexing_jobs j join pgdex.repositories r on r.id = j.repository_id"
+        " where r.project_id = %s and r.removed_at is null and pgdex.is_live(j.status)",
+        [project],
+    )
+    return dict(rows.fetchall())
 
 
 def _found(
-    client: "Client", request: "SearchRequest | RelatedRequest", result: "SearchResult", *, words: DoorWords
+    client: "Client",
+    request: "SearchRequest | RelatedRequest",
+    result: "SearchResult",
+    live: dict[str, str],
+    *,
+    words: DoorWords,
 ) -> Found:
     outdated = outdated_paths(client, result.hits, project=request.project_id)
-    notes = coverage_notes(client, request, result, outdated, words=words)
+    notes = coverage_notes(client, request, result, outdated, live, words=words)
     return Found(result.hits, notes, outdated)
