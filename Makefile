@@ -29,10 +29,11 @@ develop: $(VENV)/.developed  ## Install pgdex with what its tests and checks nee
 test: $(VENV)/.developed  ## Run all tests but those that need a container engine (ARGS="..." goes to pytest)
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
-check: $(VENV)/.developed  ## Linter, formatter and type checker
+check: $(VENV)/.developed  ## Linter, formatter, type checker, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 wheel: $(VENV)/.developed  ## Build the wheel into dist/
 	rm -rf dist
