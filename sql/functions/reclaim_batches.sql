@@ -1,6 +1,6 @@
 -- Takes what dead workers had in hand and puts it back, for peers to start at once. Returns how many batches.
 --
--- Who is dead a peer says (recovery.py), by what it has seen on its own clock: p_dead, and p_beats, the number of the
+-- Who is dead a peer says (peers.py), by what it has seen on its own clock: p_dead, and p_beats, the number of the
 -- last heartbeat that it saw of each (-1 where a worker never introduced itself). A worker whose heart has beaten since is
 -- left alone. Tokens of workers that are not in the list any more are put back too. A dead worker's open transactions are
 -- ended, so that they hold no rows, and it is struck off: if it wakes up, its attempt numbers are stale, its tokens gone,
