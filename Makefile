@@ -32,10 +32,11 @@ test: $(VENV)/.developed  ## Run all tests but those that need a container engin
 test-unit: $(VENV)/.developed  ## Run the tests that need no database: under a minute
 	$(BIN)/python -m pytest --numprocesses auto --durations=5 tests/unit $(ARGS)
 
-check: $(VENV)/.developed  ## Linter, formatter and type checker
+check: $(VENV)/.developed  ## Linter, formatter, type checker, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 reference: $(VENV)/.developed  ## Write docs/reference/ again, from the code
 	$(BIN)/python -m docs_reference

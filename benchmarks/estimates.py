@@ -13,8 +13,8 @@ from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.local_cluster import fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
 from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.estimates import estimate_of
 from pgdex.jobs.client.models import JobStatus
-from pgdex.jobs.mcp.estimate import estimate_of
 from pgdex.jobs.settings import Settings
 
 ETA_AT_PERCENT = (20, 50, 80)

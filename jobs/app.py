@@ -18,9 +18,8 @@ from pgdex.jobs.database.connection import conninfo
 from pgdex.jobs.settings import settings
 from pgdex.jobs.worker.connector import Connector
 
-# procrastinate's own heartbeat: nobody goes by it. Workers judge each other by pgdex.workers.beat (peers.py), and its
-# pruning at a worker's start, which compares moments by the server's clock, must never strike anybody off.
-HEARTBEAT_SECONDS = 10.0
+# procrastinate prunes workers whose heartbeat it misses, by the server's clock. It must never do so: pgdex's workers
+# judge each other by pgdex.workers.beat (worker/heartbeat.py, worker/peers.py).
 NEVER_SECONDS = 100 * 366 * 86_400.0
 # A stopping worker has this long to bring its batches to an end; then they go back to the queue.
 SHUTDOWN_SECONDS = 5.0
@@ -104,7 +103,7 @@ app = App(
         "queues": [QUEUE],
         # The history of a job is in job_events; finished tokens would only slow the queue down.
         "delete_jobs": "always",
-        "update_heartbeat_interval": HEARTBEAT_SECONDS,
+        "update_heartbeat_interval": 10.0,  # procrastinate's own: nobody goes by it
         "shutdown_graceful_timeout": SHUTDOWN_SECONDS,
         "stalled_worker_timeout": NEVER_SECONDS,
         "fetch_job_polling_interval": 2.0,

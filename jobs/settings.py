@@ -26,7 +26,7 @@ ProjectId = Annotated[str, StringConstraints(pattern=f"^{PROJECT_ID}$")]
 
 
 def default_home() -> Path:
-    """The user's data folder; as root a folder that the server's own OS user can reach (see jobs/embedded).
+    """The user's data folder; as root a folder that the server's own OS user can reach (see jobs/database/embedded).
 
     For a user without a home folder it is one that can't be made: that is said when it is needed, which with a database
     elsewhere it may never be.

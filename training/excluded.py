@@ -20,7 +20,7 @@ _COMPANIONS = frozenset(
     newtonsoft messagepack libcommons-lang-java libcommons-lang3-java jackson commons-lang3 lang3
     express-serve-static-core
     reduxjs flask_login click-plugins starlette hiredis superagent
-    """.split()  # noqa: SIM905 -- as above
+    """.split()  # noqa: SIM905 -- as above, of many quoted words
 )
 _NAMES = EXCLUDED | _COMPANIONS
 _COPIES = frozenset(

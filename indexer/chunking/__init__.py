@@ -7,6 +7,8 @@ contents joined are the text; of a notebook they are the sources of its cells, a
 chunk is a definition where that fits, with the comments, attributes and decorators above it; small
 neighbours share a chunk; a class that is too large becomes its head and its methods, a function that
 is too large is cut between statements. `Limits` has the sizes.
+
+All of `jobs`, and of `indexer` what stores or searches chunks, may import it; it imports `languages` and `notebooks`.
 """
 
 from collections.abc import Callable

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final
 
 import httpx2
 
-from pgdex.indexer.embedding.answers import Answer, parsed
 from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
@@ -27,6 +26,7 @@ from pgdex.indexer.embedding.errors import (
     EmbedderUnavailable,
     EmbeddingAborted,
 )
+from pgdex.indexer.embedding.http_errors import Answer, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

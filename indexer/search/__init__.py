@@ -4,7 +4,8 @@
     result = search(connection, request, open_embedder=open_embedder)
 
 `search` answers a query, `related` finds what is like a given place. Both return hits that are files, each with the
-piece of it that answers best.
+piece of it that answers best. It reads the database through the caller's connection and writes nothing. `jobs.client`
+and what only describes results may import it; of `indexer`, nothing does.
 """
 
 from pgdex.indexer.search.engine import related, search

@@ -1,6 +1,7 @@
 """What there is to index below a folder, and why a file is left out.
 
-`walk` lists a tree and reads no file's content; `read_source` reads one file of it.
+`walk` lists a tree and reads no file's content; `read_source` reads one file of it. All access to the indexed tree goes
+through here, from a root that is opened once. All of `jobs` may import it; it imports `notebooks` and nothing else.
 """
 
 from pgdex.indexer.sources.content import Skipped, SourceText, Unchanged, read_source

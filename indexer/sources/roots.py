@@ -109,7 +109,8 @@ class OpenedRoot:
         folder: int | str
         descriptor = folder = self._folder(path) if HAS_OPENAT else os.fsdecode(self._by_path(path))
         with os.scandir(folder) as entries:
-            yield (descriptor if HAS_OPENAT else None), entries  # type: ignore[misc]
+            # scandir gives names as str for a descriptor too, which its type does not say.
+            yield (descriptor if HAS_OPENAT else None), entries  # type: ignore[misc]  # see above
 
     def location(self, path: bytes, descriptor: int | None) -> bytes:
         """A path of a folder that is being listed, for those who need one. Where the system has names for descriptors

@@ -5,6 +5,8 @@ deleted. The scan of a job writes down a few names and where other file systems 
 takes a part of the job looks for them, before it reads and after.
 """
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,11 +15,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from pgdex.indexer.sources.mounts import mount_points
 from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
 
 NAMES = 16  # of the root's own entries, and as many folders further down: looking for them takes 30 microseconds
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 class NotSeenHere(RootUnavailable):
@@ -165,3 +167,27 @@ def _kernel() -> str:
         return BOOT_ID.read_text("ascii").strip()
     except OSError:
         return ""
+
+
+def mount_points(root: bytes) -> frozenset[bytes] | None:
+    """The mount points at and below `root` (a real path), relative to it, the root itself being the empty path.
+
+    Read from the kernel's list, because a bind mount has the device number of the folder around it. None where the
+    system has no such list: then a folder's device number, other than that of the folder around it, tells.
+    """
+    try:
+        lines = MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return None
+    above = os.path.join(root, b"")
+    found = set()
+    for line in lines:
+        fields = line.split(b" ", 5)
+        if len(fields) < 6:
+            continue
+        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8) & 255]), fields[4])
+        if point == root:
+            found.add(b"")
+        elif point.startswith(above):
+            found.add(point[len(above) :])
+    return frozenset(found)

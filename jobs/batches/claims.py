@@ -35,7 +35,7 @@ FOLDER_EMPTIED = "PX006"
 # The first worker that was ended in a folder may have met a server that was just starting again.
 HANGS_BEFORE_FAILING = 2
 
-# The tokens whose tasks run in this process now; recovery.py compares them with what the database thinks.
+# The tokens whose tasks run in this process now; heartbeat.py compares them with what the database thinks.
 TOKENS_IN_HAND: set[int] = set()
 # How often a batch was ended in this process for taking too long.
 _LIMITED: Counter[tuple[UUID, int]] = Counter()

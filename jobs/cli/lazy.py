@@ -1,4 +1,8 @@
-"""A group of commands that imports a command's module when the command is used: a command line starts often."""
+"""A group of commands that imports a command's module when the command is used: a command line starts often.
+
+Its commands take no empty arguments: `pgdex index "$FOLDER"` with a variable that is not set must not mean the present
+folder.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from pgdex.jobs.cli.blank import refuse_blank
+ADVICE = "it is empty (an unset shell variable?)"
 
 
 class ReaderHasLeft(Exception):
@@ -75,3 +79,22 @@ class LazyGroup(click.Group):
         for title, commands in self.sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), lazy.summary) for name, lazy in commands.items()])
+
+
+def refuse_blank(command: click.Command) -> None:
+    """Make every text argument and option of `command` refuse an empty one, with a usage error that names it."""
+    for parameter in command.params:
+        # What a command hands on as it is (psql's own options) may well be empty.
+        if parameter.type is not click.UNPROCESSED and not getattr(parameter.callback, "refuses_blank", False):
+            parameter.callback = _refusing(parameter.callback)
+
+
+def _refusing(callback: Any) -> Any:
+    def check(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        given = value if isinstance(value, tuple | list) else (value,)
+        if any(isinstance(one, str) and not one.strip() for one in given):
+            raise click.BadParameter(f"{ADVICE}.", ctx=ctx, param=parameter)
+        return value if callback is None else callback(ctx, parameter, value)
+
+    check.refuses_blank = True  # type: ignore[attr-defined]  # a mark on a function
+    return check

@@ -1,7 +1,7 @@
 """What a door may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -306,20 +306,6 @@ class Client:
             return True
         self.listen()
         return any(True for _ in self.connection.notifies(timeout=timeout_seconds, stop_after=1))
-
-    def follow(self, job_id: UUID | str) -> Iterator[JobEvent]:
-        """A job's history from its start, and then what happens, until the job has ended."""
-        self.listen()
-        self.status(job_id)  # JobNotFound rather than silence
-        last = 0
-        while True:
-            final = self.status(job_id).is_final
-            for event in self.events(job_id, after=last):
-                last = event.event_id
-                yield event
-            if final:
-                return
-            self.wait_for_news(timeout_seconds=2.0)
 
 
 def _no_such_job(job_id: UUID | str, project: str | None) -> JobNotFound:

@@ -3,11 +3,17 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgdex.indexer.sources import WalkAborted, walk
+from pgdex.jobs.client.workers import living_workers
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.settings import SERVICES
 
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+
+COUNTING_SECONDS = 0.3
 OVERHEAD_SECONDS = 0.5  # the scan, the finish, and a worker that has to hear of it
 # What one worker does in a second. `hashing` and `code` are measured: 203 MB of Python and YAML in 36.7 and 37.9 s with
 # two (docs/benchmarks.md). `static` follows: a table of 20,000 word pieces and 256 numbers took 2.1 times the processor
@@ -92,3 +98,23 @@ def estimated_duration(connection: Connection, size: TreeSize, *, embedder: str,
     if kind not in SERVICES:
         rate *= max(1, workers)
     return Duration(OVERHEAD_SECONDS + size.bytes / rate, from_history=False, at_least=not size.is_whole)
+
+
+def estimate_of(client: "Client", root: Path, *, project: str, embedder: str) -> Duration:
+    """How long a job that indexes everything in `root` will take; less where most of it is unchanged.
+
+    Counts the tree for COUNTING_SECONDS at most. Raises RootUnavailable.
+    """
+    settings = client.settings
+    row = client.connection.execute(
+        "select no_ignore from pgdex.repositories where project_id = %s and root = %s and removed_at is null",
+        [project, str(root)],
+    ).fetchone()
+    size = tree_size(
+        root,
+        max_file_bytes=settings.max_file_bytes,
+        within_seconds=COUNTING_SECONDS,
+        heeds_git=row is None or not row[0],
+    )
+    workers = len(living_workers(client.connection)) or settings.worker_processes  # those that are started for it
+    return estimated_duration(client.connection, size, embedder=embedder, workers=workers)

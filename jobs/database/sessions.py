@@ -100,7 +100,11 @@ class SessionCursor(psycopg.Cursor[Row_co]):
 class Session(psycopg.Connection[Row_co]):
     """A connection with pgdex's settings."""
 
-    def __init__(self, pgconn: pq.abc.PGconn, row_factory: RowFactory[Row_co] = tuple_row) -> None:  # type: ignore[assignment]
+    def __init__(
+        self,
+        pgconn: pq.abc.PGconn,
+        row_factory: RowFactory[Row_co] = tuple_row,  # type: ignore[assignment]  # as in psycopg
+    ) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = SessionCursor
         self.for_each_transaction: bytes | None = None
@@ -151,7 +155,11 @@ class AsyncSessionCursor(psycopg.AsyncCursor[Row_co]):
 class AsyncSession(psycopg.AsyncConnection[Row_co]):
     """The same for asyncio."""
 
-    def __init__(self, pgconn: pq.abc.PGconn, row_factory: AsyncRowFactory[Row_co] = tuple_row) -> None:  # type: ignore[assignment]
+    def __init__(
+        self,
+        pgconn: pq.abc.PGconn,
+        row_factory: AsyncRowFactory[Row_co] = tuple_row,  # type: ignore[assignment]  # as in psycopg
+    ) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = AsyncSessionCursor
         self.for_each_transaction: bytes | None = None

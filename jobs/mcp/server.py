@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from inspect import cleandoc
@@ -17,6 +17,7 @@ import anyio
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 
@@ -51,6 +52,10 @@ logger = logging.getLogger("pgdex.mcp")
 class PgdexServer(MCPServer[None]):
     """An MCP server whose errors begin with a code, and that takes no arguments which a tool does not have."""
 
+    def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
+        super().__init__(name, tools=[*tools], **options)
+        self._schemas = {tool.name: tool.parameters for tool in tools}
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
@@ -67,10 +72,9 @@ class PgdexServer(MCPServer[None]):
 
     def _schema_of(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The input schema of a tool that has all these arguments. Raises InvalidRequest."""
-        tools = {tool.name: tool for tool in self._tool_manager.list_tools()}
-        if name not in tools:
-            raise InvalidRequest(f"there is no tool {name[:100]!r}; the tools are {', '.join(tools)}")
-        schema = tools[name].parameters
+        if name not in self._schemas:
+            raise InvalidRequest(f"there is no tool {name[:100]!r}; the tools are {', '.join(self._schemas)}")
+        schema = self._schemas[name]
         known = schema["properties"]
         unknown = arguments.keys() - known.keys()
         if unknown:
@@ -118,8 +122,9 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
             over.set()
             place.connections.close()
 
-    server = PgdexServer(
+    return PgdexServer(
         "pgdex",
+        tools=_tools(place),
         title="pgdex code search",
         description="Indexes code repositories in the background and searches them.",
         instructions=INSTRUCTIONS,
@@ -129,22 +134,29 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
         middleware=[] if eager else [after_the_handshake],
         log_level="WARNING",
     )
-    for title, tool, annotations in (
-        ("Start indexing", Starting(place).start_indexing_background, STARTS),
-        ("Indexing status", Status(place).get_indexing_status, READS),
-        ("List indexing jobs", Listing(place).list_background_jobs, READS),
-        ("Cancel indexing", Cancelling(place).cancel_indexing_background, CANCELS),
-        ("Search code", Searching(place).search_code, READS),
-        ("Find related code", Searching(place).find_related_code, READS),
-        ("Wait for indexing", Watching(place).watch_indexing, READS),
-    ):
-        server.add_tool(tool, title=title, description=cleandoc(tool.__doc__ or ""), annotations=annotations)
-    for registered in server._tool_manager.list_tools():
-        registered.parameters["additionalProperties"] = False
-        registered.fn_metadata = AsGiven(
-            **{name: getattr(registered.fn_metadata, name) for name in AsGiven.model_fields}
-        )
-    return server
+
+
+def _tools(place: Workplace) -> list[Tool]:
+    searching = Searching(place)
+    return [
+        _tool("Start indexing", Starting(place).start_indexing_background, STARTS),
+        _tool("Indexing status", Status(place).get_indexing_status, READS),
+        _tool("List indexing jobs", Listing(place).list_background_jobs, READS),
+        _tool("Cancel indexing", Cancelling(place).cancel_indexing_background, CANCELS),
+        _tool("Search code", searching.search_code, READS),
+        _tool("Find related code", searching.find_related_code, READS),
+        _tool("Wait for indexing", Watching(place).watch_indexing, READS),
+    ]
+
+
+def _tool(title: str, function: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
+    """The tool as the SDK makes it from a function, but for what it does to arguments: see AsGiven and _schema_of."""
+    tool = Tool.from_function(
+        function, title=title, description=cleandoc(function.__doc__ or ""), annotations=annotations
+    )
+    tool.parameters["additionalProperties"] = False
+    tool.fn_metadata = AsGiven(**{name: getattr(tool.fn_metadata, name) for name in AsGiven.model_fields})
+    return tool
 
 
 def serve_stdio(settings: Settings) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.25
 SHORTEST_TICK_SECONDS = 0.05  # anybody may send a notification, as often as they like
-BEAT_SECONDS = 0.5
+HEARTBEAT_SECONDS = 0.5
 HEAL_SECONDS = 2.0  # in the whole cluster
 LOOK_SECONDS = 1.0  # for tokens that were forgotten, and for services that may answer again
 # What waits for somebody's open transaction must not hold up the heartbeat.
@@ -113,7 +113,7 @@ class Liveness:
             self._ticked_at = now = _now()
             if now - self._schema_seen_at >= SCHEMA_LOOK_SECONDS:
                 await self._look_at_schema(session)
-            if beats := now - beaten_at >= BEAT_SECONDS:
+            if beats := now - beaten_at >= HEARTBEAT_SECONDS:
                 beaten_at = now
             if not await _value(session, "select pgdex.tick(%(id)s, %(beats)s)", self._own() | {"beats": beats}):
                 return

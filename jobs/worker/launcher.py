@@ -60,7 +60,7 @@ def supervise(
         while not supervisor.was_stopped:
             idle = IdleWatch(client, seconds=exit_when_idle)
             # Left behind, it makes room: the next command starts workers of the version that it has.
-            supervisor.run(is_idle=lambda idle=idle: supervisor.was_left_behind or idle.is_over())  # type: ignore[misc]
+            supervisor.run(is_idle=lambda idle=idle: supervisor.was_left_behind or idle.is_over())  # type: ignore[misc]  # a lambda's default
             if supervisor.was_stopped or supervisor.was_left_behind or idle.database_is_gone:
                 return
             # Ending the workers took a moment, in which they still looked alive to whoever asked for work.

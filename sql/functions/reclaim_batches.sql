@@ -1,6 +1,6 @@
 -- Puts the batches of workers that are presumed dead back into the queue, for peers to start at once. Returns how many.
 --
--- A peer says who is dead (recovery.py), by what it has seen on its own clock: p_dead, and p_beats, the number of the
+-- A peer says who is dead (peers.py), by what it has seen on its own clock: p_dead, and p_beats, the number of the
 -- last heartbeat that it saw of each (-1 if a worker never registered). A worker whose heartbeat has changed since is
 -- left alone. Wake-ups of workers that are no longer in the list are put back too. A dead worker's open transactions
 -- are ended, so that they lock no rows, and it is evicted: if it wakes up, its attempt numbers are stale and its

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from pgdex.jobs.cli.blank import ADVICE
+from pgdex.jobs.cli.lazy import ADVICE
 from pgdex.jobs.cli.root import pgdex
 from tests.contract.commands import run_pgdex
 

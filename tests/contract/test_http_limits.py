@@ -202,7 +202,7 @@ def test_calls_that_wait_for_a_lock_starve_nobody_and_end(
         waiting = (
             "select count(*) from pg_stat_activity where application_name = 'pgdex mcp' and wait_event = 'relation'"
         )
-        wait_for(lambda: admin.execute(waiting).fetchone() > (3,), what="blocked searches", seconds=20)  # type: ignore[operator]
+        wait_for(lambda: admin.execute(waiting).fetchall()[0] > (3,), what="blocked searches", seconds=20)
 
         began = time.monotonic()
         health = httpx2.get(f"{http_url}/healthz", headers=bearer(), timeout=10)

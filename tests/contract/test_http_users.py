@@ -38,9 +38,8 @@ def as_nobody(*command: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_server_that_was_told_no_token_makes_one(client_url: str, tmp_path: Path) -> None:
-    variables = {"PGDEX_DATABASE_URL": client_url, "home": tmp_path}
     with http_server(tmp_path, PGDEX_DATABASE_URL=client_url, PGDEX_HOME=str(tmp_path), PGDEX_MCP_TOKEN="") as url:
-        printed = run_pgdex("mcp", "token", **variables)  # type: ignore[arg-type]
+        printed = run_pgdex("mcp", "token", home=tmp_path, PGDEX_DATABASE_URL=client_url)
         token = printed.out.strip()
         file = tmp_path / "mcp-token"
         (log,) = tmp_path.glob("http-*.log")
@@ -53,7 +52,7 @@ def test_a_server_that_was_told_no_token_makes_one(client_url: str, tmp_path: Pa
         assert post(url, **bearer(token)).status_code == 200
         assert httpx2.get(f"{url}/healthz").json() == {"status": "ok"}
 
-        rotated = run_pgdex("mcp", "token", "--rotate", **variables).out.strip()  # type: ignore[arg-type]
+        rotated = run_pgdex("mcp", "token", "--rotate", home=tmp_path, PGDEX_DATABASE_URL=client_url).out.strip()
         assert rotated != token
         assert post(url, **bearer(token)).status_code == 401
         assert post(url, **bearer(rotated)).status_code == 200

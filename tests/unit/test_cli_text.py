@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdex.jobs.cli.addresses import without_password
+from pgdex.jobs.cli.arguments import parsed_moment
 from pgdex.jobs.cli.render.text import age, count, duration, printable, short_ids, size
-from pgdex.jobs.cli.timestamps import parsed_moment
 from tests.support.cli_samples import NOW
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
 # Where this repository's files are, for pages that are shown elsewhere too: on PyPI, and on a site of docs/ alone.
 OWN = re.compile(r"https://(?:github\.com/pgdex/pgdex/(?:blob|tree)|raw\.githubusercontent\.com/pgdex/pgdex)/main/")
+CODE = ("indexer", "jobs", "migrations", "pgdex", "sql", "tests")
 VARIABLES = {f"PGDEX_{name.upper()}" for name in Settings.model_fields}
 # In the compose file these two are not the user's choice.
 FIXED_IN_CONTAINERS = {"PGDEX_DATABASE_URL", "PGDEX_HOME", "PGDEX_SERVER_LINGER"}  # the server is no embedded one
@@ -156,34 +157,41 @@ def test_the_table_of_sqlstates_is_complete() -> None:
     assert set(re.findall(r"^\| `(PX\d+)` \|", text("docs/sql.md"), flags=re.MULTILINE)) == raised
 
 
-@pytest.mark.parametrize("package", ["jobs", "indexer"])
-def test_the_map_of_modules_names_every_module(package: str) -> None:
-    page = text("docs/architecture.md")
-    for entry in (ROOT / package).iterdir():
-        if entry.suffix == ".py" and entry.stem != "__init__":
-            assert f"`{entry.name}`" in page, entry.name
-        elif (entry / "__init__.py").exists():
-            assert f"`{entry.name}/`" in page, entry.name
+ROOMS = [
+    "jobs",
+    *sorted(f"jobs/{entry.name}" for entry in (ROOT / "jobs").iterdir() if (entry / "__init__.py").exists()),
+]
 
 
-def imported_by(file: Path) -> set[str]:
-    """The modules that a file imports, anywhere in it."""
-    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
-    return {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module} | {
-        name.name for node in nodes if isinstance(node, ast.Import) for name in node.names
-    }
+@pytest.mark.parametrize("room", [*ROOMS, "indexer", "migrations"])
+def test_the_map_of_modules_names_every_module_of_a_room_and_no_other(room: str) -> None:
+    section = re.search(rf"^### `{room}/`\n(.*?)(?=^##)", text("docs/architecture.md"), flags=re.DOTALL | re.MULTILINE)
+    assert section is not None, f"docs/architecture.md has no heading for {room}/"
+    cells = re.findall(r"^\| (`.+?) \|", section[1], flags=re.MULTILINE)
+    named = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    modules = {entry.name for entry in (ROOT / room).glob("*.py")} - {"__init__.py"}
+    folders = {f"{entry.name}/" for entry in (ROOT / room).iterdir() if (entry / "__init__.py").exists()}
+    assert sorted(named) == sorted(modules | folders)
 
 
-@pytest.mark.parametrize(
-    ("package", "forbidden"),
-    [("indexer", ("jobs", "migrations")), ("migrations", ("jobs", "indexer"))],
-)
-def test_libraries_know_nothing_of_what_uses_them(package: str, forbidden: tuple[str, ...]) -> None:
-    for file in (ROOT / package).rglob("*.py"):
-        for module in imported_by(file):
-            assert module.split(".")[0] not in forbidden, f"{file.name} imports {module}"
+def guesses() -> list[tuple[str, str, str]]:
+    """Question, file and word of each row of the one-guess test."""
+    table = text("docs/architecture.md").partition("### One guess\n")[2].partition("\n### ")[0]
+    return re.findall(r"^\| (.+\?) \| `(.+?)` \| `(.+?)` \|$", table, flags=re.MULTILINE)
 
 
-def test_only_doors_import_the_command_line() -> None:
-    for file in (ROOT / "jobs").glob("*.py"):
-        assert not any(module.split(".")[:2] == ["jobs", "cli"] for module in imported_by(file)), file.name
+def test_the_one_guess_test_asks_twenty_questions_about_different_files() -> None:
+    assert len(guesses()) == len({file for _, file, _ in guesses()}) == 20
+
+
+@pytest.mark.parametrize(("question", "file", "word"), guesses())
+def test_a_question_of_the_one_guess_test_is_answered_in_its_file(question: str, file: str, word: str) -> None:
+    assert (ROOT / file).is_file(), f"where is {question} Not in {file}: there is no such file"
+    assert word in text(file), f"where is {question} {file} does not say {word}"
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/reliability.md"])
+def test_a_module_that_the_page_names_exists(page: str) -> None:
+    files = [f"/{file.relative_to(ROOT)}" for folder in CODE for file in (ROOT / folder).rglob("*")]
+    for name in re.findall(r"`([a-z_][\w/]*\.(?:py|sql))`", text(page)):
+        assert any(file.endswith(f"/{name}") for file in files), f"{page} names {name}"

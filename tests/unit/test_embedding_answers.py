@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdex.indexer.embedding.answers import Answer, error_for, parsed, retry_after_seconds
 from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
@@ -14,6 +13,7 @@ from pgdex.indexer.embedding.errors import (
     EmbedderUnavailable,
     RequestTooLarge,
 )
+from pgdex.indexer.embedding.http_errors import Answer, error_for, parsed, retry_after_seconds
 from pgdex.indexer.embedding.service import open_service
 
 OLLAMA = open_service(name="ollama:m", model="m", url="http://127.0.0.1:11434", api_key=None)

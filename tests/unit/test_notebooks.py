@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from tests.unit.source_files import LIMIT, read, skipped, text_of
 PICTURE = base64.b64encode(os.urandom(40_000)).decode()
 
 
-def code(*lines: str, outputs: object = ()) -> dict[str, Any]:
+def code(*lines: str, outputs: Iterable[object] = ()) -> dict[str, Any]:
     """A cell of code, as Jupyter writes it."""
     source = [f"{line}\n" for line in lines[:-1]] + list(lines[-1:])
-    return {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": list(outputs), "source": source}  # type: ignore[call-overload]
+    return {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": list(outputs), "source": source}
 
 
 def notebook(*cells: object, language: str = "python", indent: int | None = 1) -> str:

@@ -83,7 +83,7 @@ def break_at(monkeypatch: pytest.MonkeyPatch, content: str, error: Exception) ->
     def breaking(text: str, *arguments: object, **options: object) -> list[Chunk]:
         if content in text:
             raise error
-        return chunk_file(text, *arguments, **options)  # type: ignore[arg-type]
+        return chunk_file(text, *arguments, **options)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr("pgdex.indexer.chunked_files.chunk_file", breaking)
 

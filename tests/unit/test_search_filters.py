@@ -114,7 +114,7 @@ def test_a_request_holds_its_filters_and_stays_as_it_was_checked() -> None:
     request = SearchRequest("x", project_id="p", path_glob="*.py", language="py", kinds=["class"], tests="out")
     assert request.filters == Filters.of(path_glob="*.py", language="python", kinds=["class"], tests="out")
     with pytest.raises(FrozenInstanceError):
-        request.limit = 0  # type: ignore[misc]
+        request.limit = 0  # type: ignore[misc]  # frozen, which is what is tested
 
 
 @pytest.mark.parametrize("path_glob", ["", "/", "//", " ", "!", "!/"])

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdex.indexer.sources import NotSeenHere, OpenedRoot, Witness, WitnessNotes, mounts, walk, witness
-from pgdex.indexer.sources.mounts import mount_points
-from pgdex.indexer.sources.witness import NAMES
+from pgdex.indexer.sources import NotSeenHere, OpenedRoot, Witness, WitnessNotes, walk, witness
+from pgdex.indexer.sources.witness import NAMES, mount_points
 from tests.unit.source_files import write
 
 
@@ -103,11 +102,11 @@ def test_mount_points_are_read_as_the_kernel_writes_them(tmp_path: Path, monkeyp
         b"32 22 8:18 / /srv/code-other rw - ext4 /dev/sdb2 rw\n"
         b"broken\n"
     )
-    monkeypatch.setattr(mounts, "MOUNTS", table)
+    monkeypatch.setattr(witness, "MOUNTS", table)
 
     assert mount_points(b"/srv/code") == frozenset({b"", b"with space\\x"})
     assert mount_points(b"/srv") == frozenset({b"code", b"code/with space\\x", b"code-other"})
-    monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "missing")
+    monkeypatch.setattr(witness, "MOUNTS", tmp_path / "missing")
     assert mount_points(b"/srv") is None
 
 

@@ -1,4 +1,4 @@
-"""Checks of the database: the server, pgvector, the schema."""
+"""Checks of the database: the server, pgvector, the schema, and what the login may do."""
 
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ INSTALL_VECTOR = (
     "postgresql-VERSION-pgvector, Docker has the image pgvector/pgvector."
 )
 UPDATE_VECTOR = "Then run in this database: alter extension vector update;"
+CREATE_ROLES = (
+    "Run `pgdex db upgrade` once as a role that may create roles; until then pgdex is for the schema's owner alone."
+)
 
 
 def server_check(connection: "Connection", where: str) -> Check:
@@ -84,3 +87,20 @@ def schema_check(connection: "Connection", settings: "Settings") -> Check:
     if settings.database_url is None and order is Order.OLDER:
         return warning("schema", finding, "The next command makes it automatically; or run: pgdex db upgrade")
     return failed("schema", finding, "Run: pgdex db upgrade")
+
+
+def login_check(connection: "Connection") -> Check:
+    """What the present login may do in the database."""
+    from pgdex.jobs.database.roles import PURPOSES, READER, TYPICAL, abilities, grant_statement
+
+    mine = abilities(connection)
+    missing = [role for role in TYPICAL if role not in mine.roles]
+    if READER in missing:
+        advice = f"An administrator of the database gives access: {grant_statement(READER, mine.login)}"
+        return failed("login", f"{mine.login} may not {PURPOSES[READER]}", advice)
+    finding = f"{mine.login} may {', '.join(PURPOSES[role] for role in mine.roles)}"
+    if missing:
+        finding += f"; not {', '.join(f'{PURPOSES[role]} ({role})' for role in missing)}"
+    if not mine.groups_exist:
+        return warning("login", f"{finding}. The roles {', '.join(TYPICAL)} do not exist", CREATE_ROLES)
+    return ok("login", finding)

@@ -22,9 +22,8 @@ def diagnosis() -> Iterator[Check]:
     yield ok("settings", changed)
     yield from done("folder", lambda: [home_check(configured)])
 
-    from pgdex.jobs.cli.diagnosis.database import schema_check, server_check, vector_check
+    from pgdex.jobs.cli.diagnosis.database import login_check, schema_check, server_check, vector_check
     from pgdex.jobs.cli.diagnosis.index import index_checks
-    from pgdex.jobs.cli.diagnosis.roles import login_check
     from pgdex.jobs.cli.diagnosis.work import jobs_checks, workers_check
     from pgdex.jobs.database.connection import connect
 

@@ -1,17 +1,19 @@
 """Using the embedded server: joining its users, starting it where it does not run, waiting while it recovers."""
 
+import importlib.util
 import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from pgdex.jobs.database.embedded.accounts import require_own_data
+from pgdex.jobs.database.embedded.accounts import INHERITED, require_own_data
 from pgdex.jobs.database.embedded.answers import Answer, State, ask
 from pgdex.jobs.database.embedded.failures import DoesNotStart, explained
-from pgdex.jobs.database.embedded.keeping import ensure_keeper
 from pgdex.jobs.database.embedded.launch import cause, launch
-from pgdex.jobs.database.embedded.locks import is_in_place, take_lock
+from pgdex.jobs.database.embedded.locks import is_in_place, open_lock, take_lock, try_lock
 from pgdex.jobs.database.embedded.place import Place
 from pgdex.jobs.database.embedded.postmaster import end, postmaster, read_pid_file, serves
 from pgdex.jobs.database.embedded.server_log import recovery_step
@@ -26,6 +28,10 @@ PATIENCE_SECONDS = 300.0
 MOST_LAUNCHES = 3
 LONGEST_PAUSE_SECONDS = 2.0
 STOP_SECONDS = 60.0
+# Without site-packages, whose start-up files take longer than all that it does: 13 MB and 20 ms of a processor.
+KEEPER = (
+    "import sys; sys.path[:0] = sys.argv[2:]; from pgdex.jobs.database.embedded.keeper import main; main(sys.argv[1])"
+)
 
 _joined: dict[Path, int] = {}  # the lock `users` of the homes that this process uses
 _one_thread = threading.Lock()
@@ -47,7 +53,7 @@ def start_server(
             make_home(home)
             require_own_data(place)
             _join(place, linger_seconds, patience_seconds)
-            ensure_keeper(place)  # first: this process may be killed while it waits
+            _start_keeper(place)  # first: this process may be killed while it waits
             folder = _reach(place, patience_seconds)
         except DoesNotStart as error:
             raise DatabaseUnavailable(explained(place, str(error))) from error
@@ -105,6 +111,31 @@ def _join(place: Place, linger_seconds: float, patience_seconds: float) -> None:
         text = f"{linger_seconds:g} {time.monotonic_ns()}\n".encode()
         os.pwrite(lock, text, 0)
         os.ftruncate(lock, len(text))
+
+
+def _start_keeper(place: Place) -> None:
+    """Start a keeper where none holds its lock: the small process that stops the server some time after its last user.
+
+    Call it as a user: a keeper ends only while there are none, so one that
+    holds its lock now stays. Of two that are started at once, one ends at once."""
+    lock = open_lock(place.keeper)
+    try:
+        if not try_lock(lock):
+            return
+    finally:
+        os.close(lock)
+    psutil = importlib.util.find_spec("psutil")
+    libraries = [str(Path(psutil.origin).parents[1])] if psutil is not None and psutil.origin else []
+    keeper = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", KEEPER, str(place.home), str(Path(__file__).parents[4]), *libraries],
+        env={name: value for name, value in os.environ.items() if name in INHERITED},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    threading.Thread(target=keeper.wait, name="pgdex-keeper-end", daemon=True).start()
 
 
 def _reach(place: Place, patience_seconds: float) -> Path:

@@ -88,12 +88,14 @@ def _runtime_folder() -> Path:
     """The user's own runtime folder; root's is closed to the server's user, so for root that of the system."""
     if os.geteuid() == 0:
         run = Path("/run")
-        return run if run.is_dir() and os.access(run, os.W_OK) else Path("/tmp")  # noqa: S108
+        return run if run.is_dir() and os.access(run, os.W_OK) else Path("/tmp")  # noqa: S108 (a private folder is made in it)
     own = os.environ.get("XDG_RUNTIME_DIR")
     if own:
         folder = Path(own)
         account = Account(os.geteuid(), os.getegid(), None)
         if folder.is_absolute() and folder.is_dir() and _is_private(folder, account) and may_pass(folder, account):
             return folder
+    if sys.platform == "darwin":
+        return Path(tempfile.gettempdir())
     # Shorter than what TMPDIR may say, and the same for every shell of the user.
-    return Path(tempfile.gettempdir()) if sys.platform == "darwin" else Path("/tmp")  # noqa: S108
+    return Path("/tmp")  # noqa: S108 (a private folder is made in it)

@@ -113,7 +113,7 @@ class Starting:
 
     def _seconds(self, client: "Client", started: "StartedJob") -> tuple[int, bool]:
         """How long it will take, and whether that is only known to be the least."""
-        from pgdex.jobs.mcp.estimate import estimate_of
+        from pgdex.jobs.client.estimates import estimate_of
 
         job = client.status(started.job_id)
         if started.already_running and job.estimated_time_remaining_seconds is not None:

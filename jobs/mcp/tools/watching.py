@@ -1,5 +1,6 @@
 """watch_indexing: stays open until the job has ended, and sends progress meanwhile."""
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
@@ -10,7 +11,6 @@ from pgdex.jobs.mcp.answers import IndexingStatus, WatchedIndexing
 from pgdex.jobs.mcp.arguments import JobId, ProjectId
 from pgdex.jobs.mcp.jobs_of_projects import watched_job
 from pgdex.jobs.mcp.notifications import News
-from pgdex.jobs.mcp.progress import ProgressReports
 from pgdex.jobs.mcp.server_context import Workplace
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 SHORTEST_PAUSE_SECONDS = 0.25  # with four workers there is news of a job 20 times a second
 LONGEST_PAUSE_SECONDS = 2.0  # the time left changes also without news
 OUTAGE_PAUSE_SECONDS = 1.0
+SHORTEST_SILENCE_SECONDS = 0.5
+LONGEST_SILENCE_SECONDS = 5.0
+"""Clients give up on a call that is silent: one that waits in a queue says so now and then."""
+STEP = 0.001
+"""The protocol wants each value to be above the one before."""
 
 Timeout = Annotated[
     float,
@@ -30,6 +35,30 @@ Timeout = Annotated[
         "60 s), unless progress notifications extend that limit; 0 checks once.",
     ),
 ]
+
+
+class ProgressReports:
+    """Sends a job's percentage: not too often, always rising, and now and then even where nothing moves.
+
+    Nothing where the client did not ask for progress.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._value = -STEP
+        self._message: str | None = None
+        self._sent_at = float("-inf")
+
+    async def send(self, percentage: float, message: str) -> None:
+        """Send what is new, at most twice a second."""
+        now = time.monotonic()
+        since = now - self._sent_at
+        is_news = percentage > self._value or message != self._message
+        if since < SHORTEST_SILENCE_SECONDS or not (is_news or since >= LONGEST_SILENCE_SECONDS):
+            return
+        self._value = round(max(percentage, self._value + STEP), 3)
+        self._message, self._sent_at = message, now
+        await self._context.report_progress(self._value, 100.0, message)
 
 
 class Watching:

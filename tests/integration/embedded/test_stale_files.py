@@ -41,8 +41,8 @@ def crashed(home: Path) -> Path:
 def other_process(home: Path, *, as_the_servers_user: bool) -> "subprocess.Popen[bytes]":
     """Somebody's program."""
     owner = (home / "data").stat()
-    who: dict[str, object] = {"user": owner.st_uid, "group": owner.st_gid} if as_the_servers_user and AS_ROOT else {}
-    return subprocess.Popen(["sleep", "600"], cwd="/", **who)  # type: ignore[call-overload,no-any-return]
+    user, group = (owner.st_uid, owner.st_gid) if as_the_servers_user and AS_ROOT else (None, None)
+    return subprocess.Popen(["sleep", "600"], cwd="/", user=user, group=group)
 
 
 @pytest.fixture(params=[True, False], ids=["of the same user", "of another user"])

@@ -108,7 +108,12 @@ def test_the_server_is_sent_no_password(team_url: str, owner_url: str) -> None:
     with connect(settings_for(owner_url)) as owner, psycopg.connect(team_url, autocommit=True) as admin:
         sent: list[Any] = []
         execute = owner.execute
-        owner.execute = lambda *given, **more: sent.append(given) or execute(*given, **more)  # type: ignore[method-assign, func-returns-value]
+
+        def recorded(*given: Any, **more: Any) -> Any:
+            sent.append(given)
+            return execute(*given, **more)
+
+        owner.execute = recorded  # type: ignore[method-assign]  # to hear what is sent
         grant_role(owner, "indexer", "worker", password="secret-of-mine")
         assert "secret-of-mine" not in "".join(
             part.as_string(owner) if isinstance(part, sql.Composable) else str(part) for given in sent for part in given

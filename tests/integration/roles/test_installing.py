@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgdex.jobs.cli.diagnosis.roles import login_check
+from pgdex.jobs.cli.diagnosis.database import login_check
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.database.roles import abilities
 from pgdex.jobs.database.schema import downgrade, upgrade
