@@ -192,7 +192,7 @@ def one_job(
         client.listen()
         started = time.perf_counter()
         job_id = client.start(tree).job_id
-        status = completed(client, job_id, pause=lambda: client.wait_for_news(timeout_seconds=1.0))
+        status = completed(client, job_id, pause=lambda: client.wait_for_notification(timeout_seconds=1.0))
         asked = time.perf_counter() - started
         record = job_record(client.connection, job_id)
     counts = server.counts() if server is not None else None

@@ -22,7 +22,7 @@ The disturbance comes when a fifth of the units is done and every slot has been 
 Recovered: all units are done, and everything in the queue has ended well, by the deadline after the disturbance's
 end; for pgdex also: the job is completed, and the index is whole. Lost: units that are not done; stuck: entries of the
 queue that have not ended well.
-Affected are the units that were in hand when it began; the recovery is the time from its beginning until the first
+Affected are the units that were in progress when it began; the recovery is the time from its beginning until the first
 and until the last of them were done. Repeated: how often a unit was begun again. Units/s: before, from the beginning to
 the last unit done before the disturbance; after, from the disturbance to the last unit of all.
 

@@ -26,7 +26,7 @@ def small_file(number: int, *, functions: int = 1) -> str:
 def small_files(root: Path, count: int, *, functions: int = 1) -> Path:
     """`count` small files below `root`, a hundred in a folder. Raises RuntimeError where the disk has no room."""
     root.mkdir(parents=True, exist_ok=True)
-    require_room(root, files=count)
+    require_disk_space(root, files=count)
     for number in range(count):
         folder = root / f"part_{number // (FILES_A_FOLDER * FOLDERS_A_PART)}" / f"package_{number // FILES_A_FOLDER}"
         if number % FILES_A_FOLDER == 0:
@@ -35,8 +35,8 @@ def small_files(root: Path, count: int, *, functions: int = 1) -> Path:
     return root
 
 
-def require_room(folder: Path, *, files: int) -> None:
-    """Raise RuntimeError where so many files and their rows don't fit on the disk of `folder`."""
+def require_disk_space(folder: Path, *, files: int) -> None:
+    """Raise RuntimeError where that many files and their rows don't fit on the disk of `folder`."""
     free = shutil.disk_usage(folder).free
     if free < 2 * files * BYTES_A_FILE:
         raise RuntimeError(

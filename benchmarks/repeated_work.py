@@ -66,7 +66,7 @@ def measure(made: Cluster, *, files: int, kills: int) -> str:
     a_kill = counts.repeated_texts / kills
     return (
         f"{files:,} files, {once:,} texts, {PROCESSES} workers of one slot, {BATCH_FILES} files a batch.\n\n"
-        + table(["kill", "after so many files", "texts embedded again"], rows)
+        + table(["kill", "after that many files", "texts embedded again"], rows)
         + f"\n\nAgain in all: {counts.repeated_texts:,}; for each kill {a_kill:.0f} texts, which is "
         f"{a_kill / once:.2%} of the job (promised: less than {PROMISED_SHARE:.1%})."
     )
@@ -78,7 +78,7 @@ def done(made: Cluster, job_id: UUID) -> int:
 
 
 def until_done(made: Cluster, job_id: UUID, files: int) -> None:
-    """Wait until so many files were committed."""
+    """Wait until that many files were committed."""
     made.until(lambda: done(made, job_id) >= files, what=f"{files} files", seconds=600)
 
 

@@ -4,10 +4,10 @@ time is not reading, cutting, embedding or COPY.
 
 Run: python -m benchmarks.scaling [--slots 1,2,4,8,16,32] [--runs 3] [--seconds 20] [--cpu-files 5000] [--write]
 
-A slot is one batch in hand: worker processes times `--concurrency`. The service takes one text a call and answers after
-50 ms; with hundreds of texts a call it would be the two cores that are measured, not the slots. The tree grows with the
-slots (each slot has the same number of files), so that every run takes about as long and ends with all slots busy.
-Rates are those of whole jobs, with scan and finish.
+A slot is one batch in progress: worker processes times `--concurrency`. The service takes one text a call and answers
+after 50 ms; with hundreds of texts a call it would be the two cores that are measured, not the slots. The tree grows
+with the slots (each slot has the same number of files), so that every run takes about as long and ends with all slots
+busy. Rates are those of whole jobs, with scan and finish.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def simulated(latency_ms: float, processes: int) -> Iterator[LatencyService]:
 
 
 def part_of(tree: Path, target: Path, *, files: int) -> Path:
-    """A copy of so many files of a tree, spread over all of it."""
+    """A copy of that many files of a tree, spread over all of it."""
     found = sorted(file.path for file in walk(tree, max_file_bytes=MAX_FILE_BYTES) if file.skip_reason is None)
     step = max(1, len(found) // files)
     for path in found[::step][:files]:

@@ -5,8 +5,8 @@ Run: python -m benchmarks.search_latency [--copies 1,5] [--tree FOLDER] [--write
 
 Indexes the ansible corpus (about 210,000 chunks) on a fresh embedded server; the larger index is that many copies of
 its rows in one repository, each copy's vectors turned a little, so that neighbours are no duplicates. A query is all
-that `pgdex search` does after connecting: embedding, all legs, ranking, reading what is shown. Cold is the first round
-after a restart of the server (the operating system's cache stays warm).
+that `pgdex search` does after connecting: embedding, all retrievers, ranking, reading what is shown. Cold is the
+first round after a restart of the server (the operating system's cache stays warm).
 """
 
 import argparse
@@ -90,7 +90,7 @@ def main() -> None:
     report = "\n\n".join(
         (
             table(["chunks", "clients", "query", "p50 ms", "p95 ms", "first after a restart, ms"], rows),
-            table(["chunks", "filter", "recall@10 of the vector leg against the exact answer"], recalls),
+            table(["chunks", "filter", "recall@10 of the vector retriever against the exact answer"], recalls),
         )
     )
     print(report)
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def enlarge(client: Client, copies: int) -> int:
-    """Make the one repository's index so many times as large as it was at first; returns its chunks."""
+    """Make the one repository's index that many times as large as it was at first; returns its chunks."""
     connection = client.connection
     connection.execute("select pgdex.drop_vector_indexes(1, null)")
     connection.execute("select pgdex.ensure_chunk_partition(1, 1000000)")  # however small it is at first

@@ -1,4 +1,4 @@
-"""NDCG@10 of pgdex's own search over annotated repositories: each leg, both fused and ranked, and two baselines.
+"""NDCG@10 of pgdex's own search over annotated repositories: each retriever, both fused and ranked, and two baselines.
 
 Indexes each repository into a project of its own on a fresh embedded server, then asks through the public search
 function. Run: python -m benchmarks.search_quality [--embedder SPEC] [--write]
@@ -19,7 +19,7 @@ from benchmarks.annotations import AnnotatedRepository, Answer, annotated_reposi
 from benchmarks.baselines import Baselines
 from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
-from pgdex.indexer.search import BOTH_LEGS, Leg, SearchRequest, search
+from pgdex.indexer.search import ALL_RETRIEVERS, Retriever, SearchRequest, search
 from pgdex.indexer.search.ranking import RULES
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
@@ -87,19 +87,21 @@ def engines(client: Client, repository: AnnotatedRepository) -> Iterator[tuple[s
     yield KEYWORDS, baselines.keywords
     yield WINDOWS, baselines.bm25
 
-    def searching(*, legs: Sequence[Leg] = BOTH_LEGS, without_rules: frozenset[str] = frozenset()) -> Find:
+    def searching(
+        *, retrievers: Sequence[Retriever] = ALL_RETRIEVERS, without_rules: frozenset[str] = frozenset()
+    ) -> Find:
         return lambda query: (
             search(
                 client.connection,
                 SearchRequest(query, project_id=repository.name, limit=10),
                 open_embedder=lambda spec: embedder_for(spec, client.settings),
-                legs=legs,
+                retrievers=retrievers,
                 without_rules=without_rules,
             ).hits
         )
 
-    yield WORDS, searching(legs=("words",))
-    yield VECTORS, searching(legs=("vectors",))
+    yield WORDS, searching(retrievers=("words",))
+    yield VECTORS, searching(retrievers=("vectors",))
     yield RANKED, searching()
     for rule in RULES:
         yield f"without {rule}", searching(without_rules=frozenset({rule}))

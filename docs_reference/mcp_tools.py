@@ -8,7 +8,7 @@ from mcp_types import Tool
 
 from docs_reference.markdown import code, prose, table
 from pgdex.jobs.mcp.server import build_server
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.settings import Settings
 
 
@@ -26,7 +26,7 @@ def mcp_tools_page() -> str:
 
 def _tools() -> list[Tool]:
     """The tools of a server that never opens its database. Settings of whoever runs this play no part in it."""
-    server = build_server(Workplace(Settings.model_construct(), folder=Path("/")), eager=False)
+    server = build_server(ServerContext(Settings.model_construct(), folder=Path("/")), eager=False)
     return anyio.run(server.list_tools)
 
 

@@ -1,7 +1,7 @@
 """Rows of vectors and arrays in the binary formats of PostgreSQL and pgvector, as a binary COPY takes them.
 
 - halfvec (halfvec_recv): the dimension and an unused field, then half floats.
-- sparsevec (sparsevec_recv): the dimension, the number of elements, an unused field, the places in ascending order,
+- sparsevec (sparsevec_recv): the dimension, the number of elements, an unused field, the indices in ascending order,
   then the values.
 - integer[] (array_recv): one dimension, no nulls, the element's type, the length, the lower bound, then each element
   with its length.
@@ -34,23 +34,23 @@ def halfvec_numbers(binary: bytes) -> NDArray[np.float32]:
 
 
 def sparsevecs(
-    places: NDArray[np.int64], values: NDArray[np.float64], ends: NDArray[np.int64], *, dimension: int
+    indices: NDArray[np.int64], values: NDArray[np.float64], ends: NDArray[np.int64], *, dimension: int
 ) -> list[bytes]:
     """A sparsevec for each row; row i has the elements from `ends[i - 1]` to `ends[i]`.
 
-    The places of a row, from 0, must be in ascending order without repetition, the values positive. Of more elements
+    The indices of a row, from 0, must be in ascending order without repetition, the values positive. Of more elements
     than the 16,000 that pgvector stores the largest stay.
     """
     result = []
     start = 0
-    big_places, big_values = places.astype(">i4"), values.astype(">f4")
+    big_indices, big_values = indices.astype(">i4"), values.astype(">f4")
     for end in ends.tolist():
-        row_places, row_values = big_places[start:end], big_values[start:end]
+        row_indices, row_values = big_indices[start:end], big_values[start:end]
         if end - start > MOST_SPARSE_ELEMENTS:
             kept = np.sort(np.argsort(-values[start:end], kind="stable")[:MOST_SPARSE_ELEMENTS])
-            row_places, row_values = row_places[kept], row_values[kept]
-        head = _SPARSEVEC_HEAD.pack(dimension, len(row_places), 0)
-        result.append(head + row_places.tobytes() + row_values.tobytes())
+            row_indices, row_values = row_indices[kept], row_values[kept]
+        head = _SPARSEVEC_HEAD.pack(dimension, len(row_indices), 0)
+        result.append(head + row_indices.tobytes() + row_values.tobytes())
         start = end
     return result
 

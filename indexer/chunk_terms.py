@@ -13,7 +13,7 @@ import numpy as np
 
 from pgdex.indexer.binary_formats import integer_arrays, sparsevecs
 from pgdex.indexer.chunking import Chunk
-from pgdex.indexer.terms import PLACES_OF_WORDS, SYMBOL_PLACES_OF_WORDS, TERM_PLACES, definition_terms, place_of
+from pgdex.indexer.terms import SYMBOL_TERM_IDS, TERM_IDS, WORD_TERM_IDS, definition_terms, term_id_of
 from pgdex.indexer.word_bags import WordBags, counted, word_bags
 
 # On the development questions 1.8 gains 0.013 over the customary 1.2; b from 0.3 to 0.9 differs by 0.002.
@@ -32,7 +32,7 @@ _UNNAMED_KINDS = frozenset({"section", "key", "block", "element", "rule"})
 class ChunkTerms:
     """The terms of some chunks in PostgreSQL's binary formats, and the words of each with its path and its symbols."""
 
-    lexemes: list[bytes]  # integer[]: the places of all terms, and of the definitions
+    lexemes: list[bytes]  # integer[]: the term_ids of all terms, and of the definitions
     weights: list[bytes]  # sparsevec
     words: WordBags
 
@@ -44,9 +44,9 @@ def chunk_terms(chunks: Sequence[Chunk], paths: Sequence[str]) -> ChunkTerms:
     fields = word_bags([*(chunk.content for chunk in chunks), *symbols, *paths])
     field_of, chunk_of = np.divmod(fields.texts, max(count, 1))
 
-    # The words by the places of their stems, numbered in the order of those, as a sparsevec wants its elements.
-    places = np.fromiter(map(PLACES_OF_WORDS.__getitem__, fields.words), dtype=np.int64, count=len(fields.words))
-    sorted_places, number_of_word = np.unique(places, return_inverse=True)
+    # The words by the term_ids of their stems, numbered in the order of those, as a sparsevec wants its elements.
+    term_ids = np.fromiter(map(WORD_TERM_IDS.__getitem__, fields.words), dtype=np.int64, count=len(fields.words))
+    sorted_places, number_of_word = np.unique(term_ids, return_inverse=True)
     # A word of a path or of the symbols counts once, however many definitions have it.
     times = fields.counts.copy()
     times[field_of == 1] = SYMBOL_WEIGHT
@@ -58,11 +58,11 @@ def chunk_terms(chunks: Sequence[Chunk], paths: Sequence[str]) -> ChunkTerms:
     marks = [_definitions(chunk) for chunk in chunks]
     in_symbols = field_of == 1
     for owner, number in zip(chunk_of[in_symbols].tolist(), fields.numbers[in_symbols].tolist(), strict=True):
-        marks[owner].append(SYMBOL_PLACES_OF_WORDS[fields.words[number]])
+        marks[owner].append(SYMBOL_TERM_IDS[fields.words[number]])
     return ChunkTerms(
         # In their own order, not in that of the block's words: the same file gives the same row in any company.
         lexemes=integer_arrays(sorted_places[numbers], ends, [sorted(set(of_chunk)) for of_chunk in marks]),
-        weights=sparsevecs(sorted_places[numbers], weights, ends, dimension=TERM_PLACES),
+        weights=sparsevecs(sorted_places[numbers], weights, ends, dimension=TERM_IDS),
         words=fields.regrouped(chunk_of, count),
     )
 
@@ -70,4 +70,4 @@ def chunk_terms(chunks: Sequence[Chunk], paths: Sequence[str]) -> ChunkTerms:
 def _definitions(chunk: Chunk) -> list[int]:
     if chunk.kind in _UNNAMED_KINDS:
         return []
-    return [place_of(term) for name in chunk.defines for term in definition_terms(name) or ()]
+    return [term_id_of(term) for name in chunk.defines for term in definition_terms(name) or ()]

@@ -93,7 +93,7 @@ class KeptFile:
 class StoredFile:
     """What the index knows of a file: the hash of its content, and what it was indexed with.
 
-    No hash for a skipped one, which is looked at anew.
+    No hash for a skipped one, which is looked at again.
     """
 
     file_id: int
@@ -160,7 +160,7 @@ def write_files(
     )
     total = sum(len(file.chunks) for file in indexed)
     if total:
-        held = connection.execute("select pgdex.hold_chunk_table(%s)", [repository_id]).fetchone()
+        held = connection.execute("select pgdex.lock_chunk_table(%s)", [repository_id]).fetchone()
         if held is None or held[0] is None:
             raise ChunkTableMissing(
                 f"repository {repository_id} has no table for its chunks: ensure_chunk_partition makes it"

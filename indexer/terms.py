@@ -1,7 +1,7 @@
 """The terms that lexical search looks for: stems of words, and marks for definitions and symbols.
 
 A term is the stem of a word (Snowball's English stemmer, Porter 2), so that a question about retries finds `retry`. It
-is stored as a number, its place in a vector of terms: an array of those costs the worker a thirtieth of a tsvector
+is stored as a number, its term_id in a vector of terms: an array of those costs the worker a thirtieth of a tsvector
 (1 microsecond a chunk, not 32) and PostgreSQL half of its size.
 """
 
@@ -12,9 +12,9 @@ from zlib import crc32
 
 import Stemmer
 
-# The largest dimension of a sparsevec. Of 200,000 terms, one in 5,000 shares its place with another: what such a pair
+# The largest dimension of a sparsevec. Of 200,000 terms, one in 5,000 shares its term_id with another: what such a pair
 # costs is a little rank, and only where both are asked for or in one chunk.
-TERM_PLACES: Final = 1_000_000_000
+TERM_IDS: Final = 1_000_000_000
 
 # Terms beside those that BM25 weighs, which choose chunks: "=" and the last part of a name where it is defined, "~" and
 # the same in small letters, "@" and a stem where it is in a symbol.
@@ -40,8 +40,8 @@ class _Stems(dict[str, str]):
         return stem
 
 
-class _Places(dict[str, int]):
-    """The place of the term that `term_of` makes of each word's stem; the same on every machine."""
+class _TermIds(dict[str, int]):
+    """The term_id of the term that `term_of` makes of each word's stem; the same on every machine."""
 
     CAPACITY = 131_072
 
@@ -51,8 +51,8 @@ class _Places(dict[str, int]):
     def __missing__(self, word: str) -> int:
         if len(self) >= self.CAPACITY:
             self.clear()
-        place = self[word] = place_of(self._term_of(_STEMS[word]))
-        return place
+        term_id = self[word] = term_id_of(self._term_of(_STEMS[word]))
+        return term_id
 
 
 def symbol_term(stem: str) -> str:
@@ -61,8 +61,8 @@ def symbol_term(stem: str) -> str:
 
 
 _STEMS = _Stems()
-PLACES_OF_WORDS = _Places(str)
-SYMBOL_PLACES_OF_WORDS = _Places(symbol_term)
+WORD_TERM_IDS = _TermIds(str)
+SYMBOL_TERM_IDS = _TermIds(symbol_term)
 
 
 def stem_of(word: str) -> str:
@@ -70,9 +70,9 @@ def stem_of(word: str) -> str:
     return _STEMS[word]
 
 
-def place_of(term: str) -> int:
+def term_id_of(term: str) -> int:
     """Where a term stands in a vector of terms, from 0."""
-    return crc32(term.encode("utf-8", "surrogatepass")) % TERM_PLACES
+    return crc32(term.encode("utf-8", "surrogatepass")) % TERM_IDS
 
 
 def definition_terms(name: str) -> tuple[str, str] | None:

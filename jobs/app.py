@@ -26,20 +26,20 @@ SHUTDOWN_SECONDS = 5.0
 QUEUE = "pgdex"
 FETCH = (
     "select id, status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name, attempts, worker_id"
-    " from pgdex.fetch_token(%(queues)s::varchar[], %(worker_id)s)"
+    " from pgdex.fetch_wake_up(%(queues)s::varchar[], %(worker_id)s)"
 )
 
 
 class Tokens(JobManager):
-    """procrastinate's JobManager, which does not fetch for a worker what that worker can't do (pgdex.fetch_token)."""
+    """procrastinate's JobManager, which does not fetch for a worker what that worker can't do (pgdex.fetch_wake_up)."""
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """The next token of `queues`, or None."""
+        """The next wake-up of `queues`, or None."""
         row = await self.connector.execute_query_one_async(FETCH, queues=queues, worker_id=worker_id)
         return None if row["id"] is None else Job.from_row(row)
 
 
-# Whatever the command line says: a worker of other queues would wait for ever, and a token that is kept is of no use.
+# Whatever the command line says: a worker of other queues would wait for ever, and a wake-up that is kept is of no use.
 PINNED: dict[str, Any] = {"queues": [QUEUE], "delete_jobs": "always"}
 ENVIRONMENT_PREFIX = "PROCRASTINATE_WORKER_"
 
@@ -65,7 +65,7 @@ def _without_environment(options: dict[str, Any]) -> dict[str, Any]:
     meant for another application of the user's. (Workers of `pgdex worker` don't get the variables at all.)"""
     kept = dict(options)
     if "worker" not in sys.argv:
-        return kept  # a program of somebody's, which said what it wants
+        return kept  # a program of someone's, which said what it wants
     for variable in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
         option = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
         if not any(argument.startswith(flag) for argument in sys.argv for flag in _flags(option)):
@@ -101,7 +101,7 @@ app = App(
     import_paths=["pgdex.jobs.tasks"],
     worker_defaults={
         "queues": [QUEUE],
-        # The history of a job is in job_events; finished tokens would only slow the queue down.
+        # The history of a job is in job_events; finished wake-ups would only slow the queue down.
         "delete_jobs": "always",
         "update_heartbeat_interval": 10.0,  # procrastinate's own: nobody goes by it
         "shutdown_graceful_timeout": SHUTDOWN_SECONDS,

@@ -1,8 +1,8 @@
-"""What can go wrong, in users' words. Each class is one kind of answer that a door gives."""
+"""What can go wrong, in users' words. Each class is one kind of answer that a front end gives."""
 
 
 class PgdexError(Exception):
-    """Something that a user can understand and mend; doors show its message without a traceback."""
+    """Something that a user can understand and mend; front ends show its message without a traceback."""
 
     code = "ERROR"
     exit_code = 1
@@ -22,7 +22,7 @@ class InvalidRequest(PgdexError):
     exit_code = 2
 
 
-class NotEnoughRoom(PgdexError):
+class NotEnoughDiskSpace(PgdexError):
     """The disk that holds the embedded database can't take the index."""
 
     code = "NOT_ENOUGH_DISK_SPACE"
@@ -41,7 +41,7 @@ class NothingFound(PgdexError):
 
 
 class TooBroad(InvalidRequest):
-    """A folder that nobody means as a repository: `/`, a home folder, `/usr`. The doors add how to insist."""
+    """A folder that nobody means as a repository: `/`, a home folder, `/usr`. The front ends add how to insist."""
 
 
 class JobNotFound(PgdexError):
@@ -66,7 +66,7 @@ class JobIsLive(PgdexError):
 
 
 class ModelChanged(PgdexError):
-    """The index was made with another embedding model. The doors add how to go on, each in its own words."""
+    """The index was made with another embedding model. The front ends add how to go on, each in its own words."""
 
     code = "MODEL_CHANGED"
     exit_code = 2
@@ -94,7 +94,7 @@ class SchemaAhead(PgdexError):
 
 
 class SchemaInUse(PgdexError):
-    """The schema can't be changed now: somebody works with it, or holds a lock on it."""
+    """The schema can't be changed now: someone works with it, or holds a lock on it."""
 
     code = "DATABASE_ERROR"
     exit_code = 3
@@ -108,6 +108,6 @@ class DatabaseUnavailable(PgdexError):
 
 
 class ServerBusy(DatabaseUnavailable):
-    """A server has as many calls in hand as it takes at once; nothing was done."""
+    """A server has as many calls in progress as it takes at once; nothing was done."""
 
     code = "BUSY"

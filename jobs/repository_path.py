@@ -1,5 +1,5 @@
-"""A repository's path: its one spelling, and which folders may be indexed, which every door asks before a job is made
-and the worker that does it asks again."""
+"""A repository's path: its one spelling, and which folders may be indexed, which every front end asks before a job is
+made and the worker that does it asks again."""
 
 import os
 import re

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pgdex.jobs.errors import InvalidSetting
 
-# Embedders that wait for somebody else's processor.
+# Embedders that wait for someone else's processor.
 SERVICES = ("ollama", "openai")
 SLOTS_WITH_A_SERVICE = 4
 SHORTEST_TOKEN = 32
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=256,
-        description="Batches that a worker process has in hand at once (1, with an embedding service 4).",
+        description="Batches that a worker process has in progress at once (1, with an embedding service 4).",
     )
     embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
     allowed_embedders: str | None = Field(
@@ -165,7 +165,8 @@ class Settings(BaseSettings):
 
     @property
     def worker_slots(self) -> int:
-        """How many batches each of them has in hand: while one waits for a service, another can be cut or written."""
+        """How many batches each of them has in progress: while one waits for a service, another can be cut or
+        written."""
         return self.slots or (SLOTS_WITH_A_SERVICE if self.embedder.partition(":")[0].strip() in SERVICES else 1)
 
 

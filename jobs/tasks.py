@@ -17,7 +17,7 @@ def scan(context: JobContext, *, job_id: str, seq: int) -> None:
 
 @app.task(name="index_batch", queue=QUEUE, pass_context=True)
 def index_batch(context: JobContext, *, job_id: str, seq: int) -> None:
-    """Read, cut, embed and write the files of one batch."""
+    """Read, chunk, embed and write the files of one batch."""
     run_claimed(context, job_id=job_id, seq=seq, work=index_files)
 
 

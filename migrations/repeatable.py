@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # every command takes the fingerprint: SQLAlchemy would cost 
 KINDS = ("functions", "views", "triggers", "roles")  # in the order in which they need each other
 ROLES = ("pgdex_reader", "pgdex_client", "pgdex_worker")  # each is a member of the one before
 
-# Functions that everybody may call; members of extensions are not ours.
+# Functions that everyone may call; members of extensions are not ours.
 OPEN_TO_ALL = """
     select p.oid::regprocedure::text from pg_proc p
     where p.pronamespace = to_regnamespace('pgdex')
@@ -64,7 +64,7 @@ class RepeatableMigration:
 
     def for_database(self, vector_schema: str) -> bytes:
         """The statement for a database where pgvector lies in that schema (quoted). Files of this package, not
-        anybody's input."""
+        anyone's input."""
         return self.statement.replace(VECTOR_SCHEMA, vector_schema).encode()
 
 
@@ -149,7 +149,7 @@ def drop_objects(connection: psycopg.Connection[Any], *, only: str | None = None
 
 
 def _revoke_grants(connection: psycopg.Connection[Any]) -> None:
-    """Afterwards nothing of this database keeps anybody from dropping the roles."""
+    """Afterwards nothing of this database keeps anyone from dropping the roles."""
     for (role,) in connection.execute("select rolname from pg_roles where rolname = any(%s)", [list(ROLES)]).fetchall():
         for what in ("all tables in schema", "all sequences in schema", "all routines in schema", "schema"):
             statement = sql.SQL("revoke all on {} pgdex from {}")

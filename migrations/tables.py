@@ -43,7 +43,7 @@ COUNTERS = (
 metadata = MetaData(schema=SCHEMA)
 
 
-def _moment(name: str, *, default: bool = False) -> Column[object]:
+def _timestamp(name: str, *, default: bool = False) -> Column[object]:
     """A point in time; with `default`, the moment of the insert."""
     kind = DateTime(timezone=True)
     if default:
@@ -72,7 +72,7 @@ settings = Table(
 )
 
 # What one worker at a time does for the whole cluster. Its row is the lock (only workers may lock it: an advisory lock
-# could be held by anybody who may log in), and `counter` says how often it was done, for peers who look at their own
+# could be held by anyone who may log in), and `counter` says how often it was done, for peers who look at their own
 # clocks.
 cluster_duties = Table(
     "cluster_duties",
@@ -88,7 +88,7 @@ projects = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _count("turn", wide=True),
-    _moment("created_at", default=True),
+    _timestamp("created_at", default=True),
 )
 
 embedding_models = Table(
@@ -115,13 +115,13 @@ repositories = Table(
     Column("witness", JSONB),
     _flag("has_older_vectors"),
     _flag("no_ignore"),
-    _moment("last_indexed_at"),
-    _moment("created_at", default=True),
+    _timestamp("last_indexed_at"),
+    _timestamp("created_at", default=True),
     # Which table its chunks lie in, chunks_sNN or chunks_rID; null until the first scan. How many it had when its last
     # job ended.
     Column("chunk_table", Text),
     _count("chunks", wide=True),
-    _moment("removed_at"),
+    _timestamp("removed_at"),
 )
 Index(
     "repositories_root_idx",
@@ -145,7 +145,7 @@ vector_index_builds = Table(
     ),
     _count("failures"),
     Column("error", Text),
-    _moment("failed_at"),
+    _timestamp("failed_at"),
 )
 
 files = Table(
@@ -166,7 +166,7 @@ files = Table(
     _count("chunks"),
     Column("skip_reason", Text),
     Column("skip_detail", Text),
-    _moment("indexed_at", default=True),
+    _timestamp("indexed_at", default=True),
     Column("model_id", SmallInteger),
     Column("index_format", SmallInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("repository_id", "path"),
@@ -201,8 +201,8 @@ chunks = Table(
 )
 
 # What a service was once paid for. Chunks of models that run in the worker are not kept: they cost less than looking.
-departed_embeddings = Table(
-    "departed_embeddings",
+embedding_cache = Table(
+    "embedding_cache",
     metadata,
     Column("project_id", Text, ForeignKey("pgdex.projects.id", ondelete="CASCADE"), primary_key=True),
     Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id"), primary_key=True),
@@ -210,7 +210,7 @@ departed_embeddings = Table(
     Column("embedding", HALFVEC, nullable=False),
     Column("kept_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
 )
-Index("departed_embeddings_kept_idx", departed_embeddings.c.kept_at)
+Index("embedding_cache_kept_idx", embedding_cache.c.kept_at)
 
 indexing_jobs = Table(
     "indexing_jobs",
@@ -225,7 +225,7 @@ indexing_jobs = Table(
     Column("project_id", Text, nullable=False),
     Column("repo_path", Text, nullable=False),
     Column("queue_number", BigInteger, Identity(always=True), nullable=False),
-    _flag("waits_for_place"),
+    _flag("waits_for_admission"),
     Column("status", Text, nullable=False, server_default=text("'pending'")),
     _flag("force_reindex"),
     _flag("embed_all"),
@@ -240,8 +240,8 @@ indexing_jobs = Table(
     _amount("progress_floor"),
     _amount("recent_bytes"),
     _amount("recent_files"),
-    _moment("last_commit_at"),
-    _moment("last_event_at"),
+    _timestamp("last_commit_at"),
+    _timestamp("last_event_at"),
     _count("last_event_files"),
     Column("error_type", Text),
     Column("error_message", Text),
@@ -251,14 +251,14 @@ indexing_jobs = Table(
     _count("probe_number", wide=True),
     _amount("probe_wait", "1"),
     _amount("seconds_waited"),
-    _moment("next_probe_at"),
-    _moment("blocked_since"),
-    _moment("created_at", default=True),
-    _moment("admitted_at"),
-    _moment("started_at"),
-    _moment("scanned_at"),
-    _moment("completed_at"),
-    _moment("cancelled_at"),
+    _timestamp("next_probe_at"),
+    _timestamp("blocked_since"),
+    _timestamp("created_at", default=True),
+    _timestamp("admitted_at"),
+    _timestamp("started_at"),
+    _timestamp("scanned_at"),
+    _timestamp("completed_at"),
+    _timestamp("cancelled_at"),
     Column("summary", JSONB),
     Column("seconds_by_phase", JSONB, nullable=False, server_default=text("'{}'")),
     _count("files_kept"),
@@ -311,10 +311,10 @@ Index(
     indexing_jobs.c.project_id,
     indexing_jobs.c.status,
     indexing_jobs.c.queue_number,
-    postgresql_where=text("waits_for_place"),
+    postgresql_where=text("waits_for_admission"),
 )
 Index(
-    "indexing_jobs_places_idx",
+    "indexing_jobs_admitted_idx",
     indexing_jobs.c.id,
     postgresql_where=text("status IN ('pending', 'running') AND admitted_at IS NOT NULL"),
 )
@@ -356,11 +356,11 @@ job_batches = Table(
     Column("state", Text, nullable=False, server_default=text("'waiting'")),
     _count("attempt"),
     _count("reclaimed"),
-    Column("token_id", BigInteger),
+    Column("wake_up_id", BigInteger),
     Column("worker_id", BigInteger),
     Column("phase", Text),
-    Column("path_in_hand", Text),
-    Column("deaths", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("path_in_progress", Text),
+    Column("crash_counts", JSONB, nullable=False, server_default=text("'{}'")),
     Column("paths", ARRAY(Text)),
     Column("file_ids", ARRAY(BigInteger)),
     _count("files_total"),
@@ -369,8 +369,8 @@ job_batches = Table(
     _count("files_chunked"),
     _count("files_embedded"),
     Column("seconds", JSONB),
-    _moment("started_at"),
-    _moment("completed_at"),
+    _timestamp("started_at"),
+    _timestamp("completed_at"),
     CheckConstraint("kind IN ('scan', 'index', 'finish')", name="kind_known"),
     CheckConstraint("state IN ('waiting', 'running', 'completed', 'cancelled')", name="state_known"),
     CheckConstraint("(kind = 'scan') = (seq = 0)", name="the_scan_is_number_zero"),
@@ -388,8 +388,8 @@ Index(
     postgresql_where=text("state = 'running'"),
 )
 Index(
-    "job_batches_token_idx",
-    job_batches.c.token_id,
+    "job_batches_wake_up_idx",
+    job_batches.c.wake_up_id,
     postgresql_where=text("state IN ('waiting', 'running')"),
 )
 
@@ -405,7 +405,7 @@ job_events = Table(
     ),
     Column("event_type", Text, nullable=False),
     Column("event_data", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    _moment("created_at", default=True),
+    _timestamp("created_at", default=True),
 )
 Index("job_events_job_idx", job_events.c.job_id, job_events.c.id)
 
@@ -420,6 +420,6 @@ workers = Table(
     Column("pid", Integer, nullable=False),
     _flag("session_lock"),
     _count("beat", wide=True),
-    _moment("started_at", default=True),
-    _moment("beat_at", default=True),
+    _timestamp("started_at", default=True),
+    _timestamp("beat_at", default=True),
 )

@@ -19,7 +19,7 @@ SCAN_FILES = 60_000
 SOURCE_BYTES = 900_000
 VECTORS = 12_000
 TAKEN_UP = "select state <> 'waiting' from pgdex.job_batches where job_id = %s and seq = 0"
-IN_HAND = "select count(*) from pgdex.job_batches where job_id = %s and kind = %s and state = 'running'"
+IN_PROGRESS = "select count(*) from pgdex.job_batches where job_id = %s and kind = %s and state = 'running'"
 SCANNED = "select scanned_at is not null from pgdex.indexing_jobs where id = %s"
 SCAN_SECONDS = "select extract(epoch from scanned_at - started_at) from pgdex.indexing_jobs where id = %s"
 PLANNING = "select count(*) from pg_stat_activity where state = 'active' and query like 'select pgdex.plan_job(%%'"
@@ -42,9 +42,9 @@ class Scene:
         self.here.fill_up(1)
         self.here.complete(self._other)
 
-    def in_hand(self, job_id: UUID, kind: str) -> None:
+    def in_progress(self, job_id: UUID, kind: str) -> None:
         """Wait until the worker has a batch of that kind of the job."""
-        self.here.until_true(IN_HAND, job_id, kind, what=f"a {kind} batch in a worker's hand")
+        self.here.until_true(IN_PROGRESS, job_id, kind, what=f"a {kind} batch in a worker's hand")
 
     def cancel(self, job_id: UUID, *, status: str = "running") -> float:
         """Seconds from the cancel until all has stopped. NothingHappened where the job was not `status` before."""
@@ -75,7 +75,7 @@ def scanning(trials: Trials) -> None:
             share = (number + 0.5) / trials.count
             for _ in range(TRIES):
                 job_id = here.enqueue(tree)
-                scene.in_hand(job_id, "scan")
+                scene.in_progress(job_id, "scan")
                 time.sleep(share * whole)
                 over = here.value(SCANNED, job_id)
                 seconds = scene.cancel(job_id)
@@ -119,7 +119,7 @@ def chunking(trials: Trials) -> None:
             for _ in range(TRIES):
                 calls = here.service.counts().calls
                 job_id = here.enqueue(tree, force=True)
-                scene.in_hand(job_id, "index")
+                scene.in_progress(job_id, "index")
                 time.sleep(trials.random.uniform(0, 0.8 * whole))
                 seconds = scene.cancel(job_id)
                 if here.service.counts().calls == calls:
@@ -140,14 +140,14 @@ def embedding(trials: Trials) -> None:
             here.service.fail("slow", latency_ms=30_000) if number % 2 else here.service.fail("hang")
             calls = here.service.counts().calls
             job_id = here.enqueue(tree, force=True)
-            scene.in_hand(job_id, "index")
+            scene.in_progress(job_id, "index")
             until_called(here, calls + 1)
             time.sleep(trials.random.uniform(0.0, 0.5))
             trials.add(scene.cancel(job_id))
 
 
 def until_called(here: Cluster, calls: int) -> None:
-    """Wait until the service has had so many calls."""
+    """Wait until the service has had that many calls."""
     here.until(lambda: here.service.counts().calls >= calls, what="a call of the embedding service")
 
 
@@ -163,7 +163,7 @@ def opening(trials: Trials) -> None:
             here.slow(OPENING_SECONDS)
             calls = here.service.counts().calls
             job_id = here.enqueue(tree, force=True)
-            scene.in_hand(job_id, "scan")
+            scene.in_progress(job_id, "scan")
             until_called(here, calls + 1)
             time.sleep(trials.random.uniform(0.0, 0.5))
             trials.add(scene.cancel(job_id))
@@ -203,7 +203,7 @@ def pending(trials: Trials) -> None:
         for number in range(trials.count):
             here.service.fail("hang")
             ahead = [here.enqueue(tree, force=True) for tree in trees[: 3 if number % 2 else 1]]
-            scene.in_hand(ahead[0], "index")
+            scene.in_progress(ahead[0], "index")
             job_id = here.enqueue(trees[3], force=True)
             time.sleep(trials.random.uniform(0, 0.3))
             started = time.perf_counter()

@@ -34,7 +34,7 @@ SCANNED = "select scanned_at is not null and status = 'running' from pgdex.index
 TOKENS = """
     select count(*) from pgdex.procrastinate_jobs where args ->> 'job_id' = %s and status in ('todo', 'doing')
 """
-IN_HAND = """
+IN_PROGRESS = """
     select b.job_id, b.seq, b.attempt, b.worker_id from pgdex.job_batches b join pgdex.workers w on w.id = b.worker_id
     where w.pid = %s and b.job_id = %s and b.state = 'running' and b.kind = 'index'
         and clock_timestamp() - b.started_at between interval '0.1 s' and interval '1 s'
@@ -47,7 +47,7 @@ class NothingHappened(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch that a worker has in hand."""
+    """A batch that a worker has in progress."""
 
     job_id: UUID
     seq: int
@@ -132,7 +132,8 @@ class Cluster:
             raise NothingHappened(f"the job of {tree} ended as {self.status(job_id)}: {message}")
 
     def busy_job(self, tree: Path, *, batches: int = 12) -> UUID:
-        """A running job of the tree with at least so many batches to go; a new one where the last is nearly through."""
+        """A running job of the tree with at least that many batches to go; a new one where the last is nearly
+        through."""
         live = self.row(LIVE_JOB, batches, str(tree))
         if live and live[1]:
             return UUID(str(live[0]))
@@ -145,14 +146,16 @@ class Cluster:
         return job_id
 
     def tokens(self, job_id: UUID) -> int:
-        """How many entries the job has in procrastinate's queue, waiting or in hand."""
+        """How many entries the job has in procrastinate's queue, waiting or in progress."""
         count = self.value(TOKENS, str(job_id))
         assert isinstance(count, int)
         return count
 
-    def batch_in_hand(self, process: "Popen[bytes]", job_id: UUID) -> Batch:
+    def batch_in_flight(self, process: "Popen[bytes]", job_id: UUID) -> Batch:
         """Wait until the process took a batch of the job between 0.1 and 1 s ago."""
-        row = self.until(lambda: self.row(IN_HAND, process.pid, job_id), what=f"a batch in the hand of {process.pid}")
+        row = self.until(
+            lambda: self.row(IN_PROGRESS, process.pid, job_id), what=f"a batch in the hand of {process.pid}"
+        )
         job, seq, attempt, worker = row
         assert isinstance(job, UUID)
         return Batch(job, int(str(seq)), int(str(attempt)), int(str(worker)))
@@ -162,7 +165,7 @@ class Cluster:
         return [process for process in self.workers.processes if process.poll() is None]
 
     def fill_up(self, count: int) -> "list[Popen[bytes]]":
-        """Start what is missing to so many living workers, wait until all are at work, and return them."""
+        """Start what is missing to that many living workers, wait until all are at work, and return them."""
         self.workers.start(max(0, count - len(self.running_processes())))
         running = self.running_processes()
         at_work = "select count(distinct pid) = %s from pgdex.worker_status where alive and pid = any(%s)"

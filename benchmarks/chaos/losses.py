@@ -45,7 +45,7 @@ def killed(trials: Trials) -> None:
         here.slow(2)
         for _ in range(trials.count):
             victim = here.fill_up(2)[0]
-            batch = here.batch_in_hand(victim, here.busy_job(tree))
+            batch = here.batch_in_flight(victim, here.busy_job(tree))
             time.sleep(trials.random.uniform(0, 0.25))  # anywhere between two ticks of the peer
             trials.add(until_reclaimed(here, batch, victim.kill))
             victim.wait()
@@ -58,7 +58,7 @@ def stopped(trials: Trials) -> None:
         here.slow(2)
         for _ in range(trials.count):
             victim = here.fill_up(2)[0]
-            batch = here.batch_in_hand(victim, here.busy_job(tree))
+            batch = here.batch_in_flight(victim, here.busy_job(tree))
             time.sleep(trials.random.uniform(0, 0.25))
             trials.add(until_reclaimed(here, batch, partial(stop_where_it_stands, here, victim, batch)))
             here.workers.wake(victim)
@@ -103,7 +103,7 @@ def all_dead(trials: Trials) -> None:
         for _ in range(trials.count):
             first, second = here.fill_up(2)
             job_id = here.busy_job(tree)
-            here.batch_in_hand(first, job_id)
+            here.batch_in_flight(first, job_id)
             for victim in (first, second):
                 here.workers.kill(victim)
             time.sleep(trials.random.uniform(0, 1))
@@ -179,7 +179,7 @@ def told_to_stop(trials: Trials, *, call_seconds: float) -> None:
             # It has opened its embedder, which is a call of its own.
             here.until_true(COMMITTED_BY, worker.pid, job_id, what="a commit of the worker")
             here.slow(call_seconds)
-            batch = here.batch_in_hand(worker, job_id)
+            batch = here.batch_in_flight(worker, job_id)
             time.sleep(trials.random.uniform(0, 0.2))
             if here.row(BATCH_NOW, batch.job_id, batch.seq) != ("running", batch.attempt, batch.worker_id):
                 raise NothingHappened(f"{batch} was through before the signal")

@@ -22,7 +22,7 @@ class Outcome:
 
 
 def judge(units: Sequence[Unit], *, affected: set[int], stuck: int, began_at: float, disturbed_at: float) -> Outcome:
-    """Judge the units as they are at the end; `affected` were in hand when it was disturbed."""
+    """Judge the units as they are at the end; `affected` were in progress when it was disturbed."""
     done = sorted(unit.done_at for unit in units if unit.done_at is not None)
     lost = len(units) - len(done)
     again = [u.done_at - disturbed_at for u in units if u.number in affected and u.done_at is not None]

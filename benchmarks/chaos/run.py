@@ -32,9 +32,9 @@ def run_scenario(scenario: Scenario, system_name: str, *, folder: Path, deadline
         _wait(lambda: _done(system) >= load.units * DONE_BEFORE, seconds=deadline, what="a first part of the work")
         _wait(lambda: _busy(system) == load.processes * load.slots, seconds=30, what="a unit in every slot", poll=0.02)
         time.sleep(load.seconds * INTO_THE_UNIT)
-        affected = {unit.number for unit in system.units() if unit.in_hand}
+        affected = {unit.number for unit in system.units() if unit.in_progress}
         if not affected:
-            raise RuntimeError("nothing was in hand when the disturbance came")
+            raise RuntimeError("nothing was in progress when the disturbance came")
         disturbed_at = time.time()
         scenario.disturb(server, system)
         until = time.monotonic() + deadline
@@ -53,7 +53,7 @@ def _done(system: System) -> int:
 
 
 def _busy(system: System) -> int:
-    return sum(unit.in_hand for unit in system.units())
+    return sum(unit.in_progress for unit in system.units())
 
 
 def _wait(condition: Callable[[], bool], *, seconds: float, what: str, poll: float = 0.1) -> None:

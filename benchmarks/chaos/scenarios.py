@@ -35,7 +35,7 @@ class Scenario:
 
 
 def kill_all(_server: Server, system: System) -> None:
-    """kill -9 of every worker process, each with work in hand."""
+    """kill -9 of every worker process, each with work in progress."""
     workers = system.workers.workers()
     if not workers:
         raise RuntimeError("there is no worker process to kill")

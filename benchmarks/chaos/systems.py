@@ -45,7 +45,7 @@ class Unit:
     number: int
     done_at: float | None
     starts: int
-    in_hand: bool
+    in_progress: bool
 
 
 class System(Protocol):

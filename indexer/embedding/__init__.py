@@ -9,9 +9,9 @@ All of `jobs`, and of `indexer` what searches or embeds chunks, may import it; i
 from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
-    EmbedderNonsense,
     EmbedderUnavailable,
     EmbeddingAborted,
+    InvalidEmbedderResponse,
 )
 from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder
 from pgdex.indexer.embedding.providers import open_embedder
@@ -21,8 +21,8 @@ __all__ = [
     "Embedder",
     "EmbedderError",
     "EmbedderMisconfigured",
-    "EmbedderNonsense",
     "EmbedderUnavailable",
     "EmbeddingAborted",
+    "InvalidEmbedderResponse",
     "open_embedder",
 ]

@@ -49,7 +49,7 @@ def bucket_of(word: str, buckets: int) -> int:
 
 
 def word_weight(occurrences: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much a word counts that occurs so many times in a text."""
+    """How much a word counts that occurs that many times in a text."""
     weights: NDArray[np.float32] = 1 + np.log(occurrences)
     return weights
 
@@ -116,7 +116,7 @@ class CodeEmbedder(LocalEmbedder):
         """
         if version not in (None, VERSION):
             raise EmbedderMisconfigured(
-                f"this pgdex brings version {VERSION} of its code model, not {version}: use code to index anew with "
+                f"this pgdex brings version {VERSION} of its code model, not {version}: use code to index again with "
                 f"the one it has, or install the release of pgdex that has version {version}"
             )
         words_, self._rows, scales = _bundled() if table is None else table
@@ -143,9 +143,9 @@ class CodeEmbedder(LocalEmbedder):
         """Embed texts of which the words are counted: shape (number of texts, dimension)."""
         rows_of_words = np.fromiter(map(self._numbers.__getitem__, bags.words), dtype=np.int64, count=len(bags.words))
         # By text and row: words that share a bucket are one, and no sum depends, in its last bit, on the other texts.
-        texts, places, times = counted(bags.texts, rows_of_words[bags.numbers], bags.counts)
+        texts, buckets, times = counted(bags.texts, rows_of_words[bags.numbers], bags.counts)
         weights = word_weight(times.astype(np.float32))
-        weights *= self._scales[places]
+        weights *= self._scales[buckets]
         count = len(bags.lengths)
         bounds = np.searchsorted(texts, np.arange(count + 1)).tolist()
         sums = np.zeros((count, self._dimension), dtype=np.float32)
@@ -155,7 +155,7 @@ class CodeEmbedder(LocalEmbedder):
                 # holds; where that reads as NaN (seen in one process of some dozens) so would the vector.
                 continue
             # Not a product of matrices over the block: BLAS adds up in another order for other shapes.
-            rows = self._rows.take(places[start:stop], axis=0).astype(np.float32)
+            rows = self._rows.take(buckets[start:stop], axis=0).astype(np.float32)
             np.einsum("i,ij->j", weights[start:stop], rows, out=sums[number])
         return unit_vectors(sums, count=count, dimension=self._dimension, source=self.name, zeros_are_wordless=True)
 

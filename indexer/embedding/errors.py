@@ -20,7 +20,7 @@ class EmbedderMisconfigured(EmbedderError):
     """A wrong key, model, URL or folder: waiting does not help, a change of the settings does."""
 
 
-class EmbedderNonsense(EmbedderError):
+class InvalidEmbedderResponse(EmbedderError):
     """The service answered, but not with the vectors that were asked for."""
 
 

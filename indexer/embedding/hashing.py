@@ -28,7 +28,7 @@ DEFAULT_DIMENSION: Final = 256
 MIN_DIMENSION: Final = 16
 MAX_DIMENSION: Final = 4000  # the most that pgvector's HNSW indexes of a halfvec
 
-# A word is 27 bits of its hash: the uppermost is its sign, the rest choose its place.
+# A word is 27 bits of its hash: the uppermost is its sign, the rest choose its bucket.
 _WORD_BITS: Final = 27
 _SIGN: Final = 1 << (_WORD_BITS - 1)
 
@@ -50,7 +50,7 @@ class _WordCodes(dict[str, int]):
 
 
 class HashingEmbedder(LocalEmbedder):
-    """Signed feature hashing: each word adds its weight, or subtracts it, at one place.
+    """Signed feature hashing: each word adds its weight, or subtracts it, at one bucket.
 
     The weight is 1 + ln(times that the word occurs in the text).
     """
@@ -88,9 +88,9 @@ class HashingEmbedder(LocalEmbedder):
         texts, found, times = counted(bags.texts, codes[bags.numbers], bags.counts)
         weights = 1.0 + np.log(times)
         weights[(found & _SIGN) != 0] *= -1.0
-        places = texts * self._dimension + (found & (_SIGN - 1)) % self._dimension
+        buckets = texts * self._dimension + (found & (_SIGN - 1)) % self._dimension
         count = len(bags.lengths)
-        sums = np.bincount(places, weights=weights, minlength=count * self._dimension)
+        sums = np.bincount(buckets, weights=weights, minlength=count * self._dimension)
         return unit_vectors(
             sums.reshape((count, self._dimension)),
             count=count,

@@ -22,9 +22,9 @@ import httpx2
 from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
-    EmbedderNonsense,
     EmbedderUnavailable,
     EmbeddingAborted,
+    InvalidEmbedderResponse,
 )
 from pgdex.indexer.embedding.http_errors import Answer, parsed
 
@@ -111,7 +111,7 @@ class _AnswerTooLarge(Exception):
 
 
 async def _exchange(client: httpx2.AsyncClient, url: str, content: bytes, timeout_seconds: float) -> Answer:
-    # The client's own timeouts start anew with every byte, so a trickling server would pass them.
+    # The client's own timeouts restart with every byte, so a trickling server would pass them.
     async with (
         asyncio.timeout(timeout_seconds),
         client.stream("POST", url, content=content, headers={"Content-Type": "application/json"}) as response,
@@ -191,10 +191,10 @@ def _described(error: Exception, service: Service, timeout_seconds: float) -> Em
             kind = EmbedderMisconfigured
             what = f"has a URL that can't be used ({reason})"
         case httpx2.DecodingError():
-            kind = EmbedderNonsense
+            kind = InvalidEmbedderResponse
             what = f"sent compressed data that can't be unpacked ({reason})"
         case _AnswerTooLarge():
-            kind = EmbedderNonsense
+            kind = InvalidEmbedderResponse
             what = f"answered with more than {_MAX_ANSWER_BYTES >> 20} MiB"
         case _:
             what = f"broke off the connection ({reason})"

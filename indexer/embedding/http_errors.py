@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
-    EmbedderNonsense,
     EmbedderUnavailable,
+    InvalidEmbedderResponse,
     RequestTooLarge,
 )
 from pgdex.indexer.embedding.service import without_secrets
@@ -63,7 +63,7 @@ def parsed(answer: Answer, service: Service) -> object:
     except (ValueError, RecursionError):
         said = _excerpt(answer, service)
         kind = answer.content_type.partition(";")[0].strip() or "no content type"
-        raise EmbedderNonsense(
+        raise InvalidEmbedderResponse(
             f"{service} answered with something that is not JSON ({kind}){said}: check the URL"
         ) from None
 
@@ -76,7 +76,7 @@ def error_for(answer: Answer, service: Service) -> EmbedderError:
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or too_many or _TOO_LONG.search(said):
             return RequestTooLarge(f"{service} refused a text as too long ({status}){said}", too_many_texts=too_many)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and "unsupported value: NaN" in said:
-        return EmbedderNonsense(
+        return InvalidEmbedderResponse(
             f"{service} computed a vector that holds NaN ({status}){said}: "
             "try another model, or another version of the service"
         )

@@ -57,7 +57,7 @@ class LocalEmbedder(ABC):
         return vectors
 
     def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed what somebody searches for: shape (dimension,). It needs no prefix."""
+        """Embed what someone searches for: shape (dimension,). It needs no prefix."""
         vector: NDArray[np.float32] = self.embed([text], aborted=aborted)[0]
         return vector
 

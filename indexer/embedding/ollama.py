@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pgdex.indexer.embedding.errors import EmbedderNonsense
+from pgdex.indexer.embedding.errors import InvalidEmbedderResponse
 from pgdex.indexer.embedding.remote import RemoteEmbedder, RequestLimits
 from pgdex.indexer.embedding.service import open_service
 
@@ -40,9 +40,9 @@ class OllamaApi:
         return body
 
     def vectors(self, answer: object) -> object:
-        """The vectors in the answer, not yet checked. Raises EmbedderNonsense."""
+        """The vectors in the answer, not yet checked. Raises InvalidEmbedderResponse."""
         if not isinstance(answer, dict) or "embeddings" not in answer:
-            raise EmbedderNonsense(f'{self.service} answered without "embeddings": is it an Ollama server?')
+            raise InvalidEmbedderResponse(f'{self.service} answered without "embeddings": is it an Ollama server?')
         return answer["embeddings"]
 
 
@@ -57,7 +57,7 @@ def open_ollama(
     """Open a model of an Ollama server. No connection is made yet.
 
     `dimension` is sent as "dimensions", which Ollama knows since 0.11.11; an older one answers with
-    the model's own dimension, and that is an EmbedderNonsense. A key is sent as a bearer token, for
+    the model's own dimension, and that is an InvalidEmbedderResponse. A key is sent as a bearer token, for
     a proxy in front of the server. Raises EmbedderMisconfigured.
     """
     service = open_service(name=f"ollama:{model}", model=model, url=url or DEFAULT_URL, api_key=api_key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pgdex.indexer.embedding.errors import EmbedderNonsense
+from pgdex.indexer.embedding.errors import InvalidEmbedderResponse
 from pgdex.indexer.embedding.remote import RemoteEmbedder, RequestLimits
 from pgdex.indexer.embedding.service import open_service
 
@@ -42,17 +42,17 @@ class OpenAiApi:
         return body
 
     def vectors(self, answer: object) -> object:
-        """The vectors in the answer, not yet checked. Raises EmbedderNonsense."""
+        """The vectors in the answer, not yet checked. Raises InvalidEmbedderResponse."""
         items = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(items, list) or not all(isinstance(item, dict) and "embedding" in item for item in items):
-            raise EmbedderNonsense(
+            raise InvalidEmbedderResponse(
                 f'{self.service} answered without "data" that holds embeddings: does it speak the API of OpenAI?'
             )
         # Services that leave the index out keep the order of the texts.
         numbers = [item.get("index", place) for place, item in enumerate(items)]
         by_number = dict(zip(map(str, numbers), items, strict=True))
         if by_number.keys() != {str(number) for number in range(len(items))}:
-            raise EmbedderNonsense(f"{self.service} numbered its vectors wrongly: {numbers[:5]}")
+            raise InvalidEmbedderResponse(f"{self.service} numbered its vectors wrongly: {numbers[:5]}")
         return [by_number[str(number)]["embedding"] for number in range(len(items))]
 
 

@@ -53,7 +53,7 @@ class Embedder(Protocol):
         """
 
     def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed what somebody searches for: shape (dimension,). Raises as `embed` does.
+        """Embed what someone searches for: shape (dimension,). Raises as `embed` does.
 
         Some models want another prefix for it than for the texts that are to be found.
         """

@@ -40,7 +40,7 @@ class Api(Protocol):
     def vectors(self, answer: object) -> object:
         """The vectors in the answer, in the order of the texts, not yet checked.
 
-        Raises EmbedderNonsense.
+        Raises InvalidEmbedderResponse.
         """
 
 
@@ -101,7 +101,7 @@ class RemoteEmbedder:
 
     @property
     def batch_size(self) -> int:
-        """How many texts a request carries. Less after a service has refused so many."""
+        """How many texts a request carries. Less after a service has refused that many."""
         return self._batch_size
 
     def embed(self, texts: Sequence[str], *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
@@ -112,7 +112,7 @@ class RemoteEmbedder:
         return self._embed(texts, prefix=self._prefixes.document, aborted=aborted)
 
     def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:
-        """Embed what somebody searches for: shape (dimension,). Raises as `embed` does."""
+        """Embed what someone searches for: shape (dimension,). Raises as `embed` does."""
         vectors = self._embed([text], prefix=self._prefixes.query, aborted=aborted)
         vector: NDArray[np.float32] = vectors[0]
         return vector

@@ -38,7 +38,7 @@ class StaticEmbedder(LocalEmbedder):
     def __init__(self, model: str, *, dimension: int | None = None) -> None:
         """Load a model from a folder or, if there is no such folder, from the hub or its cache.
 
-        `dimension` keeps only the first so many numbers of each vector, which suits models whose
+        `dimension` keeps only the first that many numbers of each vector, which suits models whose
         vectors are ordered by importance (model2vec's are, by PCA). Raises EmbedderMisconfigured.
         """
         folder = Path(model).expanduser()
@@ -52,7 +52,7 @@ class StaticEmbedder(LocalEmbedder):
                 f"it can be cut to a dimension from 1 to {self._model.dim}, got {dimension}"
             )
         super().__init__(name=name, dimension=dimension or self._model.dim)
-        # StaticModel.encode sets its tokenizer's truncation anew for each call, which older versions
+        # StaticModel.encode sets its tokenizer's truncation again for each call, which older versions
         # of tokenizers refuse while another thread encodes ("Already borrowed").
         self._lock = Lock()
 
@@ -62,7 +62,7 @@ class StaticEmbedder(LocalEmbedder):
         return 512
 
     def embed_block(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts: shape (len(texts), dimension). Raises EmbedderNonsense if the model's file holds NaN."""
+        """Embed texts: shape (len(texts), dimension). Raises InvalidEmbedderResponse if the model's file holds NaN."""
         block = [within_bytes(text, _MAX_TEXT_BYTES) for text in texts]
         with self._lock:
             encoded = self._model.encode(block, use_multiprocessing=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pgdex.indexer.embedding.errors import EmbedderNonsense
+from pgdex.indexer.embedding.errors import InvalidEmbedderResponse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,29 +33,29 @@ def unit_vectors(
 
     `values` is a list of lists of numbers, or an array. Returns shape (count, dimension), float32;
     the dimension is the one found if `dimension` is None. A vector of zeros is refused, or replaced
-    by the wordless vector. `source` names the provider in messages. Raises EmbedderNonsense.
+    by the wordless vector. `source` names the provider in messages. Raises InvalidEmbedderResponse.
     """
     if not isinstance(values, (list, np.ndarray)):
-        raise EmbedderNonsense(f"{source} answered with {_kind(values)} where a list of vectors belongs")
+        raise InvalidEmbedderResponse(f"{source} answered with {_kind(values)} where a list of vectors belongs")
     if len(values) != count:
-        raise EmbedderNonsense(
+        raise InvalidEmbedderResponse(
             f"{source} answered with {_counted(len(values), 'vector')} for {_counted(count, 'text')}"
         )
     try:
         vectors = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise EmbedderNonsense(_not_vectors(source)) from None
+        raise InvalidEmbedderResponse(_not_vectors(source)) from None
     if count == 0 and dimension is not None:
         return np.empty((0, dimension), dtype=np.float32)
     if len(vectors.shape[1:]) != 1 or vectors.shape[1] == 0:
-        raise EmbedderNonsense(_not_vectors(source))
+        raise InvalidEmbedderResponse(_not_vectors(source))
     if dimension is not None and vectors.shape[1] != dimension:
-        raise EmbedderNonsense(
+        raise InvalidEmbedderResponse(
             f"{source} answered with vectors of {_counted(vectors.shape[1], 'number')} where "
             f"{dimension} belong: check that it still serves the same model"
         )
     if not np.isfinite(vectors).all():
-        raise EmbedderNonsense(f"{source} answered with a vector that holds NaN, infinity or no number at all")
+        raise InvalidEmbedderResponse(f"{source} answered with a vector that holds NaN, infinity or no number at all")
     return _normalised(vectors, source=source, zeros_are_wordless=zeros_are_wordless)
 
 
@@ -64,7 +64,7 @@ def _normalised(vectors: NDArray[np.float64], *, source: str, zeros_are_wordless
     largest = np.abs(vectors).max(axis=1, keepdims=True, initial=0.0)
     zeros = largest[:, 0] == 0.0
     if zeros.any() and not zeros_are_wordless:
-        raise EmbedderNonsense(f"{source} answered with a vector of zeros, which matches nothing")
+        raise InvalidEmbedderResponse(f"{source} answered with a vector of zeros, which matches nothing")
     largest[zeros] = 1.0
     scaled = vectors / largest
     scaled[zeros] = 1.0  # becomes the wordless vector

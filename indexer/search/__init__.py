@@ -10,13 +10,13 @@ and what only describes results may import it; of `indexer`, nothing does.
 
 from pgdex.indexer.search.engine import related, search
 from pgdex.indexer.search.request import RelatedRequest, SearchRequest
-from pgdex.indexer.search.result import BOTH_LEGS, Leg, Place, SearchHit, SearchRefused, SearchResult
+from pgdex.indexer.search.result import ALL_RETRIEVERS, Place, Retriever, SearchHit, SearchRefused, SearchResult
 
 __all__ = [
-    "BOTH_LEGS",
-    "Leg",
+    "ALL_RETRIEVERS",
     "Place",
     "RelatedRequest",
+    "Retriever",
     "SearchHit",
     "SearchRefused",
     "SearchRequest",

@@ -16,7 +16,8 @@ class Defines(IntEnum):
 
 @dataclass(slots=True)
 class Candidate:
-    """A chunk that some leg found: `lexical` is its BM25 score, `nearness` its cosine, 0 where that leg missed it."""
+    """A chunk that some retriever found: `lexical` is its BM25 score, `similarity` its cosine, 0 where that retriever
+    missed it."""
 
     key: ChunkKey
     path: str = ""
@@ -26,7 +27,7 @@ class Candidate:
     start_line: int = 0
     end_line: int = 0
     lexical: float = 0.0
-    nearness: float = 0.0
+    similarity: float = 0.0
     defines: Defines = Defines.NOTHING
     path_is_asked_for: bool = False
 

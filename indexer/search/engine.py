@@ -24,7 +24,7 @@ from pgdex.indexer.search.repositories import (
     searched_tables,
 )
 from pgdex.indexer.search.request import RelatedRequest, SearchRequest
-from pgdex.indexer.search.result import BOTH_LEGS, Leg, SearchHit, SearchRefused, SearchResult
+from pgdex.indexer.search.result import ALL_RETRIEVERS, Retriever, SearchHit, SearchRefused, SearchResult
 from pgdex.indexer.search.retrievers import (
     Candidates,
     QueryVectors,
@@ -47,17 +47,17 @@ def search(
     request: SearchRequest,
     *,
     open_embedder: Callable[[str], Embedder],
-    legs: Sequence[Leg] = BOTH_LEGS,
+    retrievers: Sequence[Retriever] = ALL_RETRIEVERS,
     without_rules: frozenset[str] = frozenset(),
 ) -> SearchResult:
     """The files of a project that answer the request's query, best first, each with the piece of it that answers best.
 
-    `legs` says what is compared, `without_rules` leaves out rules of the ranking, to see what they bring. Where the
-    embedding model of a repository can't be used now, its words are still searched, and a note says so.
+    `retrievers` says what is compared, `without_rules` leaves out rules of the ranking, to see what they bring. Where
+    the embedding model of a repository can't be used now, its words are still searched, and a note says so.
     """
     understood = understand(request.query)
     vectors = QueryVectors(request.query, open_embedder)
-    if "vectors" in legs:
+    if "vectors" in retrievers:
         # A service may take its time: no transaction is open meanwhile.
         for model in searched_models(connection, request):
             vectors.of(model)
@@ -71,11 +71,11 @@ def search(
         for table, scope in zip(tables, scopes, strict=True):
             if scope.is_empty:
                 continue
-            if "words" in legs:
+            if "words" in retrievers:
                 find_words(connection, table, understood.terms, scope, candidates)
                 find_definitions(connection, table, understood.all_names, scope, candidates)
                 find_paths(connection, table, understood, scope, candidates)
-            if "vectors" in legs and table.embedding_model is not None:
+            if "vectors" in retrievers and table.embedding_model is not None:
                 vector = vectors.of(table.embedding_model)
                 if isinstance(vector, EmbedderError):
                     notes += [f"Only words were searched in {one.root}: {vector}" for one in table.repositories]

@@ -83,7 +83,7 @@ class Filters:
         *,
         ignoring_case: bool = False,
     ) -> Scope:
-        """What they leave of repositories; the paths are looked at once for all legs."""
+        """What they leave of repositories; the paths are looked at once for all retrievers."""
         if not self.narrows_files:
             return Scope(None, None, self.kinds)
         # An absolute path means another one in each repository; all others are one question for all of them.

@@ -1,9 +1,9 @@
-"""From candidates to ranked files: the legs fused, then rules about what people look for in code.
+"""From candidates to ranked files: the retrievers fused, then rules about what people look for in code.
 
-The legs are fused by a convex combination of their normalised scores, which keeps what reciprocal ranks throw away: by
-how much the first is better than the tenth (Bruch, Gai, Ingber 2023). A file's score is that of its best chunk and,
-less and less, of the next ones: a file in which five functions are about the question is what the question is about.
-docs/search.md has what each rule brings.
+The retrievers are fused by a convex combination of their normalised scores, which keeps what reciprocal ranks throw
+away: by how much the first is better than the tenth (Bruch, Gai, Ingber 2023). A file's score is that of its best
+chunk and, less and less, of the next ones: a file in which five functions are about the question is what the question
+is about. docs/search.md has what each rule brings.
 """
 
 import math
@@ -98,16 +98,16 @@ class RankedFile:
 def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[str] = frozenset()) -> list[RankedFile]:
     """The files of the candidates, best first. `without` names rules of RULES to leave out, to see what they bring."""
     found = list(candidates)
-    words_of, nearness_of = _normalised([one.lexical for one in found]), _normalised_nearness(found)
+    words_of, similarity_of = _normalised([one.lexical for one in found]), _normalised_similarity(found)
     weights = WEIGHTS[query.kind]
     share = weights.vectors
     if not any(words_of):
         share = 1.0
-    elif not any(nearness_of):
+    elif not any(similarity_of):
         share = 0.0
     by_file: defaultdict[tuple[int, int], list[tuple[float, dict[str, float], Candidate]]] = defaultdict(list)
-    for one, lexical, nearness in zip(found, words_of, nearness_of, strict=True):
-        reasons = {"words": (1 - share) * lexical, "meaning": share * nearness}
+    for one, lexical, similarity in zip(found, words_of, similarity_of, strict=True):
+        reasons = {"words": (1 - share) * lexical, "meaning": share * similarity}
         if "definitions" not in without:
             reasons["definition"] = weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
         if one.path_is_asked_for:
@@ -172,13 +172,14 @@ def _normalised(scores: Sequence[float]) -> list[float]:
     return [score / best if best > 0 else 0.0 for score in scores]
 
 
-def _normalised_nearness(candidates: Sequence[Candidate]) -> list[float]:
-    """Between the least near and the nearest of those that the leg found: a cosine of 0.5 may be much or little."""
-    found = [one.nearness for one in candidates if one.nearness]
+def _normalised_similarity(candidates: Sequence[Candidate]) -> list[float]:
+    """Between the least near and the nearest of those that the retriever found: a cosine of 0.5 may be much or
+    little."""
+    found = [one.similarity for one in candidates if one.similarity]
     if not found:
         return [0.0] * len(candidates)
     high = max(found)
     # The last one found is still nearer than all that were not.
     low = min(found) - 0.1 * (high - min(found))
     spread = high - low
-    return [((one.nearness - low) / spread if spread else 1.0) if one.nearness else 0.0 for one in candidates]
+    return [((one.similarity - low) / spread if spread else 1.0) if one.similarity else 0.0 for one in candidates]

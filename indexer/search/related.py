@@ -13,7 +13,7 @@ from pgdex.indexer.search.candidates import ChunkKey
 from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
 from pgdex.indexer.search.request import RelatedRequest
 from pgdex.indexer.search.result import SearchRefused
-from pgdex.indexer.terms import place_of, stem_of
+from pgdex.indexer.terms import stem_of, term_id_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -61,7 +61,7 @@ def seed_at(
 def telling_terms(connection: Connection, table: SearchedTable, seed: Seed) -> list[str]:
     """The terms of a chunk that are frequent in it and rare elsewhere."""
     counts = Counter(map(stem_of, words(seed.content)))
-    by_place = {place_of(term): term for term in counts}
+    by_place = {term_id_of(term): term for term in counts}
     rows = connection.execute(
         "select term, frequency, total from pgdex.term_frequencies(%s::bigint[], %s::integer[])",
         [table.ids, list(by_place)],

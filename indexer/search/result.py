@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 from pgdex.indexer.search.repositories import SearchedRepository
 
-Leg = Literal["words", "vectors"]
-BOTH_LEGS: Final[tuple[Leg, ...]] = ("words", "vectors")
+Retriever = Literal["words", "vectors"]
+ALL_RETRIEVERS: Final[tuple[Retriever, ...]] = ("words", "vectors")
 
 
 class SearchRefused(ValueError):

@@ -11,7 +11,7 @@ from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.search.repositories import SearchedTable
-from pgdex.indexer.terms import definition_terms, place_of, symbol_term
+from pgdex.indexer.terms import definition_terms, symbol_term, term_id_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# Of each leg: deeper candidates never reached the first ten on the development questions.
-LEG_LIMIT = 100
+# Of each retriever: deeper candidates never reached the first ten on the development questions.
+RETRIEVER_LIMIT = 100
 MOST_DEFINITIONS = 100
 MOST_PATHS = 20
 
@@ -45,18 +45,18 @@ def find_words(
     candidates: Candidates,
 ) -> None:
     """The chunks with the terms, by BM25."""
-    by_place = {place_of(term): term for term in terms}  # two terms may share a place
+    by_term_id = {term_id_of(term): term for term in terms}  # two terms may share a term_id
     rows = connection.execute(
         "select repository_id, file_id, ordinal, score"
         " from pgdex.search_lexical(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s, %s)",
         [
             table.ids,
-            list(by_place),
-            [place_of(symbol_term(term)) for term in by_place.values()],
+            list(by_term_id),
+            [term_id_of(symbol_term(term)) for term in by_term_id.values()],
             scope.files,
             scope.chunks,
             scope.kinds,
-            LEG_LIMIT,
+            RETRIEVER_LIMIT,
         ],
     )
     for *key, score in rows:
@@ -82,12 +82,12 @@ def find_vectors(
             scope.files,
             scope.chunks,
             scope.kinds,
-            LEG_LIMIT,
+            RETRIEVER_LIMIT,
         ],
     )
     for *key, score in rows:
         if score > 0:
-            candidates.at(*key).nearness = score
+            candidates.at(*key).similarity = score
 
 
 def find_definitions(
@@ -106,8 +106,8 @@ def find_definitions(
         " pgdex.search_definitions(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s)",
         [
             table.ids,
-            [place_of(exact) for exact, _ in asked],
-            [place_of(folded) for _, folded in asked],
+            [term_id_of(exact) for exact, _ in asked],
+            [term_id_of(folded) for _, folded in asked],
             scope.files,
             scope.kinds,
             MOST_DEFINITIONS,

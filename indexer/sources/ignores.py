@@ -196,7 +196,7 @@ class Ignores:
 
         `cut` is the length of the full path of the folder, with its slash. A folder with a `.git`
         of its own is a repository of its own: the git rules above it end there. `is_root` says
-        that somebody asked for this very folder: then a lone `*`, with which virtual environments
+        that someone asked for this very folder: then a lone `*`, with which virtual environments
         and caches hide themselves from the repository around them, does not count. With a
         `descriptor` of the folder its ignore files are opened from there, and not by a path that
         may lead elsewhere by now; `known_as` is the folder's own path then, for people.

@@ -75,7 +75,7 @@ class Marker:
 
 
 # Folders that are what they are by their content and not by their name: an `env` or a `vendor`
-# may also be somebody's source code (sellers have vendors). For the same reason third_party/ and
+# may also be someone's source code (sellers have vendors). For the same reason third_party/ and
 # a vendor/ without a package manager's list in it are searched: people copied and changed that.
 MARKERS = (
     Marker(b"pyvenv.cfg", None, None),  # a Python virtual environment

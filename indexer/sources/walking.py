@@ -24,7 +24,7 @@ DEFAULT_MAX_FILE_BYTES = 1 << 20
 # ELOOP: now a symbolic link. Not ESTALE: a network file system says it also of what is there again a moment later.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
-# A network file system takes a millisecond for each entry: a large folder is told of again after so many.
+# A network file system takes a millisecond for each entry: a large folder is told of again after that many.
 _ENTRIES_A_WORD = 1_000
 
 

@@ -1,4 +1,4 @@
-"""Taking a batch in hand, doing it, and saying what happened: the part that scan, index and finish share."""
+"""Claiming a batch, doing it, and saying what happened: the part that scan, index and finish share."""
 
 import logging
 import os
@@ -19,9 +19,9 @@ from psycopg_pool import ConnectionPool
 from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
 from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
-from pgdex.jobs.batches.poison_files import DEATHS_BEFORE_NOTES
+from pgdex.jobs.batches.poison_files import CRASHES_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
-from pgdex.jobs.batches.watchdog import folder_in_hand, gone_on
+from pgdex.jobs.batches.watchdog import folder_in_progress, gone_on
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.database.outages import LIMIT_TRIES, Meaning, full_message, limit_message, meaning_of
 from pgdex.jobs.database.schema_watch import is_left_behind
@@ -35,8 +35,8 @@ FOLDER_EMPTIED = "PX006"
 # The first worker that was ended in a folder may have met a server that was just starting again.
 HANGS_BEFORE_FAILING = 2
 
-# The tokens whose tasks run in this process now; heartbeat.py compares them with what the database thinks.
-TOKENS_IN_HAND: set[int] = set()
+# The wake-ups whose tasks run in this process now; heartbeat.py compares them with what the database thinks.
+WAKE_UPS_IN_FLIGHT: set[int] = set()
 # How often a batch was ended in this process for taking too long.
 _LIMITED: Counter[tuple[UUID, int]] = Counter()
 MOST_REMEMBERED = 1000
@@ -46,7 +46,7 @@ logger = logging.getLogger("pgdex.worker")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One batch that this worker has in hand, under the attempt number that fences it."""
+    """One batch that this worker has in progress, under the attempt number that fences it."""
 
     job_id: UUID
     seq: int
@@ -60,7 +60,7 @@ class Claim:
     paths: list[str] | None
     file_ids: list[int] | None
     reclaimed: int
-    deaths: dict[str, int]
+    crash_counts: dict[str, int]
     embedder_allowed: bool
     witness: Witness
     """What the job's scan saw of the repository; for a scan, what the last one did."""
@@ -76,7 +76,7 @@ class Claim:
         block ends.
         """
         self.require_answers()
-        with self.folder_in_hand():
+        with self.folder_in_progress():
             try:
                 root = opened_root(self.repo_path, allowed_roots=self.settings.roots, for_listing=for_listing)
             except InvalidRequest as error:
@@ -85,24 +85,24 @@ class Claim:
             if for_listing:
                 yield root
                 return
-            with self.folder_in_hand():
+            with self.folder_in_progress():
                 self.witness.require(root)
             yield root
-            with self.folder_in_hand():
+            with self.folder_in_progress():
                 self.witness.require(root)
 
-    def folder_in_hand(self) -> AbstractContextManager[None]:
+    def folder_in_progress(self) -> AbstractContextManager[None]:
         """Inside the block this thread asks the file system about the repository's folders; the process is ended where
         that never answers."""
-        return folder_in_hand(self.repo_path, note=self._note_folder)
+        return folder_in_progress(self.repo_path, note=self._note_folder)
 
     def entered(self, path: bytes) -> None:
-        """The folder in hand is this one now, relative to the repository's."""
+        """The folder in progress is this one now, relative to the repository's."""
         gone_on(storable(os.path.join(self.repo_path, os.fsdecode(path))))
 
     def require_answers(self) -> None:
         """Raise FolderHangs where workers had to be ended, again and again, because a folder never answered."""
-        for path, hangs in self.deaths.items():
+        for path, hangs in self.crash_counts.items():
             # The paths of files are relative.
             if path.startswith(self.repo_path) and hangs >= HANGS_BEFORE_FAILING:
                 raise FolderHangs(
@@ -112,10 +112,10 @@ class Claim:
                 )
 
     def _note_folder(self, path: str | None) -> None:
-        """As `hold`, for a thread that must not fail for it: whether the note was made only decides how often a folder
-        that hangs is tried."""
+        """As `mark_in_progress`, for a thread that must not fail for it: whether the note was made only decides how
+        often a folder that hangs is tried."""
         try:
-            self.hold(path)
+            self.mark_in_progress(path)
         except (JobAborted, psycopg.Error) as error:
             logger.warning("a slow folder was not noted: %s", error, extra=_about(self, "folder_not_noted", path=path))
 
@@ -136,14 +136,15 @@ class Claim:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether the batch has ended several workers, so that its files have to be taken in hand one by one."""
-        return self.reclaimed >= DEATHS_BEFORE_NOTES
+        """Whether the batch has ended several workers, so that its files have to be done one by one."""
+        return self.reclaimed >= CRASHES_BEFORE_NOTES
 
-    def hold(self, path: str | None) -> None:
-        """Note which file is in hand (see `poison_files.py`). Raises JobAborted where the batch is no longer ours."""
+    def mark_in_progress(self, path: str | None) -> None:
+        """Note which file is in progress (see `poison_files.py`). Raises JobAborted where the batch is no longer
+        ours."""
         with self.pool.connection() as connection:
             row = connection.execute(
-                "select pgdex.hold_file(%s, %s, %s, %s)", [self.job_id, self.seq, self.attempt, path]
+                "select pgdex.mark_in_progress(%s, %s, %s, %s)", [self.job_id, self.seq, self.attempt, path]
             ).fetchone()
         if row is None or not row[0]:
             raise JobAborted
@@ -183,13 +184,13 @@ def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[C
     leaves it to those that may. An embedding service that is away blocks the job. Everything else fails it, with the
     message for users and the traceback.
     """
-    token = context.job.id
-    assert token is not None, "a fetched job has its id"
-    TOKENS_IN_HAND.add(token)
+    wake_up = context.job.id
+    assert wake_up is not None, "a fetched job has its id"
+    WAKE_UPS_IN_FLIGHT.add(wake_up)
     try:
         _run(context, job_id=job_id, seq=seq, work=work)
     finally:
-        TOKENS_IN_HAND.discard(token)
+        WAKE_UPS_IN_FLIGHT.discard(wake_up)
 
 
 def _run(context: JobContext, *, job_id: str, seq: int, work: Callable[[Claim], None]) -> None:
@@ -255,14 +256,14 @@ def _handle_database_error(claim: Claim, error: psycopg.Error) -> None:
         logger.warning("the batch was taken over by a peer: nothing written", extra=_about(claim, "batch_stale"))
     elif error.sqlstate == FOLDER_EMPTIED:
         claim.leave_to_others(error.diag.message_primary or str(error), kind="FolderEmptied", error=error)
-    elif meaning is Meaning.AWAY:
+    elif meaning is Meaning.UNAVAILABLE:
         raise error  # heal_batches queues the batch again when the database is back
     elif meaning is Meaning.LIMITED and _was_limited_often(claim):
         _fail(claim, limit_message(error), error, name="DatabaseLimit")
-    elif meaning in (Meaning.PASSING, Meaning.LIMITED):
+    elif meaning in (Meaning.TRANSIENT, Meaning.LIMITED):
         logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
         _put_back(claim)
-    elif meaning is Meaning.FULL:
+    elif meaning is Meaning.RESOURCES_EXHAUSTED:
         _fail(claim, full_message(error), error, name="DatabaseFull")
     else:
         _require_schema(claim, error)

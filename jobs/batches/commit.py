@@ -24,8 +24,9 @@ logger = logging.getLogger("pgdex.worker")
 
 
 def commit_batch(claim: Claim, rows: Rows, watch: Stopwatch) -> None:
-    """Write and complete the batch. What was read, cut and embedded is not thrown away because the database restarts:
-    where the broken commit had counted after all, or a peer has taken over, the fence refuses the second one."""
+    """Write and complete the batch. What was read, chunked and embedded is not thrown away because the database
+    restarts: where the broken commit had counted after all, or a peer has taken over, the fence refuses the second
+    one."""
     started = time.perf_counter()
 
     def commit() -> None:

@@ -42,7 +42,7 @@ def finish_job(claim: Claim) -> None:
 
 
 def _build_indexes(claim: Claim, connection: Connection) -> None:
-    """Without them search is slower, not wrong: the job is not held up for ever by somebody else's lock."""
+    """Without them search is slower, not wrong: the job is not held up for ever by someone else's lock."""
     for _ in range(BUILD_TRIES):
         try:
             connection.execute(

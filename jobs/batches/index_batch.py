@@ -12,7 +12,7 @@ from pgdex.indexer.storage import stored_files
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.commit import commit_batch
 from pgdex.jobs.batches.poison_files import fallbacks_of
-from pgdex.jobs.batches.watchdog import file_in_hand
+from pgdex.jobs.batches.watchdog import file_in_progress
 from pgdex.jobs.embedders import embedder_of_job
 
 # Reading and chunking 32 small files takes 30 ms: most batches commit before they ever report.
@@ -32,9 +32,9 @@ def index_files(claim: Claim) -> None:
         force=claim.embed_all,
         aborted=claim.aborted,
         progress=Reporter(claim).tell,
-        guard=partial(in_hand, claim),
+        guard=partial(in_progress, claim),
         one_by_one=claim.is_suspect,
-        fallbacks=fallbacks_of(claim.deaths),
+        fallbacks=fallbacks_of(claim.crash_counts),
         known=partial(known_embeddings, claim) if looks_up else None,
     )
     paths = claim.paths or []
@@ -42,7 +42,7 @@ def index_files(claim: Claim) -> None:
         stored = stored_files(connection, repository_id=claim.repository_id, paths=paths)
     with claim.opened_root() as root:
         content = pipeline.read(root, paths, stored=stored)
-        with claim.folder_in_hand():
+        with claim.folder_in_progress():
             claim.witness.require_mounts(root, content.not_seen)
     commit_batch(claim, pipeline.embed(content), pipeline.stopwatch)
 
@@ -62,15 +62,15 @@ class Reporter:
 
 
 @contextmanager
-def in_hand(claim: Claim, path: str) -> Iterator[None]:
+def in_progress(claim: Claim, path: str) -> Iterator[None]:
     """The file is watched for hanging; in a batch that has ended workers it is also the only one of this process, and
     noted in the database."""
-    with file_in_hand(path, alone=claim.is_suspect):
+    with file_in_progress(path, alone=claim.is_suspect):
         if claim.is_suspect:
-            claim.hold(path)
+            claim.mark_in_progress(path)
         yield
         if claim.is_suspect:
-            claim.hold(None)
+            claim.mark_in_progress(None)
 
 
 def known_embeddings(claim: Claim, paths: Sequence[str], hashes: Sequence[UUID]) -> Mapping[UUID, Vectors]:

@@ -1,5 +1,5 @@
 """The connections of a process's tasks: one pool for each number that the worker has had, so that peers can end
-the sessions of a number that they struck off."""
+the sessions of a number that they evicted."""
 
 import threading
 from collections import Counter
@@ -15,7 +15,7 @@ from pgdex.jobs.settings import settings
 
 MOST_CONNECTIONS = 64
 # To wait for a connection. There is one for every slot, so waiting means that the database is away; and a worker that
-# is told to stop just then asks three times (for its batch, its token and itself) and has some seconds for all.
+# is told to stop just then asks three times (for its batch, its wake-up and itself) and has some seconds for all.
 POOL_SECONDS = 1.5
 # A pool tries to connect again after 1, 2, 4 ... seconds and cannot be hurried: after an outage of a minute it would
 # wait for another one. When it has given up, the next request makes it try at once.
@@ -54,7 +54,7 @@ class Pools:
         self._close_unused()
 
     def retire_all(self) -> None:
-        """The worker has ended, or starts anew under a number that it does not have yet."""
+        """The worker has ended, or restarts under a number that it does not have yet."""
         self._retired.update(self._pools)
         self._close_unused()
 

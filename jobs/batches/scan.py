@@ -11,14 +11,14 @@ from pgdex.indexer.format import INDEX_FORMAT
 from pgdex.indexer.sources import FoundFile, LeftOut, OpenedRoot, Witness, WitnessNotes, walk
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.database.connection import Connection
-from pgdex.jobs.database.disk_space import require_room
+from pgdex.jobs.database.disk_space import require_disk_space
 from pgdex.jobs.database.sessions import holds_session, one_session
 from pgdex.jobs.embedders import embedder_of_job
 from pgdex.jobs.ignored import as_json, nothing_found
 
 WALK_BLOCK = 5_000  # files between two looks at the abort flag and two progress reports
 BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
-# How long a job that rewrites much waits for the vector index to go, where somebody (a dump) has the table open: an
+# How long a job that rewrites much waits for the vector index to go, where someone (a dump) has the table open: an
 # index is there from 50,000 chunks on, and a tenth of their rows costs as long when they go into it.
 DROP_SECONDS = 20.0
 DROP_PAUSE_SECONDS = 1.0
@@ -63,7 +63,7 @@ def scan_repository(claim: Claim) -> None:
             if not total and others_may_see_more(claim):
                 connection.execute("drop table pg_temp.found_files")
                 return
-            with claim.folder_in_hand():
+            with claim.folder_in_progress():
                 if not total and (is_new or left_out.entries):
                     raise nothing_found(root, left_out, heeds_git=heeds_git, is_new=is_new)
                 seen = Seen(notes.witness(root), claim.witness.unmounted(root), is_known=claim.witness.is_of(root))
@@ -92,7 +92,7 @@ class Seen:
 
 
 def _plan(claim: Claim, connection: Connection, embedder: Embedder, seen: Seen, *, seconds: float) -> None:
-    """Plan the job from pg_temp.found_files; `seconds` were spent before. Raises NotEnoughRoom."""
+    """Plan the job from pg_temp.found_files; `seconds` were spent before. Raises NotEnoughDiskSpace."""
     connection.execute(
         "select pgdex.plan_job(%s, %s, %s, %s, %s, %s, %s, %s::smallint, %s, %s, %s)",
         [
@@ -111,7 +111,7 @@ def _plan(claim: Claim, connection: Connection, embedder: Embedder, seen: Seen, 
     )
     planned = connection.execute("select bytes_total from pgdex.indexing_jobs where id = %s", [claim.job_id])
     for (source_bytes,) in planned:
-        require_room(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
+        require_disk_space(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
 
 
 def _drop_vector_index(claim: Claim, connection: Connection, embedder: Embedder, *, found: int) -> None:
@@ -155,7 +155,7 @@ def _blocks(
     claim: Claim, root: OpenedRoot, notes: WitnessNotes, left_out: LeftOut, *, heeds_git: bool
 ) -> Iterator[list[FoundFile]]:
     """The walk in blocks. The file system is watched while one is filled, and not while the database takes it."""
-    with claim.folder_in_hand():
+    with claim.folder_in_progress():
         found = walk(
             root,
             max_file_bytes=claim.settings.max_file_bytes,
@@ -166,7 +166,7 @@ def _blocks(
             left_out=left_out,
         )
     while True:
-        with claim.folder_in_hand():
+        with claim.folder_in_progress():
             block = list(islice(found, WALK_BLOCK))
         if not block:
             return

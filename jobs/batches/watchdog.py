@@ -37,53 +37,53 @@ class InHand:
     is_noted: bool = False
 
 
-FILES_IN_HAND: dict[int, InHand] = {}
-FOLDERS_IN_HAND: dict[int, InHand] = {}
+FILES_IN_PROGRESS: dict[int, InHand] = {}
+FOLDERS_IN_PROGRESS: dict[int, InHand] = {}
 _changed = threading.Condition()
-_alone: set[int] = set()  # threads that have a file in hand alone, or wait for that
+_alone: set[int] = set()  # threads that have a file in progress alone, or wait for that
 
 
 @contextmanager
-def file_in_hand(path: str, *, alone: bool = False) -> Iterator[None]:
-    """The calling thread is busy with `path`. With `alone` no other thread of the process has a file in hand
+def file_in_progress(path: str, *, alone: bool = False) -> Iterator[None]:
+    """The calling thread is busy with `path`. With `alone` no other thread of the process has a file in progress
     meanwhile, so that whatever happens to the process was this file's doing."""
     thread = threading.get_ident()
     with _changed:
         if alone:
             _changed.wait_for(lambda: not _alone)
             _alone.add(thread)
-            _changed.wait_for(lambda: not FILES_IN_HAND)
+            _changed.wait_for(lambda: not FILES_IN_PROGRESS)
         else:
             _changed.wait_for(lambda: not _alone)
-        FILES_IN_HAND[thread] = InHand(path)
+        FILES_IN_PROGRESS[thread] = InHand(path)
     try:
         yield
     finally:
         with _changed:
-            del FILES_IN_HAND[thread]
+            del FILES_IN_PROGRESS[thread]
             _alone.discard(thread)
             _changed.notify_all()
 
 
 @contextmanager
-def folder_in_hand(path: str, *, note: Note | None = None) -> Iterator[None]:
+def folder_in_progress(path: str, *, note: Note | None = None) -> Iterator[None]:
     """The calling thread asks a file system about the folder `path`, and perhaps about others (see `gone_on`).
 
     `note` is called, in another thread, where the folder takes half of the time that it may, so that the database knows
     of it should this process be ended; and with None, here, when it has answered after all.
     """
     thread = threading.get_ident()
-    hand = FOLDERS_IN_HAND[thread] = InHand(path, "folder", note=note)
+    hand = FOLDERS_IN_PROGRESS[thread] = InHand(path, "folder", note=note)
     try:
         yield
     finally:
-        del FOLDERS_IN_HAND[thread]
+        del FOLDERS_IN_PROGRESS[thread]
         _clear(hand)
 
 
 def gone_on(path: str) -> None:
-    """The folder that the calling thread has in hand answered; it asks about this one now, or goes on with it."""
-    hand = FOLDERS_IN_HAND[threading.get_ident()]
+    """The folder that the calling thread has in progress answered; it asks about this one now, or goes on with it."""
+    hand = FOLDERS_IN_PROGRESS[threading.get_ident()]
     hand.seconds = 0.0
     hand.path = path
     _clear(hand)
@@ -106,7 +106,7 @@ async def end_when_stuck(*, limit_seconds: float) -> None:
             # one has lost its batches to a peer by then, and its supervisor starts another.
             faulthandler.dump_traceback_later(limit_seconds + GRACE_SECONDS, exit=True)
             await asyncio.sleep(LOOK_SECONDS)
-            for hand in [*FILES_IN_HAND.values(), *FOLDERS_IN_HAND.values()]:
+            for hand in [*FILES_IN_PROGRESS.values(), *FOLDERS_IN_PROGRESS.values()]:
                 hand.seconds += LOOK_SECONDS
                 if hand.note is not None and not hand.is_noted and hand.seconds * 2 >= limit_seconds:
                     hand.is_noted = True

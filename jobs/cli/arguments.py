@@ -37,22 +37,22 @@ project_of_job_option = click.option(
 )
 
 
-class Moment(click.ParamType[datetime]):
+class Timestamp(click.ParamType[datetime]):
     """A point in time: ISO 8601, or an age."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """As `parsed_moment`, with click's error for a wrong one."""
+        """As `parse_timestamp`, with click's error for a wrong one."""
         if isinstance(value, datetime):
             return value
         try:
-            return parsed_moment(str(value), now=datetime.now(UTC))
+            return parse_timestamp(str(value), now=datetime.now(UTC))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-def parsed_moment(text: str, *, now: datetime) -> datetime:
+def parse_timestamp(text: str, *, now: datetime) -> datetime:
     """The moment that `text` means: ISO 8601 (local time where it names no zone), or an age such as "2h" or "1d12h".
 
     `now` is aware; so is the result. Raises ValueError with a message for the user.

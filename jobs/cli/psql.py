@@ -31,7 +31,7 @@ def run_psql(settings: Settings, arguments: Sequence[str]) -> int:
     """
     parts = conninfo_to_dict(conninfo(settings, application="pgdex psql"))
     parts["options"] = _options(parts)
-    # No secret is an argument: everybody on the machine sees those.
+    # No secret is an argument: everyone on the machine sees those.
     secrets = {name: str(parts.pop(name)) for name in secret_keywords() if parts.get(name) is not None}
     environment = dict(os.environ)
     if "password" in secrets:

@@ -66,7 +66,7 @@ def wanted_job(client: "Client", job_id: str, *, project: str | None, only_reads
 
 def is_first_start(settings: "Settings") -> bool:
     """Whether the embedded server is the one to use and was never started."""
-    # Not Path.exists, which raises where the folder is somebody else's.
+    # Not Path.exists, which raises where the folder is someone else's.
     return settings.database_url is None and not os.path.exists(settings.home / "data")
 
 

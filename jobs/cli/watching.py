@@ -12,16 +12,16 @@ from pgdex.jobs.errors import JobNotFound
 
 REFRESH_SECONDS = 1.0
 SHORTEST_REFRESH_SECONDS = 0.1  # with four workers there is news of a job 20 times a second
-CARE_SECONDS = 5.0  # between two looks at whether anybody works on the job
+LOOK_SECONDS = 5.0  # between two looks at whether anyone works on the job
 
 
-class WorkerCare:
+class WorkerLauncher:
     """Sees to it that a job which is watched does not wait for workers that nobody starts."""
 
     def __init__(self, *, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._look_at = time.monotonic()
-        self._pause = CARE_SECONDS
+        self._pause = LOOK_SECONDS
         self._started_at: float | None = None
 
     def look(self, client: Client) -> None:
@@ -35,14 +35,14 @@ class WorkerCare:
         if not ensure_workers(client):
             return
         if self._started_at is not None:
-            if self._pause == CARE_SECONDS:
+            if self._pause == LOOK_SECONDS:
                 self._tell(f"No worker has started yet. Their log: {client.settings.home / 'worker.log'}")
             self._pause *= 2
         self._started_at = now
 
     def explained(self, job: JobStatus) -> JobStatus:
         """`job`; while the workers that were started come up, with a message that says so."""
-        starting = self._started_at is not None and time.monotonic() - self._started_at < CARE_SECONDS
+        starting = self._started_at is not None and time.monotonic() - self._started_at < LOOK_SECONDS
         if starting and job.status == "pending":
             return job.model_copy(update={"progress_message": "Starting workers"})
         return job
@@ -54,20 +54,20 @@ def watch(client: Client, job_id: UUID, *, start_workers: bool = False) -> JobSt
     With `start_workers`, workers are started where none is alive, now and later.
     """
     with display() as shown:
-        care = WorkerCare(tell=shown.tell) if start_workers else None
-        return _watch(client, job_id, shown, care)
+        launcher = WorkerLauncher(tell=shown.tell) if start_workers else None
+        return _watch(client, job_id, shown, launcher)
 
 
-def _watch(client: Client, job_id: UUID, shown: Display, care: WorkerCare | None) -> JobStatus:
+def _watch(client: Client, job_id: UUID, shown: Display, launcher: WorkerLauncher | None) -> JobStatus:
     connection = Reconnecting(client, lost=lost(shown.tell), found=found(shown.tell))
     job: JobStatus | None = None
     while True:
-        if care is not None:
-            connection.call(care.look)
+        if launcher is not None:
+            connection.call(launcher.look)
         # Each time, since a new connection hears nothing: an end between the look and the wait would cost a second.
         connection.call(Client.listen)
         job = _status(connection, job_id, before=job)
-        shown.show(job if care is None else care.explained(job))
+        shown.show(job if launcher is None else launcher.explained(job))
         if job.is_final:
             return job
         _wait(connection)
@@ -103,7 +103,7 @@ def _status(connection: Reconnecting, job_id: UUID, *, before: JobStatus | None)
 def _wait(connection: Reconnecting) -> None:
     time.sleep(SHORTEST_REFRESH_SECONDS)
     rest = REFRESH_SECONDS - SHORTEST_REFRESH_SECONDS
-    connection.call(Client.wait_for_news, timeout_seconds=rest)
+    connection.call(Client.wait_for_notification, timeout_seconds=rest)
 
 
 def lost(tell: Callable[[str], None]) -> Callable[[str], None]:

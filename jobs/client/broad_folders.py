@@ -41,7 +41,7 @@ def is_named(root: Path, allowed_roots: Sequence[Path]) -> bool:
 def require_narrow(root: Path, *, home: Path) -> None:
     """Raise TooBroad for a folder (as resolve_root gives it) that nobody means as a repository.
 
-    That is the top of a disk, a folder of the system, anybody's home, a folder around homes, and one that holds
+    That is the top of a disk, a folder of the system, anyone's home, a folder around homes, and one that holds
     `home`, where pgdex keeps its own data.
     """
     what = _system_folder(root) or _folder_of_homes(root)

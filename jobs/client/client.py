@@ -1,4 +1,4 @@
-"""What a door may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
+"""What a front end may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from pgdex.jobs.client.job_ids import id_range, parse_job_id
 from pgdex.jobs.client.models import CancelledJob, JobEvent, JobPage, JobStatus, StartedJob, Status
 from pgdex.jobs.client.repositories import named_repositories
 from pgdex.jobs.database.connection import Connection, connect
-from pgdex.jobs.database.disk_space import require_room
+from pgdex.jobs.database.disk_space import require_disk_space
 from pgdex.jobs.database.roles import CLIENT, READER, not_allowed
 from pgdex.jobs.database.schema import ensure_current
 from pgdex.jobs.database.sessions import holds_session
@@ -78,14 +78,15 @@ class Client:
 
         `allow_broad` lets folders through that nobody means as a repository. `no_ignore` says whether git's ignore
         rules count, from now on; None: as they did. One embedding is tried first, so that a wrong key or address is an
-        error here and not in the middle. Raises InvalidRequest, TooBroad, NotEnoughRoom, ModelChanged, EmbedderError.
+        error here and not in the middle. Raises InvalidRequest, TooBroad, NotEnoughDiskSpace, ModelChanged,
+        EmbedderError.
         """
         root = resolve_root(repo_path, allowed_roots=self.settings.roots)
         allow_broad = allow_broad or is_named(root, self.settings.roots)
         if not allow_broad:
             require_narrow(root, home=self.settings.home)
         embedder = embedder_for(self.settings.embedder, self.settings)
-        self._require_room(
+        self._require_disk_space(
             root,
             project or self.settings.project,
             dimension=embedder.dimension,
@@ -126,7 +127,9 @@ class Client:
             ),
         )
 
-    def _require_room(self, root: Path, project: str, *, dimension: int, force: bool, no_ignore: bool | None) -> None:
+    def _require_disk_space(
+        self, root: Path, project: str, *, dimension: int, force: bool, no_ignore: bool | None
+    ) -> None:
         """Look before a job is made; the scan looks again, with exact figures."""
         known = self.connection.execute(
             "select last_indexed_at is not null, live_job_id is not null, no_ignore"
@@ -141,7 +144,7 @@ class Client:
             limit = self.settings.max_file_bytes
             heeds_git = not (was_no_ignore if no_ignore is None else no_ignore)
             size = tree_size(root, max_file_bytes=limit, within_seconds=ESTIMATE_SECONDS, heeds_git=heeds_git).bytes
-        require_room(self.settings, source_bytes=size, dimension=dimension)
+        require_disk_space(self.settings, source_bytes=size, dimension=dimension)
 
     def status(self, job_id: UUID | str, *, project: str | None = None) -> JobStatus:
         """Everything about one job. Raises InvalidRequest for a malformed id, JobNotFound."""
@@ -295,11 +298,12 @@ class Client:
             return cursor.fetchall()
 
     def listen(self) -> None:
-        """From now on, news of jobs is kept for `wait_for_news`; to be called before the first look at a job."""
+        """From now on, news of jobs is kept for `wait_for_notification`; to be called before the first look at a
+        job."""
         if holds_session(self.connection):
             self.connection.execute(f"listen {EVENTS_CHANNEL}")
 
-    def wait_for_news(self, *, timeout_seconds: float) -> bool:
+    def wait_for_notification(self, *, timeout_seconds: float) -> bool:
         """Wait until any job has news (a NOTIFY), or for `timeout_seconds`; true where there was some."""
         if not holds_session(self.connection):  # a pooler's: nobody can listen, so it is time to look
             time.sleep(min(timeout_seconds, POLL_SECONDS))
@@ -314,7 +318,7 @@ def _no_such_job(job_id: UUID | str, project: str | None) -> JobNotFound:
 
 
 def _translated(error: psycopg.Error, connection: Connection) -> Exception:
-    """The error of a function in `sql/` as the class that doors know."""
+    """The error of a function in `sql/` as the class that front ends know."""
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return not_allowed(connection, CLIENT)
     kinds = {
@@ -326,6 +330,6 @@ def _translated(error: psycopg.Error, connection: Connection) -> Exception:
     kind = kinds.get(error.sqlstate or "")
     if kind is None:
         return error
-    # How to go on with another model is said by each door, in its own words; the database's hint is for psql.
+    # How to go on with another model is said by each front end, in its own words; the database's hint is for psql.
     hint = error.diag.message_hint if kind is not ModelChanged else None
     return kind(". ".join(filter(None, (error.diag.message_primary, hint))))

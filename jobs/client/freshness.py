@@ -22,8 +22,9 @@ MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed", "fail
 
 
 @dataclass(frozen=True, slots=True)
-class DoorWords:
-    """How a door says what helps: `index` a folder, and `narrow` a search to the `glob` of a repository's `root`."""
+class FrontEndWords:
+    """How a front end says what helps: `index` a folder, and `narrow` a search to the `glob` of a repository's
+    `root`."""
 
     index: str
     narrow: str
@@ -51,9 +52,9 @@ def coverage_notes(
     outdated: set[tuple[str, str]],
     live: dict[str, str],
     *,
-    words: DoorWords,
+    words: FrontEndWords,
 ) -> list[str]:
-    """What a reader should know, in sentences that name what helps, in the `words` of the door.
+    """What a reader should know, in sentences that name what helps, in the `words` of the front end.
 
     `live` has the status of each live job by its repository's root.
     """
@@ -93,7 +94,7 @@ def coverage_notes(
     return notes
 
 
-def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", words: DoorWords) -> str:
+def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", words: FrontEndWords) -> str:
     from pgdex.jobs.client.repositories import indexed_repositories, innermost_repository
 
     project, repo = request.project_id, request.repo

@@ -1,4 +1,4 @@
-"""The answers of every door, with the keys of `--json`."""
+"""The answers of every front end, with the keys of `--json`."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -74,7 +74,7 @@ class JobStatus(Answer):
 
 
 class JobPage(Answer):
-    """Jobs, newest first, with the number of all that match; at least so many where that is not exact."""
+    """Jobs, newest first, with the number of all that match; at least that many where that is not exact."""
 
     jobs: list[JobStatus]
     total_count: int

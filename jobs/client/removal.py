@@ -1,4 +1,4 @@
-"""Removing repositories: gone for everybody at once, and their rows in small portions."""
+"""Removing repositories: gone for everyone at once, and their rows in small portions."""
 
 import asyncio
 import logging
@@ -54,7 +54,7 @@ def remove_repository(connection: Connection, repository: IndexedRepository, *, 
     """Take a repository out of the index: from now on no search and no list shows it.
 
     Its rows are still there, for `remove_rows` or for a worker. Raises JobIsLive where it is being indexed and `cancel`
-    is not set, InvalidRequest where somebody else has just removed it, NotAllowed.
+    is not set, InvalidRequest where someone else has just removed it, NotAllowed.
     """
     try:
         connection.execute(REMOVE, [repository.id, cancel])
@@ -65,7 +65,7 @@ def remove_repository(connection: Connection, repository: IndexedRepository, *, 
         if error.sqlstate == ILLEGAL_CHANGE:
             raise JobIsLive(f"{message} (pgdex cancel), or remove it with --cancel") from error
         if error.sqlstate == INVALID_ARGUMENT:
-            raise InvalidRequest(f"{repository.root} was removed by somebody else just now") from error
+            raise InvalidRequest(f"{repository.root} was removed by someone else just now") from error
         raise
 
 

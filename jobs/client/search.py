@@ -1,11 +1,12 @@
-"""Searching, as all doors do it: the same arguments mean the same, and the same answers come with the same notes."""
+"""Searching, as all front ends do it: the same arguments mean the same, and the same answers come with the same
+notes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pgdex.jobs.client.freshness import DoorWords, coverage_notes, outdated_paths
+from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, outdated_paths
 from pgdex.jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def refusals() -> Iterator[None]:
         raise InvalidRequest(str(error)) from None
 
 
-def search_code(client: "Client", request: "SearchRequest", *, words: DoorWords) -> Found:
-    """The files that answer the request. `words` are the door's, for the notes. Raises InvalidRequest."""
+def search_code(client: "Client", request: "SearchRequest", *, words: FrontEndWords) -> Found:
+    """The files that answer the request. `words` are the front end's, for the notes. Raises InvalidRequest."""
     from pgdex.indexer.search import search
     from pgdex.jobs.embedders import embedder_for
 
@@ -44,7 +45,7 @@ def search_code(client: "Client", request: "SearchRequest", *, words: DoorWords)
     return _found(client, request, result, live, words=words)
 
 
-def related_code(client: "Client", request: "RelatedRequest", *, words: DoorWords) -> Found:
+def related_code(client: "Client", request: "RelatedRequest", *, words: FrontEndWords) -> Found:
     """What is like the code at the request's place. Raises InvalidRequest."""
     from pgdex.indexer.search import related
 
@@ -73,7 +74,7 @@ def _found(
     result: "SearchResult",
     live: dict[str, str],
     *,
-    words: DoorWords,
+    words: FrontEndWords,
 ) -> Found:
     outdated = outdated_paths(client, result.hits, project=request.project_id)
     notes = coverage_notes(client, request, result, outdated, live, words=words)

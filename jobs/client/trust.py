@@ -1,6 +1,6 @@
 """Which `.pgdex.toml` files the user allowed to choose a project: each by its path and content.
 
-A cloned repository brings such a file along, and it must not put itself into a project of somebody's choice: its code
+A cloned repository brings such a file along, and it must not put itself into a project of someone's choice: its code
 would be found there, in front of what is searched for. So a file counts once the user said so, and a changed one is
 asked about again.
 """

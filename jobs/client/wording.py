@@ -1,4 +1,4 @@
-"""Sentences that more than one door says."""
+"""Sentences that more than one front end says."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
     return (
         f"what this job indexed ({counted(job.files_indexed, 'file')}) stays searchable, and the next {again} goes on"
         " from there",
-        f"the work on the few files in hand now; the others ({counted(left, 'file')}) stay as they were before",
+        f"the work on the few files in progress now; the others ({counted(left, 'file')}) stay as they were before",
     )
 
 

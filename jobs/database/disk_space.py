@@ -2,7 +2,7 @@
 
 import shutil
 
-from pgdex.jobs.errors import NotEnoughRoom
+from pgdex.jobs.errors import NotEnoughDiskSpace
 from pgdex.jobs.settings import Settings
 
 SPARE_BYTES = 200_000_000  # for sorting, and whatever else lives on that disk
@@ -22,15 +22,15 @@ def index_bytes(source_bytes: int, *, dimension: int) -> int:
     return round(source_bytes * (TEXT_FACTOR + BYTES_A_NUMBER * dimension / BYTES_A_CHUNK))
 
 
-def require_room(settings: Settings, *, source_bytes: int, dimension: int) -> None:
-    """Raise NotEnoughRoom where the embedded server's disk can't take the index of `source_bytes` more."""
+def require_disk_space(settings: Settings, *, source_bytes: int, dimension: int) -> None:
+    """Raise NotEnoughDiskSpace where the embedded server's disk can't take the index of `source_bytes` more."""
     if settings.database_url is not None:
         return
     index = index_bytes(source_bytes, dimension=dimension)
     needed = index + min(round(LOG_FACTOR * index), LARGEST_LOG_BYTES) + SPARE_BYTES
     free = shutil.disk_usage(settings.home).free
     if free < needed:
-        raise NotEnoughRoom(
+        raise NotEnoughDiskSpace(
             f"not enough disk space: indexing needs about {_megabytes(needed)} in {settings.home}, and "
             f"{_megabytes(free)} are free. Make room, or set PGDEX_HOME to a folder on a larger disk"
         )

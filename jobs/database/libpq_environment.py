@@ -1,6 +1,6 @@
 """libpq's environment variables: which of them count for pgdex's connections, and forgetting the others.
 
-They are set for somebody's other servers, and libpq takes them for whatever a connection does not name itself. Giving
+They are set for someone's other servers, and libpq takes them for whatever a connection does not name itself. Giving
 it every keyword is not enough: PGSERVICE, PGTZ, PGDATESTYLE and PGGEQO can't be overruled by one, the server's programs
 read PGPORT, PGDATA and PGCLIENTENCODING, and the next libpq may know more of them.
 """

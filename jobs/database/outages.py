@@ -17,7 +17,7 @@ LONGEST_DELAY_SECONDS = 2.0
 
 # Standing connections end with these: shut down, crashed, starting, idle for too long. A standby after a failover says
 # that it takes no writes. Without a code: the connection could not be made, or broke.
-AWAY = {"57P01", "57P02", "57P03", "57P05", "53300", "25006"}
+UNAVAILABLE = {"57P01", "57P02", "57P03", "57P05", "53300", "25006"}
 # Ended for taking too long: cancelled (or by a person), idle in a transaction (or the process was stopped in the middle
 # of it), a transaction's time. Our sessions set these limits themselves (see sessions.py), so it happens once or by
 # something that they can't lift, and then each time.
@@ -25,8 +25,12 @@ LIMITED = {"57014", "25P03", "25P04"}
 # PgBouncer's words, under the code of every error of its own.
 POOLERS_LIMITS = ("query timeout", "query_timeout", "transaction timeout")
 LIMIT_TRIES = 5
-FULL = {"53100": "its disk is full", "53200": "it is out of memory", "53400": "one of its limits is reached"}
-PASSING = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
+RESOURCES_EXHAUSTED = {
+    "53100": "its disk is full",
+    "53200": "it is out of memory",
+    "53400": "one of its limits is reached",
+}
+TRANSIENT = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -55,15 +59,15 @@ class Backoff:
 class Meaning(Enum):
     """What is to be done about an error."""
 
-    AWAY = auto()
+    UNAVAILABLE = auto()
     """Wait and try again: it comes back."""
-    FULL = auto()
-    """Stop: somebody has to make room first."""
-    PASSING = auto()
+    RESOURCES_EXHAUSTED = auto()
+    """Stop: someone has to make room first."""
+    TRANSIENT = auto()
     """Try the same again at once."""
     LIMITED = auto()
     """It was ended for taking too long: try again some times, and then say so."""
-    REFUSED = auto()
+    PERMANENT = auto()
     """The statement can't be done, however often it is tried."""
 
 
@@ -73,17 +77,17 @@ def meaning_of(error: psycopg.Error) -> Meaning:
     if state in LIMITED or (state in (None, "08P01") and any(words in str(error) for words in POOLERS_LIMITS)):
         return Meaning.LIMITED
     if state is None:
-        return Meaning.AWAY if isinstance(error, psycopg.OperationalError) else Meaning.REFUSED
-    if state in AWAY or state.startswith("08"):
-        return Meaning.AWAY
-    if state in FULL:
-        return Meaning.FULL
-    return Meaning.PASSING if state in PASSING else Meaning.REFUSED
+        return Meaning.UNAVAILABLE if isinstance(error, psycopg.OperationalError) else Meaning.PERMANENT
+    if state in UNAVAILABLE or state.startswith("08"):
+        return Meaning.UNAVAILABLE
+    if state in RESOURCES_EXHAUSTED:
+        return Meaning.RESOURCES_EXHAUSTED
+    return Meaning.TRANSIENT if state in TRANSIENT else Meaning.PERMANENT
 
 
 def full_message(error: psycopg.Error) -> str:
     """For people: what the database has run out of, and what to do."""
-    what = FULL[error.sqlstate or ""]
+    what = RESOURCES_EXHAUSTED[error.sqlstate or ""]
     said = " ".join(str(error.diag.message_primary or error).split())
     return f"The database can't take more: {what} ({said}). Make room, then index again: what was indexed is kept."
 
@@ -94,7 +98,7 @@ def limit_message(error: psycopg.Error) -> str:
     return (
         f"The database ended the same work {LIMIT_TRIES} times for taking too long ({said}). pgdex's sessions lift "
         "statement_timeout and transaction_timeout themselves, so this is a limit that they can't lift, such as a "
-        "connection pooler's query_timeout, or somebody who cancels them. Raise it or connect to PostgreSQL itself, "
+        "connection pooler's query_timeout, or someone who cancels them. Raise it or connect to PostgreSQL itself, "
         "then index again: what was indexed is kept."
     )
 
@@ -104,7 +108,7 @@ def busy_message(error: BaseException) -> str | None:
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return (
             "the database is busy: another session has locked what this needs and does not let go (a dump, a "
-            "migration, a transaction that somebody left open; pg_stat_activity shows it). Nothing was changed: try "
+            "migration, a transaction that someone left open; pg_stat_activity shows it). Nothing was changed: try "
             "again later"
         )
     if isinstance(error, psycopg.errors.QueryCanceled):
@@ -124,7 +128,7 @@ def until_back(call: Callable[[], Result], *, stop: Callable[[], None], what: st
         except psycopg.Error as error:
             meaning = meaning_of(error)
             limited += meaning is Meaning.LIMITED
-            if meaning not in (Meaning.AWAY, Meaning.LIMITED) or limited >= LIMIT_TRIES:
+            if meaning not in (Meaning.UNAVAILABLE, Meaning.LIMITED) or limited >= LIMIT_TRIES:
                 raise
             reason = str(error).strip()
             logger.warning("waiting for the database (%s): %s", what, reason, extra=fields(action="database_away"))

@@ -33,7 +33,7 @@ IN_THE_SCHEMA = """
         )
     order by o.type <> 'table', o.type, o.identity
 """
-# What depends on it and lies elsewhere: somebody's view on pgdex.job_status, a foreign key to one of the tables.
+# What depends on it and lies elsewhere: someone's view on pgdex.job_status, a foreign key to one of the tables.
 BUILT_ON_IT = """
     with recursive doomed (classid, objid) as (
         select d.classid, d.objid from pg_depend d
@@ -105,7 +105,7 @@ def reset(settings: Settings, *, force: bool = False) -> Losses:
     """Drop everything in the schema `pgdex` and make it again, in one transaction. Returns what was lost.
 
     Raises NotAllowed for a login that does not own the schema; SchemaInUse where workers or MCP servers run, where
-    somebody's transaction keeps a table locked, and where others have built on pgdex's tables, whose views would go
+    someone's transaction keeps a table locked, and where others have built on pgdex's tables, whose views would go
     too; SchemaAhead where a newer pgdex made it. With `force`, workers are asked to end after their batch, and a newer
     schema is dropped as well. Raises DatabaseUnavailable.
     """
@@ -143,7 +143,7 @@ def _losses(control: Connection) -> Losses:
 def _count(control: Connection, query: LiteralString) -> int | None:
     try:
         row = control.execute(query).fetchone()
-    # No such table or column; somebody's lock on it, or too much to count in a front end's time.
+    # No such table or column; someone's lock on it, or too much to count in a front end's time.
     except (psycopg.ProgrammingError, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
         return None
     return int(row[0]) if row else None

@@ -25,9 +25,9 @@ def installed_version(connection: Connection) -> str | None:
 
 
 def ensure_current(connection: Connection, settings: Settings) -> None:
-    """Bring the embedded server's schema up to date, where that takes nothing from anybody.
+    """Bring the embedded server's schema up to date, where that takes nothing from anyone.
 
-    Raises SchemaAhead for the schema of a newer pgdex, SchemaBehind for an older one that somebody else keeps, that was
+    Raises SchemaAhead for the schema of a newer pgdex, SchemaBehind for an older one that someone else keeps, that was
     taken back on purpose or that an unreleased pgdex made, SchemaInUse where others still work with it, and
     DatabaseUnavailable.
     """
@@ -68,7 +68,7 @@ def upgrade(settings: Settings, *, force: bool = False) -> None:
     Only upwards: raises SchemaAhead where the database has the schema of a newer pgdex, and SchemaBehind for that of an
     unreleased one, which no revision leads on from. Workers of another version are
     asked to end after their batch before; raises SchemaInUse where they don't, unless `force` says not to wait, and
-    where somebody's transaction keeps the tables locked. Callers at the same time wait for each other. Raises
+    where someone's transaction keeps the tables locked. Callers at the same time wait for each other. Raises
     DatabaseUnavailable with the server's words.
     """
     with owners_session(settings) as control:
@@ -96,7 +96,7 @@ def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
 
     What is left has no functions, and says so: `installed_version` is the revision alone. Returns what is there then.
     Raises InvalidRequest for a revision that is not there, SchemaInUse where workers run (with `force` they are asked
-    to end) or somebody's transaction keeps the tables locked, SchemaAhead, SchemaBehind, DatabaseUnavailable.
+    to end) or someone's transaction keeps the tables locked, SchemaAhead, SchemaBehind, DatabaseUnavailable.
     """
     require_known_revision(revision)
     with owners_session(settings) as control:

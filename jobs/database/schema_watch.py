@@ -23,7 +23,7 @@ WAIT_SECONDS = 600.0
 GONE = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege)
 
 
-class Departed(SystemExit):
+class SchemaGone(SystemExit):
     """Ends the process of a worker whose schema is gone."""
 
     def __init__(self) -> None:

@@ -69,9 +69,9 @@ class Limits:
 # Building an index takes longer than many a database allows by default. But a process that stops for good in the
 # middle of a transaction does not hold its rows forever.
 WORKER = Limits()
-# Somebody waits for the answer: after so long "the database is busy" is a better one.
+# Someone waits for the answer: after so long "the database is busy" is a better one.
 FRONT_END = Limits(statement="30s", lock="10s")
-# What waits for a table makes everybody who comes after it wait too.
+# What waits for a table makes everyone who comes after it wait too.
 UPGRADE = Limits(lock="2s", idle_in_transaction="10min")
 
 

@@ -1,4 +1,4 @@
-"""Changing the schema under everybody's feet: workers end before, nobody's open transaction hangs it, and it is whole
+"""Changing the schema under everyone's feet: workers end before, nobody's open transaction hangs it, and it is whole
 or not at all."""
 
 import logging

@@ -86,17 +86,17 @@ def bound_sockets(where: Address | UnixAddress, *, backlog: int) -> Iterator[lis
 def _bound_tcp(where: Address, *, backlog: int) -> Iterator[socket.socket]:
     """One for each address of the name: `localhost` has two."""
     found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    places = {(family, place) for family, _, _, _, place in found}
+    addresses = {(family, address) for family, _, _, _, address in found}
     missing: OSError | None = None
     count = 0
-    for family, place in sorted(places, key=str):
+    for family, address in sorted(addresses, key=str):
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             if os.name != "nt":
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind(place)
+            listener.bind(address)
             listener.listen(backlog)
         except OSError as error:
             listener.close()

@@ -14,19 +14,21 @@ TOP_REASONS = 5
 
 
 class StartedIndexing(Answer):
-    """A job that was made, or the live one that was there already."""
+    """A new job, or the live one that the repository already had."""
 
-    job_id: UUID = Field(description="The handle of the job for get_indexing_status, watch_indexing and cancelling.")
+    job_id: UUID = Field(description="The job's id, for get_indexing_status, watch_indexing and cancelling.")
     status: Status
-    already_running: bool = Field(description="True where the repository had a live job: this is its id, no new job.")
-    message: str = Field(description="What happens now and when to look again.")
-    estimated_duration_seconds: int = Field(description="How long it will take, about; what is left, if it runs.")
+    already_running: bool = Field(description="True if the repository already had a live job, which this is.")
+    message: str = Field(description="What happens now and when to check again.")
+    estimated_duration_seconds: int = Field(
+        description="Roughly how long it will take; what is left, if it is running."
+    )
     repo_path: str = Field(description="The folder, without symbolic links and '..'.")
     project_id: str = Field(description="The project that the repository is in; pass it on if you passed one.")
     project_source: str = Field(
         description="What decided on the project: argument, PGDEX_PROJECT, the path of a .pgdex.toml, or default."
     )
-    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was not believed; mostly empty.")
+    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was ignored; usually empty.")
     database_name: str = Field(description="The database whose schema `pgdex` holds the project.")
 
 
@@ -63,15 +65,19 @@ class JobSummary(Answer):
 class IndexingStatus(JobSummary):
     """Everything about one job."""
 
-    phase: str | None = Field(description="What workers are doing: scanning, chunking, embedding, writing, finishing.")
+    phase: str | None = Field(
+        description="What the workers are doing: scanning, chunking, embedding, writing, finishing."
+    )
     files_to_index: int = Field(description="New and changed files; unchanged ones cost nothing.")
     files_unchanged: int
     files_deleted: int
     skipped_reasons: list[SkipReason] = Field(description="The most frequent reasons for skipping files.")
     elapsed_seconds: float
-    blocked_reason: str | None = Field(description="What a blocked job waits for; it goes on by itself.")
+    blocked_reason: str | None = Field(description="What a blocked job waits for; it resumes automatically.")
     is_final: bool = Field(description="Whether the job has ended: completed, failed or cancelled.")
-    ask_again_in_seconds: int | None = Field(description="When asking again makes sense; null once it is final.")
+    ask_again_in_seconds: int | None = Field(
+        description="How long to wait before asking again; null once the job is final."
+    )
     summary: dict[str, Any] | None = Field(description="Once completed: files, chunks, duration, seconds by phase.")
 
     @classmethod
@@ -95,7 +101,7 @@ class IndexingStatus(JobSummary):
 class WatchedIndexing(IndexingStatus):
     """The job's status when it ended, or when the time was over."""
 
-    timed_out: bool = Field(description="True where the job goes on: call watch_indexing again.")
+    timed_out: bool = Field(description="True if the job is still live: call watch_indexing again.")
 
 
 class JobList(Answer):
@@ -103,12 +109,12 @@ class JobList(Answer):
 
     jobs: list[JobSummary]
     total_count: int = Field(description="How many jobs match, on all pages; counted up to 10,000.")
-    total_count_is_exact: bool = Field(description="False where total_count is what there is at least.")
+    total_count_is_exact: bool = Field(description="False if there are at least total_count jobs, perhaps more.")
     has_more: bool = Field(description="Whether there is a next page: call again with offset=next_offset.")
     next_offset: int | None
     project_id: str
     project_source: str
-    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was not believed; mostly empty.")
+    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was ignored; usually empty.")
 
     @classmethod
     def of(cls, page: JobPage, *, offset: int, project: Project) -> "JobList":
@@ -130,15 +136,15 @@ class Cancellation(Answer):
 
     job_id: UUID
     cancelled: bool = Field(description="Whether the job is cancelled now.")
-    confirmation_required: bool = Field(description="True where nothing was done, and confirmed=true would do it.")
+    confirmation_required: bool = Field(description="True if nothing was done yet; confirmed=true would do it.")
     status: Status
     message: str
-    kept: str = Field(description="What stays of the job's work.")
-    lost: str = Field(description="What goes.")
+    kept: str = Field(description="What remains of the job's work.")
+    lost: str = Field(description="What is lost.")
 
 
 class Hit(Answer):
-    """A file that answers the query, and the piece of it that answers best."""
+    """A file that answers the query, with the chunk of it that answers best."""
 
     path: str = Field(description="The file, relative to repo_path.")
     repo_path: str
@@ -149,9 +155,9 @@ class Hit(Answer):
     language: str
     score: float = Field(description="Orders the hits of one search and means nothing else.")
     code: str
-    more: list[str] = Field(description="Further pieces of the file that answer: their lines and symbols.")
-    also_in: list[str] = Field(description="Other files whose piece is nearly the same, left out of the hits.")
-    is_outdated: bool = Field(description="The file has changed or is gone since it was indexed: read it anew.")
+    more: list[str] = Field(description="Further chunks of the file that match: their lines and symbols.")
+    also_in: list[str] = Field(description="Other files with nearly the same chunk, not hits themselves.")
+    is_outdated: bool = Field(description="The file has changed or been deleted since: read it again.")
 
 
 class SearchAnswer(Answer):
@@ -159,7 +165,7 @@ class SearchAnswer(Answer):
 
     about: str = Field(ABOUT, description="What the hits are.")
     hits: list[Hit]
-    notes: list[str] = Field(description="What to know about how complete and how new the answer is; often empty.")
+    notes: list[str] = Field(description="How complete and how current the answer is; often empty.")
     project_id: str
     project_source: str
 

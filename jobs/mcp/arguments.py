@@ -65,7 +65,7 @@ ProjectId = Annotated[
     Field(
         max_length=200,
         description="The workspace that keeps repositories apart: jobs and search results of one project are never "
-        "seen from another. Leave it out unless the user works with several; then it is PGDEX_PROJECT, what a "
+        "seen from another. Omit it unless the user works with several: then it is PGDEX_PROJECT, what a "
         ".pgdex.toml above the repository says, or 'default'. The answer says which.",
     ),
 ]
@@ -73,8 +73,7 @@ JobId = Annotated[
     Required,
     Field(
         max_length=100,
-        description="The job_id that start_indexing_background answered with, such as "
-        "123e4567-e89b-12d3-a456-426614174000.",
+        description="The job_id that start_indexing_background returned, such as 123e4567-e89b-12d3-a456-426614174000.",
     ),
 ]
 RepoFilter = Annotated[
@@ -88,7 +87,7 @@ RepoRoot = Annotated[
     Required,
     Field(
         max_length=LONGEST_PATH,
-        description="The indexed repository that the place is in: its absolute path, repo_path in search_code's "
+        description="The indexed repository that the file is in: its absolute path, repo_path in search_code's "
         "answers.",
     ),
 ]
@@ -104,7 +103,7 @@ Statuses = Annotated[
         }
     ),
 ]
-Moment = Annotated[
+Timestamp = Annotated[
     datetime,
     BeforeValidator(_iso_text),
     AfterValidator(_with_zone),

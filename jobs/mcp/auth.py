@@ -20,7 +20,7 @@ RETRY_SECONDS = 5
 logger = logging.getLogger("pgdex.mcp")
 
 
-class Gate:
+class RequestFilter:
     """An ASGI application in front of another one.
 
     A web page can make a browser send requests to this machine, also under a name of its own that leads here (DNS
@@ -59,7 +59,7 @@ class Gate:
             refusal = _refused(503, f"the server is busy: try again in {RETRY_SECONDS} seconds")
             refusal.headers["Retry-After"] = str(RETRY_SECONDS)
         if refusal is not None:
-            # Whoever is turned away keeps no place, and nothing more of what he sends is read.
+            # Whoever is turned away keeps no context, and nothing more of what he sends is read.
             refusal.headers["Connection"] = "close"
             peer = str((scope.get("client") or ("?",))[0])
             logger.info("a request was refused", extra=fields(action="refused", status=refusal.status_code, peer=peer))

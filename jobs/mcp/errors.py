@@ -18,7 +18,7 @@ EMBEDDER_UNAVAILABLE = "EMBEDDER_UNAVAILABLE"
 NOT_ALLOWED = "NOT_ALLOWED"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 LONGEST_VALUE = 120
-LATER = "Running jobs lose nothing and go on by themselves; call again in some seconds"
+LATER = "Running jobs lose nothing and continue on their own; call again in some seconds"
 
 
 def explained(error: BaseException) -> str:
@@ -28,7 +28,7 @@ def explained(error: BaseException) -> str:
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether somebody thought of this error; the others are logged with their traceback."""
+    """Whether someone thought of this error; the others are logged with their traceback."""
     return _code_and_message(error)[0] != INTERNAL_ERROR
 
 

@@ -25,7 +25,7 @@ AWAY: Found = {"status": "not ok", "database": "away", "active_jobs": None, "old
 
 
 class Health:
-    """Looks at the database when somebody asks, one look at a time; the tools' connections have no part in it."""
+    """Looks at the database when someone asks, one look at a time; the tools' connections have no part in it."""
 
     def __init__(self, settings: "Settings") -> None:
         self._settings = settings

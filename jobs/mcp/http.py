@@ -16,11 +16,11 @@ from pgdex.jobs.errors import InvalidSetting
 from pgdex.jobs.logging import fields
 from pgdex.jobs.mcp.access import Token, ensure_token, token_file
 from pgdex.jobs.mcp.addresses import Address, UnixAddress, bound_sockets, parsed_address
-from pgdex.jobs.mcp.auth import Gate, is_loopback
+from pgdex.jobs.mcp.auth import RequestFilter, is_loopback
 from pgdex.jobs.mcp.health import Health
-from pgdex.jobs.mcp.limits import BACKLOG, BoundedProtocol, places
+from pgdex.jobs.mcp.limits import BACKLOG, BoundedProtocol, slots
 from pgdex.jobs.mcp.server import build_server
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.throttle import throttle_logs
 from pgdex.jobs.settings import Settings
 
@@ -39,7 +39,7 @@ def serve_http(settings: Settings, address: str) -> None:
     where = parsed_address(address)
     _check_reach(settings, where)
     token = required_token(settings, where)
-    most = places()
+    most = slots()
     BoundedProtocol.most = most
     app = http_app(settings, where, token=token, most_requests=most * 3 // 4)
     with bound_sockets(where, backlog=BACKLOG) as listeners:
@@ -77,9 +77,9 @@ def http_app(
     settings: Settings, where: "Address | UnixAddress", *, token: Token | None, most_requests: int
 ) -> Starlette:
     """The application that is served at `where`."""
-    place = Workplace(settings, folder=None)
+    context = ServerContext(settings, folder=None)
     state = Health(settings)
-    server = build_server(place, eager=True)
+    server = build_server(context, eager=True)
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         max_request_body_size=LARGEST_REQUEST_BYTES,
@@ -96,7 +96,7 @@ def http_app(
 
     app.router.routes.append(Route("/healthz", healthz, methods=["GET"]))
     gate = Middleware(
-        Gate,
+        RequestFilter,
         token=token,
         names=settings.mcp_host_names,
         everywhere=_is_reached_by_others(where),
@@ -112,7 +112,7 @@ def _is_reached_by_others(where: "Address | UnixAddress") -> bool:
 
 
 def _check_reach(settings: Settings, where: "Address | UnixAddress") -> None:
-    """Refuse what would give away more than somebody has thought of. Raises InvalidSetting."""
+    """Refuse what would give away more than someone has thought of. Raises InvalidSetting."""
     if _is_reached_by_others(where) and not settings.roots:
         raise InvalidSetting(
             f"{where.shown('')} can be reached from other machines, and whoever has the token could have any folder of "

@@ -9,10 +9,10 @@ from pgdex.jobs.mcp.errors import no_such_job
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
     from pgdex.jobs.client.models import JobStatus
-    from pgdex.jobs.mcp.server_context import Workplace
+    from pgdex.jobs.mcp.server_context import ServerContext
 
 
-def visible_job(client: "Client", place: "Workplace", job_id: str, project_id: str | None) -> "JobStatus":
+def visible_job(client: "Client", context: "ServerContext", job_id: str, project_id: str | None) -> "JobStatus":
     """The job, where its project is the one that the request resolves to.
 
     A request that names no project is about the project that its repository resolves to, as when it was started.
@@ -21,23 +21,23 @@ def visible_job(client: "Client", place: "Workplace", job_id: str, project_id: s
     """
     if project_id is not None:
         try:
-            return client.status(job_id, project=place.project(project_id).id)
+            return client.status(job_id, project=context.project(project_id).id)
         except JobNotFound:
-            raise no_such_job(job_id, place.known_project(client, project_id).id) from None
+            raise no_such_job(job_id, context.known_project(client, project_id).id) from None
     try:
         job = client.status(job_id)
     except JobNotFound:
-        raise no_such_job(job_id, place.project(None).id) from None
-    project = place.project(None, folder=Path(job.repo_path))
+        raise no_such_job(job_id, context.project(None).id) from None
+    project = context.project(None, folder=Path(job.repo_path))
     if job.project_id != project.id:
-        raise no_such_job(job_id, place.project(None).id)
+        raise no_such_job(job_id, context.project(None).id)
     return job
 
 
-def watched_job(client: "Client", place: "Workplace", job_id: str, project_id: str | None) -> "JobStatus":
-    """As `visible_job`, and sees to it that somebody works on it."""
-    job = visible_job(client, place, job_id, project_id)
+def watched_job(client: "Client", context: "ServerContext", job_id: str, project_id: str | None) -> "JobStatus":
+    """As `visible_job`, and sees to it that someone works on it."""
+    job = visible_job(client, context, job_id, project_id)
     if job.is_final:
         return job
-    place.care.look(client)
-    return place.care.explained(job)
+    context.launcher.look(client)
+    return context.launcher.explained(job)

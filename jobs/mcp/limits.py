@@ -1,7 +1,7 @@
-"""What one connection may take: time to send its request, and a place as long as there are places.
+"""What one connection may take: time to send its request, and a slot as long as there are any.
 
 uvicorn has no limit on the time that a request's headers take, and refuses new connections where there are too many. A
-few hundred that never finish their headers, for which nobody needs a token, would shut everybody out.
+few hundred that never finish their headers, for which nobody needs a token, would shut everyone out.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ UNFINISHED = (
 )
 
 
-def places() -> int:
+def slots() -> int:
     """How many connections this process can serve, by the files that it may have open."""
     if sys.platform == "win32":
         return MOST_CONNECTIONS
@@ -57,7 +57,7 @@ class BoundedProtocol(H11Protocol):
     _stage: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take a place."""
+        """Take a slot."""
         super().connection_made(transport)
         if not is_ours(transport):
             transport.abort()
@@ -81,7 +81,7 @@ class BoundedProtocol(H11Protocol):
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
+        """Give the slot back."""
         self._leave()
         super().connection_lost(exc)
 
@@ -127,7 +127,7 @@ class BoundedProtocol(H11Protocol):
 def is_ours(transport: asyncio.BaseTransport) -> bool:
     """Whether the other end of a Unix socket is a process of this user, or root's; true for what is no Unix socket.
 
-    The permissions of the socket's file say so too, but not those of one that was made before by somebody else.
+    The permissions of the socket's file say so too, but not those of one that was made before by someone else.
     """
     connection: Any = transport.get_extra_info("socket")
     if connection is None or sys.platform != "linux" or connection.family != socket.AF_UNIX:

@@ -20,7 +20,7 @@ POLL_SECONDS = 1.0
 APPLICATION = "pgdex mcp watch"
 
 
-class News:
+class Notifications:
     """One listener."""
 
     _open = 0
@@ -31,14 +31,14 @@ class News:
         self._listens = False
 
     @asynccontextmanager
-    async def open(self) -> "AsyncIterator[News]":
+    async def open(self) -> "AsyncIterator[Notifications]":
         """Listen from the first `wait` on, until the block ends."""
-        self._listens = News._open < MOST_LISTENERS
-        News._open += self._listens
+        self._listens = Notifications._open < MOST_LISTENERS
+        Notifications._open += self._listens
         try:
             yield self
         finally:
-            News._open -= self._listens
+            Notifications._open -= self._listens
             with anyio.CancelScope(shield=True):
                 await run_sync(self._close)
 
@@ -62,7 +62,7 @@ class News:
         try:
             if self._client is None:
                 self._client = Client(self._settings, connect(self._settings, application=APPLICATION))
-            return self._client.wait_for_news(timeout_seconds=seconds)
+            return self._client.wait_for_notification(timeout_seconds=seconds)
         except (OperationalError, DatabaseUnavailable):
             self._close()
             return True  # whoever looks next finds out

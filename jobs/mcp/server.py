@@ -27,7 +27,7 @@ from pgdex.jobs.mcp.errors import explained, is_expected, unknown_arguments
 from pgdex.jobs.mcp.given import given_arguments
 from pgdex.jobs.mcp.instructions import INSTRUCTIONS
 from pgdex.jobs.mcp.quoted import quoted
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.stdio import run_on_stdio
 from pgdex.jobs.mcp.tools.cancelling import Cancelling
 from pgdex.jobs.mcp.tools.listing import Listing
@@ -98,12 +98,12 @@ class AsGiven(FuncMetadata):
         return data
 
 
-def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
+def build_server(context: ServerContext, *, eager: bool) -> PgdexServer:
     """The server with all its tools. It begins to open the database when it starts (`eager`), or when its first
     client has been answered."""
 
     over = threading.Event()
-    warm_up = threading.Thread(target=_warm_up, args=[place, over], name="pgdex-warm-up", daemon=True)
+    warm_up = threading.Thread(target=_warm_up, args=[context, over], name="pgdex-warm-up", daemon=True)
 
     async def after_the_handshake(ctx: ServerRequestContext[None, Any], call_next: CallNext) -> HandlerResult:
         try:
@@ -120,11 +120,11 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
             yield
         finally:
             over.set()
-            place.connections.close()
+            context.connections.close()
 
     return PgdexServer(
         "pgdex",
-        tools=_tools(place),
+        tools=_tools(context),
         title="pgdex code search",
         description="Indexes code repositories in the background and searches them.",
         instructions=INSTRUCTIONS,
@@ -136,16 +136,16 @@ def build_server(place: Workplace, *, eager: bool) -> PgdexServer:
     )
 
 
-def _tools(place: Workplace) -> list[Tool]:
-    searching = Searching(place)
+def _tools(context: ServerContext) -> list[Tool]:
+    searching = Searching(context)
     return [
-        _tool("Start indexing", Starting(place).start_indexing_background, STARTS),
-        _tool("Indexing status", Status(place).get_indexing_status, READS),
-        _tool("List indexing jobs", Listing(place).list_background_jobs, READS),
-        _tool("Cancel indexing", Cancelling(place).cancel_indexing_background, CANCELS),
+        _tool("Start indexing", Starting(context).start_indexing_background, STARTS),
+        _tool("Indexing status", Status(context).get_indexing_status, READS),
+        _tool("List indexing jobs", Listing(context).list_background_jobs, READS),
+        _tool("Cancel indexing", Cancelling(context).cancel_indexing_background, CANCELS),
         _tool("Search code", searching.search_code, READS),
         _tool("Find related code", searching.find_related_code, READS),
-        _tool("Wait for indexing", Watching(place).watch_indexing, READS),
+        _tool("Wait for indexing", Watching(context).watch_indexing, READS),
     ]
 
 
@@ -161,11 +161,11 @@ def _tool(title: str, function: Callable[..., Any], annotations: ToolAnnotations
 
 def serve_stdio(settings: Settings) -> None:
     """Serve one client over stdin and stdout until it closes them, or until SIGTERM or SIGINT."""
-    place = Workplace(settings, folder=Path.cwd())
+    context = ServerContext(settings, folder=Path.cwd())
     # Not eager: the imports and the database's first start would share the processor with the handshake.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    anyio.run(run_on_stdio, build_server(place, eager=False))
+    anyio.run(run_on_stdio, build_server(context, eager=False))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -177,7 +177,7 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def _warm_up(place: Workplace, over: threading.Event) -> None:
+def _warm_up(context: ServerContext, over: threading.Event) -> None:
     """Warm up, and try again until the database is there: after a crash it may refuse the first connection, and the
     jobs that the crash interrupted wait for the workers that this starts."""
     from psycopg import OperationalError
@@ -188,7 +188,7 @@ def _warm_up(place: Workplace, over: threading.Event) -> None:
     pauses = Backoff(first=WARM_UP_PAUSE_SECONDS, longest=LONGEST_WARM_UP_PAUSE_SECONDS)
     while not over.is_set():
         try:
-            place.warm_up()
+            context.warm_up()
         except (DatabaseUnavailable, OperationalError) as error:
             logger.warning("the database is not ready: %s", error, extra=fields(action="database_away"))
             over.wait(pauses.next())

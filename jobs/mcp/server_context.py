@@ -11,7 +11,7 @@ from pgdex.jobs.client.projects import Project, resolve_project
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.mcp.connections import MOST_CONNECTIONS, Connections
 from pgdex.jobs.mcp.lanes import Lane
-from pgdex.jobs.mcp.workers import WorkerCare
+from pgdex.jobs.mcp.workers import WorkerLauncher
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -24,7 +24,7 @@ SEARCHES = 6
 OTHER_CALLS = MOST_CONNECTIONS - SEARCHES - 1
 
 
-class Workplace:
+class ServerContext:
     """The settings, the database and the workers, shared by all tools of one server.
 
     `folder` is where the client started the server, which says something about its project on stdio only.
@@ -34,7 +34,7 @@ class Workplace:
         self.settings = settings
         self.folder = folder
         self.connections = Connections(settings)
-        self.care = WorkerCare()
+        self.launcher = WorkerLauncher()
         self._searches = Lane("searches", places=SEARCHES)
         self._calls = Lane("calls about jobs", places=OTHER_CALLS)
         self._threads = anyio.CapacityLimiter(MOST_CONNECTIONS)
@@ -49,7 +49,7 @@ class Workplace:
             return await run_sync(self.connections.call, action, limiter=self._threads)
 
     async def _opening(self) -> None:
-        """Wait for the database's first start, which may take long, without a place that others then wait for."""
+        """Wait for the database's first start, which may take long, without occupying a slot that others then wait for."""
         attempt = self.connections.open()
         while not attempt.done():
             await anyio.sleep(OPENING_POLL_SECONDS)
@@ -79,7 +79,7 @@ class Workplace:
 
         def take_up(client: "Client") -> None:
             if live_jobs(client.connection):
-                self.care.ensure(client)
+                self.launcher.ensure(client)
 
         self.connections.call(take_up)
         try:

@@ -1,4 +1,4 @@
-"""A log that a client can't fill: of one kind of line so many in a minute, none longer than a page, each one line."""
+"""A log that a client can't fill: of one kind of line that many in a minute, none longer than a page, each one line."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from pgdex.jobs.client.printable import printable
 from pgdex.jobs.logging import fields
 
 MOST_LINES = 30
-"""Of one place in the code, within a period."""
+"""Of one location in the code, within a period."""
 PERIOD_SECONDS = 60.0
 LONGEST_MESSAGE = 2000
 LONGEST_FIELD = 500
@@ -30,28 +30,28 @@ class Throttle(logging.Filter):
         """Whether the record is written; it is cut and made safe on its way."""
         if getattr(record, "is_summary", False):
             return True
-        place = record.pathname, record.lineno
+        location = record.pathname, record.lineno
         now = time.monotonic()
         with self._lock:
-            since, count = self._seen.get(place, (now, 0))
+            since, count = self._seen.get(location, (now, 0))
             if now - since >= self._period:
                 since, count = now, 0
             count += 1
-            self._seen[place] = since, count
+            self._seen[location] = since, count
         if count > self._most:
             if count == self._most + 1:
-                self._summarize_later(place, since, record)
+                self._summarize_later(location, since, record)
             return False
         _make_safe(record)
         return True
 
-    def _summarize_later(self, place: tuple[str, int], since: float, record: logging.LogRecord) -> None:
+    def _summarize_later(self, location: tuple[str, int], since: float, record: logging.LogRecord) -> None:
         name, level = record.name, record.levelno
         action = getattr(record, "fields", {}).get("action")
 
         def summarize() -> None:
             with self._lock:
-                began, count = self._seen.get(place, (since, 0))
+                began, count = self._seen.get(location, (since, 0))
                 left_out = count - self._most if began == since else 0
             if left_out > 0:
                 logging.getLogger(name).log(

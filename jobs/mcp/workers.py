@@ -1,4 +1,4 @@
-"""Seeing to it that somebody does the jobs: workers are started where none is alive."""
+"""Seeing to it that someone does the jobs: workers are started where none is alive."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ PAUSE_SECONDS = 5.0
 logger = logging.getLogger("pgdex.mcp")
 
 
-class WorkerCare:
+class WorkerLauncher:
     """Starts workers where none is alive, as `pgdex index` does; they outlive this server and end when idle."""
 
     def __init__(self) -> None:

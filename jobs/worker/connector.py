@@ -1,7 +1,7 @@
 """procrastinate's connection to the database, which waits for it where the original gives up.
 
 As it comes, procrastinate 3.10 ends a worker when the database is away at the wrong moment, and one whose LISTEN
-connection could not be made anew goes on without one, deaf to notifications, for as long as it lives.
+connection could not be made again goes on without one, deaf to notifications, for as long as it lives.
 """
 
 import asyncio
@@ -149,4 +149,8 @@ def _set_up_sync(connection: Connection) -> None:
 def is_outage(error: ConnectorException) -> bool:
     """Whether trying again helps: the database was away, or only this statement was ended."""
     cause = error.__cause__
-    return isinstance(cause, psycopg.Error) and meaning_of(cause) in (Meaning.AWAY, Meaning.PASSING, Meaning.LIMITED)
+    return isinstance(cause, psycopg.Error) and meaning_of(cause) in (
+        Meaning.UNAVAILABLE,
+        Meaning.TRANSIENT,
+        Meaning.LIMITED,
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from pgdex.jobs.batches.claims import TOKENS_IN_HAND
+from pgdex.jobs.batches.claims import WAKE_UPS_IN_FLIGHT
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.database.connection import connect_async
 from pgdex.jobs.database.outages import LONGEST_DELAY_SECONDS, Backoff
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from pgdex.jobs.worker.process import StoppableWorker
 
 TICK_SECONDS = 0.25
-SHORTEST_TICK_SECONDS = 0.05  # anybody may send a notification, as often as they like
+SHORTEST_TICK_SECONDS = 0.05  # anyone may send a notification, as often as they like
 HEARTBEAT_SECONDS = 0.5
 HEAL_SECONDS = 2.0  # in the whole cluster
-LOOK_SECONDS = 1.0  # for tokens that were forgotten, and for services that may answer again
-# What waits for somebody's open transaction must not hold up the heartbeat.
+LOOK_SECONDS = 1.0  # for wake-ups that were forgotten, and for services that may answer again
+# What waits for someone's open transaction must not hold up the heartbeat.
 LIMITS = Limits(lock="1s")
 WAKE_CHANNEL = "pgdex_wake"
 COME_BACK_SECONDS = 2 * LONGEST_DELAY_SECONDS  # the time in which every worker is back after an outage
@@ -74,7 +74,7 @@ class Liveness:
                         backoff.reset()
                         await self._watch(session)
                     await self._register_anew()
-            except Exception as error:  # whatever it was: a worker without liveness would be taken for dead
+            except Exception as error:  # whatever it was: a worker without liveness would be presumed dead
                 logger.warning(
                     "the session that shows the worker's life broke: %s",
                     error,
@@ -83,7 +83,7 @@ class Liveness:
                 await asyncio.sleep(backoff.next())
 
     async def _introduce(self, session: psycopg.AsyncConnection) -> bool:
-        """Take the session lock and tell the peers that it can be relied on; false where the worker was struck off."""
+        """Take the session lock and tell the peers that it can be relied on; false where the worker was evicted."""
         await self._look_at_schema(session)
         worker_id = self._worker.worker_id
         # In transaction mode a pooler would keep the lock: there the heartbeat alone decides.
@@ -99,16 +99,16 @@ class Liveness:
         return bool(known)
 
     async def _watch(self, session: psycopg.AsyncConnection) -> None:
-        """Tick until the worker was struck off. Raises where the session breaks."""
+        """Tick until the worker was evicted. Raises where the session breaks."""
         if holds_session(session):
             await session.execute(f"listen {WAKE_CHANNEL}")
         beaten_at = looked_at = 0.0
-        judges_from = await self._judges_from(session)
+        may_reclaim_from = await self._may_reclaim_from(session)
         self._peers.forget()
         self._ticked_at = _now()
         while True:
             if _now() - self._ticked_at > STOPPED_SECONDS:
-                judges_from = _now() + COME_BACK_SECONDS  # a suspended machine: the others wake up just now too
+                may_reclaim_from = _now() + COME_BACK_SECONDS  # a suspended machine: the others wake up just now too
                 self._peers.forget()
             self._ticked_at = now = _now()
             if now - self._schema_seen_at >= SCHEMA_LOOK_SECONDS:
@@ -118,8 +118,8 @@ class Liveness:
             if not await _value(session, "select pgdex.tick(%(id)s, %(beats)s)", self._own() | {"beats": beats}):
                 return
             if _is_orphaned():
-                self._worker.stop()  # says so once; the ticks go on until the batches in hand are done
-            await self._judge(session, judges_from)
+                self._worker.stop()  # says so once; the ticks go on until the batches in progress are done
+            await self._reclaim_from_dead(session, may_reclaim_from)
             healed = await _value(session, HEALING, {})
             if isinstance(healed, int) and self._healing.is_due(healed, now=_now()):
                 await session.execute("select pgdex.heal_batches(%s)", [healed])
@@ -129,16 +129,16 @@ class Liveness:
                 await self._ask_a_service(session)
             await self._pause(session)
 
-    async def _judge(self, session: psycopg.AsyncConnection, judges_from: float) -> None:
+    async def _reclaim_from_dead(self, session: psycopg.AsyncConnection, may_reclaim_from: float) -> None:
         """Take over from the peers whose hearts this process has not seen beat for too long."""
         signs = [Sign(*row) for row in await (await session.execute(SIGNS)).fetchall()]
         dead = [sign for sign in self._peers.dead(signs, now=_now()) if sign.worker_id != self._worker.worker_id]
-        if dead and _now() >= judges_from:
+        if dead and _now() >= may_reclaim_from:
             ids, beats = [sign.worker_id for sign in dead], [sign.beat for sign in dead]
             await session.execute("select pgdex.reclaim_batches(%s, %s)", [ids, beats])
 
     async def _pause(self, session: psycopg.AsyncConnection) -> None:
-        """Wait for the next tick, or for somebody to say that there may be a job to let in."""
+        """Wait for the next tick, or for someone to say that there may be a job to let in."""
         await asyncio.sleep(SHORTEST_TICK_SECONDS)
         async for _ in session.notifies(timeout=TICK_SECONDS - SHORTEST_TICK_SECONDS, stop_after=1):
             pass
@@ -161,10 +161,10 @@ class Liveness:
         if end := await reason_to_end(session):
             self._worker.leave(end)
 
-    async def _judges_from(self, session: psycopg.AsyncConnection) -> float:
-        """When this worker may take others for dead: after an outage not before they have had the time to come back
-        too, which is longer after a longer one, since everybody tries less and less often. A new worker may as soon as
-        it has seen somebody be silent, unless the server itself has just started."""
+    async def _may_reclaim_from(self, session: psycopg.AsyncConnection) -> float:
+        """When this worker may presume others dead: after an outage not before they have had the time to come back
+        too, which is longer after a longer one, since everyone tries less and less often. A new worker may as soon as
+        it has seen someone be silent, unless the server itself has just started."""
         if self._ticked_at is not None:
             return _now() + min(COME_BACK_SECONDS, 2 * (_now() - self._ticked_at))
         up_seconds = await _value(session, SERVER_UP_SECONDS, {})
@@ -173,28 +173,28 @@ class Liveness:
         return _now() + min(COME_BACK_SECONDS, max(0.0, COME_BACK_SECONDS - up_seconds))
 
     async def _register_anew(self) -> None:
-        """Get a new number: what is in hand under the old one is stale, and belongs to a peer by now."""
-        struck_off = self._worker.worker_id
-        assert struck_off is not None
-        await asyncio.to_thread(POOLS.retire, struck_off)
+        """Get a new number: what is in progress under the old one is stale, and belongs to a peer by now."""
+        evicted = self._worker.worker_id
+        assert evicted is not None
+        await asyncio.to_thread(POOLS.retire, evicted)
         self._worker.worker_id = await self._worker.app.job_manager.register_worker()
         logger.warning(
-            "taken for dead by a peer: registered anew",
-            extra=fields(action="struck_off", worker_id=struck_off, new_worker_id=self._worker.worker_id),
+            "presumed dead by a peer: registered again",
+            extra=fields(action="evicted", worker_id=evicted, new_worker_id=self._worker.worker_id),
         )
 
     async def _drop_forgotten(self, session: psycopg.AsyncConnection) -> None:
-        """Give up tokens that the database notes as ours and no task of ours works on.
+        """Give up wake-ups that the database notes as ours and no task of ours works on.
 
-        A token is suspect at first: it may have been fetched a moment ago. Suspect twice, it is forgotten.
+        A wake-up is suspect at first: it may have been fetched a moment ago. Suspect twice, it is forgotten.
         """
         mine = self._own()
         cursor = await session.execute(
             "select id from pgdex.procrastinate_jobs where worker_id = %(id)s and status = 'doing'", mine
         )
-        idle = {row[0] for row in await cursor.fetchall()} - TOKENS_IN_HAND
+        idle = {row[0] for row in await cursor.fetchall()} - WAKE_UPS_IN_FLIGHT
         if lost := idle & self._forgotten:
-            await session.execute("select pgdex.drop_tokens(%(id)s, %(lost)s)", mine | {"lost": list(lost)})
+            await session.execute("select pgdex.drop_wake_ups(%(id)s, %(lost)s)", mine | {"lost": list(lost)})
         self._forgotten = idle - lost
 
 

@@ -27,7 +27,7 @@ from pgdex.jobs.worker.supervisor import STOP_SECONDS, Supervisor
 
 # -P: the folder that a user stands in may hold a package `jobs` of its own.
 SUPERVISOR_COMMAND = (sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker")
-IDLE_SECONDS = 60.0  # of workers that were started for somebody and not by somebody
+IDLE_SECONDS = 60.0  # of workers that were started for someone and not by someone
 NICENESS = 10
 OUTAGE_SECONDS = 600.0  # a database that is away for so long is not coming back to those
 ONLY_ONE = "select pg_try_advisory_lock(hashtext('pgdex.supervisor'), hashtext(%s))"
@@ -139,7 +139,7 @@ def _yield_to_people() -> None:
 
 
 def _take_turn(client: Client, *, stopped: Callable[[], bool]) -> bool:
-    """Become the one supervisor that was started for somebody on this machine.
+    """Become the one supervisor that was started for someone on this machine.
 
     Another one may be about to end, having seen no job: it is given the time for that.
     """

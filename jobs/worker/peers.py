@@ -1,6 +1,6 @@
 """Who is dead, judged by what this process has seen on its own clock.
 
-No clock of a server is looked at: a machine whose time is set would take the living for dead, or the dead for living.
+No clock of a server is looked at: a machine whose time is set would presume the living dead, or the dead alive.
 """
 
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ class Peers:
 
 class Turn:
     """When it is time for a duty that one worker in the cluster does every so often: by this process's clock, and the
-    number that rises each time that anybody did it."""
+    number that rises each time that anyone did it."""
 
     def __init__(self, *, period_seconds: float) -> None:
         self._period = period_seconds

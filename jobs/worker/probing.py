@@ -26,9 +26,9 @@ from pgdex.jobs.settings import Settings
 PROBE_SECONDS = 10.0  # claim_probes gives twelve
 BLOCKED = (
     "select id, embedder, embedder_allowed, probe_number, probe_wait from pgdex.indexing_jobs"
-    " where status = 'blocked' and not waits_for_place"
+    " where status = 'blocked' and not waits_for_admission"
 )
-LIMITS = Limits(lock="1s")  # what somebody has locked is said again by the next probe
+LIMITS = Limits(lock="1s")  # what someone has locked is said again by the next probe
 PROBE_FAILED = "select pgdex.probe_failed(%s, %s, %s, %s)"
 
 logger = logging.getLogger("pgdex.worker")
@@ -154,11 +154,11 @@ class Prober:
 
 
 async def _if_free(session: psycopg.AsyncConnection, statement: str, values: list[object]) -> None:
-    """Execute it; where somebody has locked the job, the next probe says it again."""
+    """Execute it; where someone has locked the job, the next probe says it again."""
     try:
         await session.execute(statement.encode(), values)
     except psycopg.errors.LockNotAvailable:
-        logger.info("a blocked job is locked by somebody: trying again", extra=fields(action="probe_put_off"))
+        logger.info("a blocked job is locked by someone: trying again", extra=fields(action="probe_put_off"))
 
 
 def _ask(spec: str, settings: Settings, aborted: Callable[[], bool]) -> None:

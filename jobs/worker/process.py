@@ -15,7 +15,7 @@ from pgdex.jobs.client.removal import keep_removing
 from pgdex.jobs.database.connection import connect
 from pgdex.jobs.database.outages import Backoff
 from pgdex.jobs.database.roles import WORKER, require
-from pgdex.jobs.database.schema_watch import Departed, End, wait_for_upgrade
+from pgdex.jobs.database.schema_watch import End, SchemaGone, wait_for_upgrade
 from pgdex.jobs.errors import SchemaAhead, SchemaBehind, SchemaInUse
 from pgdex.jobs.logging import fields, log_as_json
 from pgdex.jobs.settings import Settings
@@ -38,7 +38,7 @@ class StoppableWorker(Worker):
     was_left_behind = False
 
     def stop(self) -> None:
-        """Finish what is in hand and return from `run`."""
+        """Finish what is in progress and return from `run`."""
         self.was_stopped = True
         Worker.stop(self)
 
@@ -67,7 +67,7 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
         await asyncio.to_thread(_require_schema, settings)
     except (SchemaAhead, SchemaBehind, SchemaInUse) as error:
         logger.log(logging.ERROR, "%s", error, extra=fields(action="schema_changed"))
-        raise Departed from error
+        raise SchemaGone from error
     gc.freeze()  # what is there now stays
     loop = asyncio.get_running_loop()
     # Tasks are synchronous and run in threads; asyncio's default would stop at a handful on a small machine.
@@ -78,13 +78,13 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
             await _run_once(worker, settings)
         except ConnectorException as error:
             if worker.was_left_behind:
-                raise Departed from error
+                raise SchemaGone from error
             if worker.was_stopped:
                 return  # it could not say goodbye; its peers will see that it has gone
             logger.warning("starting again: %s", error, extra=fields(action="worker_restarted"))
         else:
             if worker.was_left_behind:
-                raise Departed
+                raise SchemaGone
             return
         await asyncio.sleep(backoff.next())
 

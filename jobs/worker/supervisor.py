@@ -60,7 +60,7 @@ class Supervisor:
 
     @property
     def was_stopped(self) -> bool:
-        """Whether somebody called `stop`."""
+        """Whether someone called `stop`."""
         return self._stopping
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:

@@ -145,7 +145,7 @@ $$;
 alter table pgdex.chunks add constraint rows_are_in_tables_of_their_own check (false) no inherit;
 
 -- What a service was once paid for: when a file comes back to what it was, its embeddings cost no call.
-create table pgdex.departed_embeddings (
+create table pgdex.embedding_cache (
     project_id text not null references pgdex.projects (id) on delete cascade,
     model_id smallint not null references pgdex.embedding_models (id),
     text_hash uuid not null,
@@ -153,7 +153,7 @@ create table pgdex.departed_embeddings (
     kept_at timestamp with time zone not null default clock_timestamp(),
     primary key (project_id, model_id, text_hash)
 );
-create index departed_embeddings_kept_idx on pgdex.departed_embeddings (kept_at);
+create index embedding_cache_kept_idx on pgdex.embedding_cache (kept_at);
 
 
 -- Jobs
@@ -167,7 +167,7 @@ create table pgdex.indexing_jobs (
 
     -- its turn
     queue_number bigint not null generated always as identity,
-    waits_for_place boolean not null default false,
+    waits_for_admission boolean not null default false,
     status text not null default 'pending',
 
     -- what was asked for
@@ -256,8 +256,8 @@ create index indexing_jobs_live_idx on pgdex.indexing_jobs (status, created_at)
 where status in ('pending', 'running', 'blocked');
 
 -- Admission: who waits, in the order of a project's jobs, and how many have a place.
-create index indexing_jobs_waiting_idx on pgdex.indexing_jobs (project_id, status, queue_number) where waits_for_place;
-create index indexing_jobs_places_idx on pgdex.indexing_jobs (id)
+create index indexing_jobs_waiting_idx on pgdex.indexing_jobs (project_id, status, queue_number) where waits_for_admission;
+create index indexing_jobs_admitted_idx on pgdex.indexing_jobs (id)
 where status in ('pending', 'running') and admitted_at is not null;
 
 -- Lists for people: all, of a project, in a status, of a repository.
@@ -270,7 +270,7 @@ create index indexing_jobs_repository_idx on pgdex.indexing_jobs (repository_id,
 create index indexing_jobs_ended_idx on pgdex.indexing_jobs (coalesce(completed_at, cancelled_at))
 where status in ('completed', 'failed', 'cancelled');
 
--- `attempt` is the fence around a batch's commit; `path_in_hand` and `deaths` find the file that ends its worker.
+-- `attempt` is the fence around a batch's commit; `path_in_progress` and `crash_counts` find the file that ends its worker.
 create table pgdex.job_batches (
     job_id uuid not null references pgdex.indexing_jobs (id) on delete cascade,
     seq integer not null,
@@ -278,11 +278,11 @@ create table pgdex.job_batches (
     state text not null default 'waiting',
     attempt integer not null default 0,
     reclaimed integer not null default 0,
-    token_id bigint,
+    wake_up_id bigint,
     worker_id bigint,
     phase text,
-    path_in_hand text,
-    deaths jsonb not null default '{}',
+    path_in_progress text,
+    crash_counts jsonb not null default '{}',
     paths text [],
     file_ids bigint [],
     files_total integer not null default 0,
@@ -301,7 +301,7 @@ create table pgdex.job_batches (
 -- Of a job's thousands of batches, those that are over are never looked at.
 create index job_batches_open_idx on pgdex.job_batches (job_id, seq) where state in ('waiting', 'running');
 create index job_batches_running_idx on pgdex.job_batches (job_id, worker_id) where state = 'running';
-create index job_batches_token_idx on pgdex.job_batches (token_id) where state in ('waiting', 'running');
+create index job_batches_wake_up_idx on pgdex.job_batches (wake_up_id) where state in ('waiting', 'running');
 
 create table pgdex.job_events (
     id bigint generated always as identity primary key,

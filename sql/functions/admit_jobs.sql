@@ -21,14 +21,14 @@ declare
 begin
     -- Without the lock at first: a tick that finds nothing to do writes nothing. Ordered, for the index, and therefore not
     -- `exists`, which drops the order: where very many wait the planner expects to find one soon, and reads the history.
-    if (select id from indexing_jobs where waits_for_place order by project_id limit 1) is null or pgdex.free_places() = 0 then
+    if (select id from indexing_jobs where waits_for_admission order by project_id limit 1) is null or pgdex.free_admissions() = 0 then
         return 0;
     end if;
     select counter into v_turn from cluster_duties where name = 'admission' for no key update skip locked;
     if not found then
         return 0;
     end if;
-    v_room := pgdex.free_places();
+    v_room := pgdex.free_admissions();
     <<rounds>>
     while v_room > 0 loop
         v_before := v_admitted;
@@ -36,7 +36,7 @@ begin
             exit rounds when v_room = 0;
             begin
                 select * into v_job from indexing_jobs
-                where waits_for_place and project_id = v_project.project_id
+                where waits_for_admission and project_id = v_project.project_id
                 order by status, queue_number  -- blocked comes before pending
                 limit 1
                 for no key update skip locked;
@@ -50,7 +50,7 @@ begin
                     update indexing_jobs set status = 'running' where id = v_job.id;
                     perform pgdex.queue_batches(v_job.id, array(
                         select seq from job_batches
-                        where job_id = v_job.id and state = 'waiting' and token_id is null
+                        where job_id = v_job.id and state = 'waiting' and wake_up_id is null
                             and (kind <> 'finish' or (v_job.scanned_at is not null and v_job.batches_left = 0))
                     ));
                 end if;

@@ -20,8 +20,8 @@ begin
     end if;
     delete from procrastinate_jobs
     where status = 'todo'
-        and id in (select token_id from job_batches where job_id = p_job_id and state = 'waiting' and token_id is not null);
-    update job_batches set token_id = null where job_id = p_job_id and state = 'waiting' and token_id is not null;
+        and id in (select wake_up_id from job_batches where job_id = p_job_id and state = 'waiting' and wake_up_id is not null);
+    update job_batches set wake_up_id = null where job_id = p_job_id and state = 'waiting' and wake_up_id is not null;
     return true;
 end
 $$;

@@ -8,15 +8,15 @@
 -- was lost, because plan_job compares the walk with what is stored at that moment. At worst a walk from before the
 -- failover is planned, which is slightly older than that of the worker that is doing the scan now; that worker's commit
 -- is then refused. Claiming a scan turns the job to running.
--- reclaimed: how many workers died with the batch in flight; deaths: how many of them while a certain file was in
--- progress (see hold_file), as {path: number}. witness: what the job's scan saw (see plan_job); for a scan, what the
+-- reclaimed: how many workers died with the batch in flight; crash_counts: how many of them while a certain file was in
+-- progress (see mark_in_progress), as {path: number}. witness: what the job's scan saw (see plan_job); for a scan, what the
 -- repository's last scan saw.
 -- embedder_allowed: the job names its embedder with a worker's rights, or its repository has that model already.
 -- Lock order: job before batch (only a scan locks its job).
-create or replace function pgdex.claim_batch(p_job_id uuid, p_seq integer, p_token_id bigint, p_worker_id bigint)
+create or replace function pgdex.claim_batch(p_job_id uuid, p_seq integer, p_wake_up_id bigint, p_worker_id bigint)
 returns table (
     attempt integer, repository_id bigint, project_id text, repo_path text, embed_all boolean,
-    embedder text, model_id smallint, paths text[], file_ids bigint[], reclaimed integer, deaths jsonb,
+    embedder text, model_id smallint, paths text[], file_ids bigint[], reclaimed integer, crash_counts jsonb,
     embedder_allowed boolean, witness jsonb
 )
 language plpgsql
@@ -30,22 +30,22 @@ begin
         update indexing_jobs set status = 'running'
         where id = p_job_id and status = 'pending' and exists (
             select from job_batches b
-            where b.job_id = p_job_id and b.seq = 0 and b.state = 'waiting' and b.token_id = p_token_id
+            where b.job_id = p_job_id and b.seq = 0 and b.state = 'waiting' and b.wake_up_id = p_wake_up_id
         );
     end if;
     return query
     update job_batches b
     set state = 'running', worker_id = p_worker_id, started_at = clock_timestamp(),
         phase = case b.kind when 'scan' then 'scanning' when 'finish' then 'finishing' else 'chunking' end,
-        path_in_hand = null, files_found = 0, files_chunked = 0, files_embedded = 0,
+        path_in_progress = null, files_found = 0, files_chunked = 0, files_embedded = 0,
         -- 1 to 2^31 - 1, and never the one before.
         attempt = case b.kind when 'scan' then b.attempt + 1
                   else v_random + 1 + (v_random + 1 >= b.attempt and b.attempt > 0)::integer end
     from indexing_jobs j
-    where b.job_id = p_job_id and b.seq = p_seq and b.state = 'waiting' and b.token_id = p_token_id
+    where b.job_id = p_job_id and b.seq = p_seq and b.state = 'waiting' and b.wake_up_id = p_wake_up_id
         and j.id = b.job_id and j.status = 'running'
     returning b.attempt, j.repository_id, j.project_id, j.repo_path, j.embed_all,
-        j.embedder, j.model_id, b.paths, b.file_ids, b.reclaimed, b.deaths,
+        j.embedder, j.model_id, b.paths, b.file_ids, b.reclaimed, b.crash_counts,
         j.embedder_allowed,
         case b.kind when 'scan' then (select r.witness from repositories r where r.id = j.repository_id) else j.witness end;
 end

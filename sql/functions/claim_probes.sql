@@ -14,7 +14,7 @@ as $$
         select j.id, seen.seconds
         from unnest(p_job_ids, p_numbers, p_seconds) as seen (id, number, seconds)
         join indexing_jobs j on j.id = seen.id
-        where j.status = 'blocked' and not j.waits_for_place and j.probe_number = seen.number
+        where j.status = 'blocked' and not j.waits_for_admission and j.probe_number = seen.number
         order by j.id
         for no key update of j skip locked
     )

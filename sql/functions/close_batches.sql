@@ -5,19 +5,19 @@ language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
-    v_tokens bigint[];
+    v_wake_ups bigint[];
 begin
     with closed as (
         update job_batches
-        set state = 'cancelled', completed_at = clock_timestamp(), path_in_hand = null, paths = null,
+        set state = 'cancelled', completed_at = clock_timestamp(), path_in_progress = null, paths = null,
             file_ids = null
         where job_id = p_job_id and state in ('waiting', 'running')
-        returning token_id
+        returning wake_up_id
     )
-    select array_agg(token_id) into v_tokens from closed where token_id is not null;
+    select array_agg(wake_up_id) into v_wake_ups from closed where wake_up_id is not null;
 
-    delete from procrastinate_jobs where id = any (v_tokens) and status = 'todo';
+    delete from procrastinate_jobs where id = any (v_wake_ups) and status = 'todo';
     perform procrastinate_cancel_job_v1(id, true, false)
-    from procrastinate_jobs where id = any (v_tokens) and status = 'doing';
+    from procrastinate_jobs where id = any (v_wake_ups) and status = 'doing';
 end
 $$;

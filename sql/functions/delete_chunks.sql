@@ -5,7 +5,7 @@ language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
-    v_table text := pgdex.hold_chunk_table(p_repository_id);
+    v_table text := pgdex.lock_chunk_table(p_repository_id);
 begin
     -- The first index of a repository deletes nothing: without this, each of its batches looked at all of its files.
     if v_table is null or coalesce(cardinality(p_file_ids), 0) = 0 then

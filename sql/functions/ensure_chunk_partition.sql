@@ -3,7 +3,7 @@
 -- Small repositories share tables, all of a project the same one, so that a search of a project reads few tables. One
 -- with more than p_limit chunks (p_chunks: how many it has or will have) gets a table of its own, with its own
 -- statistics and vector index. Its chunks move there from the shared one in this transaction, so that every search sees
--- them in one table or in the other. Writers lock the repository's row (hold_chunk_table); if one doesn't release it
+-- them in one table or in the other. Writers lock the repository's row (lock_chunk_table); if one doesn't release it
 -- within the lock timeout, the repository stays where it is, and the next call tries again.
 --
 -- Creating the table locks nothing that searches or writers wait for. Runs with its owner's rights, because a worker

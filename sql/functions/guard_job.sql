@@ -7,7 +7,7 @@
 --   * a final row never changes again, and a live row is never deleted;
 --   * no more than max_concurrent_jobs are admitted (admitted_at), only those start, and none loses its admission once
 --     it has started, except that a blocked job gives it up and needs a new one to run again;
---   * waits_for_place says which jobs admit_jobs has to look at: pending ones that are not admitted, and blocked ones
+--   * waits_for_admission says which jobs admit_jobs has to look at: pending ones that are not admitted, and blocked ones
 --     whose service answers again (resume_job);
 --   * counters and the progress floor never go back, batches_left never goes up once the work is planned, the identity
 --     of a job never changes;
@@ -41,7 +41,7 @@ begin
             raise exception 'a new job must have nothing counted yet' using errcode = 'PX002';
         end if;
         new.created_at := clock_timestamp();
-        new.waits_for_place := true;
+        new.waits_for_admission := true;
         return new;
     end if;
 
@@ -70,7 +70,7 @@ begin
     if old.admitted_at is null and new.admitted_at is not null then
         -- The lock that admit_jobs holds: without it two who count at the same time would both find room.
         perform from cluster_duties where name = 'admission' for no key update;
-        if pgdex.free_places() = 0 then
+        if pgdex.free_admissions() = 0 then
             raise exception 'job % cannot be admitted: no more than max_concurrent_jobs (%) run at once',
                 old.id, pgdex.max_concurrent_jobs() using errcode = 'PX002';
         end if;
@@ -78,9 +78,9 @@ begin
     if old.status = 'pending' and new.status = 'running' and new.admitted_at is null then
         raise exception 'job % cannot start: its turn to be admitted has not come', old.id using errcode = 'PX002';
     end if;
-    new.waits_for_place := case new.status
+    new.waits_for_admission := case new.status
         when 'pending' then new.admitted_at is null
-        when 'blocked' then old.status = 'blocked' and new.waits_for_place
+        when 'blocked' then old.status = 'blocked' and new.waits_for_admission
         else false
     end;
     if new.files_scanned < old.files_scanned or new.files_indexed < old.files_indexed

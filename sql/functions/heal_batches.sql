@@ -38,7 +38,7 @@ begin
         continue when cardinality(v_seqs) = 0;
         update indexing_jobs j set progress_floor = pgdex.job_percentage(j) where j.id = v_id;
         update job_batches
-        set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
+        set state = 'waiting', worker_id = null, wake_up_id = null, phase = null, path_in_progress = null,
             files_found = 0, files_chunked = 0, files_embedded = 0
         where job_id = v_id and seq = any (v_seqs);
         perform pgdex.queue_batches(v_id, v_seqs);

@@ -28,7 +28,7 @@ begin
                 pgdex.thousands(job.files_done), pgdex.thousands(job.files_to_index)
             );
         when 'blocked' then
-            if job.waits_for_place then
+            if job.waits_for_admission then
                 v_before := pgdex.jobs_before(job);
                 return format('Waiting for its turn to go on: %s, and %s', left(job.blocked_reason, 300),
                               pgdex.jobs_before_text(v_before));

@@ -13,7 +13,7 @@ begin
     select count(*) into v_rounds
     from (
         select from indexing_jobs w
-        where w.waits_for_place and w.project_id = job.project_id
+        where w.waits_for_admission and w.project_id = job.project_id
             and (w.status, w.queue_number) < (job.status, job.queue_number)
         order by w.status, w.queue_number  -- for the index
         limit p_most
@@ -29,7 +29,7 @@ begin
         join pgdex.waiting_projects() as other on other.project_id <> own.project_id
         cross join lateral (
             select from indexing_jobs w
-            where w.waits_for_place and w.project_id = other.project_id
+            where w.waits_for_admission and w.project_id = other.project_id
             order by w.status, w.queue_number
             limit v_rounds + ((other.turn, other.first_number) < (own.turn, own.first_number))::integer
         ) as first

@@ -13,7 +13,7 @@ begin
         return;
     end if;
     execute format($query$
-        insert into pgdex.departed_embeddings as d (project_id, model_id, text_hash, embedding)
+        insert into pgdex.embedding_cache as d (project_id, model_id, text_hash, embedding)
         select distinct on (c.model_id, hash) r.project_id, c.model_id, hash, c.embedding
         from pgdex.repositories r
         join pgdex.files f on f.repository_id = r.id

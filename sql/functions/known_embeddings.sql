@@ -22,7 +22,7 @@ begin
     end if;
     return query
     select d.text_hash, @extschema:vector@.halfvec_send(d.embedding)
-    from departed_embeddings d
+    from embedding_cache d
     where d.project_id = (select r.project_id from repositories r where r.id = p_repository_id)
         and d.model_id = p_model_id and d.text_hash = any (p_hashes);
 end

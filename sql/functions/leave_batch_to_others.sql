@@ -3,7 +3,7 @@
 -- it.
 --
 -- Promises: the batch goes back to the queue, with an event `unseen`, and this worker gets no other batch of the job
--- (see fetch_token). Once every living worker has said so, the job fails with what each of them reported; with p_fails
+-- (see fetch_wake_up). Once every living worker has said so, the job fails with what each of them reported; with p_fails
 -- false nothing happens then, and the worker continues. A restarted process is another worker: if one that is gone has
 -- worked on the job, its successor may see the folder, and the job waits for it (see fail_unseen_jobs). Returns 'left',
 -- 'failed', 'alone', or 'stale' if the batch is no longer the caller's.

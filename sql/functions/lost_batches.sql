@@ -6,11 +6,11 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select b.seq
     from (
-        select seq, kind, token_id from job_batches
+        select seq, kind, wake_up_id from job_batches
         where job_id = p_job_id and state in ('waiting', 'running')
         order by seq limit p_first
     ) as b
-    where not exists (select from procrastinate_jobs t where t.id = b.token_id and t.status in ('todo', 'doing'))
+    where not exists (select from procrastinate_jobs t where t.id = b.wake_up_id and t.status in ('todo', 'doing'))
         and (b.kind <> 'finish' or exists (
             select from indexing_jobs j where j.id = p_job_id and j.scanned_at is not null and j.batches_left = 0
         ))

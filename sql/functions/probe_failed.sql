@@ -17,7 +17,7 @@ as $$
                 least(p_retry_after, 86400, greatest(0, p_give_up_after - seconds_waited - p_seconds))
             ) as wait
         from indexing_jobs
-        where id = any (p_job_ids) and status = 'blocked' and not waits_for_place
+        where id = any (p_job_ids) and status = 'blocked' and not waits_for_admission
         order by id
         for no key update skip locked
     )

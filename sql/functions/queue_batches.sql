@@ -1,4 +1,4 @@
--- Puts batches of a job into the queue: one procrastinate job (the wake-up) for each, remembered in token_id.
+-- Puts batches of a job into the queue: one procrastinate job (the wake-up) for each, remembered in wake_up_id.
 --
 -- A wake-up only makes a worker look; the truth about a batch is its row. A wake-up that is lost or duplicated does no
 -- harm: claim_batch accepts only the remembered one, and heal_batches queues a batch again that has none.
@@ -10,7 +10,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_seqs integer[];
-    v_tokens bigint[];
+    v_wake_ups bigint[];
 begin
     select
         array_agg(seq order by seq),
@@ -25,13 +25,13 @@ begin
             )::procrastinate_job_to_defer_v1
             order by seq
         ))
-    into v_seqs, v_tokens
+    into v_seqs, v_wake_ups
     from job_batches
     where job_id = p_job_id and seq = any (p_seqs) and state = 'waiting';
 
     update job_batches b
-    set token_id = t.token_id
-    from unnest(v_seqs, v_tokens) as t (seq, token_id)
+    set wake_up_id = t.wake_up_id
+    from unnest(v_seqs, v_wake_ups) as t (seq, wake_up_id)
     where b.job_id = p_job_id and b.seq = t.seq
         -- For the index: without it one batch of 30,000 is found by reading all. Not = any (v_seqs), which compared
         -- every batch with every number of a large job: 12 to 14 s for 9,400.

@@ -16,7 +16,7 @@ as $$
 declare
     v_dead bigint[];
     v_session integer;
-    v_tokens bigint[];
+    v_wake_ups bigint[];
     v_job record;
     v_seqs integer[];
     v_files bigint;
@@ -31,13 +31,13 @@ begin
     join procrastinate_workers w on w.id = seen.id
     left join workers p on p.id = w.id
     where coalesce(p.beat, -1) = seen.beat;
-    select array_agg(id) into v_tokens
+    select array_agg(id) into v_wake_ups
     from (
         select id from procrastinate_jobs
         where status = 'doing' and (worker_id is null or worker_id = any (v_dead))
         for update skip locked
     ) as lost;
-    if v_dead is null and v_tokens is null then
+    if v_dead is null and v_wake_ups is null then
         return 0;
     end if;
 
@@ -56,7 +56,7 @@ begin
         select j.* from indexing_jobs j
         where j.id in (
             select job_id from job_batches
-            where token_id = any (v_tokens) and state in ('waiting', 'running')
+            where wake_up_id = any (v_wake_ups) and state in ('waiting', 'running')
         )
         order by j.started_at nulls last, j.queue_number
         for no key update skip locked
@@ -66,14 +66,14 @@ begin
         end if;
         with put_back as (
             update job_batches
-            set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
+            set state = 'waiting', worker_id = null, wake_up_id = null, phase = null, path_in_progress = null,
                 -- A batch that was only fetched, and not yet claimed, has crashed no worker.
                 reclaimed = reclaimed + (state = 'running')::integer,
-                deaths = case when path_in_hand is null then deaths else deaths || jsonb_build_object(
-                    path_in_hand, coalesce((deaths ->> path_in_hand)::integer, 0) + 1
+                crash_counts = case when path_in_progress is null then crash_counts else crash_counts || jsonb_build_object(
+                    path_in_progress, coalesce((crash_counts ->> path_in_progress)::integer, 0) + 1
                 ) end,
                 files_found = 0, files_chunked = 0, files_embedded = 0
-            where job_id = v_job.id and token_id = any (v_tokens) and state in ('waiting', 'running')
+            where job_id = v_job.id and wake_up_id = any (v_wake_ups) and state in ('waiting', 'running')
             returning seq, files_total
         )
         select array_agg(seq), sum(files_total) into v_seqs, v_files from put_back;
@@ -90,8 +90,8 @@ begin
     end loop;
 
     delete from procrastinate_jobs t
-    where t.id = any (v_tokens)
-        and not exists (select from job_batches b where b.token_id = t.id and b.state in ('waiting', 'running'));
+    where t.id = any (v_wake_ups)
+        and not exists (select from job_batches b where b.wake_up_id = t.id and b.state in ('waiting', 'running'));
     delete from procrastinate_workers
     where id in (
         select w.id from procrastinate_workers w

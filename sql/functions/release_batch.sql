@@ -12,7 +12,7 @@ begin
         update indexing_jobs set progress_floor = pgdex.job_percentage(v_job) where id = p_job_id;
     end if;
     update job_batches
-    set state = 'waiting', worker_id = null, token_id = null, phase = null, path_in_hand = null,
+    set state = 'waiting', worker_id = null, wake_up_id = null, phase = null, path_in_progress = null,
         files_found = 0, files_chunked = 0, files_embedded = 0
     where job_id = p_job_id and seq = p_seq and attempt = p_attempt and state = 'running';
     if not found then

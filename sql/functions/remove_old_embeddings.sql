@@ -7,9 +7,9 @@ as $$
 declare
     v_removed integer;
 begin
-    delete from departed_embeddings
+    delete from embedding_cache
     where (project_id, model_id, text_hash) in (
-        select project_id, model_id, text_hash from departed_embeddings
+        select project_id, model_id, text_hash from embedding_cache
         where kept_at < clock_timestamp() - p_age
         order by kept_at
         limit p_limit

@@ -61,8 +61,8 @@ begin
             if not exists (
                 select from repositories r where r.project_id = v_repository.project_id and r.id <> v_repository.id
             ) then
-                delete from departed_embeddings where ctid = any (array(
-                    select ctid from departed_embeddings where project_id = v_repository.project_id limit p_rows
+                delete from embedding_cache where ctid = any (array(
+                    select ctid from embedding_cache where project_id = v_repository.project_id limit p_rows
                 ));
                 get diagnostics v_removed = row_count;
                 if v_removed > 0 then

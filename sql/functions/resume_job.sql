@@ -7,9 +7,9 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     update indexing_jobs
-    set waits_for_place = true, probe_number = probe_number + 1, probe_delay = least(15, probe_delay * 2),
+    set waits_for_admission = true, probe_number = probe_number + 1, probe_delay = least(15, probe_delay * 2),
         blocked_reason = 'what it waited for answers again'
-    where id = p_job_id and status = 'blocked' and not waits_for_place;
+    where id = p_job_id and status = 'blocked' and not waits_for_admission;
     if not found then
         return false;
     end if;

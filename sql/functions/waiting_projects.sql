@@ -7,11 +7,11 @@ language sql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
     with recursive waiting (project_id) as (
-        (select j.project_id from indexing_jobs j where j.waits_for_place order by j.project_id limit 1)
+        (select j.project_id from indexing_jobs j where j.waits_for_admission order by j.project_id limit 1)
         union all
         select (
             select j.project_id from indexing_jobs j
-            where j.waits_for_place and j.project_id > w.project_id order by j.project_id limit 1
+            where j.waits_for_admission and j.project_id > w.project_id order by j.project_id limit 1
         )
         from waiting w where w.project_id is not null
     )
@@ -20,7 +20,7 @@ as $$
     left join projects p on p.id = w.project_id
     cross join lateral (
         select j.queue_number from indexing_jobs j
-        where j.waits_for_place and j.project_id = w.project_id order by j.status, j.queue_number limit 1
+        where j.waits_for_admission and j.project_id = w.project_id order by j.status, j.queue_number limit 1
     ) as first
     where w.project_id is not null
 $$;

@@ -31,7 +31,7 @@ begin
         end;
     end if;
     grant select on
-        pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models, pgdex.departed_embeddings,
+        pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models, pgdex.embedding_cache,
         pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.workers, pgdex.settings,
         pgdex.vector_index_builds,
         pgdex.job_status, pgdex.repositories_status, pgdex.worker_status, pgdex.skipped_files
@@ -40,7 +40,7 @@ begin
     grant execute on function
         pgdex.duration_text, pgdex.job_eta_seconds, pgdex.job_message, pgdex.job_percentage, pgdex.job_phase,
         pgdex.job_rate, pgdex.thousands, pgdex.worker_lock_class,
-        pgdex.jobs_before, pgdex.jobs_before_text, pgdex.waiting_projects, pgdex.free_places, pgdex.setting,
+        pgdex.jobs_before, pgdex.jobs_before_text, pgdex.waiting_projects, pgdex.free_admissions, pgdex.setting,
         pgdex.max_concurrent_jobs, pgdex.is_live,
         pgdex.normalized_path, pgdex.names_repository, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,

@@ -47,7 +47,7 @@ begin
     grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
     grant insert, update, delete on pgdex.files to pgdex_worker;
     grant insert, delete on pgdex.chunks to pgdex_worker;
-    grant insert, update (kept_at), delete on pgdex.departed_embeddings to pgdex_worker;
+    grant insert, update (kept_at), delete on pgdex.embedding_cache to pgdex_worker;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
     -- procrastinate's queue: its functions and triggers run with the rights of their caller.
     grant select, insert, delete, update (status, worker_id, abort_requested, attempts)
@@ -60,10 +60,10 @@ begin
     grant execute on function
         pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
         pgdex.lost_batches,
-        pgdex.drop_tokens, pgdex.queue_batches, pgdex.analyze_queue, pgdex.set_setting,
-        pgdex.fetch_token, pgdex.leave_batch_to_others, pgdex.unseen_message, pgdex.fail_unseen_jobs,
-        pgdex.claim_batch, pgdex.hold_file, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
-        pgdex.ensure_chunk_partition, pgdex.hold_chunk_table, pgdex.delete_chunks, pgdex.plan_job, pgdex.note_ignored,
+        pgdex.drop_wake_ups, pgdex.queue_batches, pgdex.analyze_queue, pgdex.set_setting,
+        pgdex.fetch_wake_up, pgdex.leave_batch_to_others, pgdex.unseen_message, pgdex.fail_unseen_jobs,
+        pgdex.claim_batch, pgdex.mark_in_progress, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
+        pgdex.ensure_chunk_partition, pgdex.lock_chunk_table, pgdex.delete_chunks, pgdex.plan_job, pgdex.note_ignored,
         pgdex.register_model,
         pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,

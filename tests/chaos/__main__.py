@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="default: the clock")
     parser.add_argument("--seeds", help="several runs, one after the other: 1-50, or 3,7,9")
-    parser.add_argument("--kills", type=int, default=200, help="go on until so many workers were killed (200)")
+    parser.add_argument("--kills", type=int, default=200, help="go on until that many workers were killed (200)")
     parser.add_argument("--workers", type=int, default=3, help="worker processes (3)")
     parser.add_argument("--repositories", type=int, default=3, help="repositories that are indexed at once (3)")
     parser.add_argument("--modules", type=int, default=60, help="files of a repository (60)")

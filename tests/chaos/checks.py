@@ -203,7 +203,7 @@ def the_index_equals(run: Run, undisturbed: Connection) -> Iterator[str]:
 def bound_of(run: Run) -> int:
     """How many texts may have been embedded more than once.
 
-    Whatever goes wrong costs at most what the slots that it hits have in hand: a batch each. So the bound is the
+    Whatever goes wrong costs at most what the slots that it hits have in progress: a batch each. So the bound is the
     sum, over all disturbances, of the slots hit, times the texts of the largest batch. A kill, a stop and a session
     that is ended hit the slots of one worker; a restart, a fault and a cancel hit all slots of all workers.
     """
@@ -216,7 +216,7 @@ def largest_batch(connection: Connection) -> int:
 
 
 def repeated_work_is_bounded(run: Run) -> Iterator[str]:
-    """What was embedded twice is no more than what was in hand when something went wrong."""
+    """What was embedded twice is no more than what was in progress when something went wrong."""
     if run.repeated() > bound_of(run):
         yield f"{run.repeated()} texts were embedded again, the bound is {bound_of(run)}"
 

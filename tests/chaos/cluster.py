@@ -91,7 +91,7 @@ class Cluster:
         return seconds
 
     def crash_database(self) -> tuple[float, bool]:
-        """Kill the database's first process, and start it again with a pid file that names a process of somebody else.
+        """Kill the database's first process, and start it again with a pid file that names a process of someone else.
 
         Returns the seconds for which nobody could connect, and whether that process lives on.
         """
@@ -109,8 +109,8 @@ class Cluster:
         return seconds, lives_on
 
     def jump(self, seconds: float) -> list[UUID]:
-        """Let the database's clock jump by so many seconds, as every comparison with it sees that: by moving the stored
-        moments of what lives the other way. Returns the jobs that had begun by then."""
+        """Let the database's clock jump by that many seconds, as every comparison with it sees that: by moving the
+        stored moments of what lives the other way. Returns the jobs that had begun by then."""
         jobs: list[UUID] = []
         with connect(self.settings) as connection:
             for table, lives in LIVING.items():
@@ -135,7 +135,7 @@ class Cluster:
         self.service.fail("slow", latency_ms=LATENCY_MS)
 
     def enqueue(self, root: Path) -> UUID:
-        """Ask for a repository as every door does."""
+        """Ask for a repository as every agent does."""
         return self.client.start(root).job_id
 
     def enqueue_at_once(self, root: Path, count: int) -> list[UUID]:
@@ -203,7 +203,7 @@ def undisturbed(cluster: Cluster) -> Iterator[tuple[Client, Workers, EmbeddingSe
 
 
 def _client(settings: Settings) -> Client:
-    """A client that gives up where a person would: nothing that a door asks for may wait for a worker."""
+    """A client that gives up where a person would: nothing that a agent asks for may wait for a worker."""
     client = Client.open(settings)
     client.connection.execute(f"set statement_timeout = '{PATIENCE_SECONDS}s'")
     return client

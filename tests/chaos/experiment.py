@@ -68,7 +68,7 @@ def experiment(
             complaints |= {name: list(check(run)) for name, check in CHECKS.items()}
             complaints["the index is that of an undisturbed run"] = _compared(run)
             complaints["another job has nothing to do"] = _nothing_to_do(run)
-        except (AssertionError, QueryCanceled) as error:  # somebody was waited for in vain
+        except (AssertionError, QueryCanceled) as error:  # someone was waited for in vain
             complaints["the run comes to its end"] = [str(error), *map(str, run.cluster.waiting_sessions())]
         outcome = _outcome(run, {name: found for name, found in complaints.items() if found}, started)
         if keep_logs is not None and not outcome.holds:

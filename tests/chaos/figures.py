@@ -33,7 +33,7 @@ class Loss:
     kind: Kind
     at: float
     worker_ids: tuple[int, ...]
-    batches_in_hand: int
+    batches_in_flight: int
     peers: int
     """How many other workers were at work then."""
 
@@ -69,7 +69,7 @@ class Figures:
     kills: int = 0
     sessions: int = 0
     slots_hit: int = 0
-    """The sum, over all disturbances, of the slots that may have lost what they had in hand."""
+    """The sum, over all disturbances, of the slots that may have lost what they had in progress."""
     losses: list[Loss] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
     """When the database was back, in seconds since the epoch."""
@@ -78,7 +78,7 @@ class Figures:
     started: float = field(default_factory=time.monotonic)
 
     def note(self, kind: Kind, *, slots: int, repeated: int, began: float) -> None:
-        """A disturbance was done that hits so many slots; the service had counted `repeated` when it began."""
+        """A disturbance was done that hits that many slots; the service had counted `repeated` when it began."""
         self.done[kind] += 1
         self.slots_hit += slots
         if slots:
@@ -89,8 +89,8 @@ class Figures:
         rows = connection.execute(WORKERS_OF_PROCESS, [pid]).fetchall()
         alive = {row[0] for row in connection.execute("select pid from pgdex.worker_status where alive")}
         ids = tuple(row[0] for row in rows)
-        in_hand = sum(row[1] for row in rows)
-        self.losses.append(Loss(kind, time.time(), ids, in_hand, len(alive & running - {pid})))
+        in_progress = sum(row[1] for row in rows)
+        self.losses.append(Loss(kind, time.time(), ids, in_progress, len(alive & running - {pid})))
 
     def repeated_by_kind(self, repeated: int) -> dict[str, int]:
         """Texts that were embedded again, counted to the disturbance that was the latest when it happened."""
@@ -110,11 +110,11 @@ class Figures:
         return len(near) == 1  # the loss itself
 
     def recoveries(self, connection: Connection) -> dict[str, list[float]]:
-        """Seconds from a loss of work in hand to its being put back, and from a restart to the next commit."""
+        """Seconds from a loss of work in progress to its being put back, and from a restart to the next commit."""
         seconds: defaultdict[str, list[float]] = defaultdict(list)
         for loss in self.losses:
             row = connection.execute(RECLAIMED_AT, [loss.at, Jsonb(list(loss.worker_ids))]).fetchone()
-            if loss.batches_in_hand and row is not None and row[0] is not None:
+            if loss.batches_in_flight and row is not None and row[0] is not None:
                 name = (
                     loss.name if self._was_alone(loss.at, row[0]) else f"{loss.kind} to reclaim, while more went wrong"
                 )

@@ -130,7 +130,7 @@ class Fleet:
         self.workers.stop()
 
     def _note(self, place: Place, code: int | None, log: str) -> None:
-        assert place.process is not None, "somebody ended"
+        assert place.process is not None, "someone ended"
         now = time.monotonic()
         lived = now - place.started_at
         hit = any(began - STARTING_SECONDS < place.started_at < ended for began, ended in self.outages)

@@ -70,7 +70,7 @@ class Run:
         return repeated_texts(self.cluster.service)
 
     def progress(self) -> str:
-        """One line for somebody who watches."""
+        """One line for someone who watches."""
         counts = self.cluster.service.counts()
         jobs = sum(len(repository.jobs) for repository in self.repositories)
         return (

@@ -49,7 +49,7 @@ LONGEST_GAP_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """One thing that goes wrong, `after` so many seconds since the one before it began."""
+    """One thing that goes wrong, `after` that many seconds since the one before it began."""
 
     kind: Kind
     after: float

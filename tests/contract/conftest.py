@@ -1,4 +1,4 @@
-"""One database for all doors. The servers may not do jobs, so they start no workers: each test says what is done."""
+"""One database for all agents. The servers may not do jobs, so they start no workers: each test says what is done."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.connection import Connection, connect
-from tests.contract.doors import DOORS, Door, Doors, http_server
+from tests.contract.agents import TRANSPORTS, Agent, Agents, http_server
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.logins import new_login
 from tests.support.trees import python_tree, write_tree
@@ -34,7 +34,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="session")
 def admin_url(server_url: str, template: str) -> Iterator[str]:
-    """The database of all doors, for whoever may do everything."""
+    """The database of all agents, for whoever may do everything."""
     with new_database(server_url, template=template, label="contract") as name:
         yield url_of(server_url, name)
 
@@ -60,17 +60,17 @@ def http_url(client_url: str, folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def doors(portal: BlockingPortal, folder: Path, client_url: str, http_url: str) -> Iterator[Doors]:
-    """All doors of the common database."""
-    doors = Doors(portal, folder, client_url, http_url)
-    yield doors
-    doors.close()
+def agents(portal: BlockingPortal, folder: Path, client_url: str, http_url: str) -> Iterator[Agents]:
+    """All agents of the common database."""
+    agents = Agents(portal, folder, client_url, http_url)
+    yield agents
+    agents.close()
 
 
-@pytest.fixture(params=DOORS)
-def door(request: pytest.FixtureRequest, doors: Doors) -> Door:
-    """Each door in turn."""
-    return doors.door(request.param)
+@pytest.fixture(params=TRANSPORTS)
+def agent(request: pytest.FixtureRequest, agents: Agents) -> Agent:
+    """Each agent in turn."""
+    return agents.agent(request.param)
 
 
 @pytest.fixture

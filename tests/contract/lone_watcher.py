@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import anyio
 
-from tests.contract.doors import http_client
+from tests.contract.agents import http_client
 
 
 async def main(*arguments: str) -> None:

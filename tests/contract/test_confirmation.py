@@ -7,17 +7,17 @@ import pytest
 from mcp_types import ElicitResult
 
 from pgdex.jobs.database.connection import Connection
-from tests.contract.doors import DOORS, Door, Doors
+from tests.contract.agents import TRANSPORTS, Agent, Agents
 from tests.contract.test_jobs import half_done, project, start
 from tests.support.sql_worker import SqlWorker
 
 
-@pytest.fixture(params=DOORS)
-def asking(request: pytest.FixtureRequest, doors: Doors) -> Iterator[Door]:
-    """Each door in turn, with a client that shows questions to its user."""
-    doors.questions.clear()
-    yield doors.door(request.param, asks=True)
-    doors.answer_of_the_user = None
+@pytest.fixture(params=TRANSPORTS)
+def asking(request: pytest.FixtureRequest, agents: Agents) -> Iterator[Agent]:
+    """Each agent in turn, with a client that shows questions to its user."""
+    agents.questions.clear()
+    yield agents.agent(request.param, asks=True)
+    agents.answer_of_the_user = None
 
 
 def accept(_question: str) -> ElicitResult:
@@ -25,18 +25,18 @@ def accept(_question: str) -> ElicitResult:
 
 
 def test_a_user_who_agrees_has_cancelled_the_job(
-    asking: Door, doors: Doors, admin: Connection, repository: Path
+    asking: Agent, agents: Agents, admin: Connection, repository: Path
 ) -> None:
     mine = project()
     job = {"job_id": start(asking, repository, mine), "project_id": mine}
-    doors.answer_of_the_user = accept
+    agents.answer_of_the_user = accept
 
     answer = asking.call("cancel_indexing_background", **job).data
 
     assert (answer["cancelled"], answer["status"]) == (True, "cancelled")
     assert asking.call("get_indexing_status", **job).data["status"] == "cancelled"
-    assert len(doors.questions) == 1
-    assert all(part in doors.questions[0] for part in (str(repository), job["job_id"], "stays searchable"))
+    assert len(agents.questions) == 1
+    assert all(part in agents.questions[0] for part in (str(repository), job["job_id"], "stays searchable"))
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_a_user_who_agrees_has_cancelled_the_job(
     ids=["decline", "dismiss", "unticked"],
 )
 def test_a_user_who_does_not_agree_keeps_the_job(
-    answer: Callable[[str], ElicitResult], asking: Door, doors: Doors, repository: Path
+    answer: Callable[[str], ElicitResult], asking: Agent, agents: Agents, repository: Path
 ) -> None:
     mine = project()
     job = {"job_id": start(asking, repository, mine), "project_id": mine}
-    doors.answer_of_the_user = answer
+    agents.answer_of_the_user = answer
 
     told = asking.call("cancel_indexing_background", **job).data
 
@@ -63,7 +63,7 @@ def test_a_user_who_does_not_agree_keeps_the_job(
 
 
 def test_a_job_that_moves_on_while_the_user_thinks_is_asked_about_once(
-    asking: Door, doors: Doors, admin: Connection
+    asking: Agent, agents: Agents, admin: Connection
 ) -> None:
     mine = project()
     job = {"job_id": half_done(admin, mine), "project_id": mine}
@@ -73,22 +73,22 @@ def test_a_job_that_moves_on_while_the_user_thinks_is_asked_about_once(
         worker.complete(worker.take())
         return accept("")
 
-    doors.answer_of_the_user = agree_after_a_while
+    agents.answer_of_the_user = agree_after_a_while
 
     assert asking.call("cancel_indexing_background", **job).data["cancelled"] is True
-    assert len(doors.questions) == 1
+    assert len(agents.questions) == 1
 
 
-def test_who_confirms_is_not_asked(asking: Door, doors: Doors, repository: Path) -> None:
+def test_who_confirms_is_not_asked(asking: Agent, agents: Agents, repository: Path) -> None:
     mine = project()
     job_id = start(asking, repository, mine)
 
     assert asking.call("cancel_indexing_background", job_id=job_id, project_id=mine, confirmed=True).data["cancelled"]
-    assert doors.questions == []
+    assert agents.questions == []
 
 
 def test_nobody_is_asked_about_a_job_that_is_not_there_or_has_ended(
-    asking: Door, doors: Doors, repository: Path
+    asking: Agent, agents: Agents, repository: Path
 ) -> None:
     mine = project()
     job = {"job_id": start(asking, repository, mine), "project_id": mine}
@@ -96,13 +96,13 @@ def test_nobody_is_asked_about_a_job_that_is_not_there_or_has_ended(
 
     assert asking.call("cancel_indexing_background", **job).code == "JOB_IS_FINAL"
     assert asking.call("cancel_indexing_background", job_id=job["job_id"]).code == "JOB_NOT_FOUND"
-    assert doors.questions == []
+    assert agents.questions == []
 
 
-def test_an_answer_that_is_no_answer_cancels_nothing(asking: Door, doors: Doors, repository: Path) -> None:
+def test_an_answer_that_is_no_answer_cancels_nothing(asking: Agent, agents: Agents, repository: Path) -> None:
     mine = project()
     job = {"job_id": start(asking, repository, mine), "project_id": mine}
-    doors.answer_of_the_user = lambda _question: ElicitResult(action="accept", content={"cancel": "certainly not"})
+    agents.answer_of_the_user = lambda _question: ElicitResult(action="accept", content={"cancel": "certainly not"})
 
     reply = asking.call("cancel_indexing_background", **job)
 

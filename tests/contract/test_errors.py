@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal
 from mcp import Client
 
 from pgdex.jobs.database.connection import Connection
-from tests.contract.doors import Door, stdio_server
+from tests.contract.agents import Agent, stdio_server
 from tests.contract.test_jobs import project, start
 from tests.support.databases import new_database, url_of
 from tests.support.trees import python_tree
@@ -68,9 +68,9 @@ NO_SUCH_PROJECT = "there is no project 'never-seen'"
     ],
 )
 def test_a_wrong_argument_is_a_validation_error_that_names_it(
-    tool: str, arguments: dict[str, Any], part: str, door: Door
+    tool: str, arguments: dict[str, Any], part: str, agent: Agent
 ) -> None:
-    reply = door.call(tool, **arguments)
+    reply = agent.call(tool, **arguments)
 
     assert reply.code == "VALIDATION_ERROR"
     assert part in reply.error
@@ -79,24 +79,24 @@ def test_a_wrong_argument_is_a_validation_error_that_names_it(
 
 
 def test_another_embedding_model_is_refused_with_the_argument_that_allows_it(
-    door: Door, repository: Path, admin: Connection
+    agent: Agent, repository: Path, admin: Connection
 ) -> None:
     mine = project()
-    job = {"job_id": start(door, repository, mine), "project_id": mine}
-    door.call("cancel_indexing_background", **job, confirmed=True)
+    job = {"job_id": start(agent, repository, mine), "project_id": mine}
+    agent.call("cancel_indexing_background", **job, confirmed=True)
     admin.execute("update pgdex.repositories set embedding_model = 'ollama:other' where project_id = %s", [mine])
 
-    reply = door.call("start_indexing_background", repo_path=str(repository), project_id=mine)
+    reply = agent.call("start_indexing_background", repo_path=str(repository), project_id=mine)
 
     assert reply.code == "MODEL_CHANGED"
     assert "force_reindex=true" in reply.error
-    assert not door.call(
+    assert not agent.call(
         "start_indexing_background", repo_path=str(repository), project_id=mine, force_reindex=True
     ).raw.is_error
 
 
 @pytest.fixture
-def own_server(portal: BlockingPortal, server_url: str, template: str, tmp_path: Path) -> Iterator[tuple[Door, str]]:
+def own_server(portal: BlockingPortal, server_url: str, template: str, tmp_path: Path) -> Iterator[tuple[Agent, str]]:
     """A stdio server with a database that nobody else uses, whose embedding service does not exist."""
     with new_database(server_url, template=template) as name:
         url = url_of(server_url, name)
@@ -108,39 +108,39 @@ def own_server(portal: BlockingPortal, server_url: str, template: str, tmp_path:
             PGDEX_EMBEDDER_URL="http://127.0.0.1:1",
         )
         with portal.wrap_async_context_manager(Client(server)) as client:
-            yield Door(portal, client), url
+            yield Agent(portal, client), url
 
 
 def test_an_embedding_service_that_is_away_is_an_error_before_there_is_a_job(
-    own_server: tuple[Door, str], tmp_path: Path
+    own_server: tuple[Agent, str], tmp_path: Path
 ) -> None:
-    door, _ = own_server
+    agent, _ = own_server
 
-    reply = door.call("start_indexing_background", repo_path=str(python_tree(tmp_path.resolve() / "r", 1)))
+    reply = agent.call("start_indexing_background", repo_path=str(python_tree(tmp_path.resolve() / "r", 1)))
 
     assert reply.code == "EMBEDDER_UNAVAILABLE"
     assert "127.0.0.1:1" in reply.error
     assert "PGDEX_EMBEDDER" in reply.error
-    assert door.call("list_background_jobs").data["total_count"] == 0
+    assert agent.call("list_background_jobs").data["total_count"] == 0
 
 
 def test_a_database_that_goes_away_is_a_tool_error_and_one_that_is_back_is_used_again(
-    own_server: tuple[Door, str], server_url: str
+    own_server: tuple[Agent, str], server_url: str
 ) -> None:
-    door, url = own_server
+    agent, url = own_server
     database = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-    assert door.call("list_background_jobs").data["total_count"] == 0
+    assert agent.call("list_background_jobs").data["total_count"] == 0
 
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'alter database "{database}" with allow_connections false')
         admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
         for tool, arguments in (("list_background_jobs", {}), ("search_code", {"query": "x"})):
-            reply = door.call(tool, **arguments)
+            reply = agent.call(tool, **arguments)
             assert reply.code == "DATABASE_ERROR"
             assert "call again" in reply.error
         admin.execute(f'alter database "{database}" with allow_connections true')
 
-    wait_for(lambda: not door.call("list_background_jobs").raw.is_error, what="the database", seconds=10)
+    wait_for(lambda: not agent.call("list_background_jobs").raw.is_error, what="the database", seconds=10)
 
 
 def test_a_database_that_was_never_there_is_a_tool_error_and_not_a_failed_handshake(
@@ -151,7 +151,7 @@ def test_a_database_that_was_never_there_is_a_tool_error_and_not_a_failed_handsh
     )
     with portal.wrap_async_context_manager(Client(server)) as client:
         for _ in range(2):
-            reply = Door(portal, client).call("search_code", query="x")
+            reply = Agent(portal, client).call("search_code", query="x")
             assert reply.code == "DATABASE_ERROR"
             assert "127.0.0.1:1" in reply.error
             assert "s3cret" not in reply.error
@@ -162,7 +162,7 @@ def test_a_database_without_the_schema_says_how_to_make_it(
 ) -> None:
     server = stdio_server(tmp_path, PGDEX_DATABASE_URL=empty_database_url, PGDEX_HOME=str(tmp_path))
     with portal.wrap_async_context_manager(Client(server)) as client:
-        reply = Door(portal, client).call("list_background_jobs")
+        reply = Agent(portal, client).call("list_background_jobs")
 
     assert reply.code == "DATABASE_ERROR"
     assert "pgdex db upgrade" in reply.error

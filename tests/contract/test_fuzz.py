@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.agents import TRANSPORTS, Agent, Agents
 from tests.contract.conftest import PROJECT
-from tests.contract.doors import DOORS, Door, Doors
 from tests.contract.test_tools import TOOLS
 
 CODES = {"VALIDATION_ERROR", "JOB_NOT_FOUND", "JOB_IS_FINAL"}
@@ -48,10 +48,10 @@ def like(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 @pytest.fixture(scope="module")
-def schemas(doors: Doors) -> dict[str, dict[str, Any]]:
+def schemas(agents: Agents) -> dict[str, dict[str, Any]]:
     """The input schemas as a client gets them."""
-    door = doors.door("http-2026-07-28")
-    return {tool.name: tool.input_schema for tool in door.portal.call(door.client.list_tools).tools}
+    agent = agents.agent("http-2026-07-28")
+    return {tool.name: tool.input_schema for tool in agent.portal.call(agent.client.list_tools).tools}
 
 
 def arguments_of(data: st.DataObject, schema: dict[str, Any], *, nearly: bool) -> dict[str, Any]:
@@ -65,12 +65,14 @@ def arguments_of(data: st.DataObject, schema: dict[str, Any], *, nearly: bool) -
     return drawn
 
 
-@pytest.mark.parametrize(("name", "nearly"), [(name, bool((number + 1) // 2 % 2)) for number, name in enumerate(DOORS)])
+@pytest.mark.parametrize(
+    ("name", "nearly"), [(name, bool((number + 1) // 2 % 2)) for number, name in enumerate(TRANSPORTS)]
+)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_call_has_a_result_or_a_tool_error(
-    tool: str, name: str, nearly: bool, doors: Doors, schemas: dict[str, dict[str, Any]], indexed: Path
+    tool: str, name: str, nearly: bool, agents: Agents, schemas: dict[str, dict[str, Any]], indexed: Path
 ) -> None:
-    door: Door = doors.door(name)
+    agent: Agent = agents.agent(name)
 
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
@@ -78,7 +80,7 @@ def test_every_call_has_a_result_or_a_tool_error(
         arguments = arguments_of(data, schemas[tool], nearly=nearly)
         if arguments.get("repo_path") in ("/", "//", "/..") and tool == "start_indexing_background":
             arguments["repo_path"] = str(indexed)  # a whole machine is no test's business
-        reply = door.call(tool, **arguments)
+        reply = agent.call(tool, **arguments)
         if reply.raw.is_error:
             assert reply.code in CODES, reply.error
         else:

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.contract.agents import Agent, Agents
 from tests.contract.conftest import PROJECT
-from tests.contract.doors import Door, Doors
 from tests.contract.test_tools import TOOLS
 
 REQUIRED = {
@@ -23,9 +23,9 @@ NOTHING: list[Any] = [None, "", "  ", "\n", []]
 
 
 @pytest.fixture
-def door(doors: Doors) -> Door:
+def agent(agents: Agents) -> Agent:
     """One is enough: the arguments are read behind all of them."""
-    return doors.door("stdio-2026-07-28")
+    return agents.agent("stdio-2026-07-28")
 
 
 @pytest.fixture
@@ -44,15 +44,15 @@ def values(indexed: Path, repository: Path) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("nothing", NOTHING, ids=repr)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_an_optional_argument_that_says_nothing_is_as_if_it_was_not_given(
-    tool: str, nothing: Any, door: Door, values: dict[str, dict[str, Any]]
+    tool: str, nothing: Any, agent: Agent, values: dict[str, dict[str, Any]]
 ) -> None:
     optional = [name for name in TOOLS[tool] if name not in REQUIRED[tool]]
 
     if tool == "find_related_code":  # which is in a project of its own
         values[tool]["project_id"] = PROJECT
-    plain = door.call(tool, **values[tool])
+    plain = agent.call(tool, **values[tool])
     for filled in [dict.fromkeys(optional, nothing), *({name: nothing} for name in optional)]:
-        reply = door.call(tool, **{**filled, **values[tool]})
+        reply = agent.call(tool, **{**filled, **values[tool]})
         assert reply.raw.is_error == plain.raw.is_error, reply.text
         if plain.raw.is_error:
             assert reply.code == plain.code == "JOB_NOT_FOUND"
@@ -61,9 +61,9 @@ def test_an_optional_argument_that_says_nothing_is_as_if_it_was_not_given(
 @pytest.mark.parametrize("nothing", [None, "", " "], ids=repr)
 @pytest.mark.parametrize(("tool", "name"), [(tool, name) for tool, names in REQUIRED.items() for name in names])
 def test_a_required_argument_that_says_nothing_is_an_error_that_names_it(
-    tool: str, name: str, nothing: Any, door: Door, values: dict[str, dict[str, Any]]
+    tool: str, name: str, nothing: Any, agent: Agent, values: dict[str, dict[str, Any]]
 ) -> None:
-    reply = door.call(tool, **{**values[tool], name: nothing})
+    reply = agent.call(tool, **{**values[tool], name: nothing})
 
     assert reply.code == "VALIDATION_ERROR"
     assert f"{name}: " in reply.error
@@ -84,20 +84,20 @@ def test_a_required_argument_that_says_nothing_is_an_error_that_names_it(
     ],
     ids=repr,
 )
-def test_a_value_in_another_type_is_taken_for_what_it_means(sent: dict[str, Any], door: Door, indexed: Path) -> None:
-    found = door.call("search_code", **{"query": "add_to_cart", "project_id": PROJECT, **sent}).data
+def test_a_value_in_another_type_is_taken_for_what_it_means(sent: dict[str, Any], agent: Agent, indexed: Path) -> None:
+    found = agent.call("search_code", **{"query": "add_to_cart", "project_id": PROJECT, **sent}).data
 
     assert [hit["symbol"] for hit in found["hits"]][:1] == ["add_to_cart"]
     assert len(found["hits"]) <= 3 or "limit" not in sent
 
 
-def test_a_path_filter_that_could_be_json_is_a_path_filter(door: Door, indexed: Path) -> None:
-    assert door.call("search_code", query="cart", project_id=PROJECT, path_glob="[1]").data["hits"] == []
+def test_a_path_filter_that_could_be_json_is_a_path_filter(agent: Agent, indexed: Path) -> None:
+    assert agent.call("search_code", query="cart", project_id=PROJECT, path_glob="[1]").data["hits"] == []
 
 
-def test_numbers_and_flags_as_text_are_taken(door: Door, repository: Path) -> None:
-    assert door.call("list_background_jobs", limit="1", offset="0", status="running, pending").data["jobs"] is not None
-    started = door.call("start_indexing_background", repo_path=str(repository), force_reindex="false")
+def test_numbers_and_flags_as_text_are_taken(agent: Agent, repository: Path) -> None:
+    assert agent.call("list_background_jobs", limit="1", offset="0", status="running, pending").data["jobs"] is not None
+    started = agent.call("start_indexing_background", repo_path=str(repository), force_reindex="false")
     assert started.data["status"] == "pending"
-    watched = door.call("watch_indexing", job_id=started.data["job_id"], timeout_seconds="0")
+    watched = agent.call("watch_indexing", job_id=started.data["job_id"], timeout_seconds="0")
     assert watched.data["timed_out"] is True

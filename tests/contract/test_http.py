@@ -1,4 +1,4 @@
-"""The HTTP door: who may come in, how much may be sent, and what /healthz tells."""
+"""The HTTP agent: who may come in, how much may be sent, and what /healthz tells."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.mcp.addresses import Address, parsed_address
 from pgdex.jobs.mcp.health import FRESH_SECONDS
-from tests.contract.doors import PGDEX_MCP, TOKEN, Door, bearer, environment, http_client, http_server
+from tests.contract.agents import PGDEX_MCP, TOKEN, Agent, bearer, environment, http_client, http_server
 from tests.contract.test_jobs import half_done, project
 
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
@@ -129,7 +129,7 @@ def test_without_the_token_nothing_is_answered(guarded: str) -> None:
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_a_client_with_the_token_may_do_everything(mode: Any, guarded: str, portal: BlockingPortal) -> None:
     with portal.wrap_async_context_manager(http_client(guarded, mode=mode)) as connected:
-        assert Door(portal, connected).call("list_background_jobs").data["project_id"] == "default"
+        assert Agent(portal, connected).call("list_background_jobs").data["project_id"] == "default"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.mcp import limits
 from pgdex.jobs.mcp.limits import BoundedProtocol
 from pgdex.jobs.mcp.throttle import MOST_LINES
-from tests.contract.doors import Door, bearer, http_client, http_server
+from tests.contract.agents import Agent, bearer, http_client, http_server
 from tests.support.databases import settings_for
 from tests.support.waiting import wait_for
 
@@ -80,15 +80,15 @@ def test_clients_with_a_request_keep_their_places(
     server: str, portal: BlockingPortal, admin: Connection, repository: Path
 ) -> None:
     with portal.wrap_async_context_manager(http_client(server)) as client:
-        door = Door(portal, client)
-        job = door.call("start_indexing_background", repo_path=str(repository), project_id="places").data["job_id"]
+        agent = Agent(portal, client)
+        job = agent.call("start_indexing_background", repo_path=str(repository), project_id="places").data["job_id"]
         with ThreadPoolExecutor(1) as pool:
-            watch = pool.submit(door.call, "watch_indexing", job_id=job, project_id="places", timeout_seconds=4)
+            watch = pool.submit(agent.call, "watch_indexing", job_id=job, project_id="places", timeout_seconds=4)
             idle = opened(server, limits.MOST_CONNECTIONS + 100, HALF_A_REQUEST)
             assert watch.result().data["timed_out"] is True
         for one in idle:
             one.close()
-        assert door.call("cancel_indexing_background", job_id=job, project_id="places", confirmed=True).data[
+        assert agent.call("cancel_indexing_background", job_id=job, project_id="places", confirmed=True).data[
             "cancelled"
         ]
 
@@ -173,7 +173,7 @@ def tool_call(name: str, arguments: dict[str, Any]) -> bytes:
 
 @pytest.fixture
 def locked(admin_url: str, admin: Connection) -> Iterator[Connection]:
-    """Somebody's transaction that holds a table which every search reads."""
+    """Someone's transaction that holds a table which every search reads."""
     with connect(settings_for(admin_url)) as holder:
         holder.execute("begin")
         holder.execute("lock table pgdex.repositories in access exclusive mode")

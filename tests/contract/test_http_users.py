@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 import httpx2
 import pytest
 
+from tests.contract.agents import PGDEX_MCP, bearer, environment, http_server
 from tests.contract.commands import run_pgdex
-from tests.contract.doors import PGDEX_MCP, bearer, environment, http_server
 from tests.contract.test_http import HEADERS, INITIALIZE, post, refused_start
 from tests.support.waiting import wait_for
 
 NOBODY = 65534
-as_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can be somebody else")
+as_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can be someone else")
 
 
 @pytest.fixture

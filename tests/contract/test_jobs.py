@@ -1,4 +1,4 @@
-"""Starting, looking, listing, and cancelling, through every door."""
+"""Starting, looking, listing, and cancelling, through every agent."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.connection import Connection
+from tests.contract.agents import Agent
 from tests.contract.conftest import PROJECT
-from tests.contract.doors import Door
 from tests.support.databases import settings_for
 from tests.support.sql_worker import SqlWorker, enqueue, tree
 from tests.support.trees import python_tree
@@ -20,9 +20,9 @@ def project() -> str:
     return f"p{uuid4().hex[:12]}"
 
 
-def start(door: Door, repository: Path, project_id: str) -> str:
+def start(agent: Agent, repository: Path, project_id: str) -> str:
     """A job's id."""
-    return str(door.call("start_indexing_background", repo_path=str(repository), project_id=project_id).data["job_id"])
+    return str(agent.call("start_indexing_background", repo_path=str(repository), project_id=project_id).data["job_id"])
 
 
 def half_done(admin: Connection, project_id: str, repo_path: str = "/half/done") -> str:
@@ -38,10 +38,10 @@ def half_done(admin: Connection, project_id: str, repo_path: str = "/half/done")
     return str(job_id)
 
 
-def test_a_start_answers_with_everything_that_an_agent_needs(door: Door, repository: Path, admin: Connection) -> None:
+def test_a_start_answers_with_everything_that_an_agent_needs(agent: Agent, repository: Path, admin: Connection) -> None:
     mine = project()
 
-    answer = door.call("start_indexing_background", repo_path=str(repository), project_id=mine, name="tiny").data
+    answer = agent.call("start_indexing_background", repo_path=str(repository), project_id=mine, name="tiny").data
 
     assert answer["status"] == "pending"
     assert answer["already_running"] is False
@@ -55,19 +55,19 @@ def test_a_start_answers_with_everything_that_an_agent_needs(door: Door, reposit
     assert row == ("tiny",)
 
 
-def test_a_server_that_can_start_no_workers_says_what_to_do(door: Door, admin: Connection, repository: Path) -> None:
+def test_a_server_that_can_start_no_workers_says_what_to_do(agent: Agent, admin: Connection, repository: Path) -> None:
     admin.execute("delete from pgdex.procrastinate_workers")  # those of other tests look alive for five seconds
 
-    answer = door.call("start_indexing_background", repo_path=str(repository), project_id=project()).data
+    answer = agent.call("start_indexing_background", repo_path=str(repository), project_id=project()).data
 
     assert "pgdex worker" in answer["message"]
 
 
-def test_a_second_start_returns_the_id_of_the_first(door: Door, repository: Path) -> None:
+def test_a_second_start_returns_the_id_of_the_first(agent: Agent, repository: Path) -> None:
     mine = project()
-    first = start(door, repository, mine)
+    first = start(agent, repository, mine)
 
-    answer = door.call(
+    answer = agent.call(
         "start_indexing_background", repo_path=f"{repository}/../{repository.name}", project_id=mine
     ).data
 
@@ -75,11 +75,11 @@ def test_a_second_start_returns_the_id_of_the_first(door: Door, repository: Path
     assert answer["already_running"] is True
 
 
-def test_a_status_tells_how_far_a_job_is_and_why_files_are_skipped(door: Door, admin: Connection) -> None:
+def test_a_status_tells_how_far_a_job_is_and_why_files_are_skipped(agent: Agent, admin: Connection) -> None:
     mine = project()
     job_id = half_done(admin, mine)
 
-    answer = door.call("get_indexing_status", job_id=job_id, project_id=mine).data
+    answer = agent.call("get_indexing_status", job_id=job_id, project_id=mine).data
 
     assert (answer["job_id"], answer["status"], answer["is_final"]) == (job_id, "running", False)
     assert (answer["files_scanned"], answer["files_to_index"], answer["files_indexed"]) == (10, 10, 3)
@@ -94,10 +94,10 @@ def test_a_status_tells_how_far_a_job_is_and_why_files_are_skipped(door: Door, a
     assert 2 <= answer["ask_again_in_seconds"] <= 30
 
 
-def test_a_completed_job_has_a_summary(door: Door, indexed: Path) -> None:
-    job_id = door.call("list_background_jobs", project_id=PROJECT, status="completed").data["jobs"][0]["job_id"]
+def test_a_completed_job_has_a_summary(agent: Agent, indexed: Path) -> None:
+    job_id = agent.call("list_background_jobs", project_id=PROJECT, status="completed").data["jobs"][0]["job_id"]
 
-    answer = door.call("get_indexing_status", job_id=job_id, project_id=PROJECT).data
+    answer = agent.call("get_indexing_status", job_id=job_id, project_id=PROJECT).data
 
     assert (answer["status"], answer["progress_percentage"], answer["is_final"]) == ("completed", 100.0, True)
     assert answer["summary"]["files_indexed"] == answer["files_indexed"] == 7
@@ -106,40 +106,40 @@ def test_a_completed_job_has_a_summary(door: Door, indexed: Path) -> None:
     assert answer["estimated_time_remaining_seconds"] is None
 
 
-def test_a_failed_job_says_why(door: Door, admin: Connection) -> None:
+def test_a_failed_job_says_why(agent: Agent, admin: Connection) -> None:
     mine = project()
     job_id = half_done(admin, mine)
     admin.execute(
         "select pgdex.fail_job(%s, %s, %s, %s)", [job_id, "may not read it", "PermissionError", "Traceback …"]
     )
 
-    answer = door.call("get_indexing_status", job_id=job_id, project_id=mine).data
+    answer = agent.call("get_indexing_status", job_id=job_id, project_id=mine).data
 
     assert (answer["status"], answer["error_type"]) == ("failed", "PermissionError")
     assert answer["error_message"] == "may not read it"
     assert "Traceback" not in str(answer)
 
 
-def test_a_list_is_newest_first_and_has_pages(door: Door, tmp_path: Path) -> None:
+def test_a_list_is_newest_first_and_has_pages(agent: Agent, tmp_path: Path) -> None:
     mine = project()
-    ids = [start(door, python_tree(tmp_path.resolve() / f"r{number}", 1), mine) for number in range(5)]
+    ids = [start(agent, python_tree(tmp_path.resolve() / f"r{number}", 1), mine) for number in range(5)]
 
-    pages = [door.call("list_background_jobs", project_id=mine, limit=2, offset=offset).data for offset in (0, 2, 4)]
+    pages = [agent.call("list_background_jobs", project_id=mine, limit=2, offset=offset).data for offset in (0, 2, 4)]
 
     assert [job["job_id"] for page in pages for job in page["jobs"]] == ids[::-1]
     assert [page["total_count"] for page in pages] == [5, 5, 5]
     assert [page["has_more"] for page in pages] == [True, True, False]
     assert [page["next_offset"] for page in pages] == [2, 4, None]
-    assert door.call("list_background_jobs", project_id=mine, offset=9).data["jobs"] == []
+    assert agent.call("list_background_jobs", project_id=mine, offset=9).data["jobs"] == []
 
 
-def test_a_list_is_filtered_by_status_one_or_several(door: Door, admin: Connection, repository: Path) -> None:
+def test_a_list_is_filtered_by_status_one_or_several(agent: Agent, admin: Connection, repository: Path) -> None:
     mine = project()
     running = half_done(admin, mine)
-    pending = start(door, repository, mine)
+    pending = start(agent, repository, mine)
 
     def ids(**filters: object) -> set[str]:
-        return {job["job_id"] for job in door.call("list_background_jobs", project_id=mine, **filters).data["jobs"]}
+        return {job["job_id"] for job in agent.call("list_background_jobs", project_id=mine, **filters).data["jobs"]}
 
     assert ids(status="running") == {running}
     assert ids(status=["pending"]) == {pending}
@@ -147,12 +147,12 @@ def test_a_list_is_filtered_by_status_one_or_several(door: Door, admin: Connecti
     assert ids(status="completed") == set()
 
 
-def test_a_list_is_filtered_by_a_repository_or_a_folder_above(door: Door, tmp_path: Path) -> None:
+def test_a_list_is_filtered_by_a_repository_or_a_folder_above(agent: Agent, tmp_path: Path) -> None:
     mine, root = project(), tmp_path.resolve()
-    ids = {name: start(door, python_tree(root / name, 1), mine) for name in ("web/shop", "web/blog", "web-old")}
+    ids = {name: start(agent, python_tree(root / name, 1), mine) for name in ("web/shop", "web/blog", "web-old")}
 
     def found(repo_path: str) -> set[str]:
-        page = door.call("list_background_jobs", project_id=mine, repo_path=repo_path).data
+        page = agent.call("list_background_jobs", project_id=mine, repo_path=repo_path).data
         return {job["job_id"] for job in page["jobs"]}
 
     assert found(f"{root}/web/shop") == {ids["web/shop"]}
@@ -160,16 +160,16 @@ def test_a_list_is_filtered_by_a_repository_or_a_folder_above(door: Door, tmp_pa
     assert found(f"{root}/elsewhere") == set()
 
 
-def test_a_list_is_filtered_by_time(door: Door, repository: Path) -> None:
+def test_a_list_is_filtered_by_time(agent: Agent, repository: Path) -> None:
     mine = project()
-    job_id = start(door, repository, mine)
+    job_id = start(agent, repository, mine)
     created = datetime.fromisoformat(
-        door.call("get_indexing_status", job_id=job_id, project_id=mine).data["created_at"]
+        agent.call("get_indexing_status", job_id=job_id, project_id=mine).data["created_at"]
     )
     later = (created + timedelta(seconds=1)).isoformat()
 
     def total(**filters: str) -> int:
-        return int(door.call("list_background_jobs", project_id=mine, **filters).data["total_count"])
+        return int(agent.call("list_background_jobs", project_id=mine, **filters).data["total_count"])
 
     assert total(created_after=created.isoformat(), created_before=later) == 1
     assert total(created_after=later) == 0
@@ -177,46 +177,46 @@ def test_a_list_is_filtered_by_time(door: Door, repository: Path) -> None:
     assert total(created_after=created.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()) == 1
 
 
-def test_without_confirmation_nothing_is_cancelled_and_the_loss_is_named(door: Door, admin: Connection) -> None:
+def test_without_confirmation_nothing_is_cancelled_and_the_loss_is_named(agent: Agent, admin: Connection) -> None:
     mine = project()
     job_id = half_done(admin, mine)
 
-    answer = door.call("cancel_indexing_background", job_id=job_id, project_id=mine).data
+    answer = agent.call("cancel_indexing_background", job_id=job_id, project_id=mine).data
 
     assert (answer["cancelled"], answer["confirmation_required"], answer["status"]) == (False, True, "running")
     assert "what this job indexed (3 files) stays searchable" in answer["kept"]
     assert "the others (6 files) stay as they were" in answer["lost"]
     assert "confirmed=true" in answer["message"]
-    assert door.call("get_indexing_status", job_id=job_id, project_id=mine).data["status"] == "running"
+    assert agent.call("get_indexing_status", job_id=job_id, project_id=mine).data["status"] == "running"
 
 
-def test_with_confirmation_the_job_is_cancelled(door: Door, admin: Connection) -> None:
+def test_with_confirmation_the_job_is_cancelled(agent: Agent, admin: Connection) -> None:
     mine = project()
     job_id = half_done(admin, mine)
 
-    answer = door.call("cancel_indexing_background", job_id=job_id, project_id=mine, confirmed=True).data
+    answer = agent.call("cancel_indexing_background", job_id=job_id, project_id=mine, confirmed=True).data
 
     assert (answer["cancelled"], answer["confirmation_required"], answer["status"]) == (True, False, "cancelled")
-    status = door.call("get_indexing_status", job_id=job_id, project_id=mine).data
+    status = agent.call("get_indexing_status", job_id=job_id, project_id=mine).data
     assert status["status"] == "cancelled"
     assert status["cancelled_at"] is not None
 
 
-def test_a_job_that_has_ended_can_not_be_cancelled(door: Door, repository: Path) -> None:
+def test_a_job_that_has_ended_can_not_be_cancelled(agent: Agent, repository: Path) -> None:
     mine = project()
-    job = {"job_id": start(door, repository, mine), "project_id": mine}
-    door.call("cancel_indexing_background", **job, confirmed=True)
+    job = {"job_id": start(agent, repository, mine), "project_id": mine}
+    agent.call("cancel_indexing_background", **job, confirmed=True)
 
     for confirmed in (True, False):
-        reply = door.call("cancel_indexing_background", **job, confirmed=confirmed)
+        reply = agent.call("cancel_indexing_background", **job, confirmed=confirmed)
         assert reply.code == "JOB_IS_FINAL"
         assert "cancelled already" in reply.error
 
 
-def test_a_project_sees_no_job_of_another(door: Door, repository: Path, admin_url: str) -> None:
+def test_a_project_sees_no_job_of_another(agent: Agent, repository: Path, admin_url: str) -> None:
     mine, other = project(), project()
-    job_id = start(door, repository, other)
-    start(door, repository, mine)
+    job_id = start(agent, repository, other)
+    start(agent, repository, mine)
 
     for tool, arguments in (
         ("get_indexing_status", {}),
@@ -224,21 +224,21 @@ def test_a_project_sees_no_job_of_another(door: Door, repository: Path, admin_ur
         ("cancel_indexing_background", {"confirmed": True}),
     ):
         for asked in ({"project_id": mine}, {}):
-            reply = door.call(tool, job_id=job_id, **arguments, **asked)
+            reply = agent.call(tool, job_id=job_id, **arguments, **asked)
             assert reply.code == "JOB_NOT_FOUND"
             assert "pass the project_id" in reply.error
             assert other not in reply.error
-    assert job_id not in str(door.call("list_background_jobs", project_id=mine).data)
+    assert job_id not in str(agent.call("list_background_jobs", project_id=mine).data)
     with Client.open(settings_for(admin_url)) as client:
         assert client.status(job_id).status == "pending"
 
 
 @pytest.mark.parametrize("tool", ["get_indexing_status", "watch_indexing", "cancel_indexing_background"])
-def test_an_id_of_no_job_is_answered_like_one_of_another_project(tool: str, door: Door, repository: Path) -> None:
+def test_an_id_of_no_job_is_answered_like_one_of_another_project(tool: str, agent: Agent, repository: Path) -> None:
     mine, nowhere = project(), str(uuid4())
-    start(door, repository, mine)
+    start(agent, repository, mine)
 
-    reply = door.call(tool, job_id=nowhere, project_id=mine)
+    reply = agent.call(tool, job_id=nowhere, project_id=mine)
 
     assert reply.code == "JOB_NOT_FOUND"
     assert nowhere in reply.error

@@ -19,7 +19,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from mcp import Client
 
-from tests.contract.doors import CHECKOUT, PGDEX_MCP, Door, environment, stdio_server
+from tests.contract.agents import CHECKOUT, PGDEX_MCP, Agent, environment, stdio_server
 from tests.support.trees import python_tree
 from tests.support.waiting import wait_for
 
@@ -70,28 +70,28 @@ def kill(home: Path, *kinds: str) -> None:
 
 
 @contextmanager
-def connected(portal: BlockingPortal, home: Path, *, mode: Any = "auto") -> Iterator[Door]:
+def connected(portal: BlockingPortal, home: Path, *, mode: Any = "auto") -> Iterator[Agent]:
     """A client with a server of its own, which may be killed meanwhile."""
     client = Client(stdio_server(home, PGDEX_HOME=str(home), **VARIABLES), mode=mode)
     context = portal.wrap_async_context_manager(client)
-    door = Door(portal, context.__enter__())
+    agent = Agent(portal, context.__enter__())
     try:
-        yield door
+        yield agent
     finally:
         with suppress(Exception):
             context.__exit__(None, None, None)
 
 
-def begin(door: Door, large: Path) -> str:
+def begin(agent: Agent, large: Path) -> str:
     """Start a job that does every file, and return its id when some are done."""
-    answer = door.call("start_indexing_background", repo_path=str(large), force_reindex=True).data
+    answer = agent.call("start_indexing_background", repo_path=str(large), force_reindex=True).data
     assert answer["already_running"] is False
-    return wait_until_under_way(door, answer["job_id"])
+    return wait_until_under_way(agent, answer["job_id"])
 
 
-def wait_until_under_way(door: Door, job_id: str) -> str:
+def wait_until_under_way(agent: Agent, job_id: str) -> str:
     def is_under_way() -> bool:
-        status = door.call("get_indexing_status", job_id=job_id).data
+        status = agent.call("get_indexing_status", job_id=job_id).data
         assert not status["is_final"], f"too fast for this test: {status['progress_message']}"
         return bool(status["files_indexed"] >= 16)
 
@@ -99,34 +99,34 @@ def wait_until_under_way(door: Door, job_id: str) -> str:
     return job_id
 
 
-def assert_completes(door: Door, job_id: str) -> None:
-    status = door.call("watch_indexing", job_id=job_id, timeout_seconds=60).data
+def assert_completes(agent: Agent, job_id: str) -> None:
+    status = agent.call("watch_indexing", job_id=job_id, timeout_seconds=60).data
     assert status["status"] == "completed", status["progress_message"]
     assert status["files_indexed"] == FILES
-    hits = door.call("search_code", query=f"load_{FILES - 1}", limit=1).data["hits"]
+    hits = agent.call("search_code", query=f"load_{FILES - 1}", limit=1).data["hits"]
     assert hits[0]["path"].endswith(f"module_{FILES - 1}.py")
 
 
 def test_the_handshake_does_not_wait_for_the_database_and_the_first_call_does(
     portal: BlockingPortal, home: Path
 ) -> None:
-    with connected(portal, home) as door:
+    with connected(portal, home) as agent:
         assert not (home / "data" / "PG_VERSION").exists()
         (server,) = processes(home, "mcp")
         used = server.cpu_times()
         assert used.user + used.system < HANDSHAKE_CPU_SECONDS
 
-        assert door.call("list_background_jobs").data["jobs"] == []
+        assert agent.call("list_background_jobs").data["jobs"] == []
         assert (home / "data" / "PG_VERSION").exists()
     wait_for(lambda: not processes(home, "mcp"), what="the server's end", seconds=5)
 
 
 def test_a_job_survives_its_server(portal: BlockingPortal, home: Path, large: Path) -> None:
-    with connected(portal, home) as door:
-        job_id = begin(door, large)
+    with connected(portal, home) as agent:
+        job_id = begin(agent, large)
         kill(home, "mcp")
-    with connected(portal, home, mode="legacy") as door:
-        assert_completes(door, job_id)
+    with connected(portal, home, mode="legacy") as agent:
+        assert_completes(agent, job_id)
 
 
 def test_a_job_survives_its_client(portal: BlockingPortal, home: Path, large: Path) -> None:
@@ -142,19 +142,19 @@ def test_a_job_survives_its_client(portal: BlockingPortal, home: Path, large: Pa
     client.send_signal(signal.SIGKILL)
     client.wait()
     wait_for(lambda: not processes(home, "mcp"), what="the server's end", seconds=10)
-    with connected(portal, home) as door:
-        assert_completes(door, job_id)
+    with connected(portal, home) as agent:
+        assert_completes(agent, job_id)
 
 
-def test_an_interrupted_job_goes_on_when_a_server_starts_without_anybody_asking(
+def test_an_interrupted_job_goes_on_when_a_server_starts_without_anyone_asking(
     portal: BlockingPortal, home: Path, large: Path
 ) -> None:
-    with connected(portal, home) as door:
-        job_id = begin(door, large)
+    with connected(portal, home) as agent:
+        job_id = begin(agent, large)
         kill(home, "mcp", "worker", "postgres")  # as when the machine is switched off
-    with connected(portal, home) as door:
+    with connected(portal, home) as agent:
         wait_for(lambda: processes(home, "worker"), what="workers", seconds=30)
-        assert_completes(door, job_id)
+        assert_completes(agent, job_id)
 
 
 def test_many_servers_share_a_database_and_its_workers_also_when_these_are_killed(

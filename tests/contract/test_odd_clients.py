@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pgdex.jobs.database.connection import Connection
-from tests.contract.doors import CHECKOUT, PGDEX_MCP, VERSIONS, Doors, environment
+from tests.contract.agents import CHECKOUT, PGDEX_MCP, VERSIONS, Agents, environment
 from tests.contract.test_http import INITIALIZE
 from tests.contract.test_jobs import half_done, project
 from tests.contract.test_watching import listeners
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_for
 
 @pytest.mark.parametrize("mode", VERSIONS)
 def test_a_watcher_that_is_killed_leaves_no_listener_and_the_job_goes_on(
-    mode: str, doors: Doors, http_url: str, admin: Connection
+    mode: str, agents: Agents, http_url: str, admin: Connection
 ) -> None:
     mine = project()
     job = {"job_id": half_done(admin, mine), "project_id": mine}
@@ -35,7 +35,7 @@ def test_a_watcher_that_is_killed_leaves_no_listener_and_the_job_goes_on(
         watcher.wait()
 
     wait_for(lambda: listeners(admin) == 0, what="the watch to end", seconds=10)
-    assert doors.door("http-2026-07-28").call("get_indexing_status", **job).data["status"] == "running"
+    assert agents.agent("http-2026-07-28").call("get_indexing_status", **job).data["status"] == "running"
 
 
 @pytest.fixture

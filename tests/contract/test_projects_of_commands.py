@@ -1,4 +1,4 @@
-"""Which project a command is about: the same as through the other doors, and it says so."""
+"""Which project a command is about: the same as through the other agents, and it says so."""
 
 import json
 import shlex
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pgdex.jobs.cli.exit_codes import ExitCode
+from tests.contract.agents import Agent, environment
 from tests.contract.commands import run_pgdex
-from tests.contract.doors import Door, environment
 from tests.contract.test_jobs import project
 from tests.contract.test_projects_of_requests import with_project
 from tests.support.logins import PGDEX, Finished
@@ -18,7 +18,7 @@ from tests.support.logins import PGDEX, Finished
 
 @pytest.fixture
 def variables(client_url: str, tmp_path: Path) -> dict[str, Any]:
-    """The database of the other doors, under a login for which no workers are started."""
+    """The database of the other agents, under a login for which no workers are started."""
     return {"PGDEX_DATABASE_URL": client_url, "home": tmp_path / "home"}
 
 
@@ -67,14 +67,14 @@ def test_without_any_word_it_is_the_default_and_nothing_is_said_of_projects(
 
 
 def test_a_command_and_a_tool_come_to_the_same_job(
-    variables: dict[str, Any], repository: Path, doors: Any, folder: Path
+    variables: dict[str, Any], repository: Path, agents: Any, folder: Path
 ) -> None:
     with_project(repository, project(), home=folder / "home")
     variables |= {"home": folder / "home"}
-    door: Door = doors.door("stdio-2025-11-25")
+    agent: Agent = agents.agent("stdio-2025-11-25")
 
     by_command = run_pgdex("index", str(repository), "--detach", "--json", **variables)
-    by_tool = door.call("start_indexing_background", repo_path=str(repository)).data
+    by_tool = agent.call("start_indexing_background", repo_path=str(repository)).data
 
     assert by_tool["already_running"] is True
     assert by_tool["job_id"] == json.loads(by_command.out)["job_id"]

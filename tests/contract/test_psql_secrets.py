@@ -31,7 +31,7 @@ def url(server_url: str) -> Iterator[str]:
 
 
 def arguments_of_all_processes() -> str:
-    """What everybody on the machine can see."""
+    """What everyone on the machine can see."""
     found: list[str] = []
     for process in psutil.process_iter(["cmdline"]):
         found += process.info["cmdline"] or []

@@ -12,7 +12,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from mcp import Client, StdioServerParameters
 
-from tests.contract.doors import Door, environment, http_client, http_server
+from tests.contract.agents import Agent, environment, http_client, http_server
 from tests.contract.test_tools import TOOLS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text("utf-8")
@@ -53,7 +53,7 @@ def assert_serves(
     server = StdioServerParameters(command=command, args=arguments, env=variables | {"PATH": path} | given, cwd=folder)
     with portal.wrap_async_context_manager(Client(server)) as client:
         assert {tool.name for tool in portal.call(client.list_tools).tools} == set(TOOLS)
-        assert not Door(portal, client).call("list_background_jobs").raw.is_error
+        assert not Agent(portal, client).call("list_background_jobs").raw.is_error
 
 
 @pytest.mark.parametrize("title", CLIENTS)

@@ -8,9 +8,9 @@ import pytest
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.connection import Connection
+from tests.contract.agents import Agent
 from tests.contract.commands import run_pgdex
 from tests.contract.conftest import PROJECT
-from tests.contract.doors import Door
 from tests.contract.test_jobs import half_done, project, start
 from tests.support.databases import settings_for
 from tests.support.trees import python_tree, write_tree
@@ -18,8 +18,8 @@ from tests.support.waiting import wait_for_end
 from tests.support.workers import workers_on
 
 
-def test_a_hit_has_its_place_its_symbol_and_its_code(door: Door, indexed: Path) -> None:
-    answer = door.call("search_code", query="put an item into the shopping cart", project_id=PROJECT).data
+def test_a_hit_has_its_place_its_symbol_and_its_code(agent: Agent, indexed: Path) -> None:
+    answer = agent.call("search_code", query="put an item into the shopping cart", project_id=PROJECT).data
 
     hit = answer["hits"][0]
     assert (hit["repo_path"], hit["path"]) == (str(indexed), "shop/cart.py")
@@ -46,7 +46,7 @@ def test_a_hit_has_its_place_its_symbol_and_its_code(door: Door, indexed: Path) 
     ],
 )
 def test_the_command_and_the_tool_give_the_same_answers(
-    door: Door,
+    agent: Agent,
     indexed: Path,
     client_url: str,
     tmp_path: Path,
@@ -57,7 +57,7 @@ def test_the_command_and_the_tool_give_the_same_answers(
     shown = run_pgdex(
         *("search", query, "--project", PROJECT, "--json", *options), home=tmp_path, PGDEX_DATABASE_URL=client_url
     )
-    told = door.call("search_code", query=query, project_id=PROJECT, **arguments).data
+    told = agent.call("search_code", query=query, project_id=PROJECT, **arguments).data
 
     assert shown.code == 0, shown.err
     places = [
@@ -67,42 +67,42 @@ def test_the_command_and_the_tool_give_the_same_answers(
     assert json.loads(shown.out)["notes"] == told["notes"]
 
 
-def test_what_is_related_to_a_place_does_not_hold_the_place_itself(door: Door, indexed: Path) -> None:
+def test_what_is_related_to_a_place_does_not_hold_the_place_itself(agent: Agent, indexed: Path) -> None:
     place = {"repo_path": str(indexed), "path": "shop/cart.py", "project_id": PROJECT}
 
-    found = door.call("find_related_code", **place, line=1).data["hits"]
+    found = agent.call("find_related_code", **place, line=1).data["hits"]
 
     assert found
     assert all((hit["path"], hit["start_line"]) != ("shop/cart.py", 1) for hit in found)
-    too_far = door.call("find_related_code", **place, line=99_999)
+    too_far = agent.call("find_related_code", **place, line=99_999)
     assert "VALIDATION_ERROR" in too_far.text
     assert "line: shop/cart.py has lines 1 to" in too_far.text
 
 
-def test_filters_narrow_a_search(door: Door, indexed: Path) -> None:
+def test_filters_narrow_a_search(agent: Agent, indexed: Path) -> None:
     def paths(**filters: object) -> set[str]:
-        answer = door.call("search_code", query="cart pay load thing", project_id=PROJECT, **filters).data
+        answer = agent.call("search_code", query="cart pay load thing", project_id=PROJECT, **filters).data
         return {hit["path"] for hit in answer["hits"]}
 
     assert paths(language="typescript") == paths(language="ts") == paths(path_glob="*.ts") == {"shop/checkout.ts"}
     assert paths(path_glob="shop/**") == {"shop/cart.py", "shop/checkout.ts"}
-    assert len(door.call("search_code", query="load thing", project_id=PROJECT, limit=2).data["hits"]) == 2
+    assert len(agent.call("search_code", query="load thing", project_id=PROJECT, limit=2).data["hits"]) == 2
     assert paths(repo_path=str(indexed)) == paths(repo_path=str(indexed.parent)) == paths()
 
 
-def test_a_search_stays_within_its_project(door: Door, indexed: Path, repository: Path) -> None:
+def test_a_search_stays_within_its_project(agent: Agent, indexed: Path, repository: Path) -> None:
     mine = project()
-    start(door, repository, mine)
+    start(agent, repository, mine)
 
-    answer = door.call("search_code", query="put an item into the shopping cart", project_id=mine).data
+    answer = agent.call("search_code", query="put an item into the shopping cart", project_id=mine).data
 
     assert answer["hits"] == []
     assert str(indexed) not in str(answer)
 
 
-def test_a_folder_that_is_not_indexed_is_said_to_be_so(door: Door, indexed: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_indexed_is_said_to_be_so(agent: Agent, indexed: Path, tmp_path: Path) -> None:
     def notes(folder: Path | str) -> str:
-        answer = door.call("search_code", query="cart", project_id=PROJECT, repo_path=str(folder)).data
+        answer = agent.call("search_code", query="cart", project_id=PROJECT, repo_path=str(folder)).data
         assert answer["hits"] == []
         return " ".join(answer["notes"])
 
@@ -110,11 +110,11 @@ def test_a_folder_that_is_not_indexed_is_said_to_be_so(door: Door, indexed: Path
     assert f"is a part of {indexed}: search with repo_path={str(indexed)!r}" in notes(indexed / "shop")
 
 
-def test_a_repository_that_is_being_indexed_and_never_was_before_has_a_note(door: Door, admin: Connection) -> None:
+def test_a_repository_that_is_being_indexed_and_never_was_before_has_a_note(agent: Agent, admin: Connection) -> None:
     mine = project()
     half_done(admin, mine)
 
-    answer = door.call("search_code", query="file00001", project_id=mine).data
+    answer = agent.call("search_code", query="file00001", project_id=mine).data
 
     about_it = [note for note in answer["notes"] if note.startswith("/half/done")]
     assert len(about_it) == 1
@@ -122,12 +122,12 @@ def test_a_repository_that_is_being_indexed_and_never_was_before_has_a_note(door
     assert not any("pgdex index" in note for note in answer["notes"])
 
 
-def test_a_repository_whose_first_job_was_cancelled_has_a_note(door: Door, admin: Connection) -> None:
+def test_a_repository_whose_first_job_was_cancelled_has_a_note(agent: Agent, admin: Connection) -> None:
     mine = project()
     job_id = half_done(admin, mine)
-    door.call("cancel_indexing_background", job_id=job_id, project_id=mine, confirmed=True)
+    agent.call("cancel_indexing_background", job_id=job_id, project_id=mine, confirmed=True)
 
-    answer = door.call("search_code", query="file00001", project_id=mine).data
+    answer = agent.call("search_code", query="file00001", project_id=mine).data
 
     assert any("/half/done was never indexed to its end" in note for note in answer["notes"])
 
@@ -154,14 +154,14 @@ def changed(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[s
     (root / "new.py").write_text("def zebra_new() -> str:\n    return 'something longer'\n")
     (root / "new2.py").write_text("def zebra_new2() -> str:\n    return 'NEW2'\n")  # as long as before
     (root / "gone.py").unlink()
-    os.utime(root / "same.py")  # a checkout writes files anew that are what they were
+    os.utime(root / "same.py")  # a checkout writes files again that are what they were
     return mine, root
 
 
-def test_files_that_changed_since_are_marked_and_counted(changed: tuple[str, Path], door: Door) -> None:
+def test_files_that_changed_since_are_marked_and_counted(changed: tuple[str, Path], agent: Agent) -> None:
     mine, root = changed
 
-    answer = door.call("search_code", query="zebra", project_id=mine).data
+    answer = agent.call("search_code", query="zebra", project_id=mine).data
 
     outdated = {hit["path"]: hit["is_outdated"] for hit in answer["hits"] if "zebra" in hit["code"]}
     assert outdated == {"same.py": False, "new.py": True, "new2.py": True, "gone.py": True}

@@ -67,7 +67,7 @@ def everything_stored(url: str) -> str:
 
 @pytest.fixture(scope="module")
 def strict_server() -> str:
-    """A server that asks everybody but its superuser for a password."""
+    """A server that asks everyone but its superuser for a password."""
     url = embedded_server()
     with psycopg.connect(url, autocommit=True) as admin:
         rules = value(admin, "show hba_file")

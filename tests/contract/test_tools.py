@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 from mcp_types import Tool
 
+from tests.contract.agents import TRANSPORTS, Agent, Agents
 from tests.contract.conftest import PROJECT
-from tests.contract.doors import DOORS, Door, Doors
 
 TOOLS = {
     "start_indexing_background": ("repo_path", "name", "project_id", "force_reindex", "allow_broad", "no_ignore"),
@@ -24,29 +24,29 @@ TOOLS = {
 READERS = {"get_indexing_status", "list_background_jobs", "search_code", "find_related_code", "watch_indexing"}
 
 
-def tools_of(door: Door) -> dict[str, Tool]:
-    return {tool.name: tool for tool in door.portal.call(door.client.list_tools).tools}
+def tools_of(agent: Agent) -> dict[str, Tool]:
+    return {tool.name: tool for tool in agent.portal.call(agent.client.list_tools).tools}
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_each_door_speaks_the_protocol_that_it_was_asked_for(name: str, doors: Doors) -> None:
-    assert doors.door(name).client.protocol_version == name.partition("-")[2]
+@pytest.mark.parametrize("name", TRANSPORTS)
+def test_each_door_speaks_the_protocol_that_it_was_asked_for(name: str, agents: Agents) -> None:
+    assert agents.agent(name).client.protocol_version == name.partition("-")[2]
 
 
-def test_the_tools_and_their_arguments_are_the_promised_ones(door: Door) -> None:
-    assert {name: tuple(tool.input_schema["properties"]) for name, tool in tools_of(door).items()} == TOOLS
+def test_the_tools_and_their_arguments_are_the_promised_ones(agent: Agent) -> None:
+    assert {name: tuple(tool.input_schema["properties"]) for name, tool in tools_of(agent).items()} == TOOLS
 
 
-def test_every_tool_has_schemas_that_are_schemas(door: Door) -> None:
-    for tool in tools_of(door).values():
+def test_every_tool_has_schemas_that_are_schemas(agent: Agent) -> None:
+    for tool in tools_of(agent).values():
         for schema in (tool.input_schema, tool.output_schema):
             assert schema is not None
             jsonschema.Draft202012Validator.check_schema(schema)
             assert schema["type"] == "object"
 
 
-def test_every_argument_and_every_tool_is_described(door: Door) -> None:
-    for tool in tools_of(door).values():
+def test_every_argument_and_every_tool_is_described(agent: Agent) -> None:
+    for tool in tools_of(agent).values():
         assert tool.title
         assert tool.description
         assert len(tool.description) > 200, tool.name
@@ -54,13 +54,13 @@ def test_every_argument_and_every_tool_is_described(door: Door) -> None:
             assert argument.get("description"), f"{tool.name}.{name}"
 
 
-def test_no_tool_takes_arguments_that_it_does_not_have(door: Door) -> None:
-    for tool in tools_of(door).values():
+def test_no_tool_takes_arguments_that_it_does_not_have(agent: Agent) -> None:
+    for tool in tools_of(agent).values():
         assert tool.input_schema["additionalProperties"] is False
 
 
-def test_the_annotations_say_what_a_tool_may_change(door: Door) -> None:
-    for name, tool in tools_of(door).items():
+def test_the_annotations_say_what_a_tool_may_change(agent: Agent) -> None:
+    for name, tool in tools_of(agent).items():
         notes = tool.annotations
         assert notes is not None
         assert notes.read_only_hint is (name in READERS)
@@ -69,25 +69,25 @@ def test_the_annotations_say_what_a_tool_may_change(door: Door) -> None:
         assert notes.open_world_hint is False
 
 
-def test_the_limits_are_in_the_schemas(door: Door) -> None:
-    arguments = tools_of(door)["list_background_jobs"].input_schema["properties"]
+def test_the_limits_are_in_the_schemas(agent: Agent) -> None:
+    arguments = tools_of(agent)["list_background_jobs"].input_schema["properties"]
 
     assert (arguments["limit"]["minimum"], arguments["limit"]["maximum"], arguments["limit"]["default"]) == (1, 100, 20)
     assert (arguments["offset"]["minimum"], arguments["offset"]["default"]) == (0, 0)
 
 
-def test_the_server_says_what_it_is_for(door: Door) -> None:
-    assert door.client.server_info is not None
-    assert door.client.server_info.name == "pgdex"
-    assert door.client.instructions is not None
-    assert "start_indexing_background" in door.client.instructions
+def test_the_server_says_what_it_is_for(agent: Agent) -> None:
+    assert agent.client.server_info is not None
+    assert agent.client.server_info.name == "pgdex"
+    assert agent.client.instructions is not None
+    assert "start_indexing_background" in agent.client.instructions
 
 
-def test_every_answer_has_the_form_of_its_output_schema(door: Door, indexed: object) -> None:
-    tools = tools_of(door)
+def test_every_answer_has_the_form_of_its_output_schema(agent: Agent, indexed: object) -> None:
+    tools = tools_of(agent)
 
     def checked(name: str, **arguments: Any) -> dict[str, Any]:
-        answer = door.call(name, **arguments).data
+        answer = agent.call(name, **arguments).data
         schema = tools[name].output_schema
         assert schema is not None
         jsonschema.validate(answer, schema, format_checker=jsonschema.FormatChecker())

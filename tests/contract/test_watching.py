@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from pgdex.jobs.database.connection import Connection
-from tests.contract.doors import DOORS, Door, Doors
+from tests.contract.agents import TRANSPORTS, Agent, Agents
 from tests.contract.test_jobs import half_done, project
 from tests.support.sql_worker import SqlWorker, tree
 from tests.support.waiting import wait_for
@@ -36,7 +36,7 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
-def test_a_watch_returns_when_the_job_has_ended_with_rising_progress(door: Door, admin: Connection) -> None:
+def test_a_watch_returns_when_the_job_has_ended_with_rising_progress(agent: Agent, admin: Connection) -> None:
     mine = project()
     job_id = half_done(admin, mine)
 
@@ -50,7 +50,7 @@ def test_a_watch_returns_when_the_job_has_ended_with_rising_progress(door: Door,
 
     began = time.monotonic()
     with meanwhile(work):
-        reply = door.call("watch_indexing", job_id=job_id, project_id=mine, timeout_seconds=30)
+        reply = agent.call("watch_indexing", job_id=job_id, project_id=mine, timeout_seconds=30)
 
     assert (reply.data["status"], reply.data["timed_out"]) == ("completed", False)
     assert time.monotonic() - began < 10
@@ -62,49 +62,49 @@ def test_a_watch_returns_when_the_job_has_ended_with_rising_progress(door: Door,
     assert len(values) <= 2 + 2 * (time.monotonic() - began)
 
 
-def test_a_watch_ends_at_its_timeout_and_the_job_goes_on(door: Door, admin: Connection) -> None:
+def test_a_watch_ends_at_its_timeout_and_the_job_goes_on(agent: Agent, admin: Connection) -> None:
     mine = project()
     job_id = half_done(admin, mine)
     began = time.monotonic()
 
-    answer = door.call("watch_indexing", job_id=job_id, project_id=mine, timeout_seconds=1).data
+    answer = agent.call("watch_indexing", job_id=job_id, project_id=mine, timeout_seconds=1).data
 
     assert 0.9 < time.monotonic() - began < 4
     assert (answer["status"], answer["timed_out"]) == ("running", True)
 
 
-def test_a_watch_of_a_job_that_has_ended_returns_at_once(door: Door, admin: Connection) -> None:
+def test_a_watch_of_a_job_that_has_ended_returns_at_once(agent: Agent, admin: Connection) -> None:
     mine = project()
     job = {"job_id": half_done(admin, mine), "project_id": mine}
-    door.call("cancel_indexing_background", **job, confirmed=True)
+    agent.call("cancel_indexing_background", **job, confirmed=True)
 
-    answer = door.call("watch_indexing", **job, timeout_seconds=30).data
+    answer = agent.call("watch_indexing", **job, timeout_seconds=30).data
 
     assert (answer["status"], answer["timed_out"]) == ("cancelled", False)
 
 
-def test_other_calls_are_answered_while_a_watch_is_open(door: Door, admin: Connection) -> None:
+def test_other_calls_are_answered_while_a_watch_is_open(agent: Agent, admin: Connection) -> None:
     mine = project()
     job = {"job_id": half_done(admin, mine), "project_id": mine}
     answers: list[str] = []
 
     def ask() -> None:
         wait_for(lambda: listeners(admin), what="the watch", seconds=10)
-        answers.extend(door.call("get_indexing_status", **job).data["status"] for _ in range(3))
-        door.call("cancel_indexing_background", **job, confirmed=True)
+        answers.extend(agent.call("get_indexing_status", **job).data["status"] for _ in range(3))
+        agent.call("cancel_indexing_background", **job, confirmed=True)
 
     with meanwhile(ask):
-        watched = door.call("watch_indexing", **job, timeout_seconds=30).data
+        watched = agent.call("watch_indexing", **job, timeout_seconds=30).data
 
     assert answers == ["running"] * 3
     assert watched["status"] == "cancelled"
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", TRANSPORTS)
 def test_a_watch_whose_request_is_cancelled_stops_and_the_job_goes_on(
-    name: str, doors: Doors, admin: Connection
+    name: str, agents: Agents, admin: Connection
 ) -> None:
-    door, mine = doors.door(name), project()
+    agent, mine = agents.agent(name), project()
     job = {"job_id": half_done(admin, mine), "project_id": mine}
     wait_for(lambda: listeners(admin) == 0, what="other watches to end", seconds=10)
 
@@ -113,19 +113,19 @@ def test_a_watch_whose_request_is_cancelled_stops_and_the_job_goes_on(
     async def watch() -> None:
         with anyio.CancelScope() as scope:
             scopes.append(scope)
-            await door.client.call_tool("watch_indexing", {**job, "timeout_seconds": 600})
+            await agent.client.call_tool("watch_indexing", {**job, "timeout_seconds": 600})
 
-    with meanwhile(lambda: door.portal.call(watch)):
+    with meanwhile(lambda: agent.portal.call(watch)):
         try:
             wait_for(lambda: listeners(admin) == 1, what="the watch", seconds=10)
         finally:
-            door.portal.call(scopes[0].cancel)
+            agent.portal.call(scopes[0].cancel)
 
     wait_for(lambda: listeners(admin) == 0, what="the watch to end", seconds=3)
-    assert door.call("get_indexing_status", **job).data["status"] == "running"
+    assert agent.call("get_indexing_status", **job).data["status"] == "running"
 
 
-def test_a_watch_goes_on_through_an_outage_of_its_connections(door: Door, admin: Connection) -> None:
+def test_a_watch_goes_on_through_an_outage_of_its_connections(agent: Agent, admin: Connection) -> None:
     mine = project()
     job = {"job_id": half_done(admin, mine), "project_id": mine}
 
@@ -139,6 +139,6 @@ def test_a_watch_goes_on_through_an_outage_of_its_connections(door: Door, admin:
         admin.execute("select pgdex.cancel_job(%s)", [job["job_id"]])
 
     with meanwhile(cut_and_end):
-        reply = door.call("watch_indexing", **job, timeout_seconds=30)
+        reply = agent.call("watch_indexing", **job, timeout_seconds=30)
 
     assert reply.data["status"] == "cancelled"

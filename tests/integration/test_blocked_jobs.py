@@ -110,7 +110,7 @@ def test_a_job_that_waits_for_too_long_is_given_up_with_the_reason(
     assert status.files_indexed >= 4, "what was done is kept"
 
 
-def test_a_service_that_comes_back_with_nonsense_ends_the_wait_with_a_clear_failure(
+def test_a_service_that_comes_back_with_an_invalid_response_ends_the_wait_with_a_clear_failure(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:
     workers.start()
@@ -119,7 +119,7 @@ def test_a_service_that_comes_back_with_nonsense_ends_the_wait_with_a_clear_fail
     service.fail("wrong_dimension")
 
     status = wait_for_end(client, job, workers=workers)
-    assert (status.status, status.error_type) == ("failed", "EmbedderNonsense")
+    assert (status.status, status.error_type) == ("failed", "InvalidEmbedderResponse")
 
 
 def test_a_job_that_was_blocked_before_it_knew_its_model_goes_on_like_any_other(
@@ -161,8 +161,8 @@ def test_a_service_that_hangs_is_asked_by_one_worker_at_a_time_and_sigterm_does_
     workers.start(3)
     workers.wait_until_alive(3)
     blocked_jobs(client, service, tmp_path, count=1, fault="overloaded")
-    in_hand = "select count(*) from pgdex.job_batches where state = 'running'"
-    wait_for(lambda: client.connection.execute(in_hand).fetchone() == (0,), what="the others to notice it too")
+    in_progress = "select count(*) from pgdex.job_batches where state = 'running'"
+    wait_for(lambda: client.connection.execute(in_progress).fetchone() == (0,), what="the others to notice it too")
     service.fail("hang")
     service.reset_counts()
 
@@ -198,7 +198,7 @@ def test_a_blocked_job_can_be_cancelled_and_its_repository_indexed_again(
     assert status.files_unchanged == client.status(job).files_indexed
 
 
-def test_a_blocked_job_that_somebody_has_locked_does_not_keep_the_workers_heart_from_beating(
+def test_a_blocked_job_that_someone_has_locked_does_not_keep_the_workers_heart_from_beating(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path, database_url: str
 ) -> None:
     workers.start()

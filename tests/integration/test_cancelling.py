@@ -15,7 +15,7 @@ from tests.support.waiting import wait_for
 from tests.support.workers import Workers, workers_on
 
 PROMISE_SECONDS = 5.0
-IN_HAND = "select count(*) from pgdex.procrastinate_jobs where status = 'doing'"
+IN_PROGRESS = "select count(*) from pgdex.procrastinate_jobs where status = 'doing'"
 PHASE = "select phase from pgdex.job_batches where job_id = %s and state = 'running'"
 
 
@@ -25,12 +25,12 @@ def phase_of(client: Client, job: UUID) -> object:
 
 
 def assert_stops(client: Client, job: UUID, workers: Workers) -> None:
-    """Cancel; the worker has nothing in hand soon afterwards, lives, and does the next job."""
+    """Cancel; the worker has nothing in progress soon afterwards, lives, and does the next job."""
     started = time.monotonic()
     assert client.cancel(job).previous_status == "running"
     assert time.monotonic() - started < 1, "acknowledged at once"
     wait_for(
-        lambda: client.connection.execute(IN_HAND).fetchone() == (0,), what="idle workers", seconds=PROMISE_SECONDS
+        lambda: client.connection.execute(IN_PROGRESS).fetchone() == (0,), what="idle workers", seconds=PROMISE_SECONDS
     )
     assert client.status(job).status == "cancelled"
     assert [process.poll() for process in workers.processes] == [None]
@@ -62,7 +62,7 @@ def test_while_a_large_file_is_cut(client: Client, workers: Workers, tmp_path: P
     workers.start()
     workers.wait_until_alive(1)
     job = client.start(tree).job_id
-    wait_for(lambda: phase_of(client, job) == "chunking", what="a file in hand")
+    wait_for(lambda: phase_of(client, job) == "chunking", what="a file in progress")
     time.sleep(0.3)
     assert_stops(client, job, workers)
 

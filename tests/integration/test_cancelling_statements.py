@@ -13,7 +13,7 @@ from pgdex.jobs.cli.commands import cancel as command
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import JobIsFinal, JobNotFound
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.tools.cancelling import Cancelling
 from tests.support.databases import settings_for
 from tests.support.job_checks import status_of
@@ -36,7 +36,7 @@ def statements(connection: Connection) -> list[str]:
     return executed
 
 
-class OneConnection(Workplace):
+class OneConnection(ServerContext):
     """The tools' context, with the test's own connection instead of a pool's."""
 
     def __init__(self, client: Client) -> None:

@@ -13,7 +13,7 @@ from pgdex.indexer.search import RelatedRequest, SearchRequest, related, search
 from pgdex.indexer.search.engine import LOOKS
 from pgdex.indexer.search.repositories import searched_repositories, searched_tables
 from pgdex.indexer.storage import ChunkTableMissing, write_files
-from pgdex.indexer.terms import place_of, stem_of, symbol_term
+from pgdex.indexer.terms import stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.database.schema import downgrade, expected_version, installed_version, upgrade
 from tests.support.databases import settings_for
@@ -47,8 +47,8 @@ def found(connection: Connection, query: str, *, project: str = "default", repo:
 
 @contextmanager
 def another(url: str) -> Iterator[Connection]:
-    """A transaction of somebody else's, which is left open."""
-    with connect(settings_for(url), application="somebody else") as connection:
+    """A transaction of someone else's, which is left open."""
+    with connect(settings_for(url), application="someone else") as connection:
         connection.execute("begin")
         yield connection
         connection.execute("rollback")
@@ -140,7 +140,7 @@ def test_strangers_in_the_same_table_neither_are_found_nor_count(connection: Con
     stems = [stem_of(word) for word in ("common", "seldom", "secret", "nowhere")]
     rows = connection.execute(
         "select term, frequency, total from pgdex.term_frequencies(%s, %s::integer[])",
-        [[repository.id], [place_of(stem) for stem in stems]],
+        [[repository.id], [term_id_of(stem) for stem in stems]],
     ).fetchall()
     common, seldom, secret, nowhere = ((frequency, total) for _, frequency, total in rows)
     assert common[0] == pytest.approx(mine, rel=0.05)
@@ -152,7 +152,7 @@ def test_strangers_in_the_same_table_neither_are_found_nor_count(connection: Con
         "select repository_id, score from pgdex.search_lexical(%s, %s::integer[], %s::integer[], null, null, null, 50)",
         [
             [repository.id],
-            *([place(stem) for stem in stems[:3]] for place in (place_of, lambda s: place_of(symbol_term(s)))),
+            *([place(stem) for stem in stems[:3]] for place in (term_id_of, lambda s: term_id_of(symbol_term(s)))),
         ],
     ).fetchall()
     assert {row[0] for row in lexical} == {repository.id}

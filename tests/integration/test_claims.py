@@ -27,23 +27,23 @@ RunTask = Callable[[SqlWorker, Callable[[Claim], None]], None]
 
 @pytest.fixture
 def run_task(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunTask]:
-    """Fetches the next token for a worker and runs `run_claimed` with it, as the task would."""
+    """Fetches the next wake-up for a worker and runs `run_claimed` with it, as the task would."""
     monkeypatch.setenv("PGDEX_DATABASE_URL", database_url)
     settings.cache_clear()
     workers: set[int] = set()
 
     def run(worker: SqlWorker, work: Callable[[Claim], None]) -> None:
-        token = worker.fetch()
-        assert token is not None
+        wake_up = worker.fetch()
+        assert wake_up is not None
         workers.add(worker.id)
         job = Job(
-            id=token.id, queue="pgdex", lock=None, queueing_lock=None, task_name="index_batch", worker_id=worker.id
+            id=wake_up.id, queue="pgdex", lock=None, queueing_lock=None, task_name="index_batch", worker_id=worker.id
         )
         context = JobContext(app=app, job=job, start_timestamp=time(), abort_reason=lambda: None)
         try:
-            run_claimed(context, job_id=str(token.job_id), seq=token.seq, work=work)
+            run_claimed(context, job_id=str(wake_up.job_id), seq=wake_up.seq, work=work)
         finally:
-            worker.drop(token)
+            worker.drop(wake_up)
 
     yield run
     for worker_id in workers:
@@ -120,7 +120,7 @@ def test_an_aborted_batch_goes_back_to_the_queue(connection: Connection, run_tas
 def test_a_worker_that_lost_its_batch_neither_fails_nor_blocks_the_job(
     connection: Connection, run_task: RunTask, error: Exception
 ) -> None:
-    """It was stopped, taken for dead, and wakes up with an error after a peer has done the work."""
+    """It was stopped, presumed dead, and wakes up with an error after a peer has done the work."""
     worker, peer = SqlWorker(connection), SqlWorker(connection)
     job_id = enqueue(connection)
     worker.work(tree(2))

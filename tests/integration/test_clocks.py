@@ -25,7 +25,7 @@ PLACES = [
     "pending",
     "scanning",
     "indexing",
-    "nothing in hand",
+    "nothing in progress",
     "blocked",
     "resuming",
     "finishing",
@@ -57,13 +57,13 @@ def job_at(connection: Connection, worker: SqlWorker, place: str) -> UUID:
     if place == "finishing":
         while value(connection, "select batches_left > 0 from pgdex.indexing_jobs"):
             worker.work(tree(8))
-    if place not in ("nothing in hand", "blocked", "resuming"):
+    if place not in ("nothing in progress", "blocked", "resuming"):
         worker.take()
     if place in ("blocked", "resuming"):
         claim = worker.take()
         worker.release(claim)
         connection.execute("select pgdex.block_job(%s, 'service is away')", [job_id])
-        worker.drop(claim.token)
+        worker.drop(claim.wake_up)
     if place == "resuming":
         connection.execute("select pgdex.resume_job(%s)", [job_id])
     return job_id
@@ -159,4 +159,4 @@ def test_a_clock_that_is_set_while_workers_work_and_wait_ends_no_job_and_no_work
     assert "reclaimed" not in events_of(client.connection, job)
     assert {worker.id for worker in living_workers(client.connection)} == ids
     workers.kill(workers.processes[0])
-    wait_for(lambda: len(living_workers(client.connection)) == 1, what="the dead worker to be struck off", seconds=10)
+    wait_for(lambda: len(living_workers(client.connection)) == 1, what="the dead worker to be evicted", seconds=10)

@@ -128,8 +128,8 @@ def test_cancelling_stops_the_work_and_keeps_what_was_done(
     cancelled = client.cancel(job.job_id)
 
     assert cancelled.previous_status == "running"
-    tokens = "select count(*) from pgdex.procrastinate_jobs"
-    wait_for(lambda: client.connection.execute(tokens).fetchone() == (0,), what="idle workers", seconds=5)
+    wake_ups = "select count(*) from pgdex.procrastinate_jobs"
+    wait_for(lambda: client.connection.execute(wake_ups).fetchone() == (0,), what="idle workers", seconds=5)
     status = client.status(job.job_id)
     assert status.status == "cancelled"
     assert_index_is_sound(client.connection)
@@ -201,7 +201,7 @@ def test_an_outage_of_the_embedding_service_blocks_the_job_until_it_is_over(
 
 
 @pytest.mark.parametrize("fault", ["wrong_dimension", "nan", "too_few", "not_json", "unauthorized"])
-def test_nonsense_from_the_embedding_service_fails_the_job_clearly(
+def test_an_invalid_response_from_the_embedding_service_fails_the_job_clearly(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path, fault: str
 ) -> None:
     slow(service, 100)
@@ -213,7 +213,7 @@ def test_nonsense_from_the_embedding_service_fails_the_job_clearly(
     status = wait_for_end(client, job.job_id, workers=workers)
 
     assert status.status == "failed"
-    assert status.error_type in {"EmbedderNonsense", "EmbedderMisconfigured"}
+    assert status.error_type in {"InvalidEmbedderResponse", "EmbedderMisconfigured"}
     assert status.error_message
     assert "Traceback" in (status.error_traceback or "")
 
@@ -321,7 +321,7 @@ def test_lost_tokens_are_queued_again(
     assert wait_for_end(client, job.job_id, workers=workers).files_indexed == 60
 
 
-def test_a_worker_that_was_struck_off_while_its_session_was_broken_works_again(
+def test_a_worker_that_was_evicted_while_its_session_was_broken_works_again(
     client: Client, workers: Workers, tmp_path: Path
 ) -> None:
     workers.start()

@@ -71,7 +71,7 @@ class Shell:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Shell]:
-    """Somebody with an empty folder and an embedded server of their own, and with a worker at work."""
+    """Someone with an empty folder and an embedded server of their own, and with a worker at work."""
     # Not below pytest's folder: as root the server runs as another user, who has to get there.
     home = Path(tempfile.mkdtemp(prefix="pgdex-tutorial-", dir="/tmp"))
     shell = Shell(tmp_path, environment(PGDEX_HOME=str(home), PGDEX_SERVER_LINGER="0"))

@@ -105,13 +105,13 @@ def test_what_was_kept_goes_when_nobody_asks_for_it_back(client: Client, workers
     for file in indexed.rglob("*.py"):
         file.write_text("print('all new')\n")
     index(client, workers, indexed)
-    assert value(client.connection, "select count(*) from pgdex.departed_embeddings") > 0
+    assert value(client.connection, "select count(*) from pgdex.embedding_cache") > 0
     assert value(client.connection, "select pgdex.remove_old_embeddings('30 days')") == 0
-    client.connection.execute("update pgdex.departed_embeddings set kept_at = now() - interval '31 days'")
+    client.connection.execute("update pgdex.embedding_cache set kept_at = now() - interval '31 days'")
 
     assert value(client.connection, "select pgdex.remove_old_embeddings('30 days', 1)") == 1
     assert value(client.connection, "select pgdex.remove_old_embeddings('30 days')") > 0
-    assert value(client.connection, "select count(*) from pgdex.departed_embeddings") == 0
+    assert value(client.connection, "select count(*) from pgdex.embedding_cache") == 0
 
 
 def test_the_database_and_the_worker_make_the_same_hash_of_a_chunk(client: Client, indexed: Path) -> None:

@@ -104,7 +104,7 @@ def test_the_summary_accounts_for_every_file_and_for_the_time(client: Client, wo
     assert found_paths(client, "secret", path_glob="ignored/*") == []
 
 
-def test_statistics_are_made_anew_by_a_job_that_writes_a_tenth_and_by_no_smaller_one(
+def test_statistics_are_made_again_by_a_job_that_writes_a_tenth_and_by_no_smaller_one(
     client: Client, workers: Workers, tree: Path
 ) -> None:
     def analyzed() -> int:
@@ -286,6 +286,6 @@ def test_a_large_repository_gets_a_vector_index_and_filters_lose_no_rows(
         client.connection,
         SearchRequest("def load_117", project_id="default", path_glob="package_2/module_117.py"),
         open_embedder=embedder_for,
-        legs=("vectors",),
+        retrievers=("vectors",),
     )
     assert {hit.path for hit in vectors_only.hits} == {"package_2/module_117.py"}

@@ -21,7 +21,7 @@ def test_running_jobs_take_turns(connection: Connection) -> None:
     jobs = [enqueue(connection, path) for path in ("/a", "/b")]
     for _ in jobs:
         worker.work(tree(12))
-    taken = [worker.take().token.job_id for _ in range(12)]
+    taken = [worker.take().wake_up.job_id for _ in range(12)]
     assert taken == jobs * 6
 
 
@@ -37,7 +37,7 @@ def test_a_small_job_enqueued_later_is_through_long_before_a_large_one(connectio
     assert value(connection, "select batches_left from pgdex.indexing_jobs where id = %s", large) == 80
 
 
-# Tokens
+# Wake-ups
 
 
 def test_every_token_wakes_a_worker_up_without_polling(connection: Connection, database_url: str) -> None:
@@ -58,17 +58,17 @@ def test_every_token_wakes_a_worker_up_without_polling(connection: Connection, d
 def test_dead_workers_batches_come_back_in_the_order_in_which_their_jobs_started(connection: Connection) -> None:
     worker, peer = SqlWorker(connection), SqlWorker(connection)
     jobs = [enqueue(connection, path) for path in ("/a", "/b", "/c")]
-    tokens = [worker.fetch() for _ in jobs]
+    wake_ups = [worker.fetch() for _ in jobs]
     for number in (2, 0, 1):
-        token = tokens[number]
-        assert token is not None
-        assert worker.claim(token) is not None
+        wake_up = wake_ups[number]
+        assert wake_up is not None
+        assert worker.claim(wake_up) is not None
     worker.die()
     assert reclaim(connection) == 3
-    assert [peer.take().token.job_id for _ in jobs] == [jobs[2], jobs[0], jobs[1]]
+    assert [peer.take().wake_up.job_id for _ in jobs] == [jobs[2], jobs[0], jobs[1]]
 
 
-def test_a_worker_that_wakes_up_after_it_was_struck_off_changes_nothing(connection: Connection) -> None:
+def test_a_worker_that_wakes_up_after_it_was_evicted_changes_nothing(connection: Connection) -> None:
     worker, peer = SqlWorker(connection), SqlWorker(connection)
     job_id = enqueue(connection)
     worker.work(tree(4))
@@ -97,7 +97,7 @@ def test_an_attempt_that_a_peer_has_taken_over_cannot_commit_report_or_release(c
     worker.die()
     tick(connection, peer.id)
     current = peer.take()
-    assert lost.token.seq == current.token.seq
+    assert lost.wake_up.seq == current.wake_up.seq
     assert lost.attempt != current.attempt
 
     assert not worker.report(lost, "embedding", chunked=2, embedded=2)
@@ -119,15 +119,15 @@ def test_a_commit_of_a_lost_time_line_is_refused_though_the_batch_was_never_clai
     job_id = enqueue(connection)
     worker.work(tree(2))
     lost = worker.take()
-    connection.execute("delete from procrastinate_jobs where id = %s", [lost.token.id])
+    connection.execute("delete from procrastinate_jobs where id = %s", [lost.wake_up.id])
     connection.execute(
-        "update pgdex.job_batches set state = 'waiting', attempt = 0, worker_id = null, token_id = null"
+        "update pgdex.job_batches set state = 'waiting', attempt = 0, worker_id = null, wake_up_id = null"
         " where job_id = %s and seq = %s",
-        [job_id, lost.token.seq],
+        [job_id, lost.wake_up.seq],
     )
-    connection.execute("select pgdex.queue_batches(%s, %s)", [job_id, [lost.token.seq]])
+    connection.execute("select pgdex.queue_batches(%s, %s)", [job_id, [lost.wake_up.seq]])
     current = peer.take()
-    assert current.token.seq == lost.token.seq
+    assert current.wake_up.seq == lost.wake_up.seq
 
     with refused("PX003"):
         worker.complete(lost)
@@ -169,12 +169,12 @@ def test_a_stale_scan_neither_plans_nor_fails_a_job_that_a_peer_has_scanned(
 def test_a_stale_claim_of_a_scan_does_not_start_the_job(connection: Connection) -> None:
     worker = SqlWorker(connection)
     job_id = enqueue(connection)
-    token = worker.fetch()
-    assert token is not None
+    wake_up = worker.fetch()
+    assert wake_up is not None
     worker.die()
     SqlWorker(connection)
     reclaim(connection)
-    assert worker.claim(token) is None
+    assert worker.claim(wake_up) is None
     assert status_of(connection, job_id) == "pending"
 
 
@@ -224,7 +224,7 @@ def test_a_cancellation_and_the_last_commit_at_once_agree_on_the_outcome(
         assert events_of(connection, job_id)[-1] == status
         open_batches = "select count(*) from pgdex.job_batches where state in ('waiting', 'running')"
         assert value(connection, open_batches) == 0
-        worker.drop(claim.token)
+        worker.drop(claim.wake_up)
     assert value(connection, "select count(*) from procrastinate_jobs") == 0
 
 
@@ -252,7 +252,7 @@ def test_reclaiming_healing_and_admitting_from_everywhere_at_once_loses_and_doub
     tree_of_all = tree(20)
 
     def work(own: Connection) -> None:
-        """Now and then die with a batch in hand."""
+        """Now and then die with a batch in progress."""
         for life in range(4):
             worker = SqlWorker(own)
             for _ in range(8):
@@ -280,7 +280,7 @@ def test_reclaiming_healing_and_admitting_from_everywhere_at_once_loses_and_doub
     assert value(connection, "select count(*) from pgdex.chunks") == 80
 
 
-def test_a_worker_whose_heart_beat_after_a_peer_looked_is_not_taken_for_dead(connection: Connection) -> None:
+def test_a_worker_whose_heart_beat_after_a_peer_looked_is_not_presumed_dead(connection: Connection) -> None:
     worker, peer = SqlWorker(connection), SqlWorker(connection)
     enqueue(connection)
     worker.work(tree(4))
@@ -298,7 +298,7 @@ def test_a_worker_whose_heart_beat_after_a_peer_looked_is_not_taken_for_dead(con
     assert reclaim(connection) == 1
 
 
-def test_a_worker_that_never_introduced_itself_can_be_struck_off(connection: Connection) -> None:
+def test_a_worker_that_never_introduced_itself_can_be_evicted(connection: Connection) -> None:
     worker = value(connection, "select worker_id from procrastinate_register_worker_v1()")
     assert connection.execute("select beat, lock_held, alive from pgdex.worker_status").fetchall() == [
         (-1, True, False)
@@ -307,25 +307,25 @@ def test_a_worker_that_never_introduced_itself_can_be_struck_off(connection: Con
     assert value(connection, "select count(*) from pgdex.worker_status") == 0
 
 
-def test_the_deaths_of_workers_are_noted_against_the_file_that_they_had_in_hand(connection: Connection) -> None:
+def test_the_crashes_of_workers_are_noted_against_the_file_that_they_had_in_progress(connection: Connection) -> None:
     worker = SqlWorker(connection)
     enqueue(connection)
     worker.work(tree(2), batch_files=2)
-    for deaths in range(4):
+    for crashes in range(4):
         claim = worker.take()
-        assert (claim.reclaimed, claim.deaths) == (deaths, {"file00001.py": deaths - 2} if deaths > 2 else {})
-        if deaths >= 2:
-            assert value(connection, "select pgdex.hold_file(%s, %s, %s, 'file00000.py')", *claim.key) is True
-            assert value(connection, "select pgdex.hold_file(%s, %s, %s, 'file00001.py')", *claim.key) is True
+        assert (claim.reclaimed, claim.crash_counts) == (crashes, {"file00001.py": crashes - 2} if crashes > 2 else {})
+        if crashes >= 2:
+            assert value(connection, "select pgdex.mark_in_progress(%s, %s, %s, 'file00000.py')", *claim.key) is True
+            assert value(connection, "select pgdex.mark_in_progress(%s, %s, %s, 'file00001.py')", *claim.key) is True
         worker.die()
         worker = SqlWorker(connection)
         reclaim(connection)
-        assert value(connection, "select pgdex.hold_file(%s, %s, %s, 'file00001.py')", *claim.key) is False
+        assert value(connection, "select pgdex.mark_in_progress(%s, %s, %s, 'file00001.py')", *claim.key) is False
     claim = worker.take()
-    assert claim.deaths == {"file00001.py": 2}
-    worker.drop(claim.token)
+    assert claim.crash_counts == {"file00001.py": 2}
+    worker.drop(claim.wake_up)
     connection.execute("select pgdex.heal_batches()")
-    assert worker.take().deaths == {"file00001.py": 2}, "a task that ended without a word has killed nobody"
+    assert worker.take().crash_counts == {"file00001.py": 2}, "a task that ended without a word has killed nobody"
 
 
 # Size

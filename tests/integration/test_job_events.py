@@ -103,15 +103,18 @@ def test_cancelling_keeps_what_was_committed_and_closes_the_rest(connection: Con
     job_id = enqueue(connection)
     worker.work(tree(8))
     worker.complete(worker.take())
-    in_hand = peer.take()
+    in_progress = peer.take()
     connection.execute("select pgdex.cancel_job(%s)", [job_id])
 
     assert value(connection, "select count(*) from pgdex.files") == 2
     assert value(connection, "select count(*) from procrastinate_jobs where status = 'todo'") == 0
-    assert value(connection, "select abort_requested from procrastinate_jobs where id = %s", in_hand.token.id) is True
-    assert not peer.report(in_hand, "embedding", chunked=2)
+    assert (
+        value(connection, "select abort_requested from procrastinate_jobs where id = %s", in_progress.wake_up.id)
+        is True
+    )
+    assert not peer.report(in_progress, "embedding", chunked=2)
     with refused("PX003"):
-        peer.complete(in_hand)
+        peer.complete(in_progress)
     states = connection.execute("select state, count(*) from pgdex.job_batches group by 1 order by 1").fetchall()
     assert states == [("cancelled", 4), ("completed", 2)]
 

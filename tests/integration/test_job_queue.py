@@ -179,7 +179,7 @@ def test_only_who_may_do_a_workers_work_chooses_where_code_is_sent(connection: C
             client.execute("update pgdex.indexing_jobs set embedder_allowed = true")
 
 
-# Open transactions of others: somebody types BEGIN in psql, a statement, and goes for lunch
+# Open transactions of others: someone types BEGIN in psql, a statement, and goes for lunch
 
 
 def test_an_enqueue_in_an_open_transaction_holds_nobody_else_up(connection: Connection, database_url: str) -> None:
@@ -192,7 +192,7 @@ def test_an_enqueue_in_an_open_transaction_holds_nobody_else_up(connection: Conn
         enqueue(psql, "/lunch", project="new", then_admit=False)
         assert tick(connection, worker.id) is True
         first = worker.take()
-        connection.execute("select pgdex.cancel_job(%s)", [first.token.job_id])
+        connection.execute("select pgdex.cancel_job(%s)", [first.wake_up.job_id])
         enqueue(connection, "/repo9", project="new")
         assert admitted(connection) == ["/repo1", "/repo2", "/repo9"], "into a project that both have just made"
         psql.execute("rollback")
@@ -246,7 +246,7 @@ def test_what_a_reader_and_a_client_can_lock_keeps_no_job_from_being_let_in(
         assert tick(connection, worker.id) is True
         assert admitted(connection) == ["/held", "/free"]
         claim = worker.take()
-        worker.drop(claim.token)
+        worker.drop(claim.wake_up)
         assert value(connection, "select pgdex.heal_batches()") == 1
 
 
@@ -263,11 +263,11 @@ def test_a_cancellation_in_an_open_transaction_holds_up_its_own_job_only(
         psql.execute("select pgdex.cancel_job(%s)", [held])
         assert tick(connection, peer.id) is True
         connection.execute("select pgdex.heal_batches()")
-        assert peer.take().token.job_id == free
+        assert peer.take().wake_up.job_id == free
         psql.execute("rollback")
     assert not worker.release(claims[1])
     tick(connection, peer.id)
-    assert peer.take().token.job_id == held
+    assert peer.take().wake_up.job_id == held
     assert tick(connection, worker.id) is False
 
 
@@ -290,7 +290,7 @@ def test_the_fourth_job_waits_until_one_of_three_ends(connection: Connection) ->
     assert admitted(connection) == ["/repo0", "/repo1", "/repo2"]
     worker = SqlWorker(connection)
     claim = worker.take()
-    connection.execute("select pgdex.fail_job(%s, 'no good', 'SomeError')", [claim.token.job_id])
+    connection.execute("select pgdex.fail_job(%s, 'no good', 'SomeError')", [claim.wake_up.job_id])
     assert tick(connection, worker.id)
     assert admitted(connection) == ["/repo1", "/repo2", "/repo3"]
     connection.execute("select pgdex.cancel_job(%s)", [jobs[1]])
@@ -305,11 +305,11 @@ def test_a_blocked_job_gives_its_place_to_another_and_needs_one_again_to_go_on(c
     claims = [worker.take() for _ in range(3)]
     for claim in claims:
         worker.release(claim)
-        connection.execute("select pgdex.block_job(%s, 'service is away')", [claim.token.job_id])
-        worker.drop(claim.token)
+        connection.execute("select pgdex.block_job(%s, 'service is away')", [claim.wake_up.job_id])
+        worker.drop(claim.wake_up)
     assert tick(connection, worker.id)
     assert admitted(connection) == ["/repo3", "/repo4"], "three that wait for a service hold nobody up"
-    blocked = claims[0].token.job_id
+    blocked = claims[0].wake_up.job_id
     enqueue(connection, "/repo5")
 
     assert value(connection, "select pgdex.resume_job(%s)", blocked) is True
@@ -376,7 +376,7 @@ def test_the_number_of_jobs_before_one_is_the_number_that_are_let_in_earlier(
         connection.execute("select pgdex.admit_jobs()")
         told: dict[UUID, int] = dict(
             connection.execute(
-                "select j.id, pgdex.jobs_before(j) from pgdex.indexing_jobs j where j.waits_for_place"
+                "select j.id, pgdex.jobs_before(j) from pgdex.indexing_jobs j where j.waits_for_admission"
             ).fetchall()
         )
         assert len(told) == len(set(told.values())), "no two have the same place in the queue"
@@ -496,7 +496,7 @@ def test_a_failed_probe_doubles_the_wait_but_not_beyond_the_moment_in_which_the_
         assert connection.execute(look).fetchone() == expected
 
 
-def test_a_probe_leaves_jobs_alone_that_somebody_has_locked(connection: Connection, database_url: str) -> None:
+def test_a_probe_leaves_jobs_alone_that_someone_has_locked(connection: Connection, database_url: str) -> None:
     held, free = job_in(connection, "blocked", "/held"), job_in(connection, "blocked", "/free")
     connection.execute("set statement_timeout = '3s'")
     with connect(settings_for(database_url)) as psql, psql.transaction(force_rollback=True):

@@ -20,12 +20,12 @@ def status(connection: Connection, job_id: UUID) -> dict[str, Any]:
 
 
 def message(connection: Connection, job_id: UUID) -> str:
-    """The line that every door shows."""
+    """The line that every agent shows."""
     return str(status(connection, job_id)["progress_message"])
 
 
 def percentage(connection: Connection, job_id: UUID) -> float:
-    """The percentage that every door shows."""
+    """The percentage that every agent shows."""
     return float(status(connection, job_id)["progress_percentage"])
 
 
@@ -78,7 +78,7 @@ def test_a_batch_that_goes_back_does_not_take_progress_back(connection: Connecti
         worker.die()
         reclaim(connection)
     elif how == "healed":
-        worker.drop(lost.token)
+        worker.drop(lost.wake_up)
         connection.execute("select pgdex.heal_batches()")
     else:
         assert worker.release(lost)
@@ -139,7 +139,7 @@ def test_a_running_job_names_its_phase_and_counts(connection: Connection) -> Non
     worker.report(scan, "scanning", found=12_345)
     assert message(connection, job_id) == "Scanning: 12,345 files found"
     worker.plan(scan, tree(1_500), batch_files=500)
-    worker.drop(scan.token)
+    worker.drop(scan.wake_up)
     assert message(connection, job_id) == "Waiting for a worker: 0/1,500 files"
     claim = worker.take()
     assert message(connection, job_id) == "Chunking: 0/1,500 files"

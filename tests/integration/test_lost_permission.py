@@ -20,7 +20,7 @@ from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import COMMAND, Workers
 from tests.unit.privileges import NOBODY
 
-# Permissions do not bind root, for two capabilities. What is started without them is bound like everybody, and may
+# Permissions do not bind root, for two capabilities. What is started without them is bound like everyone, and may
 # still run a Python that lies in root's home, as another user might not.
 BOUND = (
     sys.executable,
@@ -56,7 +56,7 @@ def workers(workers: Workers, tree: Path) -> Workers:
         if not is_bound(tree.parent):
             pytest.skip("the tests run as root, and nothing here can start a worker that permissions bind")
         workers.command = (*BOUND, *COMMAND)
-        workers.database_url = with_open_door(workers.database_url, tree.parent)
+        workers.database_url = with_open_agent(workers.database_url, tree.parent)
     return workers
 
 
@@ -71,7 +71,7 @@ def is_bound(folder: Path) -> bool:
     return sys.platform == "linux" and asked.stdout.strip() == "False"
 
 
-def with_open_door(database_url: str, folder: Path) -> str:
+def with_open_agent(database_url: str, folder: Path) -> str:
     """The database's URL for who may not enter the folder of an embedded server, which only its OS user may: a second
     name for its socket."""
     host = conninfo_to_dict(database_url).get("host")

@@ -236,7 +236,7 @@ def test_two_upgrades_at_once_both_succeed(empty_database_url: str) -> None:
 
 
 def test_the_owner_of_a_database_who_is_no_superuser_can_upgrade_it(empty_database_url: str) -> None:
-    """As on a managed server, where somebody else has created the extension."""
+    """As on a managed server, where someone else has created the extension."""
     with psycopg.connect(empty_database_url, autocommit=True) as admin:
         if not value(admin, "select rolsuper from pg_roles where rolname = current_user"):
             pytest.skip("the tests' own role is no superuser, so every other test upgrades as an owner already")
@@ -377,7 +377,7 @@ def test_a_trigger_whose_file_is_gone_is_dropped(connection: Connection, databas
     ],
     ids=["another return type", "other argument names"],
 )
-def test_a_function_that_cannot_be_replaced_in_place_is_made_anew(
+def test_a_function_that_cannot_be_replaced_in_place_is_made_again(
     connection: Connection, database_url: str, older: str
 ) -> None:
     connection.execute("drop function pgdex.tick")

@@ -244,7 +244,7 @@ def test_the_wheel_installs_no_generic_name(only_pgdex: Environment, name: str) 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Somebody's project, whose packages have the names of pgdex's folders and can't be imported from elsewhere."""
+    """Someone's project, whose packages have the names of pgdex's folders and can't be imported from elsewhere."""
     folder = tmp_path / "project"
     for package in GENERIC:
         (folder / package).mkdir(parents=True)

@@ -7,7 +7,7 @@ import pytest
 
 from pgdex.indexer.search import SearchRequest
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.freshness import DoorWords
+from pgdex.jobs.client.freshness import FrontEndWords
 from pgdex.jobs.client.models import JobStatus
 from pgdex.jobs.client.search import search_code
 from pgdex.jobs.errors import ModelChanged
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import Workers
 
 FILES = 60
-WORDS = DoorWords(index="pgdex index", narrow="--path '{glob}' in {root}")
+WORDS = FrontEndWords(index="pgdex index", narrow="--path '{glob}' in {root}")
 
 
 @pytest.fixture

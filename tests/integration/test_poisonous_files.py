@@ -1,4 +1,4 @@
-"""Files that end the process which takes them in hand: found, left out, and the rest is indexed."""
+"""Files that end the process that opens them: found, left out, and the rest is indexed."""
 
 import subprocess
 import sys
@@ -34,16 +34,16 @@ def workers(workers: Workers) -> Workers:
 
 def supervised(client: Client, workers: Workers, job_id: UUID, *, seconds: float = 60) -> tuple[JobStatus, int]:
     """Keep one worker running until the job ends; its status, and how many processes have died."""
-    deaths = 0
+    crashes = 0
     end = time.monotonic() + seconds
     worker = workers.start()[0]
     while not (status := client.status(job_id)).is_final:
         assert time.monotonic() < end, f"{status!r}{workers.logs()}"
         if worker.poll() is not None:
-            deaths += 1
+            crashes += 1
             worker = workers.start()[0]
         time.sleep(0.05)
-    return status, deaths
+    return status, crashes
 
 
 def skipped(client: Client, tree: Path) -> list[SkippedFile]:
@@ -55,10 +55,10 @@ def test_a_file_that_kills_every_worker_is_left_out_and_the_rest_of_its_batch_is
 ) -> None:
     tree = write_tree(python_tree(tmp_path / "repository", 40), {"package_0/module_7_bad.py": "x = 'KILL'\n"})
 
-    status, deaths = supervised(client, workers, client.start(tree).job_id)
+    status, crashes = supervised(client, workers, client.start(tree).job_id)
 
     assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 40, 1)
-    assert 4 <= deaths <= MOST_DEATHS
+    assert 4 <= crashes <= MOST_DEATHS
     (bad,) = skipped(client, tree)
     assert (bad.path, bad.skip_reason) == ("package_0/module_7_bad.py", "crashed")
     assert bad.skip_detail is not None
@@ -77,10 +77,10 @@ def test_a_file_that_only_a_grammar_crashes_on_is_searchable_by_lines(
 ) -> None:
     tree = write_tree(python_tree(tmp_path / "repository", 10), {"bad.py": "def find_me():\n    return 'SEGFAULT'\n"})
 
-    status, deaths = supervised(client, workers, client.start(tree).job_id)
+    status, crashes = supervised(client, workers, client.start(tree).job_id)
 
     assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 11, 0)
-    assert deaths <= MOST_DEATHS
+    assert crashes <= MOST_DEATHS
     rows = client.connection.execute(
         "select c.kind, c.content from pgdex.chunks c join pgdex.files f on f.id = c.file_id where f.path = 'bad.py'"
     ).fetchall()
@@ -90,10 +90,10 @@ def test_a_file_that_only_a_grammar_crashes_on_is_searchable_by_lines(
 def test_a_file_that_hangs_its_worker_is_left_out(client: Client, workers: Workers, tmp_path: Path) -> None:
     tree = write_tree(python_tree(tmp_path / "repository", 10), {"bad.py": "x = 'HANG'\n"})
 
-    status, deaths = supervised(client, workers, client.start(tree).job_id)
+    status, crashes = supervised(client, workers, client.start(tree).job_id)
 
     assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 10, 1)
-    assert deaths <= MOST_DEATHS
+    assert crashes <= MOST_DEATHS
     assert [file.path for file in skipped(client, tree)] == ["bad.py"]
     assert EXIT_CODE in [process.poll() for process in workers.processes], "they ended themselves"
 
@@ -103,14 +103,14 @@ def test_two_poisonous_files_in_one_batch_are_both_found(client: Client, workers
         python_tree(tmp_path / "repository", 10), {"bad_1.py": "x = 'KILL'\n", "bad_2.py": "y = 'KILL'\n"}
     )
 
-    status, deaths = supervised(client, workers, client.start(tree).job_id)
+    status, crashes = supervised(client, workers, client.start(tree).job_id)
 
     assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 10, 2)
-    assert deaths <= MOST_DEATHS + 4
+    assert crashes <= MOST_DEATHS + 4
     assert [file.path for file in skipped(client, tree)] == ["bad_1.py", "bad_2.py"]
 
 
-def test_a_healthy_file_that_was_in_hand_beside_a_poisonous_one_is_not_blamed(
+def test_a_healthy_file_that_was_in_progress_beside_a_poisonous_one_is_not_blamed(
     client: Client, workers: Workers, tmp_path: Path
 ) -> None:
     workers.concurrency = 2
@@ -129,14 +129,14 @@ def test_a_healthy_file_that_was_in_hand_beside_a_poisonous_one_is_not_blamed(
     kinds = client.connection.execute(
         "select distinct c.kind from pgdex.chunks c join pgdex.files f on f.id = c.file_id where f.path like 'large%'"
     ).fetchall()
-    assert ("block",) not in kinds, "it was not cut by lines either"
+    assert ("block",) not in kinds, "it was not chunked by lines either"
 
 
 def test_a_process_whose_interpreter_is_stuck_ends_itself() -> None:
     code = (
         "import asyncio, re, threading, pgdex.jobs.batches.watchdog\n"
         "def spin():\n"
-        "    with pgdex.jobs.batches.watchdog.file_in_hand('a.py'):\n"
+        "    with pgdex.jobs.batches.watchdog.file_in_progress('a.py'):\n"
         "        re.match(r'(a+)+$', 'a' * 64 + 'b')\n"
         "async def main():\n"
         "    watch = asyncio.create_task(pgdex.jobs.batches.watchdog.end_when_stuck(limit_seconds=1))\n"
@@ -157,11 +157,11 @@ def test_a_folder_that_never_answers_fails_the_job_with_its_name_and_gives_the_w
     (tree / "share" / "HANG").mkdir(parents=True)
     good = python_tree(tmp_path / "good", 3)
 
-    status, deaths = supervised(client, workers, client.start(tree).job_id)
+    status, crashes = supervised(client, workers, client.start(tree).job_id)
 
     assert (status.status, status.error_type) == ("failed", "FolderHangs")
     assert f"The folder {tree}/share/HANG does not answer: 2 workers were ended" in (status.error_message or "")
-    assert deaths == 2
+    assert crashes == 2
     assert {process.poll() for process in workers.processes} == {EXIT_CODE, None}
     done, more_deaths = supervised(client, workers, client.start(good).job_id)
     assert (done.status, more_deaths) == ("completed", 0)
@@ -202,9 +202,9 @@ def test_a_file_that_cannot_be_cut_or_stored_by_a_mistake_of_ours_costs_no_other
         "alter table pgdex.chunks add constraint odd check (content not like '%%REFUSED_BY%%') not valid"
     )
 
-    again, deaths = supervised(client, workers, client.start(tree, force=True).job_id)
+    again, crashes = supervised(client, workers, client.start(tree, force=True).job_id)
 
-    assert (again.status, again.files_indexed, again.files_skipped, deaths) == ("completed", 11, 2, 0)
+    assert (again.status, again.files_indexed, again.files_skipped, crashes) == ("completed", 11, 2, 0)
     refused = skipped(client, tree)[1]
     assert (refused.path, refused.skip_reason) == ("refused.py", "failed")
     assert "violates check constraint" in (refused.skip_detail or "")

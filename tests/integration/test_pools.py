@@ -32,7 +32,7 @@ def test_a_pool_is_kept_between_tasks_and_its_sessions_have_no_time_limit(connec
         assert second is first
 
 
-def test_the_pool_of_a_number_that_was_struck_off_is_closed_when_its_last_task_has_ended(
+def test_the_pool_of_a_number_that_was_evicted_is_closed_when_its_last_task_has_ended(
     connection: Connection, pools: Pools
 ) -> None:
     with pools.of(7) as first:

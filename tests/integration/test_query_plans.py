@@ -24,14 +24,14 @@ from pgdex.jobs.worker.probing import BLOCKED
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.job_checks import value
 from tests.support.logins import new_login
-from tests.support.sql_worker import Claim, SqlWorker, Token, enqueue
+from tests.support.sql_worker import Claim, SqlWorker, WakeUp, enqueue
 
 FINISHED_JOBS = 100_000
 BATCHES = 30_000
 WAITING_JOBS = 100_000
 REPOSITORIES = 2_000
 BIG = ("indexing_jobs", "job_batches", "job_events", "procrastinate_jobs", "procrastinate_events", "workers")
-FEW = 250  # rows that a call may read of a big table: a page of jobs, the live jobs, the batches in hand
+FEW = 250  # rows that a call may read of a big table: a page of jobs, the live jobs, the batches in progress
 HISTORY = f"""
     insert into pgdex.projects select 'p' || n from generate_series(1, 20) n;
     insert into pgdex.repositories (project_id, name, root)
@@ -58,7 +58,7 @@ WAITING = f"""
     alter table pgdex.indexing_jobs disable trigger user;
     insert into pgdex.repositories (project_id, name, root)
     select 'p' || n % 20 + 1, 'waiting' || n, '/waiting/' || n from generate_series(1, {WAITING_JOBS}) n;
-    insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, waits_for_place)
+    insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, waits_for_admission)
     select id, project_id, root, true from pgdex.repositories where starts_with(root, '/waiting/');
     insert into pgdex.job_batches (job_id, seq, kind)
     select id, 0, 'scan' from pgdex.indexing_jobs where starts_with(repo_path, '/waiting/');
@@ -80,7 +80,7 @@ class Scene:
         self.large: UUID
         self.old: UUID
         self.worker: SqlWorker
-        self.token: Token
+        self.wake_up: WakeUp
         self.claim: Claim
 
 
@@ -102,11 +102,11 @@ def scene(server_url: str, template: str) -> Iterator[Scene]:
                 connection.execute(
                     "select pgdex.plan_job(%s, %s, 'm', 4, 1, 10, 0.2, 1::smallint)", [scene.large, scan.attempt]
                 )
-            worker.drop(scan.token)
+            worker.drop(scan.wake_up)
             scene.claim = worker.take()
-            token = worker.fetch()
-            assert token is not None
-            scene.token = token
+            wake_up = worker.fetch()
+            assert wake_up is not None
+            scene.wake_up = wake_up
             for number in range(7):
                 enqueue(connection, f"/small{number}")
             connection.execute("analyze")
@@ -284,7 +284,7 @@ def test_deleting_a_job_that_has_ended(rolled_back: Connection, scene: Scene) ->
 
 
 def test_fetching_a_token(rolled_back: Connection, scene: Scene) -> None:
-    assert value(rolled_back, "select id from pgdex.fetch_token(array['pgdex'], %s)", scene.worker.id)
+    assert value(rolled_back, "select id from pgdex.fetch_wake_up(array['pgdex'], %s)", scene.worker.id)
     assert_few(rolled_back)
 
 
@@ -300,8 +300,8 @@ def test_failing_what_nobody_sees(rolled_back: Connection, scene: Scene) -> None
 
 
 def test_claiming_a_batch(rolled_back: Connection, scene: Scene) -> None:
-    token = scene.token
-    assert call(rolled_back, "claim_batch", token.job_id, token.seq, token.id, token.worker_id)
+    wake_up = scene.wake_up
+    assert call(rolled_back, "claim_batch", wake_up.job_id, wake_up.seq, wake_up.id, wake_up.worker_id)
     assert_few(rolled_back)
 
 
@@ -334,7 +334,7 @@ def test_a_tick_that_finds_nothing_to_do(rolled_back: Connection, scene: Scene) 
 
 def test_reclaiming_one_batch_of_a_large_job(rolled_back: Connection, scene: Scene) -> None:
     assert call(rolled_back, "reclaim_batches", [scene.worker.id], [0]) == 2
-    # Rare: the waiting tokens and batches may be looked through, the history must not.
+    # Rare: the waiting wake-ups and batches may be looked through, the history must not.
     for table, (whole, indexed) in rows_read(rolled_back).items():
         assert whole <= (BATCHES + 100 if table == "procrastinate_jobs" else 10)
         assert indexed <= (3 * BATCHES if table == "job_batches" else FEW), table
@@ -350,7 +350,7 @@ def test_healing_finds_all_batches_that_are_lost_once_one_of_the_first_is(
 ) -> None:
     lost = rolled_back.execute(
         "delete from procrastinate_jobs t using pgdex.job_batches b"
-        " where b.job_id = %s and b.token_id = t.id and t.status = 'todo'"
+        " where b.job_id = %s and b.wake_up_id = t.id and t.status = 'todo'"
         " and (b.seq between 100 and 110 or b.seq > 29000)",
         [scene.large],
     ).rowcount

@@ -12,7 +12,7 @@ FILES = tree(10, size=45_000_000)  # a second each in the finish of a first inde
 
 
 def left(connection: Connection, worker: SqlWorker, *, commits: int, **arguments: Any) -> list[int | None]:
-    """The estimates after each of so many commits, a second apart, of one file each."""
+    """The estimates after each of that many commits, a second apart, of one file each."""
     job_id = enqueue(connection, "/repo", **arguments)
     worker.work(FILES, batch_files=1)
     said = []

@@ -1,4 +1,4 @@
-"""Removing a repository: gone for everybody at once, its rows in portions, and nobody waits for it."""
+"""Removing a repository: gone for everyone at once, its rows in portions, and nobody waits for it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -247,7 +247,7 @@ def test_a_worker_that_has_not_heard_of_it_writes_nothing(connection: Connection
 def test_kept_embeddings_go_with_the_last_repository_of_a_project(connection: Connection) -> None:
     first, second = (repository(connection, name, own_table=False) for name in ("a", "b"))
     connection.execute(
-        "insert into pgdex.departed_embeddings (project_id, model_id, text_hash, embedding)"
+        "insert into pgdex.embedding_cache (project_id, model_id, text_hash, embedding)"
         " select 'default', %s, gen_random_uuid(), '[1,2]' from generate_series(1, 10)",
         [first.model_id],
     )
@@ -255,7 +255,7 @@ def test_kept_embeddings_go_with_the_last_repository_of_a_project(connection: Co
         remove_repository(connection, known(connection, name))
         while value(connection, "select pgdex.remove_portion(%s)", made.id):
             pass
-        assert value(connection, "select count(*) from pgdex.departed_embeddings") == left
+        assert value(connection, "select count(*) from pgdex.embedding_cache") == left
 
 
 def test_workers_remove_what_was_left(connection: Connection, database_url: str) -> None:
@@ -272,7 +272,7 @@ def test_two_remove_at_once(connection: Connection, database_url: str) -> None:
     made = repository(connection, "a", own_table=False)
     chosen = known(connection, "a")
     remove_repository(connection, chosen)
-    with pytest.raises(InvalidRequest, match="removed by somebody else"):
+    with pytest.raises(InvalidRequest, match="removed by someone else"):
         remove_repository(connection, chosen)
     with connect(settings_for(database_url)) as other:
         other.execute("begin")

@@ -16,7 +16,7 @@ LEFT = "select count(*) from pgdex.{}"
 
 
 def age(connection: Connection, job_id: UUID, *, days: float) -> None:
-    """Let a job have been made, and have ended, so many days earlier."""
+    """Let a job have been made, and have ended, that many days earlier."""
     connection.execute("alter table pgdex.indexing_jobs disable trigger user")
     connection.execute(
         "update pgdex.indexing_jobs set created_at = created_at - age, completed_at = completed_at - age,"
@@ -88,7 +88,7 @@ def test_finished_tokens_and_ended_workers_do_not_pile_up(
         cancelled = client.start(python_tree(tmp_path / "b", 400)).job_id
         wait_for(lambda: client.status(cancelled).status == "running", what="a running job")
         client.cancel(cancelled)
-        wait_for(lambda: left(client, "procrastinate_jobs") == 0, what="no tokens", seconds=10)
+        wait_for(lambda: left(client, "procrastinate_jobs") == 0, what="no wake-ups", seconds=10)
         end_hard(workers)
         workers.start()
         wait_for(lambda: left(client, "procrastinate_workers") == 1, what="one worker's row", seconds=10)

@@ -13,7 +13,7 @@ from pgdex.indexer.lexemes import words
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters
 from pgdex.indexer.search.repositories import searched_repositories
-from pgdex.indexer.terms import definition_terms, place_of, stem_of, symbol_term
+from pgdex.indexer.terms import definition_terms, stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.job_checks import value
@@ -59,8 +59,8 @@ class Scene:
             " from pgdex.search_lexical(array[%s::bigint], %s::integer[], %s::integer[], null, null, %s, %s, %s)",
             [
                 self.repository.id,
-                [place_of(stem) for stem in stems],
-                [place_of(symbol_term(stem)) for stem in stems],
+                [term_id_of(stem) for stem in stems],
+                [term_id_of(symbol_term(stem)) for stem in stems],
                 *(kinds, limit, candidates),
             ],
         )
@@ -68,7 +68,7 @@ class Scene:
 
     def term_frequencies(self, stems: Sequence[str]) -> dict[str, tuple[float, float]]:
         """What term_frequencies answers."""
-        by_place = {place_of(stem): stem for stem in stems}
+        by_place = {term_id_of(stem): stem for stem in stems}
         rows = self.connection.execute(
             "select term, frequency, total from pgdex.term_frequencies(array[%s::bigint], %s::integer[])",
             [self.repository.id, list(by_place)],
@@ -123,7 +123,7 @@ def test_terms_are_counted_right_with_statistics_of_the_common_ones(analyzed: Sc
 
 
 def test_each_term_has_one_row_in_the_order_in_which_it_was_asked_for(analyzed: Scene) -> None:
-    asked = [place_of(stem_of(word)) for word in ("self", "nowhere", "retry", "value")]
+    asked = [term_id_of(stem_of(word)) for word in ("self", "nowhere", "retry", "value")]
     rows = analyzed.connection.execute(
         "select term from pgdex.term_frequencies(array[%s::bigint], %s::integer[])", [analyzed.repository.id, asked]
     ).fetchall()
@@ -208,7 +208,7 @@ def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> No
         "select f.path"
         " from pgdex.search_lexical(array[%s::bigint], %s::int[], %s::int[], %s::bigint[], %s, null, 500, 100) s"
         " join pgdex.files f on f.id = s.file_id",
-        [analyzed.repository.id, [place_of(stem)], [place_of(symbol_term(stem))], scope.files, scope.chunks],
+        [analyzed.repository.id, [term_id_of(stem)], [term_id_of(symbol_term(stem))], scope.files, scope.chunks],
     ).fetchall()
     assert all(path.startswith("src/0001") for (path,) in rows)
     assert len(rows) > 10
@@ -270,7 +270,7 @@ def test_definitions_are_exact_only_where_they_are_spelled_alike(
     rows = connection.execute(
         "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, null, null, 10) d"
         " join pgdex.files f on f.id = d.file_id",
-        [small.id, [place_of(terms[0])], [place_of(terms[1])]],
+        [small.id, [term_id_of(terms[0])], [term_id_of(terms[1])]],
     ).fetchall()
     assert {path for path, is_exact in rows if is_exact} == exact
     assert {path for path, is_exact in rows if not is_exact} == folded
@@ -307,7 +307,7 @@ def words_in_one_place() -> tuple[str, str]:
     known: dict[int, str] = {}
     for letters in product(ascii_lowercase, repeat=4):
         word = "".join(letters) + "zq"
-        other = known.setdefault(place_of(stem_of(word)), word)
+        other = known.setdefault(term_id_of(stem_of(word)), word)
         if stem_of(other) != stem_of(word):
             return word, other
     raise AssertionError("no two of 456,976 words share a place")
@@ -318,6 +318,9 @@ def test_two_words_that_share_a_place_are_no_error(connection: Connection) -> No
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk(f"x {one}"), chunk(f"y {other} "), chunk("z")], path_of="f{}.py".format)
     result = search(
-        connection, SearchRequest(f"{one} {other}", project_id="default"), open_embedder=open_embedder, legs=("words",)
+        connection,
+        SearchRequest(f"{one} {other}", project_id="default"),
+        open_embedder=open_embedder,
+        retrievers=("words",),
     )
     assert sorted(hit.path for hit in result.hits) == ["f0.py", "f1.py"]

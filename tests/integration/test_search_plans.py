@@ -13,7 +13,7 @@ from pgdex.indexer.globs import glob_regex
 from pgdex.indexer.search import SearchRequest
 from pgdex.indexer.search.filters import Filters, Scope
 from pgdex.indexer.search.repositories import searched_repositories
-from pgdex.indexer.terms import definition_terms, place_of, stem_of, symbol_term
+from pgdex.indexer.terms import definition_terms, stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.job_checks import value
@@ -131,8 +131,8 @@ def lexical(connection: Connection, scene: Scene, query: str, **filters: str) ->
         " array[%(id)s::bigint], %(terms)s::int[], %(symbols)s::int[], %(files)s::bigint[], %(chunks)s, null, 100)",
         {
             "id": scene.repository.id,
-            "terms": [place_of(stem) for stem in stems],
-            "symbols": [place_of(symbol_term(stem)) for stem in stems],
+            "terms": [term_id_of(stem) for stem in stems],
+            "symbols": [term_id_of(symbol_term(stem)) for stem in stems],
             "files": scope.files,
             "chunks": scope.chunks,
         },
@@ -181,7 +181,7 @@ def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: 
         " join pgdex.files f on f.id = d.file_id",
         [
             scene.repository.id,
-            *([place_of(term)] for term in terms),
+            *([term_id_of(term)] for term in terms),
             scope_of(rolled_back, scene, **filters).files,
         ],
     ).fetchall()

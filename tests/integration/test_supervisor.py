@@ -75,7 +75,7 @@ def test_sigterm_ends_the_supervisor_and_its_workers_with_exit_code_0(
     assert living(client) == []
 
 
-def test_a_worker_process_has_as_many_batches_in_hand_as_it_has_slots(client: Client, tmp_path: Path) -> None:
+def test_a_worker_process_has_as_many_batches_in_progress_as_it_has_slots(client: Client, tmp_path: Path) -> None:
     with EmbeddingServerProcess() as service:
         service.fail("slow", latency_ms=2_000)
         settings = {"PGDEX_EMBEDDER": "ollama:test-model", "PGDEX_EMBEDDER_URL": service.url, "PGDEX_BATCH_FILES": "1"}
@@ -106,7 +106,7 @@ def test_workers_end_when_their_supervisor_is_killed(client: Client, supervisor:
     wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), what="the end of orphaned workers", seconds=20)
 
 
-def test_workers_started_for_somebody_end_when_idle_and_leave_no_job_behind(
+def test_workers_started_for_someone_end_when_idle_and_leave_no_job_behind(
     client: Client, home: Path, tmp_path: Path
 ) -> None:
     jobs = []

@@ -18,7 +18,7 @@ from pgdex.indexer.search.filters import Filters
 from pgdex.indexer.search.paths import TEST_PATH, Role, roles_of
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.storage import COPY_HEADER, COPY_TRAILER
-from pgdex.indexer.terms import TERM_PLACES, place_of, stem_of
+from pgdex.indexer.terms import TERM_IDS, stem_of, term_id_of
 from pgdex.jobs.database.connection import Connection
 
 IN_ONE_DATABASE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -39,9 +39,9 @@ def copied(connection: Connection, type_name: str, values: Sequence[bytes]) -> l
 def sparse(text: str) -> dict[int, float]:
     """The elements of a sparsevec, from 0."""
     body, _, dimension = text.partition("/")
-    assert dimension == str(TERM_PLACES)
+    assert dimension == str(TERM_IDS)
     pairs = [pair.split(":") for pair in body.strip("{}").split(",") if pair]
-    return {int(place) - 1: float(value) for place, value in pairs}
+    return {int(term_id) - 1: float(value) for term_id, value in pairs}
 
 
 def chunk(content: str, *symbols: str) -> Chunk:
@@ -61,14 +61,14 @@ def test_arrays_are_read_as_they_were_written(connection: Connection, rows: list
 @IN_ONE_DATABASE
 @given(
     rows=st.lists(
-        st.dictionaries(st.integers(0, TERM_PLACES - 1), st.floats(0.0078125, 100, width=32), max_size=8), max_size=6
+        st.dictionaries(st.integers(0, TERM_IDS - 1), st.floats(0.0078125, 100, width=32), max_size=8), max_size=6
     )
 )
 def test_sparse_vectors_are_read_as_they_were_written(connection: Connection, rows: list[dict[int, float]]) -> None:
-    places = np.array([place for row in rows for place in sorted(row)], dtype=np.int64)
-    values = np.array([row[place] for row in rows for place in sorted(row)], dtype=np.float64)
+    term_ids = np.array([term_id for row in rows for term_id in sorted(row)], dtype=np.int64)
+    values = np.array([row[term_id] for row in rows for term_id in sorted(row)], dtype=np.float64)
     ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
-    texts = copied(connection, "public.sparsevec", sparsevecs(places, values, ends, dimension=TERM_PLACES))
+    texts = copied(connection, "public.sparsevec", sparsevecs(term_ids, values, ends, dimension=TERM_IDS))
     assert len(texts) == len(rows)
     for row, text in zip(rows, texts, strict=True):
         assert sparse(text) == pytest.approx(row, rel=1e-6)
@@ -108,13 +108,13 @@ def test_the_terms_of_any_chunk_are_accepted(connection: Connection, content: st
 
 
 def test_the_largest_place_there_is_is_a_place_in_postgresql_too(connection: Connection) -> None:
-    last = TERM_PLACES - 1
+    last = TERM_IDS - 1
     (vector,) = copied(
         connection,
         "public.sparsevec",
-        sparsevecs(np.array([0, last]), np.array([1.0, 2.0]), np.array([2]), dimension=TERM_PLACES),
+        sparsevecs(np.array([0, last]), np.array([1.0, 2.0]), np.array([2]), dimension=TERM_IDS),
     )
-    assert vector == f"{{1:1,{TERM_PLACES}:2}}/{TERM_PLACES}"
+    assert vector == f"{{1:1,{TERM_IDS}:2}}/{TERM_IDS}"
 
 
 TEXTS = [
@@ -144,7 +144,7 @@ def test_the_inner_product_in_postgresql_is_bm25(connection: Connection, query: 
         damping = K1 * (1 - B + B * (len(one) - 1) / AVERAGE_WORDS)
         expected.append(sum(rarity[term] * one.count(term) * (K1 + 1) / (one.count(term) + damping) for term in rarity))
     asked_vector = (
-        "{" + ",".join(f"{place_of(term) + 1}:{value}" for term, value in rarity.items()) + f"}}/{TERM_PLACES}"
+        "{" + ",".join(f"{term_id_of(term) + 1}:{value}" for term, value in rarity.items()) + f"}}/{TERM_IDS}"
     )
     scores = [
         -score

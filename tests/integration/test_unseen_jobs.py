@@ -25,13 +25,13 @@ def test_a_worker_is_handed_nothing_more_of_a_job_that_it_does_not_see_and_all_o
     unseen, other = enqueue(connection, "/unseen"), enqueue(connection, "/other")
     assert leave(blind, blind.take()) == "left"
 
-    assert blind.take().token.job_id == other
+    assert blind.take().wake_up.job_id == other
     assert blind.fetch() is None
     claim = good.take()
-    assert claim.token.job_id == unseen
+    assert claim.wake_up.job_id == unseen
     good.plan(claim, tree(6))
     assert blind.fetch() is None
-    good.drop(claim.token)
+    good.drop(claim.wake_up)
     good.work_all(tree(6))
     assert status_of(connection, unseen) == "completed"
     assert [event for event in events_of(connection, unseen) if event != "progress"] == [
@@ -45,7 +45,7 @@ def test_the_next_job_of_the_repository_is_offered_to_it_again(connection: Conne
     leave(blind, blind.take())
     good.work_all(tree(2))
     again = enqueue(connection)
-    assert blind.take().token.job_id == again
+    assert blind.take().wake_up.job_id == again
 
 
 @pytest.mark.parametrize("reasons", [("not mounted", "not mounted"), ("not mounted", "not allowed")])
@@ -92,7 +92,7 @@ def test_a_stale_claim_leaves_nothing(connection: Connection) -> None:
 
 
 def rounds(connection: Connection, count: int = ROUNDS) -> int:
-    """How many jobs are given up in so many rounds of healing, which takes two seconds each."""
+    """How many jobs are given up in that many rounds of healing, which takes two seconds each."""
     before = value(connection, FAILED)
     for _ in range(count):
         connection.execute("select pgdex.heal_batches()")

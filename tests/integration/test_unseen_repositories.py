@@ -231,7 +231,7 @@ def test_jobs_are_done_by_the_workers_that_can(
     for _ in range(3):
         done = run(client, workers, tree, force=True)
         assert (done.status, done.files_indexed) == ("completed", FILES), done.error_message
-        # Each of the two tries once (or had a second token in hand when it did), and then leaves the job alone.
+        # Each of the two tries once (or had a second wake-up in progress when it did), and then leaves the job alone.
         assert claims_beyond_the_first(client.connection, done.job_id) <= 4
 
 

@@ -79,7 +79,7 @@ def found(client: Client) -> list[tuple[str, int]]:
         client.connection,
         SearchRequest("module number 7", project_id="default"),
         open_embedder=embedder_for,
-        legs=("vectors",),
+        retrievers=("vectors",),
     )
     assert result.hits
     return [(hit.path, hit.start_line) for hit in result.hits]
@@ -326,7 +326,7 @@ def test_neither_a_job_nor_a_cancel_nor_a_search_waits_for_who_has_the_table_ope
     job = enqueue(connection, "/r", force=True)
     worker.plan(worker.take(), tree(20))
     assert value(connection, "select pgdex.drop_unwanted_vector_indexes(1)") == 1
-    search(connection, SearchRequest("f1", project_id="default"), open_embedder=embedder_for, legs=("words",))
+    search(connection, SearchRequest("f1", project_id="default"), open_embedder=embedder_for, retrievers=("words",))
     assert value(connection, "select pgdex.cancel_job(%s)", job) == "running"
 
     held.execute("rollback")

@@ -270,7 +270,7 @@ def test_a_worker_whose_schema_was_exchanged_ends_after_its_batch_and_fails_no_j
 
 
 def test_a_worker_whose_functions_are_gone_fails_no_job(client: Client, workers: Workers, tmp_path: Path) -> None:
-    """Somebody forced it: the worker has a batch in hand while what it calls disappears."""
+    """Someone forced it: the worker has a batch in progress while what it calls disappears."""
     (process,) = workers.start()
     job_id = client.start(python_tree(tmp_path / "repository", 40)).job_id
     wait_for(lambda: client.status(job_id).files_indexed > 4, what="a job in its middle")
@@ -368,7 +368,7 @@ def test_a_supervisor_says_what_to_do_and_starts_no_worker_again_and_again(
         alive = "select count(*) from pgdex.worker_status where alive"
         wait_for(lambda: value(connection, alive) == 2, what="two workers")
         set_version(connection, NEWER)
-        # Started for somebody, and not as a service: it makes room for the workers of the newer version.
+        # Started for someone, and not as a service: it makes room for the workers of the newer version.
         assert background.wait(20) == 0
         wait_for(lambda: "Update pgdex on this machine" in log.read_text("utf-8"), what="what to do")
         time.sleep(3)  # a hot loop would have started several
@@ -484,7 +484,7 @@ def test_an_embedded_schema_of_an_older_release_is_upgraded_by_the_next_command(
     assert two_builds.version() == expected_version()
 
 
-def test_a_schema_that_is_behind_is_not_upgraded_on_somebody_elses_server(
+def test_a_schema_that_is_behind_is_not_upgraded_on_someone_elses_server(
     connection: Connection, database_url: str
 ) -> None:
     set_version(connection, OLDER)

@@ -1,4 +1,4 @@
-"""How often batches were taken in hand: attempt numbers are random, so they don't tell."""
+"""How often batches were claimed: attempt numbers are random, so they don't tell."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from pgdex.jobs.database.connection import Connection
 
 
 def count_claims(connection: Connection) -> None:
-    """From now on, note each batch that a worker takes in hand. The login must own the schema."""
+    """From now on, note each batch that a worker claims. The login must own the schema."""
     connection.execute(
         """
         create table public.claims (job_id uuid, seq integer);

@@ -38,7 +38,7 @@ def embedded_server() -> str:
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     atexit.register(stop_server, home, mode="immediate")  # before that: the last one registered is the first to run
     with psycopg.connect(url, autocommit=True) as connection:
-        # What a crash of the machine would lose is of no use to anybody; a test's database is made in half the time.
+        # What a crash of the machine would lose is of no use to anyone; a test's database is made in half the time.
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
     return url

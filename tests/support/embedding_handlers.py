@@ -48,7 +48,7 @@ class Behaviour:
     latency_ms: int = 0
     retry_after: str | None = None
     calls: int | None = None
-    """After so many calls the fault ends by itself."""
+    """After that many calls the fault ends by itself."""
 
 
 class Service(Protocol):

@@ -47,7 +47,7 @@ def refused(sqlstate: str, *, saying: str = "") -> Iterator[None]:
 
 
 def set_status(connection: Connection, job_id: UUID, status: str) -> None:
-    """An UPDATE as somebody might type it in psql."""
+    """An UPDATE as someone might type it in psql."""
     connection.execute(TO_STATUS, {"id": job_id, "status": status, "summary": json.dumps(SUMMARY)})
 
 
@@ -63,7 +63,7 @@ def job_in(connection: Connection, status: str, repo_path: str = "/repo") -> UUI
     claim = worker.take()
     if status == "completed":
         worker.plan(claim, [])
-        worker.drop(claim.token)
+        worker.drop(claim.wake_up)
         worker.work_all([])
     elif status == "failed":
         connection.execute("select pgdex.fail_job(%s, 'no good', 'SomeError', 'Traceback: …')", [job_id])

@@ -42,7 +42,7 @@ class Checks:
         for row in rows:
             job = jobs[row["id"]]
             assert (row["status"], row["admitted"]) == (job.status, job.admitted)
-            assert row["waits_for_place"] == job.waits_for_place
+            assert row["waits_for_admission"] == job.waits_for_admission
             assert {name: row[name] for name in COUNTERS} == job.counts
         assert {
             (row["job_id"], row["seq"]): (row["kind"], row["state"], row["attempt"])
@@ -56,7 +56,7 @@ class Checks:
     def the_queue_holds_what_the_model_says(self) -> None:
         rows = self.rows(
             "select t.id, t.status::text, t.priority, (t.args ->> 'job_id')::uuid as job_id,"
-            " (t.args ->> 'seq')::int as seq, b.token_id is not distinct from t.id as present"
+            " (t.args ->> 'seq')::int as seq, b.wake_up_id is not distinct from t.id as present"
             " from procrastinate_jobs t join pgdex.job_batches b"
             " on b.job_id = (t.args ->> 'job_id')::uuid and b.seq = (t.args ->> 'seq')::int"
         )
@@ -72,15 +72,15 @@ class Checks:
             for row in rows
         ) == sorted(
             (
-                "todo" if token.todo else "doing",
-                token.id or 0,
-                token.priority,
-                token.job.id,
-                token.seq,
-                token.job.batches[token.seq].token is token,
+                "todo" if wake_up.todo else "doing",
+                wake_up.id or 0,
+                wake_up.priority,
+                wake_up.job.id,
+                wake_up.seq,
+                wake_up.job.batches[wake_up.seq].wake_up is wake_up,
             )
-            for token in self.model.tokens
-            if not token.gone
+            for wake_up in self.model.wake_ups
+            if not wake_up.gone
         )
 
     def the_index_holds_what_the_model_says(self) -> None:

@@ -19,7 +19,7 @@ from tests.support.job_model import (
     ModelClaim,
     ModelToken,
 )
-from tests.support.sql_worker import Claim, Found, SqlWorker, Token, enqueue, reclaim, tick
+from tests.support.sql_worker import Claim, Found, SqlWorker, WakeUp, enqueue, reclaim, tick
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class JobMachine(RuleBasedStateMachine):
         self.connection = connection
         self.model = JobModel()
         self.workers: dict[int, SqlWorker] = {}
-        self.tokens: list[tuple[ModelToken, Token]] = []
+        self.wake_ups: list[tuple[ModelToken, WakeUp]] = []
         self.claims: list[tuple[ModelClaim, Claim]] = []
         self.checks = Checks(connection, self.model)
 
@@ -129,23 +129,23 @@ class JobMachine(RuleBasedStateMachine):
             claimed = self.claim_token(*fetched)
             if claimed is not None:
                 self.do(data, *claimed)
-            model, token = fetched
+            model, wake_up = fetched
             model.gone = True
-            self.workers[token.worker_id].drop(token)
+            self.workers[wake_up.worker_id].drop(wake_up)
 
-    def fetch(self, data: st.DataObject) -> tuple[ModelToken, Token] | None:
+    def fetch(self, data: st.DataObject) -> tuple[ModelToken, WakeUp] | None:
         worker = self.workers[pick(data, sorted(self.model.workers))]
-        expected, token = self.model.fetched_next(), worker.fetch()
-        assert (token and (token.job_id, token.seq)) == (expected and (expected.job.id, expected.seq))
-        if token is None or expected is None:
+        expected, wake_up = self.model.fetched_next(), worker.fetch()
+        assert (wake_up and (wake_up.job_id, wake_up.seq)) == (expected and (expected.job.id, expected.seq))
+        if wake_up is None or expected is None:
             return None
-        expected.id, expected.worker = token.id, worker.id
-        self.tokens.append((expected, token))
-        return expected, token
+        expected.id, expected.worker = wake_up.id, worker.id
+        self.wake_ups.append((expected, wake_up))
+        return expected, wake_up
 
     def claim(self, data: st.DataObject) -> None:
-        if self.tokens:
-            self.claim_token(*pick(data, self.tokens[-6:]))
+        if self.wake_ups:
+            self.claim_token(*pick(data, self.wake_ups[-6:]))
 
     def take(self, data: st.DataObject) -> None:
         fetched = self.fetch(data)
@@ -159,7 +159,7 @@ class JobMachine(RuleBasedStateMachine):
     def report(self, data: st.DataObject) -> None:
         if self.claims:
             model, claim = self.any_claim(data)
-            worker = self.workers[claim.token.worker_id]
+            worker = self.workers[claim.wake_up.worker_id]
             found, chunked, embedded = data.draw(st.tuples(*[st.integers(0, 9)] * 3))
             self.agree(
                 model.current,
@@ -169,14 +169,14 @@ class JobMachine(RuleBasedStateMachine):
     def put_back(self, data: st.DataObject) -> None:
         if self.claims:
             model, claim = self.any_claim(data)
-            worker = self.workers[claim.token.worker_id]
+            worker = self.workers[claim.wake_up.worker_id]
             self.agree(self.model.release(model), lambda: worker.release(claim))
 
     def block(self, data: st.DataObject) -> None:
         if not self.claims:
             return
         model, claim = self.any_claim(data)
-        worker = self.workers[claim.token.worker_id]
+        worker = self.workers[claim.wake_up.worker_id]
 
         def release_and_block() -> bool:
             with self.connection.transaction():
@@ -194,7 +194,7 @@ class JobMachine(RuleBasedStateMachine):
         self.model.workers[worker.id] = "alive"
 
     def lose_worker(self, data: st.DataObject) -> None:
-        busy = {claim.token.worker_id for model, claim in self.claims if model.current} & set(self.model.workers)
+        busy = {claim.wake_up.worker_id for model, claim in self.claims if model.current} & set(self.model.workers)
         worker = self.workers[pick(data, sorted(busy or self.model.workers))]
         how = pick(data, ["heart stopped", "lock lost", "left"])
         if how == "heart stopped":
@@ -209,7 +209,8 @@ class JobMachine(RuleBasedStateMachine):
             del self.model.workers[worker.id]
 
     def take_over(self, data: st.DataObject) -> None:
-        """A worker dies with a batch in hand, and peers take what it had: its claim is stale while theirs counts."""
+        """A worker dies with a batch in progress, and peers take what it had: its claim is stale while theirs
+        counts."""
         self.take(data)
         self.lose_worker(data)
         self.reclaim_batches(data)
@@ -220,15 +221,15 @@ class JobMachine(RuleBasedStateMachine):
 
     def lose_token(self, data: st.DataObject) -> None:
         """By hand, or because the task that held it ended without a word."""
-        tokens = [token for token in self.model.tokens if not token.gone]
-        if tokens:
-            token = pick(data, tokens)
-            token.gone = True
+        wake_ups = [wake_up for wake_up in self.model.wake_ups if not wake_up.gone]
+        if wake_ups:
+            wake_up = pick(data, wake_ups)
+            wake_up.gone = True
             self.connection.execute(
                 "delete from procrastinate_jobs where case when %s::bigint is null"
                 " then status = 'todo' and args = jsonb_build_object('job_id', %s::text, 'seq', %s::int)"
                 " else id = %s end",
-                [token.id, str(token.job.id), token.seq, token.id],
+                [wake_up.id, str(wake_up.job.id), wake_up.seq, wake_up.id],
             )
 
     def reclaim_batches(self, _data: st.DataObject) -> None:
@@ -258,13 +259,13 @@ class JobMachine(RuleBasedStateMachine):
     # Inside
 
     def any_claim(self, data: st.DataObject) -> tuple[ModelClaim, Claim]:
-        """One that counts, or one whose batch a peer has in hand now, or any of the last."""
+        """One that counts, or one whose batch a peer has in progress now, or any of the last."""
         current = [(model, claim) for model, claim in self.claims if model.current]
         taken = [(m, claim) for m, claim in self.claims if m.batch.state == "running" and not m.current]
         return pick(data, pick(data, [current, current, taken, self.claims[-6:]]) or self.claims[-6:])
 
-    def claim_token(self, expected: ModelToken, token: Token) -> tuple[ModelClaim, Claim] | None:
-        claim = self.workers[token.worker_id].claim(token)
+    def claim_token(self, expected: ModelToken, wake_up: WakeUp) -> tuple[ModelClaim, Claim] | None:
+        claim = self.workers[wake_up.worker_id].claim(wake_up)
         model = self.model.claim(expected, attempt=claim.attempt if claim else 0)
         assert (claim is None) == (model is None)
         if claim is None or model is None:
@@ -274,7 +275,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def do(self, data: st.DataObject, model: ModelClaim, claim: Claim) -> None:
         """Commit a claim's work, stale or not."""
-        worker = self.workers[claim.token.worker_id]
+        worker = self.workers[claim.wake_up.worker_id]
         if model.batch.kind == "scan":
             tree = data.draw(TREES)
             embedder = claim.embedder or DEFAULT_MODEL

@@ -45,7 +45,7 @@ class ModelToken:
     gone: bool = False
 
     def __repr__(self) -> str:
-        return f"token {self.id or 'waiting'} of {self.job!r}/{self.seq}"
+        return f"wake-up {self.id or 'waiting'} of {self.job!r}/{self.seq}"
 
     @property
     def todo(self) -> bool:
@@ -66,7 +66,7 @@ class ModelBatch:
     files: list[str] = field(default_factory=list)
     state: str = "waiting"
     attempt: int = 0
-    token: ModelToken | None = None
+    wake_up: ModelToken | None = None
 
     @property
     def open(self) -> bool:
@@ -105,7 +105,7 @@ class ModelJob:
         return self.admitted and self.status in ("pending", "running")
 
     @property
-    def waits_for_place(self) -> bool:
+    def waits_for_admission(self) -> bool:
         return (self.status == "pending" and not self.admitted) or self.waits_to_resume
 
 
@@ -123,7 +123,7 @@ class ModelClaim:
     job: ModelJob
     seq: int
     attempt: int
-    token: ModelToken
+    wake_up: ModelToken
 
     def __repr__(self) -> str:
         return f"attempt {self.attempt} of {self.job!r}/{self.seq}"
@@ -140,9 +140,9 @@ class ModelClaim:
 class JobModel:
     def __init__(self) -> None:
         self.jobs: list[ModelJob] = []
-        self.tokens: list[ModelToken] = []
+        self.wake_ups: list[ModelToken] = []
         self.workers: dict[int, WorkerState] = {}
-        """By id; struck off ones are not in it."""
+        """By id; evicted ones are not in it."""
         self.index: dict[str, dict[str, Stored]] = {}
         self.embedding_model: dict[str, str] = {}
         self.turns: dict[str, int] = {}
@@ -186,22 +186,22 @@ class JobModel:
     # Calls of workers
 
     def fetched_next(self) -> ModelToken | None:
-        todo = [token for token in self.tokens if token.todo]
-        return max(todo, key=lambda token: (token.priority, -token.order), default=None)
+        todo = [wake_up for wake_up in self.wake_ups if wake_up.todo]
+        return max(todo, key=lambda wake_up: (wake_up.priority, -wake_up.order), default=None)
 
-    def claim(self, token: ModelToken, *, attempt: int) -> ModelClaim | None:
+    def claim(self, wake_up: ModelToken, *, attempt: int) -> ModelClaim | None:
         """`attempt` is the number that the database drew: the next one for a scan, any other one for other batches."""
-        job, batch = token.job, token.job.batches[token.seq]
-        if batch.state != "waiting" or batch.token is not token or not job.live:
+        job, batch = wake_up.job, wake_up.job.batches[wake_up.seq]
+        if batch.state != "waiting" or batch.wake_up is not wake_up or not job.live:
             return None
-        if token.seq == 0 and job.status == "pending" and job.admitted:
+        if wake_up.seq == 0 and job.status == "pending" and job.admitted:
             job.status, job.started = "running", next(self._order)
             job.events.append("started")
         if job.status != "running":
             return None
-        assert attempt == batch.attempt + 1 if token.seq == 0 else 1 <= attempt < 2**31 and attempt != batch.attempt
+        assert attempt == batch.attempt + 1 if wake_up.seq == 0 else 1 <= attempt < 2**31 and attempt != batch.attempt
         batch.state, batch.attempt = "running", attempt
-        return ModelClaim(job, token.seq, batch.attempt, token)
+        return ModelClaim(job, wake_up.seq, batch.attempt, wake_up)
 
     def plan(self, claim: ModelClaim, found: Sequence[Found]) -> Refused | None:
         job = claim.job
@@ -283,7 +283,7 @@ class JobModel:
     def release(self, claim: ModelClaim) -> bool:
         if not claim.current:
             return False
-        claim.batch.state, claim.batch.token = "waiting", None
+        claim.batch.state, claim.batch.wake_up = "waiting", None
         if claim.job.status == "running":
             self._queue(claim.job, [claim.seq])
         return True
@@ -296,10 +296,10 @@ class JobModel:
         job.status, job.admitted = "blocked", False
         job.events.append("blocked")
         for batch in job.batches.values():
-            if batch.state == "waiting" and batch.token is not None:
-                if batch.token.todo:
-                    batch.token.gone = True
-                batch.token = None
+            if batch.state == "waiting" and batch.wake_up is not None:
+                if batch.wake_up.todo:
+                    batch.wake_up.gone = True
+                batch.wake_up = None
         return True
 
     # What keeps it going
@@ -308,17 +308,17 @@ class JobModel:
         return self._take_over([worker for worker, state in self.workers.items() if state != "alive"])
 
     def _take_over(self, dead: Sequence[int]) -> int:
-        """What the dead had in hand goes back, and what those had who are not in the list any more."""
-        lost = [t for t in self.tokens if t.doing and (t.worker not in self.workers or t.worker in dead)]
+        """What the dead had in progress goes back, and what those had who are not in the list any more."""
+        lost = [t for t in self.wake_ups if t.doing and (t.worker not in self.workers or t.worker in dead)]
         back = 0
-        affected = [job for job in self.jobs if any(b.open and b.token in lost for b in job.batches.values())]
+        affected = [job for job in self.jobs if any(b.open and b.wake_up in lost for b in job.batches.values())]
         for job in sorted(affected, key=lambda job: (inf if job.started is None else job.started, job.number)):
-            seqs = [seq for seq, batch in job.batches.items() if batch.open and batch.token in lost]
+            seqs = [seq for seq, batch in job.batches.items() if batch.open and batch.wake_up in lost]
             back += len(seqs)
             job.events.append("reclaimed")
             self._put_back(job, seqs)
-        for token in lost:
-            token.gone = True
+        for wake_up in lost:
+            wake_up.gone = True
         for worker in dead:
             del self.workers[worker]
         return back
@@ -340,7 +340,7 @@ class JobModel:
             seqs = [
                 seq
                 for seq in self._due(job)
-                if (batch := job.batches[seq]).open and (batch.token is None or batch.token.gone)
+                if (batch := job.batches[seq]).open and (batch.wake_up is None or batch.wake_up.gone)
             ]
             healed += len(seqs)
             self._put_back(job, seqs)
@@ -350,7 +350,7 @@ class JobModel:
 
     def _put_back(self, job: ModelJob, seqs: Sequence[int]) -> None:
         for seq in seqs:
-            job.batches[seq].state, job.batches[seq].token = "waiting", None
+            job.batches[seq].state, job.batches[seq].wake_up = "waiting", None
         if job.status in ("running", "pending"):
             self._queue(job, seqs)
 
@@ -362,9 +362,9 @@ class JobModel:
 
     def _queue(self, job: ModelJob, seqs: Sequence[int] | range) -> None:
         for seq in sorted(seqs):
-            token = ModelToken(next(self._order), job, seq)
-            self.tokens.append(token)
-            job.batches[seq].token = token
+            wake_up = ModelToken(next(self._order), job, seq)
+            self.wake_ups.append(wake_up)
+            job.batches[seq].wake_up = wake_up
 
     def admit(self) -> int:
         """Projects take turns; within one, what was blocked goes on before what is new."""
@@ -372,7 +372,7 @@ class JobModel:
         while sum(job.has_place for job in self.jobs) < MAX_CONCURRENT_JOBS:
             first: dict[str, ModelJob] = {}
             for job in sorted(self.jobs, key=lambda job: (not job.waits_to_resume, job.number)):
-                if job.waits_for_place:
+                if job.waits_for_admission:
                     first.setdefault(job.project, job)
             if not first:
                 break
@@ -390,7 +390,7 @@ class JobModel:
         job.waits_to_resume, job.status = False, "running"
         job.events.append("resumed")
         self._queue(
-            job, [seq for seq in self._due(job) if (b := job.batches[seq]).state == "waiting" and b.token is None]
+            job, [seq for seq in self._due(job) if (b := job.batches[seq]).state == "waiting" and b.wake_up is None]
         )
 
     def _end(self, job: ModelJob, status: str) -> None:
@@ -399,8 +399,8 @@ class JobModel:
         for batch in job.batches.values():
             if batch.open:
                 batch.state = "cancelled"
-                if batch.token is not None and batch.token.todo:
-                    batch.token.gone = True
+                if batch.wake_up is not None and batch.wake_up.todo:
+                    batch.wake_up.gone = True
 
 
 def _changed(file: Found, stored: Stored | None, model: str) -> bool:

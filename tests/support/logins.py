@@ -43,7 +43,7 @@ def new_login(database_url: str, *roles: str, password: str = "test") -> Iterato
 
 
 def as_user(database_url: str, user: str, password: str) -> str:
-    """The same database's URL for somebody else."""
+    """The same database's URL for someone else."""
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
     return re.sub(r"^(postgres(?:ql)?://)(?:[^@/?]*@)?", lambda match: f"{match[1]}{login}@", database_url)
 

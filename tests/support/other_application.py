@@ -1,4 +1,4 @@
-"""Somebody's own procrastinate application in the database that pgdex is in; run as a process of its own.
+"""Someone's own procrastinate application in the database that pgdex is in; run as a process of its own.
 
     python -m tests.support.other_application SCHEMA QUEUE
 

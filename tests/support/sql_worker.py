@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class WakeUp:
     """A fetched procrastinate job."""
 
     id: int
@@ -41,21 +41,21 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A batch in hand."""
+    """A batch in progress."""
 
-    token: Token
+    wake_up: WakeUp
     attempt: int
     repository_id: int
     embedder: str | None
     paths: list[str]
     reclaimed: int = 0
-    deaths: dict[str, int] = field(default_factory=dict)
+    crash_counts: dict[str, int] = field(default_factory=dict)
     model_id: int | None = None
 
     @property
     def key(self) -> tuple[UUID, int, int]:
         """Job, batch and attempt: what every commit names."""
-        return (self.token.job_id, self.token.seq, self.attempt)
+        return (self.wake_up.job_id, self.wake_up.seq, self.attempt)
 
 
 def tree(count: int, *, size: int = 10) -> list[Found]:
@@ -88,7 +88,7 @@ def reclaim(connection: Connection) -> int:
 
 
 def tick(connection: Connection, worker_id: int) -> bool:
-    """A tick of a worker that also takes over from the dead; false where it was struck off itself."""
+    """A tick of a worker that also takes over from the dead; false where it was evicted itself."""
     connection.execute(
         "update pgdex.workers set hostname = %s where id = %s and hostname = %s", [ALIVE, worker_id, DEAD]
     )
@@ -113,30 +113,30 @@ class SqlWorker:
         """Make itself known. With `session_lock` it says that it holds one, which it doesn't: it looks dead."""
         self.connection.execute("select pgdex.register_worker(%s, %s, 1, %s)", [self.id, ALIVE, session_lock])
 
-    def fetch(self) -> Token | None:
+    def fetch(self) -> WakeUp | None:
         """The next job of the queue, as procrastinate fetches it."""
         row = self.connection.execute(
-            "select id, args from pgdex.fetch_token(array['pgdex'], %s)", [self.id]
+            "select id, args from pgdex.fetch_wake_up(array['pgdex'], %s)", [self.id]
         ).fetchone()
         if row is None or row[0] is None:
             return None
-        return Token(row[0], UUID(row[1]["job_id"]), row[1]["seq"], self.id)
+        return WakeUp(row[0], UUID(row[1]["job_id"]), row[1]["seq"], self.id)
 
-    def claim(self, token: Token) -> Claim | None:
-        """The batch of a token, if there is something to do."""
+    def claim(self, wake_up: WakeUp) -> Claim | None:
+        """The batch of a wake-up, if there is something to do."""
         row = self.connection.execute(
-            "select attempt, repository_id, embedder, paths, reclaimed, deaths, model_id"
+            "select attempt, repository_id, embedder, paths, reclaimed, crash_counts, model_id"
             " from pgdex.claim_batch(%s, %s, %s, %s)",
-            [token.job_id, token.seq, token.id, token.worker_id],
+            [wake_up.job_id, wake_up.seq, wake_up.id, wake_up.worker_id],
         ).fetchone()
-        return Claim(token, row[0], row[1], row[2], row[3] or [], row[4], row[5], row[6]) if row else None
+        return Claim(wake_up, row[0], row[1], row[2], row[3] or [], row[4], row[5], row[6]) if row else None
 
     def take(self) -> Claim:
         """Fetch and claim what is next; there must be something."""
-        token = self.fetch()
-        assert token is not None, "the queue is empty"
-        claim = self.claim(token)
-        assert claim is not None, f"batch {token.seq} of job {token.job_id} can't be claimed"
+        wake_up = self.fetch()
+        assert wake_up is not None, "the queue is empty"
+        claim = self.claim(wake_up)
+        assert claim is not None, f"batch {wake_up.seq} of job {wake_up.job_id} can't be claimed"
         return claim
 
     def plan(
@@ -185,7 +185,7 @@ class SqlWorker:
         reasons = ["binary"] * skipped + [None] * (len(files) - skipped - unchanged)
         indexed = len(files) - skipped - unchanged
         with self.connection.transaction():
-            row = self.connection.execute("select pgdex.hold_chunk_table(%s)", [claim.repository_id]).fetchone()
+            row = self.connection.execute("select pgdex.lock_chunk_table(%s)", [claim.repository_id]).fetchone()
             table = row[0] if row else None
             self.connection.execute(
                 "with stored as (select * from pgdex.store_files(%(id)s, %(paths)s::text[],"
@@ -229,24 +229,24 @@ class SqlWorker:
         row = self.connection.execute("select pgdex.release_batch(%s, %s, %s)", [*claim.key]).fetchone()
         return bool(row and row[0])
 
-    def drop(self, token: Token) -> None:
-        """What procrastinate does with a token when its task has ended."""
-        self.connection.execute("delete from procrastinate_jobs where id = %s", [token.id])
+    def drop(self, wake_up: WakeUp) -> None:
+        """What procrastinate does with a wake-up when its task has ended."""
+        self.connection.execute("delete from procrastinate_jobs where id = %s", [wake_up.id])
 
     def work(self, files: Sequence[Found], *, batch_files: int = 2) -> Claim | None:
         """Take what is next and do it; None where the queue is empty."""
-        token = self.fetch()
-        if token is None:
+        wake_up = self.fetch()
+        if wake_up is None:
             return None
-        claim = self.claim(token)
+        claim = self.claim(wake_up)
         if claim is not None:
-            if token.seq == 0:
+            if wake_up.seq == 0:
                 self.plan(claim, files, batch_files=batch_files)
             elif claim.paths:
                 self.complete(claim, found=[file for file in files if file.path in claim.paths])
             else:
                 self.finish(claim)
-        self.drop(token)
+        self.drop(wake_up)
         return claim
 
     def work_all(self, files: Sequence[Found]) -> None:

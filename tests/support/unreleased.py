@@ -1,4 +1,4 @@
-"""What an unreleased pgdex left behind: a few of its tables, as far as anybody looks at them, without its functions."""
+"""What an unreleased pgdex left behind: a few of its tables, as far as anyone looks at them, without its functions."""
 
 import psycopg
 

@@ -50,7 +50,7 @@ class Workers:
         return started
 
     def wait_until_alive(self, count: int, *, deadline: float = DEADLINE_SECONDS) -> None:
-        """Wait until so many workers are at work in the database's eyes."""
+        """Wait until that many workers are at work in the database's eyes."""
         end = time.monotonic() + deadline
         with Client.open(settings_for(self.database_url)) as client:
             while len(living_workers(client.connection)) < count:

@@ -1,4 +1,4 @@
-"""The parts of the benchmarks that can be wrong without anybody seeing it in their figures."""
+"""The parts of the benchmarks that can be wrong without anyone seeing it in their figures."""
 
 import json
 import socket

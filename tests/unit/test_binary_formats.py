@@ -13,19 +13,19 @@ ROWS = st.lists(st.dictionaries(st.integers(0, 999), st.floats(0.0078125, 100, w
 
 
 def columns(rows: list[dict[int, float]]) -> tuple["np.ndarray[tuple[int], np.dtype[np.int64]]", ...]:
-    places = [place for row in rows for place in sorted(row)]
-    return np.array(places, dtype=np.int64), np.cumsum([len(row) for row in rows], dtype=np.int64)
+    indices = [index for row in rows for index in sorted(row)]
+    return np.array(indices, dtype=np.int64), np.cumsum([len(row) for row in rows], dtype=np.int64)
 
 
 @given(ROWS)
 def test_a_sparsevec_has_its_head_then_its_places_then_its_values(rows: list[dict[int, float]]) -> None:
-    places, ends = columns(rows)
-    values = np.array([row[place] for row in rows for place in sorted(row)], dtype=np.float64)
-    result = sparsevecs(places, values, ends, dimension=1_000)
+    indices, ends = columns(rows)
+    values = np.array([row[index] for row in rows for index in sorted(row)], dtype=np.float64)
+    result = sparsevecs(indices, values, ends, dimension=1_000)
     assert len(result) == len(rows)
     for row, binary in zip(rows, result, strict=True):
         expected = struct.pack(">iii", 1_000, len(row), 0) + struct.pack(f">{len(row)}i", *sorted(row))
-        assert binary == expected + struct.pack(f">{len(row)}f", *(row[place] for place in sorted(row)))
+        assert binary == expected + struct.pack(f">{len(row)}f", *(row[index] for index in sorted(row)))
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(0, 2**31 - 1), max_size=6), st.lists(st.integers(0, 9), max_size=3))))
@@ -58,10 +58,10 @@ def test_no_rows_are_no_halfvecs(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("more", [0, 1, 500])
 def test_of_too_many_elements_the_largest_stay_in_the_order_of_their_places(more: int) -> None:
     count = MOST_SPARSE_ELEMENTS + more
-    places = np.arange(count, dtype=np.int64) * 3
+    indices = np.arange(count, dtype=np.int64) * 3
     values = np.random.default_rng(1).permutation(count).astype(np.float64) + 1
     before, binary, after = sparsevecs(
-        np.concatenate([[7], places, [9]]),
+        np.concatenate([[7], indices, [9]]),
         np.concatenate([[1.0], values, [2.0]]),
         np.array([1, count + 1, count + 2]),
         dimension=10**9,
@@ -70,7 +70,7 @@ def test_of_too_many_elements_the_largest_stay_in_the_order_of_their_places(more
     assert after == struct.pack(">iiiif", 10**9, 1, 0, 9, 2.0)
     assert struct.unpack_from(">iii", binary) == (10**9, MOST_SPARSE_ELEMENTS, 0)
     found = struct.unpack_from(f">{MOST_SPARSE_ELEMENTS}i", binary, 12)
-    assert list(found) == places[values > more].tolist()
+    assert list(found) == indices[values > more].tolist()
     kept = struct.unpack_from(f">{MOST_SPARSE_ELEMENTS}f", binary, 12 + 4 * MOST_SPARSE_ELEMENTS)
     assert list(kept) == values[values > more].tolist()
 

@@ -49,7 +49,7 @@ def test_a_mounted_repository_is_meant_though_its_folder_is_shared(monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    "folder", ["/usr/lib/python3", "/usr/share/doc", "/opt/project", "/home/somebody/src", "/srv/app"]
+    "folder", ["/usr/lib/python3", "/usr/share/doc", "/opt/project", "/home/someone/src", "/srv/app"]
 )
 def test_what_lies_below_is_a_project(folder: str) -> None:
     require_narrow(Path(folder), home=NOWHERE)

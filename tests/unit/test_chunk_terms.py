@@ -13,7 +13,7 @@ from pgdex.indexer.chunking import Chunk, chunk_file
 from pgdex.indexer.chunking.model import Kind
 from pgdex.indexer.languages import language_of
 from pgdex.indexer.lexemes import words
-from pgdex.indexer.terms import TERM_PLACES, definition_terms, place_of, stem_of, symbol_term
+from pgdex.indexer.terms import TERM_IDS, definition_terms, stem_of, symbol_term, term_id_of
 
 NAMES = st.sampled_from(["Session.send", "send", "Retry", "parse_args", "operator<<", "Größe", "数据库", "a.b.c"])
 CONTENT = st.text(max_size=60) | st.lists(
@@ -39,10 +39,10 @@ def chunks(draw: st.DrawFn) -> Chunk:
 def weights_of(sparsevec: bytes) -> dict[int, float]:
     """The elements of a sparsevec in its binary format."""
     dimension, count, unused = struct.unpack_from(">iii", sparsevec)
-    assert (dimension, unused) == (TERM_PLACES, 0)
+    assert (dimension, unused) == (TERM_IDS, 0)
     assert len(sparsevec) == 12 + 8 * count
-    places = struct.unpack_from(f">{count}i", sparsevec, 12)
-    return dict(zip(places, struct.unpack_from(f">{count}f", sparsevec, 12 + 4 * count), strict=True))
+    term_ids = struct.unpack_from(f">{count}i", sparsevec, 12)
+    return dict(zip(term_ids, struct.unpack_from(f">{count}f", sparsevec, 12 + 4 * count), strict=True))
 
 
 def elements_of(array: bytes) -> list[int]:
@@ -56,20 +56,20 @@ def reference(one: Chunk, path: str) -> dict[int, float]:
     """The BM25 weight of each stem of a chunk, straight from the formula."""
     frequencies: Counter[int] = Counter()
     for word in words(one.content):
-        frequencies[place_of(stem_of(word))] += 1
+        frequencies[term_id_of(stem_of(word))] += 1
     for word in set(words(" ".join(one.symbols))):
-        frequencies[place_of(stem_of(word))] += SYMBOL_WEIGHT
+        frequencies[term_id_of(stem_of(word))] += SYMBOL_WEIGHT
     for word in set(words(path)):
-        frequencies[place_of(stem_of(word))] += PATH_WEIGHT
+        frequencies[term_id_of(stem_of(word))] += PATH_WEIGHT
     damping = K1 * (1 - B + B * len(words(one.content)) / AVERAGE_WORDS)
-    return {place: tf * (K1 + 1) / (tf + damping) for place, tf in frequencies.items()}
+    return {term_id: tf * (K1 + 1) / (tf + damping) for term_id, tf in frequencies.items()}
 
 
 def defined(name: str) -> set[int]:
-    """The places of the terms of a definition: as it is spelled, and folded."""
+    """The term_ids of the terms of a definition: as it is spelled, and folded."""
     terms = definition_terms(name)
     assert terms is not None
-    return {place_of(term) for term in terms}
+    return {term_id_of(term) for term in terms}
 
 
 @given(st.lists(st.tuples(chunks(), PATHS), max_size=8))
@@ -80,7 +80,7 @@ def test_the_weights_are_those_of_bm25(some: list[tuple[Chunk, str]]) -> None:
     for (one, path), weights, lexemes in zip(some, terms.weights, terms.lexemes, strict=True):
         found = weights_of(weights)
         assert found == pytest.approx(reference(one, path), rel=1e-5)
-        assert list(found) == sorted(found), "a sparsevec wants its places in order"
+        assert list(found) == sorted(found), "a sparsevec wants its term_ids in order"
         assert set(found) <= set(elements_of(lexemes))
 
 
@@ -90,8 +90,8 @@ def test_the_lexemes_are_the_terms_the_symbols_and_the_definitions(some: list[tu
     for (one, path), lexemes in zip(some, terms.lexemes, strict=True):
         names = one.defines if one.kind not in ("section", "key") else ()
         expected = set(reference(one, path))
-        expected |= {place_of(symbol_term(stem_of(word))) for word in words(" ".join(one.symbols))}
-        expected |= {place_of(term) for name in names for term in definition_terms(name) or ()}
+        expected |= {term_id_of(symbol_term(stem_of(word))) for word in words(" ".join(one.symbols))}
+        expected |= {term_id_of(term) for name in names for term in definition_terms(name) or ()}
         assert set(elements_of(lexemes)) == expected
 
 
@@ -119,7 +119,7 @@ def test_the_terms_of_a_chunk_do_not_depend_on_its_neighbours(some: list[Chunk])
 
 
 def test_a_word_of_a_symbol_weighs_more_than_one_of_the_content() -> None:
-    retry = place_of(stem_of("retry"))
+    retry = term_id_of(stem_of("retry"))
     in_symbol, in_content = chunk_terms(
         [chunk("x delay", symbols=("retry",)), chunk("x delay retry")], ["a.py", "a.py"]
     ).weights
@@ -127,7 +127,7 @@ def test_a_word_of_a_symbol_weighs_more_than_one_of_the_content() -> None:
 
 
 def test_a_word_weighs_less_in_a_longer_chunk_and_more_the_more_often_it_is_there() -> None:
-    retry = place_of(stem_of("retry"))
+    retry = term_id_of(stem_of("retry"))
     texts = ["retry", "retry " + "x y z " * 200, "retry retry retry"]
     short, long, often = (weights_of(one)[retry] for one in chunk_terms([*map(chunk, texts)], ["a"] * 3).weights)
     assert long < short < often < K1 + 1
@@ -153,7 +153,7 @@ def test_the_name_of_a_class_in_several_chunks_is_defined_in_the_first_one_only(
     lexemes = [set(elements_of(one)) for one in chunk_terms(cut, ["accountant.py"] * len(cut)).lexemes]
 
     assert [number for number, terms in enumerate(lexemes) if terms & defined("Accountant")] == [0]
-    in_symbol = place_of(symbol_term(stem_of("accountant")))
+    in_symbol = term_id_of(symbol_term(stem_of("accountant")))
     assert all(in_symbol in terms for terms in lexemes)
     for number in range(12):
         (where,) = [one for one, terms in zip(cut, lexemes, strict=True) if terms & defined(f"method_{number}")]
@@ -173,7 +173,7 @@ def test_the_name_of_a_class_in_several_chunks_is_defined_in_the_first_one_only(
 def test_headings_keys_and_rules_define_nothing(path: str, source: str, name: str) -> None:
     cut = chunk_file(source, language_of(path))
     found = {number for one in chunk_terms(cut, [path] * len(cut)).lexemes for number in elements_of(one)}
-    assert place_of(stem_of(name.lower())) in found
+    assert term_id_of(stem_of(name.lower())) in found
     assert not found & defined(name)
 
 

@@ -216,7 +216,7 @@ def test_a_long_path_of_a_skipped_file_is_folded_and_not_cut() -> None:
     assert "".join(line[8:].strip() for line in lines) == path
 
 
-def test_workers_are_listed_with_what_they_have_in_hand() -> None:
+def test_workers_are_listed_with_what_they_have_in_progress() -> None:
     workers = [
         WorkerStatus(id=3, hostname="one", pid=42, started_at=NOW, alive=True, batches=2),
         WorkerStatus(id=4, hostname=None, pid=None, started_at=None, alive=False, batches=0),
@@ -292,7 +292,7 @@ def test_colours_change_no_line_and_no_number(language: str, content: str) -> No
     assert coloured == plain
 
 
-def test_a_line_too_long_for_anybody_is_cut() -> None:
+def test_a_line_too_long_for_anyone_is_cut() -> None:
     lines = list(hit_lines(hit(content="x" * 100_000), frozenset(), folder=Path("/"), colour=False))
 
     assert len(lines[1].plain) < 500

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdex.jobs.cli.addresses import without_password
-from pgdex.jobs.cli.arguments import parsed_moment
+from pgdex.jobs.cli.arguments import parse_timestamp
 from pgdex.jobs.cli.render.text import age, count, duration, printable, short_ids, size
 from tests.support.cli_samples import NOW
 
@@ -109,18 +109,18 @@ def test_ids_with_the_same_beginning_are_shown_longer() -> None:
     ],
 )
 def test_an_age_means_so_long_ago(text: str, ago: timedelta) -> None:
-    assert parsed_moment(text, now=NOW) == NOW - ago
+    assert parse_timestamp(text, now=NOW) == NOW - ago
 
 
 @given(st.integers(-2_000_000_000, 7_000_000_000))
 def test_iso_moments_are_understood_as_they_are(seconds: int) -> None:
     moment = datetime.fromtimestamp(seconds, UTC)
 
-    assert parsed_moment(moment.isoformat(), now=NOW) == moment
+    assert parse_timestamp(moment.isoformat(), now=NOW) == moment
 
 
 def test_a_date_without_a_zone_is_local_midnight() -> None:
-    assert parsed_moment("2026-11-21", now=NOW).astimezone().replace(tzinfo=None).isoformat() == "2026-11-21T00:00:00"
+    assert parse_timestamp("2026-11-21", now=NOW).astimezone().replace(tzinfo=None).isoformat() == "2026-11-21T00:00:00"
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_a_date_without_a_zone_is_local_midnight() -> None:
 )
 def test_what_is_no_time_is_named_in_the_error(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(text))):
-        parsed_moment(text, now=NOW)
+        parse_timestamp(text, now=NOW)
 
 
 @given(st.text(max_size=20))
 def test_any_text_is_a_moment_or_a_clear_error(text: str) -> None:
     with suppress(ValueError):
-        assert parsed_moment(text, now=NOW).tzinfo is not None
+        assert parse_timestamp(text, now=NOW).tzinfo is not None
 
 
 @pytest.mark.parametrize(

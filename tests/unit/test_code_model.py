@@ -169,7 +169,7 @@ def test_opens_by_its_spec_and_by_its_recorded_name(spec: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "dimension", "message"),
     [
-        ("code:2", None, "brings version 1 of its code model, not 2: use code to index anew"),
+        ("code:2", None, "brings version 1 of its code model, not 2: use code to index again"),
         ("code:0", None, "not 0"),
         ("code:", None, "for example code:1"),
         ("code:one", None, "'code:one' must be a whole number"),
@@ -230,7 +230,7 @@ ALIKE = [
     ("username password", "credentials login", ["pixel", "sort array", "thread", "parse date", "matrix"]),
     ("exception", "error", ["column", "banner", "hour", "vector", "socket"]),
     ("concurrency mutex", "lock thread", ["html tag", "file path", "color palette", "sum total", "locale"]),
-    ("serialize", "encode json", ["resize image", "open door", "mouse click", "tcp port", "git branch"]),
+    ("serialize", "encode json", ["resize image", "open agent", "mouse click", "tcp port", "git branch"]),
     ("elapsed time", "duration seconds", ["file name", "user email", "http header", "tree node", "font"]),
     ("image width height", "pixel dimensions", ["sql query", "retry policy", "email", "syntax tree"]),
     ("encrypt", "cipher aes", ["render template", "paginate results", "parse date", "queue job", "mouse"]),

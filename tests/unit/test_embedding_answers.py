@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pgdex.indexer.embedding.errors import (
     EmbedderError,
     EmbedderMisconfigured,
-    EmbedderNonsense,
     EmbedderUnavailable,
+    InvalidEmbedderResponse,
     RequestTooLarge,
 )
 from pgdex.indexer.embedding.http_errors import Answer, error_for, parsed, retry_after_seconds
@@ -100,7 +100,7 @@ def test_a_refusal_for_its_size_is_recognised(status: int, body: str) -> None:
         (
             500,
             '{"error":"failed to encode response: json: unsupported value: NaN"}',
-            EmbedderNonsense,
+            InvalidEmbedderResponse,
             "computed a vector that holds NaN",
         ),
         (500, "", EmbedderUnavailable, "has trouble (500 Internal Server Error)"),
@@ -122,8 +122,8 @@ def test_a_refusal_for_its_size_is_recognised(status: int, body: str) -> None:
         ),
         (422, '{"detail":[{"msg":"?"}]}', EmbedderMisconfigured, "refused the request (422"),
         (302, "", EmbedderMisconfigured, "redirects to nowhere"),
-        (204, "", EmbedderNonsense, "not JSON (no content type)"),
-        (200, "[" * 100_000, EmbedderNonsense, "not JSON"),
+        (204, "", InvalidEmbedderResponse, "not JSON (no content type)"),
+        (200, "[" * 100_000, InvalidEmbedderResponse, "not JSON"),
     ],
 )
 def test_a_status_is_told_by_what_there_is_to_do(

@@ -17,17 +17,17 @@ from pgdex.indexer.embedding.validation import wordless_vector
 hashing = HashingEmbedder()
 
 
-def place_and_sign(word: str) -> tuple[int, float]:
+def bucket_and_sign(word: str) -> tuple[int, float]:
     (vector,) = hashing.embed([word])
-    (place,) = np.flatnonzero(vector)
-    return int(place), float(vector[place])
+    (bucket,) = np.flatnonzero(vector)
+    return int(bucket), float(vector[bucket])
 
 
-@pytest.mark.parametrize(("word", "place", "sign"), [("alpha", 71, -1.0), ("parse", 178, 1.0), ("request", 90, -1.0)])
+@pytest.mark.parametrize(("word", "bucket", "sign"), [("alpha", 71, -1.0), ("parse", 178, 1.0), ("request", 90, -1.0)])
 def test_a_word_keeps_its_place_and_sign_because_stored_vectors_depend_on_them(
-    word: str, place: int, sign: float
+    word: str, bucket: int, sign: float
 ) -> None:
-    assert place_and_sign(word) == (place, sign)
+    assert bucket_and_sign(word) == (bucket, sign)
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_vectors() -> None:
@@ -76,17 +76,17 @@ def test_more_texts_than_one_block_keep_their_order() -> None:
 def test_a_words_weight_grows_with_the_logarithm_of_its_occurrences() -> None:
     once, often = "alpha", "beta"
     (vector,) = hashing.embed([f"{once} {' '.join([often] * 5)}"])
-    (place_once, sign_once), (place_often, sign_often) = map(place_and_sign, (once, often))
+    (place_once, sign_once), (place_often, sign_often) = map(bucket_and_sign, (once, often))
     assert place_once != place_often
     ratio = (vector[place_often] * sign_often) / (vector[place_once] * sign_once)
     assert ratio == pytest.approx(1 + math.log(5), rel=1e-5)
 
 
 def test_about_half_of_the_words_count_negative_and_they_spread_over_all_places() -> None:
-    found = [place_and_sign(word) for word in pseudo_words(1500)]
+    found = [bucket_and_sign(word) for word in pseudo_words(1500)]
     negative = sum(sign < 0 for _, sign in found)
     assert 600 < negative < 900
-    assert len({place for place, _ in found}) > 240
+    assert len({bucket for bucket, _ in found}) > 240
 
 
 def pseudo_words(count: int) -> list[str]:
@@ -103,8 +103,8 @@ def test_a_text_without_words_gets_the_fixed_vector(text: str) -> None:
 def test_words_that_cancel_each_other_out_do_not_leave_a_vector_of_zeros() -> None:
     by_place: dict[int, dict[float, str]] = {}
     for word in pseudo_words(1500):
-        place, sign = place_and_sign(word)
-        by_place.setdefault(place, {})[sign] = word
+        bucket, sign = bucket_and_sign(word)
+        by_place.setdefault(bucket, {})[sign] = word
     plus, minus = next((d[1.0], d[-1.0]) for d in by_place.values() if len(d) == 2)
     assert hashing.embed([f"{plus} {minus}"])[0] == pytest.approx(wordless_vector(256))
 

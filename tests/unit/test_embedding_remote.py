@@ -12,8 +12,8 @@ from pgdex.indexer.embedding import (
     Embedder,
     EmbedderError,
     EmbedderMisconfigured,
-    EmbedderNonsense,
     EmbedderUnavailable,
+    InvalidEmbedderResponse,
     open_embedder,
 )
 from pgdex.indexer.embedding.ollama import OllamaApi
@@ -120,11 +120,11 @@ FAULTS = [
     ("unauthorized", EmbedderMisconfigured, ["wants an API key, and none is set"]),
     ("not_found", EmbedderMisconfigured, ["does not know the model 'test-model' (404)"]),
     ("redirect", EmbedderMisconfigured, ["redirects to https://elsewhere.example/v1 (301)"]),
-    ("wrong_dimension", EmbedderNonsense, ["vectors of 33 numbers where 32 belong"]),
-    ("nan", EmbedderNonsense, ["holds NaN"]),
-    ("zero", EmbedderNonsense, ["a vector of zeros"]),
-    ("too_few", EmbedderNonsense, ["2 vectors for 3 texts"]),
-    ("not_json", EmbedderNonsense, ["not JSON (text/html)", "Welcome to our network"]),
+    ("wrong_dimension", InvalidEmbedderResponse, ["vectors of 33 numbers where 32 belong"]),
+    ("nan", InvalidEmbedderResponse, ["holds NaN"]),
+    ("zero", InvalidEmbedderResponse, ["a vector of zeros"]),
+    ("too_few", InvalidEmbedderResponse, ["2 vectors for 3 texts"]),
+    ("not_json", InvalidEmbedderResponse, ["not JSON (text/html)", "Welcome to our network"]),
 ]
 
 
@@ -200,15 +200,15 @@ def test_an_unknown_ollama_model_comes_with_the_command_that_gets_it(
 
 @pytest.mark.parametrize("api", [OllamaApi, OpenAiApi])
 @pytest.mark.parametrize("answer", [None, [], {}, {"data": 3}, {"data": [3]}, {"data": [{}]}, "text"])
-def test_json_of_another_form_is_nonsense(api: type[OllamaApi | OpenAiApi], answer: object) -> None:
-    with pytest.raises(EmbedderNonsense, match="it answered without"):
+def test_json_of_another_form_is_an_invalid_response(api: type[OllamaApi | OpenAiApi], answer: object) -> None:
+    with pytest.raises(InvalidEmbedderResponse, match="it answered without"):
         api(service="it", model="m", dimension=None).vectors(answer)
 
 
 @pytest.mark.parametrize("numbers", [[0, 0], [1, 2], [0, "x"], [0, None], [0, 1.5]])
-def test_vectors_that_are_numbered_wrongly_are_nonsense(numbers: list[object]) -> None:
+def test_vectors_that_are_numbered_wrongly_are_invalid_responses(numbers: list[object]) -> None:
     api = OpenAiApi(service="it", model="m", dimension=None)
-    with pytest.raises(EmbedderNonsense, match="numbered its vectors wrongly"):
+    with pytest.raises(InvalidEmbedderResponse, match="numbered its vectors wrongly"):
         api.vectors({"data": [{"index": number, "embedding": [1]} for number in numbers]})
 
 

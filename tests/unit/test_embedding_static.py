@@ -13,8 +13,8 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from pgdex.indexer.embedding import (
     EmbedderMisconfigured,
-    EmbedderNonsense,
     EmbeddingAborted,
+    InvalidEmbedderResponse,
     open_embedder,
 )
 from pgdex.indexer.embedding.validation import wordless_vector
@@ -114,10 +114,10 @@ def test_a_hub_name_without_a_hub_says_to_give_a_folder(tmp_path: Path, monkeypa
     assert "use static:/path/to/that/folder" in str(raised.value)
 
 
-def test_a_model_that_holds_nan_is_nonsense(tmp_path: Path) -> None:
+def test_a_model_that_holds_nan_is_an_invalid_response(tmp_path: Path) -> None:
     table = np.full((len(VOCABULARY), 4), np.nan)
     embedder = open_embedder(f"static:{saved_model(tmp_path / 'm', table)}")
-    with pytest.raises(EmbedderNonsense, match="NaN"):
+    with pytest.raises(InvalidEmbedderResponse, match="NaN"):
         embedder.embed(["read"])
 
 

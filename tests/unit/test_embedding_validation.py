@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
-from pgdex.indexer.embedding import EmbedderNonsense
+from pgdex.indexer.embedding import InvalidEmbedderResponse
 from pgdex.indexer.embedding.texts import byte_length, within_bytes
 from pgdex.indexer.embedding.validation import unit_vectors, wordless_vector
 
@@ -53,7 +53,7 @@ def test_normalising_keeps_the_direction(values: Any) -> None:
     ],
 )
 def test_what_is_no_list_of_vectors_is_named(values: object, message: str) -> None:
-    with pytest.raises(EmbedderNonsense) as raised:
+    with pytest.raises(InvalidEmbedderResponse) as raised:
         unit_vectors(values, count=2, dimension=2, source="it")
     assert message in str(raised.value)
 
@@ -66,10 +66,10 @@ json_like = st.recursive(
 
 
 @given(json_like)
-def test_any_json_is_either_sound_vectors_or_nonsense(values: object) -> None:
+def test_any_json_is_either_sound_vectors_or_an_invalid_response(values: object) -> None:
     try:
         vectors = unit_vectors(values, count=2, dimension=2, source="it")
-    except EmbedderNonsense:
+    except InvalidEmbedderResponse:
         return
     assert vectors.shape == (2, 2)
     assert np.isfinite(vectors).all()

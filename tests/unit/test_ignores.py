@@ -87,7 +87,7 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module")
 def planted() -> Iterator[Path]:
-    """One git repository for all examples, which only write the ignore files anew."""
+    """One git repository for all examples, which only write the ignore files again."""
     with TemporaryDirectory() as folder:
         git("init", "--quiet", folder, at=Path(folder))
         plant(os.fsencode(folder), depth=3)

@@ -43,7 +43,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
         assert os.fstat(log.fileno()).st_mode & 0o777 == 0o600
 
 
-def test_a_descriptor_follows_the_file_also_when_somebody_removed_it(tmp_path: Path) -> None:
+def test_a_descriptor_follows_the_file_also_when_someone_removed_it(tmp_path: Path) -> None:
     path = worker_log(tmp_path)
     with open_worker_log(tmp_path) as log:
         path.unlink()

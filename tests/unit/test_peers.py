@@ -1,4 +1,4 @@
-"""Who is taken for dead, from what one process sees on its own clock."""
+"""Who is presumed dead, from what one process sees on its own clock."""
 
 import hypothesis.strategies as st
 import pytest
@@ -8,7 +8,7 @@ from pgdex.jobs.worker.peers import LOCK_GRACE_SECONDS, SILENCE_SECONDS, Peers, 
 
 
 def judged(looks: list[tuple[float, int, bool]]) -> list[float]:
-    """The moments in which worker 7 was taken for dead; a look is a moment, a beat and whether the lock is held."""
+    """The moments in which worker 7 was presumed dead; a look is a moment, a beat and whether the lock is held."""
     peers = Peers()
     return [now for now, beat, held in looks if peers.dead([Sign(7, beat, held)], now=now)]
 
@@ -42,7 +42,7 @@ def test_a_number_that_goes_back_is_a_sign_of_life_too() -> None:
     st.lists(st.tuples(st.floats(0.01, 20), st.booleans(), st.booleans()), max_size=30),
     st.booleans(),
 )
-def test_nobody_is_taken_for_dead_who_was_seen_to_beat_within_the_time(
+def test_nobody_is_presumed_dead_who_was_seen_to_beat_within_the_time(
     steps: list[tuple[float, bool, bool]], forgets: bool
 ) -> None:
     peers, now, beat, changed = Peers(), 0.0, 0, 0.0

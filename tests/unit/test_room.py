@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from pgdex.indexer.sources import RootUnavailable
 from pgdex.jobs.client.estimates import tree_size
-from pgdex.jobs.database.disk_space import index_bytes, require_room
-from pgdex.jobs.errors import NotEnoughRoom
+from pgdex.jobs.database.disk_space import index_bytes, require_disk_space
+from pgdex.jobs.errors import NotEnoughDiskSpace
 from pgdex.jobs.settings import Settings
 from tests.support.trees import python_tree, write_tree
 
@@ -28,17 +28,15 @@ def test_the_estimate_is_near_what_was_measured() -> None:
 def test_an_index_that_does_not_fit_is_refused_with_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(home=tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 0, 500_000_000))
-    require_room(settings, source_bytes=20_000_000, dimension=512)
-    with pytest.raises(NotEnoughRoom, match=r"needs about 684 MB in .*, and 500 MB are free"):
-        require_room(settings, source_bytes=50_000_000, dimension=512)
+    require_disk_space(settings, source_bytes=20_000_000, dimension=512)
+    with pytest.raises(NotEnoughDiskSpace, match=r"needs about 684 MB in .*, and 500 MB are free"):
+        require_disk_space(settings, source_bytes=50_000_000, dimension=512)
 
 
-def test_the_disk_of_somebody_elses_server_is_not_ours_to_judge(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_disk_of_someone_elses_server_is_not_ours_to_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
     settings = Settings(home=tmp_path, database_url=SecretStr("postgresql://db/pgdex"))
-    require_room(settings, source_bytes=10**12, dimension=512)
+    require_disk_space(settings, source_bytes=10**12, dimension=512)
 
 
 def test_a_tree_is_counted_without_what_is_skipped_by_name_or_size(tmp_path: Path) -> None:

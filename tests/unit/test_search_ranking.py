@@ -20,12 +20,12 @@ def found(
     file: int,
     ordinal: int = 0,
     lexical: float = 0.0,
-    nearness: float = 0.0,
+    similarity: float = 0.0,
     defines: Defines = Defines.NOTHING,
     asked: bool = False,
 ) -> Candidate:
     return Candidate(
-        (1, file, ordinal), path=path, lexical=lexical, nearness=nearness, defines=defines, path_is_asked_for=asked
+        (1, file, ordinal), path=path, lexical=lexical, similarity=similarity, defines=defines, path_is_asked_for=asked
     )
 
 
@@ -35,35 +35,35 @@ def order(query: str, *candidates: Candidate, without: str | None = None) -> lis
     return [file.chunks[0].path for file in rank(understand(query), candidates, without=rules)]
 
 
-# The legs
+# The retrievers
 
 
 def test_no_candidates_are_no_files() -> None:
     assert rank(understand(WORDS), []) == []
 
 
-def test_one_leg_alone_keeps_its_order() -> None:
+def test_one_retriever_alone_keeps_its_order() -> None:
     by_words = [found(f"{name}.py", file=number, lexical=9.0 - number) for number, name in enumerate("abcd")]
-    by_vectors = [found(f"{name}.py", file=number, nearness=0.9 - number / 10) for number, name in enumerate("abcd")]
+    by_vectors = [found(f"{name}.py", file=number, similarity=0.9 - number / 10) for number, name in enumerate("abcd")]
     assert order(WORDS, *by_words) == order(WORDS, *by_vectors) == ["a.py", "b.py", "c.py", "d.py"]
 
 
-def test_the_best_of_one_leg_alone_scores_as_high_as_the_best_of_both() -> None:
-    far = found("far.py", file=2, lexical=1.0, nearness=0.1)
-    words_only = rank(understand(WORDS), [found("a.py", file=1, lexical=3.0), replace(far, nearness=0.0)])
-    vectors_only = rank(understand(WORDS), [found("a.py", file=1, nearness=0.3), replace(far, lexical=0.0)])
-    both = rank(understand(WORDS), [found("a.py", file=1, lexical=3.0, nearness=0.3), far])
+def test_the_best_of_one_retriever_alone_scores_as_high_as_the_best_of_both() -> None:
+    far = found("far.py", file=2, lexical=1.0, similarity=0.1)
+    words_only = rank(understand(WORDS), [found("a.py", file=1, lexical=3.0), replace(far, similarity=0.0)])
+    vectors_only = rank(understand(WORDS), [found("a.py", file=1, similarity=0.3), replace(far, lexical=0.0)])
+    both = rank(understand(WORDS), [found("a.py", file=1, lexical=3.0, similarity=0.3), far])
     assert words_only[0].score == pytest.approx(vectors_only[0].score) == pytest.approx(both[0].score)
 
 
-def test_what_both_legs_find_is_before_what_one_of_them_finds() -> None:
+def test_what_both_retrievers_find_is_before_what_one_of_them_finds() -> None:
     assert (
         order(
             WORDS,
             found("words.py", file=1, lexical=10.0),
-            found("both.py", file=2, lexical=9.5, nearness=0.58),
-            found("vectors.py", file=3, nearness=0.6),
-            found("far.py", file=4, nearness=0.1),
+            found("both.py", file=2, lexical=9.5, similarity=0.58),
+            found("vectors.py", file=3, similarity=0.6),
+            found("far.py", file=4, similarity=0.1),
         )[0]
         == "both.py"
     )
@@ -72,16 +72,19 @@ def test_what_both_legs_find_is_before_what_one_of_them_finds() -> None:
 def test_the_words_of_a_name_count_more_than_its_meaning() -> None:
     candidates = [
         *(
-            found("words.py", file=1, lexical=10.0, nearness=0.1),
-            found("vectors.py", file=2, lexical=1.0, nearness=0.9),
+            found("words.py", file=1, lexical=10.0, similarity=0.1),
+            found("vectors.py", file=2, lexical=1.0, similarity=0.9),
         ),
-        found("none.py", file=3, lexical=0.5, nearness=0.05),
+        found("none.py", file=3, lexical=0.5, similarity=0.05),
     ]
     assert order("parse_args", *candidates)[0] == "words.py"
 
 
-def test_a_leg_that_found_only_equals_does_no_harm() -> None:
-    assert order(WORDS, found("b.py", file=2, nearness=0.5), found("a.py", file=1, nearness=0.5)) == ["a.py", "b.py"]
+def test_a_retriever_that_found_only_equals_does_no_harm() -> None:
+    assert order(WORDS, found("b.py", file=2, similarity=0.5), found("a.py", file=1, similarity=0.5)) == [
+        "a.py",
+        "b.py",
+    ]
 
 
 # The rules
@@ -89,9 +92,9 @@ def test_a_leg_that_found_only_equals_does_no_harm() -> None:
 
 def test_a_definition_is_before_its_uses() -> None:
     candidates = [
-        found("uses.py", file=1, lexical=9.0, nearness=0.9),
-        found("defines.py", file=2, lexical=5.0, nearness=0.5, defines=Defines.EXACTLY),
-        found("other.py", file=3, lexical=1.0, nearness=0.1),
+        found("uses.py", file=1, lexical=9.0, similarity=0.9),
+        found("defines.py", file=2, lexical=5.0, similarity=0.5, defines=Defines.EXACTLY),
+        found("other.py", file=3, lexical=1.0, similarity=0.1),
     ]
     assert order("compute_it", *candidates)[0] == "defines.py"
     assert order("compute_it", *candidates, without="definitions")[0] == "uses.py"
@@ -184,7 +187,7 @@ def test_the_path_that_is_asked_for_is_first() -> None:
     assert (
         order(
             "src/app.py",
-            found("src/uses.py", file=1, lexical=9.0, nearness=0.9),
+            found("src/uses.py", file=1, lexical=9.0, similarity=0.9),
             found("src/app.py", file=2, asked=True),
             found("tests/src/app.py", file=3, lexical=8.0, asked=True),
         )[0]
@@ -201,7 +204,7 @@ CANDIDATES = st.lists(
         file=st.integers(1, 5),
         ordinal=st.integers(0, 4),
         lexical=st.floats(0, 50),
-        nearness=st.floats(0, 1),
+        similarity=st.floats(0, 1),
         defines=st.sampled_from(Defines),
         asked=st.booleans(),
     ),

@@ -25,7 +25,7 @@ def refusal(sqlstate: str, message: str) -> bytes:
 
 @contextmanager
 def answering(folder: Path, answer: bytes | None) -> Iterator[None]:
-    """Somebody who listens and says this, or nothing at all."""
+    """Someone who listens and says this, or nothing at all."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / SOCKET_NAME))
     listener.listen()

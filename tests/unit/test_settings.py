@@ -17,7 +17,7 @@ from pgdex.jobs.settings import Settings
         ("code", 3, 3),
     ],
 )
-def test_workers_that_wait_for_a_service_have_several_batches_in_hand(
+def test_workers_that_wait_for_a_service_have_several_batches_in_progress(
     embedder: str, slots: int | None, expected: int
 ) -> None:
     assert Settings(embedder=embedder, slots=slots).worker_slots == expected

@@ -1,4 +1,4 @@
-"""Stems, the places of terms, and the terms of definitions."""
+"""Stems, the term_ids of terms, and the terms of definitions."""
 
 import subprocess
 import sys
@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdex.indexer.terms import (
-    PLACES_OF_WORDS,
-    SYMBOL_PLACES_OF_WORDS,
-    TERM_PLACES,
+    SYMBOL_TERM_IDS,
+    TERM_IDS,
+    WORD_TERM_IDS,
     definition_terms,
-    place_of,
     stem_of,
     symbol_term,
+    term_id_of,
 )
 
 WORDS = ("retry", "retries", "session", "x", "größe", "数据", "__init__")
@@ -48,25 +48,25 @@ def test_different_words_have_different_stems(one: str, other: str) -> None:
 def test_every_word_has_a_stem_and_a_place(word: str) -> None:
     assert stem_of(word)
     assert stem_of(word) == stem_of(word)
-    assert 0 <= place_of(word) < TERM_PLACES
+    assert 0 <= term_id_of(word) < TERM_IDS
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), max_size=20))
 def test_the_remembered_places_are_those_of_the_stems(some_words: list[str]) -> None:
     for word in some_words:
-        assert PLACES_OF_WORDS[word] == place_of(stem_of(word))
-        assert SYMBOL_PLACES_OF_WORDS[word] == place_of(symbol_term(stem_of(word)))
+        assert WORD_TERM_IDS[word] == term_id_of(stem_of(word))
+        assert SYMBOL_TERM_IDS[word] == term_id_of(symbol_term(stem_of(word)))
 
 
 @pytest.mark.parametrize(
-    ("term", "place"), [("", 0), ("retri", 861_356_423), ("=Session", 185_893_619), ("größe", 540_598_153)]
+    ("term", "term_id"), [("", 0), ("retri", 861_356_423), ("=Session", 185_893_619), ("größe", 540_598_153)]
 )
-def test_a_term_keeps_its_place_because_stored_terms_depend_on_it(term: str, place: int) -> None:
-    assert place_of(term) == place
+def test_a_term_keeps_its_place_because_stored_terms_depend_on_it(term: str, term_id: int) -> None:
+    assert term_id_of(term) == term_id
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_places() -> None:
-    code = f"from pgdex.indexer.terms import PLACES_OF_WORDS as p; print([p[w] for w in {WORDS!r}])"
+    code = f"from pgdex.indexer.terms import WORD_TERM_IDS as p; print([p[w] for w in {WORDS!r}])"
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -77,26 +77,26 @@ def test_another_process_with_another_hash_seed_gives_the_same_places() -> None:
         ).stdout.strip()
         for seed in ("0", "1")
     }
-    assert outputs == {str([PLACES_OF_WORDS[word] for word in WORDS])}
+    assert outputs == {str([WORD_TERM_IDS[word] for word in WORDS])}
 
 
 def test_a_word_a_symbol_and_a_definition_have_places_of_their_own() -> None:
     stem = stem_of("session")
     spelled_and_folded = definition_terms("session")
     assert spelled_and_folded is not None
-    assert len({place_of(term) for term in (stem, symbol_term(stem), *spelled_and_folded)}) == 4
+    assert len({term_id_of(term) for term in (stem, symbol_term(stem), *spelled_and_folded)}) == 4
 
 
 def test_hardly_any_terms_share_a_place() -> None:
-    assert len({place_of(f"name{number}") for number in range(100_000)}) > 99_980
+    assert len({term_id_of(f"name{number}") for number in range(100_000)}) > 99_980
 
 
 def test_more_words_than_are_remembered_do_no_harm() -> None:
-    expected = PLACES_OF_WORDS["retries"]
+    expected = WORD_TERM_IDS["retries"]
     for number in range(140_000):
-        assert PLACES_OF_WORDS[f"w{number}"] >= 0
-    assert PLACES_OF_WORDS["retries"] == expected
-    assert len(PLACES_OF_WORDS) <= PLACES_OF_WORDS.CAPACITY
+        assert WORD_TERM_IDS[f"w{number}"] >= 0
+    assert WORD_TERM_IDS["retries"] == expected
+    assert len(WORD_TERM_IDS) <= WORD_TERM_IDS.CAPACITY
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ def test_any_name_has_a_spelled_and_a_folded_term_or_none(name: str) -> None:
         spelled, folded = terms
         assert spelled[1:].lower() == folded[1:]
         assert name.endswith(spelled[1:])
-        assert all(0 <= place_of(term) < TERM_PLACES for term in terms)
+        assert all(0 <= term_id_of(term) < TERM_IDS for term in terms)

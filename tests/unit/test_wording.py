@@ -1,4 +1,4 @@
-"""Sentences that doors share."""
+"""Sentences that agents share."""
 
 import pytest
 

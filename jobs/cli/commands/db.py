@@ -200,7 +200,7 @@ def url(*, show_password: bool, as_json: bool) -> None:
     if had_password:
         note("The password is left out; --show-password prints it.")
     if configured.database_url is None:
-        note("The embedded server stays while somebody is connected, and for some minutes after (PGDEX_SERVER_LINGER).")
+        note("The embedded server stays while someone is connected, and for some minutes after (PGDEX_SERVER_LINGER).")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from pgdex.jobs.cli.arguments import Moment, json_option, repository_filter
+from pgdex.jobs.cli.arguments import Timestamp, json_option, repository_filter
 from pgdex.jobs.cli.render.console import note, output, print_json, show
 from pgdex.jobs.cli.session import open_client
 from pgdex.jobs.client.models import STATUSES, Status
@@ -16,7 +16,7 @@ from pgdex.jobs.client.models import STATUSES, Status
 @click.option("--project", metavar="ID", help="Only jobs of this project (default: of all).")
 @click.option(
     "--since",
-    type=Moment(),
+    type=Timestamp(),
     metavar="TIME",
     help="Created since then: an age such as 2h or 3d, or a date and time such as 2026-11-21T14:30.",
 )

@@ -1,4 +1,4 @@
-"""`pgdex mcp`: the MCP server, and the token of its HTTP door."""
+"""`pgdex mcp`: the MCP server, and the token of its HTTP interface."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`pgdex search` and `pgdex related`: the doors' search, with snippets."""
+"""`pgdex search` and `pgdex related`: the front ends' search, with snippets."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +9,12 @@ import click
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
 from pgdex.jobs.cli.render.console import note, output, print_json, show
 from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
-from pgdex.jobs.client.freshness import DoorWords
+from pgdex.jobs.client.freshness import FrontEndWords
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.search import Found
 
-WORDS = DoorWords(index="pgdex index PATH", narrow="--repo {root} --path '{glob}'")
+WORDS = FrontEndWords(index="pgdex index PATH", narrow="--repo {root} --path '{glob}'")
 
 limit_option = click.option(
     "--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits to show."

@@ -21,7 +21,7 @@ from pgdex.jobs.cli.session import open_client
     "--slots",
     type=click.IntRange(1, 256),
     metavar="N",
-    help="How many batches each of them has in hand at once (default: PGDEX_SLOTS, or 1, with an embedding service 4).",
+    help="How many batches each process works on at once (default: PGDEX_SLOTS, or 1; 4 with an embedding service).",
 )
 @click.option(
     "--exit-when-idle",

@@ -22,7 +22,7 @@ def ok(name: str, finding: str) -> Check:
 
 
 def warning(name: str, finding: str, advice: str) -> Check:
-    """It works, and somebody should know."""
+    """It works, and someone should know."""
     return Check(name, "warning", finding, advice)
 
 

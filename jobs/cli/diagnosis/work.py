@@ -72,7 +72,7 @@ def _trouble(
     if status == "blocked":
         reason = printable(blocked_reason or "")
         yield warning(
-            "jobs", f"{name} waits: {reason}", f"It goes on by itself when that answers: pgdex status {short}"
+            "jobs", f"{name} waits: {reason}", f"It continues on its own when that answers: pgdex status {short}"
         )
     elif status == "running" and quiet > QUIET_SECONDS:
         advice = f"Look at the workers (`pgdex workers`) and their logs, or give it up: pgdex cancel {short}"

@@ -56,7 +56,7 @@ class LogDisplay:
 
 
 class BarDisplay:
-    """A bar, and below it the line that every door shows; both go when the job has ended."""
+    """A bar, and below it the line that every front end shows; both go when the job has ended."""
 
     def __init__(self) -> None:
         from rich.console import Group

@@ -22,7 +22,7 @@ class Shown:
 class Forward:
     """Turns the statuses of one job into what is shown, so that no figure ever sinks.
 
-    The database keeps the percentage from sinking. Its message names the files found by a scan in hand, and starts
+    The database keeps the percentage from sinking. Its message names the files found by a scan in progress, and starts
     again from zero when that scan passes to another worker: then the earlier message stays.
     """
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pgdex.jobs.database.embedded.locks import take_lock
-from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.paths import HomePaths
 from pgdex.jobs.errors import DatabaseUnavailable
 
 NAME = "pgserver"
 USER_LOCK = Path("/var/run/pgdex-user.lock")
 USER_LOCK_SECONDS = 60.0
 # What a program of PostgreSQL may inherit. All else (PGDATA, PGOPTIONS, LC_ALL, TZ, other programs' keys) is meant for
-# somebody else. The NSS_WRAPPER_ ones give a name to a user of a container who has none.
+# someone else. The NSS_WRAPPER_ ones give a name to a user of a container who has none.
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 
@@ -34,26 +34,26 @@ class Account(NamedTuple):
         return self.uid == os.geteuid()
 
 
-def server_account(place: Place) -> Account:
+def server_account(paths: HomePaths) -> Account:
     """Who runs the server: this user; as root the owner of the data or of the home, or else `pgserver`, who is made.
 
-    Raises DatabaseUnavailable where the data belong to somebody else.
+    Raises DatabaseUnavailable where the data belong to someone else.
     """
-    require_own_data(place)
+    require_own_data(paths)
     if os.geteuid() != 0:
         return _account(os.geteuid())
-    for known in (_owner(place.data), _owner(place.home)):
+    for known in (_owner(paths.data), _owner(paths.home)):
         if known:  # neither missing nor root's
             return _account(known)
     return _made_account()
 
 
-def require_own_data(place: Place) -> None:
-    """Raise DatabaseUnavailable where the data belong to somebody else; root may use everybody's."""
-    owner = _owner(place.data)
+def require_own_data(paths: HomePaths) -> None:
+    """Raise DatabaseUnavailable where the data belong to someone else; root may use everyone's."""
+    owner = _owner(paths.data)
     if os.geteuid() != 0 and owner not in (None, os.geteuid()):
         raise DatabaseUnavailable(
-            f"the database in {place.data} belongs to the OS user {_called(owner)}, and you are "
+            f"the database in {paths.data} belongs to the OS user {_called(owner)}, and you are "
             f"{_called(os.geteuid())}: run pgdex as that user, or set PGDEX_HOME to a folder of your own"
         )
 
@@ -68,20 +68,20 @@ def as_account(account: Account) -> dict[str, Any]:
     return options
 
 
-def require_open_path(place: Place, account: Account) -> None:
+def require_open_path(paths: HomePaths, account: Account) -> None:
     """Let the server's user through to its data. Only the home itself is opened; no other folder's permissions change.
 
     Raises DatabaseUnavailable where a folder above it is closed.
     """
     if account.is_ours:
         return
-    mode = place.home.stat().st_mode
-    if not may_pass(place.home, account):
-        place.home.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
-    for folder in place.home.resolve().parents:
+    mode = paths.home.stat().st_mode
+    if not may_pass(paths.home, account):
+        paths.home.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
+    for folder in paths.home.resolve().parents:
         if not may_pass(folder, account):
             raise DatabaseUnavailable(
-                f"PGDEX_HOME={place.home} lies in {folder}, which is closed to other users. As root the embedded "
+                f"PGDEX_HOME={paths.home} lies in {folder}, which is closed to other users. As root the embedded "
                 f"PostgreSQL runs as the user {account.name or account.uid} and could not get there: choose a folder "
                 "such as /var/lib/pgdex"
             )
@@ -138,7 +138,7 @@ def _make_user() -> None:
     program = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     advice = (
         f"as root the embedded PostgreSQL runs as the OS user {NAME}, who could not be made: make that user, run pgdex "
-        "as somebody other than root, or set PGDEX_DATABASE_URL"
+        "as someone other than root, or set PGDEX_DATABASE_URL"
     )
     if program is None or sys.platform != "linux":
         raise DatabaseUnavailable(f"{advice} (there is no useradd here)")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pgdex.jobs.database.embedded.accounts import Account
 from pgdex.jobs.database.embedded.failures import DoesNotStart
-from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.paths import HomePaths
 from pgdex.jobs.database.embedded.programs import major_version, run
 from pgdex.jobs.errors import DatabaseUnavailable
 
@@ -37,58 +37,58 @@ local all all peer map=pgdex
 """
 
 
-def prepare(place: Place, programs: Path, account: Account, lock: int) -> None:
+def prepare(paths: HomePaths, programs: Path, account: Account, lock: int) -> None:
     """See to it that there is a data folder for these programs, and write who may log in.
 
     `lock` is the server's, held by the caller: initdb gets it too, so that nobody begins again beside an initdb that
     has lost its pgdex. Raises OSError, DatabaseUnavailable, DoesNotStart.
     """
-    found = _data_version(place)
+    found = _data_version(paths)
     ours = major_version(programs, account)
     if found is None:
-        _make(place, programs, account, lock, major=ours)
+        _make(paths, programs, account, lock, major=ours)
     elif found != str(ours):
-        raise DatabaseUnavailable(_other_version(place, found, ours))
-    _write(place.data / "pg_hba.conf", LOGINS, account)
-    _write(place.data / "pg_ident.conf", _identities(account), account)
+        raise DatabaseUnavailable(_other_version(paths, found, ours))
+    _write(paths.data / "pg_hba.conf", LOGINS, account)
+    _write(paths.data / "pg_ident.conf", _identities(account), account)
 
 
-def _data_version(place: Place) -> str | None:
+def _data_version(paths: HomePaths) -> str | None:
     """What PG_VERSION says; None where there is no database yet. Raises DatabaseUnavailable where it makes no sense."""
-    if (place.home / "initdb.unfinished").exists():  # an earlier version's mark: killed while it made the database
-        shutil.rmtree(place.data, ignore_errors=True)
-        (place.home / "initdb.unfinished").unlink()
+    if (paths.home / "initdb.unfinished").exists():  # an earlier version's mark: killed while it made the database
+        shutil.rmtree(paths.data, ignore_errors=True)
+        (paths.home / "initdb.unfinished").unlink()
     try:
-        found = (place.data / "PG_VERSION").read_text("ascii", errors="replace").strip()
+        found = (paths.data / "PG_VERSION").read_text("ascii", errors="replace").strip()
     except FileNotFoundError:
-        if not place.data.exists() or not any(place.data.iterdir()):
+        if not paths.data.exists() or not any(paths.data.iterdir()):
             return None
         raise DatabaseUnavailable(
-            f"{place.data} is not empty and holds no PostgreSQL database (PG_VERSION is missing). pgdex deletes "
+            f"{paths.data} is not empty and holds no PostgreSQL database (PG_VERSION is missing). pgdex deletes "
             "nothing that it does not know: move that folder away, and pgdex makes a new database; index your source "
             "code again then"
         ) from None
     if not found:
         raise DatabaseUnavailable(
-            f"the database in {place.data} is damaged: its file PG_VERSION is empty. Restore a backup of the folder, "
+            f"the database in {paths.data} is damaged: its file PG_VERSION is empty. Restore a backup of the folder, "
             "or move it away; pgdex then makes a new database, and your source code has to be indexed again"
         )
     return found
 
 
-def _other_version(place: Place, found: str, ours: int) -> str:
+def _other_version(paths: HomePaths, found: str, ours: int) -> str:
     return (
-        f"the database in {place.data} was made by PostgreSQL {found}, and this pgdex brings PostgreSQL {ours}, which "
-        f"can't read it. Nothing was changed. Move {place.data} away and index again (the index is made from your "
+        f"the database in {paths.data} was made by PostgreSQL {found}, and this pgdex brings PostgreSQL {ours}, which "
+        f"can't read it. Nothing was changed. Move {paths.data} away and index again (the index is made from your "
         "source code, only the history of jobs is lost), or go on with the pgdex that made it. To keep everything, "
         "dump it with that one (pg_dump, with the address that `pgdex db url` prints) and restore the dump with this "
         "one (pgdex db psql -- -f DUMP)"
     )
 
 
-def _make(place: Place, programs: Path, account: Account, lock: int, *, major: int) -> None:
-    """initdb beside the place of the data folder, which gets its name when it is complete: a crash leaves no half."""
-    unfinished = place.unfinished_data
+def _make(paths: HomePaths, programs: Path, account: Account, lock: int, *, major: int) -> None:
+    """initdb beside the data folder, which gets its name when it is complete: a crash leaves no half."""
+    unfinished = paths.unfinished_data
     if unfinished.exists():
         shutil.rmtree(unfinished)
     unfinished.mkdir(mode=0o700)
@@ -106,9 +106,9 @@ def _make(place: Place, programs: Path, account: Account, lock: int, *, major: i
     _write(unfinished / "pgdex.conf", SERVER_CONFIGURATION, account)
     main = unfinished / "postgresql.conf"
     _write(main, main.read_text() + "include_if_exists 'pgdex.conf'\n", account)
-    if place.data.exists():
-        place.data.rmdir()  # empty
-    unfinished.rename(place.data)
+    if paths.data.exists():
+        paths.data.rmdir()  # empty
+    unfinished.rename(paths.data)
 
 
 def _cause(stderr: str, code: int) -> str:

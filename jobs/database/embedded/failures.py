@@ -1,6 +1,6 @@
 """What to tell a user when the server does not start."""
 
-from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.paths import HomePaths
 
 NO_SPACE = "No space left on device"
 
@@ -9,14 +9,14 @@ class DoesNotStart(Exception):
     """A program of PostgreSQL failed; the message says why, in its words."""
 
 
-def explained(place: Place, reason: str) -> str:
+def explained(paths: HomePaths, reason: str) -> str:
     """The whole message."""
     if NO_SPACE in reason:
         return (
-            f"the embedded PostgreSQL under {place.home} can't start, because the disk is full. Make room; what was "
+            f"the embedded PostgreSQL under {paths.home} can't start, because the disk is full. Make room; what was "
             "indexed is still there, and jobs resume automatically"
         )
     return (
-        f"the embedded PostgreSQL under {place.home} does not start: {reason}. Its log is {place.log}; PGDEX_HOME "
+        f"the embedded PostgreSQL under {paths.home} does not start: {reason}. Its log is {paths.log}; PGDEX_HOME "
         "chooses another folder, PGDEX_DATABASE_URL another server"
     )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pgdex.jobs.database.embedded.answers import SOCKET_NAME, clients, listener
 from pgdex.jobs.database.embedded.locks import is_in_place, open_lock, release, try_lock
-from pgdex.jobs.database.embedded.place import SOCKET_FOLDER_PREFIX, Place
+from pgdex.jobs.database.embedded.paths import SOCKET_FOLDER_PREFIX, HomePaths
 from pgdex.jobs.database.embedded.postmaster import end, postmaster, read_pid_file
 from pgdex.jobs.database.embedded.server_log import keep_short
 
@@ -36,10 +36,10 @@ class Server(NamedTuple):
 class Keeper:
     """Watches one home until its server has ended."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._own = open_lock(place.keeper)
-        self._users = open_lock(place.users)
+    def __init__(self, paths: HomePaths) -> None:
+        self._paths = paths
+        self._own = open_lock(paths.keeper)
+        self._users = open_lock(paths.users)
         self._server: Server | None = None
         self._folder: Path | None = None  # of the last server's socket
         self._seen = b""
@@ -52,10 +52,10 @@ class Keeper:
             return  # there is a keeper
         while True:
             self._follow()
-            if not is_in_place(self._users, self._place.users):
+            if not is_in_place(self._users, self._paths.users):
                 self._end_for_nothing()
                 return
-            keep_short(self._place.log)
+            keep_short(self._paths.log)
             if self._is_over():
                 return
             self._sleep()
@@ -89,7 +89,7 @@ class Keeper:
                 self._linger = float(text.split()[0])
 
     def _stop(self) -> bool:
-        """Stop the server in good order; false where somebody is connected without being a user (psql), or it can't
+        """Stop the server in good order; false where someone is connected without being a user (psql), or it can't
         be done."""
         assert self._server is not None
         if clients(self._server.folder):
@@ -100,7 +100,7 @@ class Keeper:
                 signal.pidfd_send_signal(self._server.handle, signal.SIGINT)
             ended = bool(select.select([self._server.handle], [], [], STOP_SECONDS)[0])
         else:
-            process = postmaster(self._place.data)
+            process = postmaster(self._paths.data)
             ended = process is None or end(process, mode="fast", seconds=STOP_SECONDS)
         if not ended:
             self._busy_at = time.monotonic()
@@ -117,7 +117,7 @@ class Keeper:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._server.handle, signal.SIGQUIT)
             select.select([self._server.handle], [], [], STOP_SECONDS)
-        if not self._place.home.exists():  # where it was made again, another server may listen in that folder by now
+        if not self._paths.home.exists():  # where it was made again, another server may listen in that folder by now
             self._remove_folder()
 
     def _remove_folder(self) -> None:
@@ -125,7 +125,7 @@ class Keeper:
         folder = self._folder
         if (
             folder is None
-            or folder == self._place.own_socket_folder
+            or folder == self._paths.own_socket_folder
             or not folder.name.startswith(SOCKET_FOLDER_PREFIX)
         ):
             return
@@ -142,7 +142,7 @@ class Keeper:
             if not select.select([server.handle], [], [], 0)[0]:
                 return
             os.close(server.handle)
-        self._server = find(self._place)
+        self._server = find(self._paths)
         if self._server is not None:
             self._folder = self._server.folder
 
@@ -156,26 +156,26 @@ class Keeper:
             time.sleep(look)
 
 
-def find(place: Place) -> Server | None:
+def find(paths: HomePaths) -> Server | None:
     """The server that runs, verified: the kernel says that it listens on the socket of this home, or psutil that it
     works in its data folder."""
-    noted = read_pid_file(place.data)
+    noted = read_pid_file(paths.data)
     if noted is None or noted.socket_folder is None:
         return None
-    for folder in (noted.socket_folder, place.own_socket_folder):  # the latter: the home was moved since it started
+    for folder in (noted.socket_folder, paths.own_socket_folder):  # the latter: the home was moved since it started
         if sys.platform == "linux" and listener(folder) == noted.pid:
             with suppress(OSError):  # a kernel before 5.3
                 handle = os.pidfd_open(noted.pid)
                 if listener(folder) == noted.pid:  # so the handle means that process, and not a later one
                     return Server(noted.pid, handle, folder)
                 os.close(handle)
-    if postmaster(place.data) is None:
+    if postmaster(paths.data) is None:
         return None
     moved = not (noted.socket_folder / SOCKET_NAME).exists()
-    return Server(noted.pid, None, place.own_socket_folder if moved else noted.socket_folder)
+    return Server(noted.pid, None, paths.own_socket_folder if moved else noted.socket_folder)
 
 
 def main(home: str) -> None:
     """Keep the server of this home."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    Keeper(Place(Path(home))).run()
+    Keeper(HomePaths(Path(home))).run()

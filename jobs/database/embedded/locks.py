@@ -22,7 +22,7 @@ def open_lock(path: Path) -> int:
 
 
 def hand_to_owner(descriptor: int, folder: Path) -> None:
-    """What root makes in the home of somebody else belongs to that user, who will need it too."""
+    """What root makes in the home of someone else belongs to that user, who will need it too."""
     if os.geteuid() == 0:
         owner = folder.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
@@ -50,7 +50,7 @@ def release(descriptor: int) -> None:
 
 
 def is_in_place(descriptor: int, path: Path) -> bool:
-    """Whether the open file is still the one at `path`: somebody may have removed the whole home."""
+    """Whether the open file is still the one at `path`: someone may have removed the whole home."""
     try:
         there = path.stat()
     except OSError:

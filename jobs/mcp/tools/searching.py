@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from pgdex.jobs.client.freshness import DoorWords
+from pgdex.jobs.client.freshness import FrontEndWords
 from pgdex.jobs.client.projects import Project
 from pgdex.jobs.client.search import Found, refusals, related_code, search_code
 from pgdex.jobs.mcp.answers import Hit, SearchAnswer
 from pgdex.jobs.mcp.arguments import LONGEST_TEXT, ProjectId, RepoFilter, RepoRoot, Required, Text, absolute_path
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
 
-WORDS = DoorWords(index="start_indexing_background", narrow="repo_path={root!r} and path_glob={glob!r}")
+WORDS = FrontEndWords(index="start_indexing_background", narrow="repo_path={root!r} and path_glob={glob!r}")
 
 Query = Annotated[
     Required,
@@ -51,8 +51,8 @@ Limit = Annotated[int, Field(ge=1, le=100, description="How many hits to return.
 class Searching:
     """The tool that searches."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, context: ServerContext) -> None:
+        self._place = context
 
     async def search_code(
         self,
@@ -145,7 +145,7 @@ def _hits(found: Found) -> list[Hit]:
             language=hit.language,
             score=hit.score,
             code=hit.content,
-            more=[f"{place.start_line}-{place.end_line} {place.symbol or ''}".rstrip() for place in hit.more],
+            more=[f"{context.start_line}-{context.end_line} {context.symbol or ''}".rstrip() for context in hit.more],
             also_in=hit.also_in,
             is_outdated=(hit.repo_path, hit.path) in found.outdated,
         )

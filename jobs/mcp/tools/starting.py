@@ -9,7 +9,7 @@ from pgdex.jobs.client.wording import about
 from pgdex.jobs.errors import TooBroad
 from pgdex.jobs.mcp.answers import StartedIndexing
 from pgdex.jobs.mcp.arguments import ProjectId, RepoPath, Text, absolute_path
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.repository_path import resolve_root
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ NoIgnore = Annotated[
 class Starting:
     """The tool that asks for a repository to be indexed."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, context: ServerContext) -> None:
+        self._place = context
 
     async def start_indexing_background(
         self,
@@ -94,7 +94,7 @@ class Starting:
                 raise TooBroad(
                     f"{error}. Only if the user asked for exactly this folder: call again with allow_broad: true"
                 ) from error
-            workforce = self._place.care.ensure(client)
+            workforce = self._place.launcher.ensure(client)
             seconds, at_least = self._seconds(client, started)
             return StartedIndexing(
                 job_id=started.job_id,

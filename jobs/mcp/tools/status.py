@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pgdex.jobs.mcp.answers import IndexingStatus
 from pgdex.jobs.mcp.arguments import JobId, ProjectId
 from pgdex.jobs.mcp.jobs_of_projects import watched_job
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Status:
     """The tool that tells how far a job is."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, context: ServerContext) -> None:
+        self._place = context
 
     async def get_indexing_status(self, *, job_id: JobId, project_id: ProjectId = None) -> IndexingStatus:
         """Say how far an indexing job is: status, percentage, what it is doing, time left, errors, and the summary.

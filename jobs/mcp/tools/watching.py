@@ -10,8 +10,8 @@ from pydantic import Field
 from pgdex.jobs.mcp.answers import IndexingStatus, WatchedIndexing
 from pgdex.jobs.mcp.arguments import JobId, ProjectId
 from pgdex.jobs.mcp.jobs_of_projects import watched_job
-from pgdex.jobs.mcp.notifications import News
-from pgdex.jobs.mcp.server_context import Workplace
+from pgdex.jobs.mcp.notifications import Notifications
+from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -53,8 +53,8 @@ class ProgressReports:
         """Send what is new, at most twice a second."""
         now = time.monotonic()
         since = now - self._sent_at
-        is_news = percentage > self._value or message != self._message
-        if since < SHORTEST_SILENCE_SECONDS or not (is_news or since >= LONGEST_SILENCE_SECONDS):
+        is_notification = percentage > self._value or message != self._message
+        if since < SHORTEST_SILENCE_SECONDS or not (is_notification or since >= LONGEST_SILENCE_SECONDS):
             return
         self._value = round(max(percentage, self._value + STEP), 3)
         self._message, self._sent_at = message, now
@@ -64,8 +64,8 @@ class ProgressReports:
 class Watching:
     """The tool that waits for a job."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, context: ServerContext) -> None:
+        self._place = context
 
     async def watch_indexing(
         self, *, job_id: JobId, context: Context, timeout_seconds: Timeout = 25, project_id: ProjectId = None
@@ -79,7 +79,7 @@ class Watching:
         deadline = anyio.current_time() + timeout_seconds
         job = await self._place.run(lambda client: watched_job(client, self._place, job_id, project_id))
         reports = ProgressReports(context)
-        async with News(self._place.settings).open() as news:
+        async with Notifications(self._place.settings).open() as news:
             while not job.is_final and (left := deadline - anyio.current_time()) > 0:
                 await reports.send(job.progress_percentage, job.progress_message)
                 await anyio.sleep(min(left, SHORTEST_PAUSE_SECONDS))

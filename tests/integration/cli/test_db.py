@@ -72,7 +72,7 @@ def test_every_command_says_how_to_start_over_with_what_an_unreleased_pgdex_left
         ["workers"],
         ["db", "upgrade"],
         ["db", "downgrade", "--to", "base", "--yes"],
-        ["db", "grant", "somebody", "--role", "reader"],
+        ["db", "grant", "someone", "--role", "reader"],
     ):
         done = run_pgdex(*command, env=there)
         assert done.code == ExitCode.DATABASE, (command, done)

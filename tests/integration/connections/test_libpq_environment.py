@@ -1,4 +1,4 @@
-"""libpq's variables for somebody's other servers, beside connections of pgdex's."""
+"""libpq's variables for someone's other servers, beside connections of pgdex's."""
 
 import os
 import shutil

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import Workers
 
 TOKENS = "select id from pgdex.procrastinate_jobs where status = 'doing'"
-IN_HAND = "select token_id from pgdex.job_batches where state = 'running' and kind = 'index'"
+IN_PROGRESS = "select wake_up_id from pgdex.job_batches where state = 'running' and kind = 'index'"
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def other_application(database_url: str, schema: str, *, number: int, queue: str
         process.communicate()
 
 
-def token_in_hand(client: Client) -> int:
+def wake_up_in_flight(client: Client) -> int:
     found: list[tuple[int]] = []
 
     def look() -> bool:
-        found[:] = client.connection.execute(IN_HAND).fetchall()
+        found[:] = client.connection.execute(IN_PROGRESS).fetchall()
         return bool(found)
 
     wait_for(look, what="a batch in a worker's hand")
@@ -94,7 +94,7 @@ def test_cancelling_on_either_side_does_not_reach_the_other(
     workers.wait_until_alive(1)
     job = client.start(python_tree(tmp_path / "repository", 3)).job_id
     wait_for(lambda: client.status(job).files_to_index, what="the end of the scan")
-    number = token_in_hand(client)
+    number = wake_up_in_flight(client)
     with other_application(workers.database_url, schema, number=number, queue=queue) as other:
         assert other.number == number
         jobs = sql.Identifier(schema, "procrastinate_jobs")
@@ -115,7 +115,7 @@ def test_a_cancelled_job_aborts_no_job_of_another_application(
     workers.wait_until_alive(1)
     job = client.start(python_tree(tmp_path / "repository", 3)).job_id
     wait_for(lambda: client.status(job).files_to_index, what="the end of the scan")
-    with other_application(workers.database_url, "public", number=token_in_hand(client), queue="pgdex") as other:
+    with other_application(workers.database_url, "public", number=wake_up_in_flight(client), queue="pgdex") as other:
         client.cancel(job)
         wait_for(lambda: client.connection.execute(TOKENS).fetchone() is None, what="our worker's stopping", seconds=5)
         time.sleep(1.0)  # nothing shows that a notification has not come
@@ -140,7 +140,7 @@ def test_what_a_login_that_may_only_read_sends_stops_nothing(
             for kind in ("abort_job_requested", "job_inserted", "nonsense"):
                 reader.execute(
                     "select pg_notify(%s || 'procrastinate_queue_v1#pgdex', json_build_object('type', %s::text,"
-                    " 'job_id', t.id)::text) from (select token_id as id from pgdex.job_batches"
+                    " 'job_id', t.id)::text) from (select wake_up_id as id from pgdex.job_batches"
                     " where state in ('running', 'waiting') union all select 0) as t",
                     [CHANNEL_PREFIX, kind],
                 )

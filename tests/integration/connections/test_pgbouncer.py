@@ -171,7 +171,7 @@ def test_other_clients_of_a_pool_of_transactions_keep_their_settings(database_ur
         before = other.execute(settings).fetchall()
         with Client.open(settings_for(url)) as client:
             client.list_jobs()
-            client.wait_for_news(timeout_seconds=0.1)
+            client.wait_for_notification(timeout_seconds=0.1)
             with client.connection.transaction():
                 client.connection.execute("select 1")
         assert other.execute(settings).fetchall() == before

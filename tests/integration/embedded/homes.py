@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.paths import HomePaths
 from pgdex.jobs.database.embedded.postmaster import postmaster as verified
 from pgdex.jobs.database.embedded.programs import wheel_programs
 from tests.support.waiting import wait_for
@@ -72,7 +72,7 @@ def number(home: Path) -> int:
 
 def server(home: Path) -> psutil.Process | None:
     """The server's first process, if it lives."""
-    return verified(Place(home).data)
+    return verified(HomePaths(home).data)
 
 
 def crash(home: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pgdex.jobs.database.embedded import programs, sockets
 from pgdex.jobs.database.embedded.answers import SOCKET_NAME
-from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.paths import HomePaths
 from pgdex.jobs.database.embedded.server import start_server, stop_server
 from pgdex.jobs.database.embedded.sockets import is_ours, usual_folder
 from pgdex.jobs.errors import DatabaseUnavailable
@@ -90,7 +90,7 @@ def test_the_server_runs_without_roots_groups(home: Path) -> None:
     assert 0 not in process.gids()
 
 
-def test_a_database_of_earlier_times_that_let_everybody_in_is_closed_at_the_next_start(home: Path) -> None:
+def test_a_database_of_earlier_times_that_let_everyone_in_is_closed_at_the_next_start(home: Path) -> None:
     start_server(home, linger_seconds=0)
     stop_server(home)
     owner = (home / "data").stat()
@@ -109,11 +109,11 @@ def test_a_database_of_earlier_times_that_let_everybody_in_is_closed_at_the_next
 
 
 @needs_root
-def test_a_socket_folder_that_somebody_else_made_is_not_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_folder_that_someone_else_made_is_not_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "_runtime_folder", lambda: home)
     long = home / ("x" * 90)
     long.mkdir(mode=0o755)
-    trap = usual_folder(Place(long))
+    trap = usual_folder(HomePaths(long))
     for kind in ("folder", "link", "open"):
         if kind == "link":
             (home / "elsewhere").mkdir()
@@ -128,7 +128,7 @@ def test_a_socket_folder_that_somebody_else_made_is_not_used(home: Path, monkeyp
         folder = socket_of(start_server(long, linger_seconds=0))
 
         assert folder != trap
-        assert is_ours(folder, Place(long))
+        assert is_ours(folder, HomePaths(long))
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         crash(long)
         if trap.is_symlink():
@@ -183,7 +183,7 @@ def test_as_root_programs_in_a_private_folder_are_copied_to_where_the_servers_us
 
 
 @needs_root
-def test_root_in_somebody_elses_home_runs_the_server_as_that_user_and_leaves_nothing_closed_to_them(home: Path) -> None:
+def test_root_in_someone_elses_home_runs_the_server_as_that_user_and_leaves_nothing_closed_to_them(home: Path) -> None:
     (home / "theirs").mkdir(mode=0o700)
     os.chown(home / "theirs", NOBODY, NOBODY)
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from pgdex.jobs.database.embedded import programs
-from pgdex.jobs.database.embedded.place import Place
+from pgdex.jobs.database.embedded.paths import HomePaths
 from pgdex.jobs.database.embedded.server import is_running, start_server, stop_server
 from pgdex.jobs.database.embedded.sockets import fits
 from pgdex.jobs.errors import DatabaseUnavailable
@@ -42,7 +42,7 @@ ODD_NAMES = [
     "a,b",
     "-D",
     "@abstract;#?&=",
-    "deep/" + "folder-of-somebody/" * 6 + "pgdex",
+    "deep/" + "folder-of-someone/" * 6 + "pgdex",
 ]
 
 
@@ -265,7 +265,7 @@ def test_two_versions_of_the_programs_share_the_server_that_runs_and_the_next_st
     assert is_there(url_of(newer))
     assert number(home / "home") != before
     leave(newer)
-    assert Place(home / "home").log.exists()
+    assert HomePaths(home / "home").log.exists()
     stop_server(home / "home")
 
 

@@ -1,4 +1,4 @@
-"""What a crash leaves behind: a number that belongs to somebody else now, torn files, sockets. None of it stops a
+"""What a crash leaves behind: a number that belongs to someone else now, torn files, sockets. None of it stops a
 start, and nothing that is not the server gets a signal."""
 
 import os
@@ -39,7 +39,7 @@ def crashed(home: Path) -> Path:
 
 
 def other_process(home: Path, *, as_the_servers_user: bool) -> "subprocess.Popen[bytes]":
-    """Somebody's program."""
+    """Someone's program."""
     owner = (home / "data").stat()
     user, group = (owner.st_uid, owner.st_gid) if as_the_servers_user and AS_ROOT else (None, None)
     return subprocess.Popen(["sleep", "600"], cwd="/", user=user, group=group)
@@ -59,7 +59,7 @@ def with_number(home: Path, pid: int) -> None:
     pid_file(home).write_text(f"{pid}\n{rest}")
 
 
-def test_a_number_that_is_somebody_elses_now_hurts_neither_that_process_nor_the_start(
+def test_a_number_that_is_someone_elses_now_hurts_neither_that_process_nor_the_start(
     crashed: Path, stranger: "subprocess.Popen[bytes]"
 ) -> None:
     with_number(crashed, stranger.pid)

@@ -15,7 +15,7 @@ READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
     *("matching_files", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
-    *("jobs_before", "jobs_before_text", "waiting_projects", "free_places"),
+    *("jobs_before", "jobs_before_text", "waiting_projects", "free_admissions"),
     *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "names_repository", "broad_folder"),
 }
 CLIENT_CALLS = {"enqueue_job", "cancel_job", "cancel_job_with_message", "remove_repository", "remove_portion"}
@@ -58,7 +58,7 @@ def test_each_role_calls_its_functions_and_no_other(connection: Connection, data
 
 
 def test_who_may_use_the_schema_may_still_call_nothing(connection: Connection, database_url: str) -> None:
-    """EXECUTE is granted to everybody where nobody takes it away, and two functions run with their owner's rights."""
+    """EXECUTE is granted to everyone where nobody takes it away, and two functions run with their owner's rights."""
     with logged_in(database_url, NO_ROLE) as nobody:
         connection.execute(f"grant usage on schema pgdex to {nobody.info.user}")
         for _, call in calls(connection):

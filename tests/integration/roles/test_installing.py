@@ -67,7 +67,7 @@ def test_who_may_not_make_roles_gets_none_and_works_as_the_owner(no_roles: str, 
             assert (check.outcome, "do not exist" in check.finding) == ("warning", True)
         upgrade(settings_for(owner_url))
 
-        # Somebody who may make them does; the owner's next upgrades leave them as they are.
+        # Someone who may make them does; the owner's next upgrades leave them as they are.
         upgrade(settings_for(admin_url))
         upgrade(settings_for(owner_url))
         with connect(settings_for(owner_url)) as owner:

@@ -125,7 +125,7 @@ def test_a_client_has_all_commands_but_those_that_do_the_work(
         follower = pool.submit(run, "events", job_id, "--follow")
         wait_for(
             lambda: value(connection, "select count(*) from pg_stat_activity where query = 'listen pgdex_events'"),
-            what="somebody who listens",
+            what="someone who listens",
         )
         assert run("cancel", job_id, "--yes").code == 0
         assert [word in follower.result().out for word in ("created", "cancelled")] == [True, True]

@@ -11,7 +11,7 @@ from tests.support.sql_worker import enqueue
 WRITES: dict[str, dict[str, str]] = {
     "cluster_duties": {"update": "counter"},
     "chunks": {"insert": "", "delete": ""},
-    "departed_embeddings": {"insert": "", "update": "kept_at", "delete": ""},
+    "embedding_cache": {"insert": "", "update": "kept_at", "delete": ""},
     "embedding_models": {"insert": "", "update": "name"},
     "files": {"insert": "", "update": "", "delete": ""},
     "indexing_jobs": {"update": "", "delete": ""},
@@ -30,7 +30,7 @@ WRITES: dict[str, dict[str, str]] = {
 }
 READS = {
     READER: {
-        *("projects", "repositories", "files", "chunks", "embedding_models", "departed_embeddings", "indexing_jobs"),
+        *("projects", "repositories", "files", "chunks", "embedding_models", "embedding_cache", "indexing_jobs"),
         *("job_batches", "job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
         *("vector_index_builds", "repositories_status"),
     },
@@ -49,7 +49,7 @@ COLUMN = {
     "repositories": "root",
     "settings": "value",
     "workers": "hostname",
-    "departed_embeddings": "kept_at",
+    "embedding_cache": "kept_at",
     "vector_index_builds": "failures",
     "embedding_models": "dimension",
     "indexing_jobs": "status",

@@ -27,7 +27,7 @@ def test_an_upgrade_after_a_downgrade_gives_the_roles_their_rights_again(
             enqueue(member)
 
 
-def test_a_function_that_had_to_be_made_anew_keeps_its_role(connection: Connection, database_url: str) -> None:
+def test_a_function_that_had_to_be_made_again_keeps_its_role(connection: Connection, database_url: str) -> None:
     connection.execute("drop function pgdex.tick")
     connection.execute(
         "create function pgdex.tick(worker bigint, other text) returns text language sql as $$ select 'x' $$"

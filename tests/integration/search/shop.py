@@ -99,7 +99,9 @@ class Shop:
     def search(self, query: str, **options: Any) -> SearchResult:
         """A search of the project "default"."""
         ways: dict[str, Any] = {"open_embedder": embedder_for}
-        ways |= {name: options.pop(name) for name in ("open_embedder", "legs", "without_rules") if name in options}
+        ways |= {
+            name: options.pop(name) for name in ("open_embedder", "retrievers", "without_rules") if name in options
+        }
         request = SearchRequest(query, **{"project_id": "default"} | options)
         return search(self.client.connection, request, **ways)
 

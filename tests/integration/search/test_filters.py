@@ -29,15 +29,15 @@ from tests.integration.search.shop import EVERY, FILES, Shop
     # The functions have no name of their own, and their addresses differ from process to process.
     ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else "",
 )
-@pytest.mark.parametrize("legs", [("words",), ("vectors",), ("words", "vectors")], ids="+".join)
+@pytest.mark.parametrize("retrievers", [("words",), ("vectors",), ("words", "vectors")], ids="+".join)
 @pytest.mark.parametrize("query", ["compute_delay", "src/worker.py", "session order header invoice compute retry"])
 def test_a_filter_leaves_only_what_fits_it(
-    shop: Shop, options: dict[str, Any], fits: Callable[[str], bool], legs: tuple[str, ...], query: str
+    shop: Shop, options: dict[str, Any], fits: Callable[[str], bool], retrievers: tuple[str, ...], query: str
 ) -> None:
-    hits = shop.search(query, legs=legs, **EVERY, **options).hits
+    hits = shop.search(query, retrievers=retrievers, **EVERY, **options).hits
     assert all(fits(path) for hit in hits for path in (hit.path, *hit.also_in))
     # Vectors compare with everything there is, so that nothing of what fits is lost but what is no nearer than chance.
-    if legs != ("words",) and query.startswith("session") and any(map(fits, FILES)):
+    if retrievers != ("words",) and query.startswith("session") and any(map(fits, FILES)):
         assert hits
 
 
@@ -125,4 +125,4 @@ def test_absolute_paths_are_taken_for_what_they_are(shop: Shop) -> None:
 
 def test_no_note_on_filters_where_something_is_found_or_nothing_was_filtered(shop: Shop) -> None:
     assert shop.search("session", path_glob="src/**", **EVERY).notes == []
-    assert shop.search("zzzqqqxxx", legs=("words",), **EVERY).notes == []
+    assert shop.search("zzzqqqxxx", retrievers=("words",), **EVERY).notes == []

@@ -92,14 +92,14 @@ def test_the_same_query_has_the_same_answer_twice(shop: Shop) -> None:
     "query", ["zzyzx_qwfpgj", "((((", "?", "漢字", "'; drop table pgdex.chunks; --", "%", "a" * 5_000]
 )
 def test_a_query_that_means_nothing_here_is_no_error(shop: Shop, query: str) -> None:
-    assert shop.search(query, legs=("words",)).notes == []
+    assert shop.search(query, retrievers=("words",)).notes == []
     shop.search(query)
 
 
-@pytest.mark.parametrize("legs", [("words",), ("vectors",)])
-def test_each_leg_alone_finds_what_shares_its_words(shop: Shop, legs: tuple[str, ...]) -> None:
-    assert shop.paths("exponential backoff before the next attempt", legs=legs)[0] == "src/retry_policy.py"
+@pytest.mark.parametrize("retrievers", [("words",), ("vectors",)])
+def test_each_retriever_alone_finds_what_shares_its_words(shop: Shop, retrievers: tuple[str, ...]) -> None:
+    assert shop.paths("exponential backoff before the next attempt", retrievers=retrievers)[0] == "src/retry_policy.py"
 
 
-def test_no_legs_find_nothing(shop: Shop) -> None:
-    assert shop.paths("compute_delay", legs=()) == []
+def test_no_retrievers_find_nothing(shop: Shop) -> None:
+    assert shop.paths("compute_delay", retrievers=()) == []

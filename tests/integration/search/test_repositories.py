@@ -6,7 +6,7 @@ import pytest
 
 from pgdex.indexer.search import RelatedRequest, SearchRefused, SearchRequest, related, search
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.freshness import DoorWords
+from pgdex.jobs.client.freshness import FrontEndWords
 from pgdex.jobs.client.search import search_code
 from pgdex.jobs.embedders import embedder_for
 from tests.integration.search.shop import EVERY, FILES, Shop, index
@@ -15,13 +15,13 @@ from tests.support.trees import write_tree
 from tests.support.workers import workers_on
 
 
-@pytest.mark.parametrize("legs", [("words",), ("vectors",), ("words", "vectors")], ids="+".join)
+@pytest.mark.parametrize("retrievers", [("words",), ("vectors",), ("words", "vectors")], ids="+".join)
 @pytest.mark.parametrize(
     "query", ["quarterly_numbers", "belong to another project", "src/retry_policy.py", "compute_delay"]
 )
-def test_another_projects_chunks_are_never_found(shop: Shop, query: str, legs: tuple[str, ...]) -> None:
-    ours = shop.search(query, legs=legs, **EVERY).hits
-    theirs = shop.search(query, legs=legs, project_id="secret", **EVERY).hits
+def test_another_projects_chunks_are_never_found(shop: Shop, query: str, retrievers: tuple[str, ...]) -> None:
+    ours = shop.search(query, retrievers=retrievers, **EVERY).hits
+    theirs = shop.search(query, retrievers=retrievers, project_id="secret", **EVERY).hits
     assert theirs
     assert {hit.repo_path for hit in ours} <= {str(shop.root)}
     assert all("another project" not in hit.content for hit in ours)
@@ -52,7 +52,7 @@ def test_a_repository_that_was_never_indexed_finds_nothing_and_says_that_it_is_w
     root = write_tree(tmp_path / "new", FILES)
     with Client.open(settings_for(database_url, embedder="hashing")) as client:
         client.start(root)
-        words = DoorWords(index="pgdex index", narrow="{glob} in {root}")
+        words = FrontEndWords(index="pgdex index", narrow="{glob} in {root}")
         found = search_code(client, SearchRequest("compute_delay", project_id="default"), words=words)
         assert found.hits == []
         assert [note for note in found.notes if str(root) in note and "pending" in note]

@@ -1,4 +1,4 @@
-"""Connected SDK clients for tests that run no event loop: one door for each transport and protocol."""
+"""Connected SDK clients for tests that run no event loop: one agent for each transport and protocol."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ PGDEX_MCP = ("-P", "-m", "pgdex.jobs.cli", "mcp")
 CHECKOUT = str(Path(__file__).parents[2])
 # How the SDK's client negotiates ("auto" asks for the newest first), and what comes of it.
 VERSIONS: dict[Literal["legacy", "auto"], str] = {"legacy": "2025-11-25", "auto": "2026-07-28"}
-DOORS = [f"{transport}-{protocol}" for transport in ("stdio", "http") for protocol in VERSIONS.values()]
+TRANSPORTS = [f"{transport}-{protocol}" for transport in ("stdio", "http") for protocol in VERSIONS.values()]
 START_SECONDS = 30.0
 TOKEN = "correct horse battery staple ä und noch mehr"
 
@@ -64,7 +64,7 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Door:
+class Agent:
     """A connected client."""
 
     portal: BlockingPortal
@@ -148,8 +148,8 @@ def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Pa
 
 
 @dataclass(slots=True)
-class Doors:
-    """Opens each door once and keeps it open."""
+class Agents:
+    """Opens each agent once and keeps it open."""
 
     portal: BlockingPortal
     folder: Path
@@ -157,10 +157,11 @@ class Doors:
     http_url: str
     answer_of_the_user: UserAnswer | None = None
     questions: list[str] = field(default_factory=list)
-    _open: dict[str, tuple[Door, AbstractContextManager[Client]]] = field(default_factory=dict)
+    _open: dict[str, tuple[Agent, AbstractContextManager[Client]]] = field(default_factory=dict)
 
-    def door(self, name: str, *, asks: bool = False) -> Door:
-        """The door called `name` (of DOORS); one that `asks` shows the server's questions to `answer_of_the_user`."""
+    def agent(self, name: str, *, asks: bool = False) -> Agent:
+        """The agent called `name` (of TRANSPORTS); one that `asks` shows the server's questions to
+        `answer_of_the_user`."""
         key = f"{name} asks" if asks else name
         if key not in self._open:
             transport, _, protocol = name.partition("-")
@@ -171,7 +172,7 @@ class Doors:
             options: Any = {"mode": mode, "elicitation_callback": self._ask if asks else None}
             client = Client(server, **options) if transport == "stdio" else http_client(self.http_url, **options)
             context = self.portal.wrap_async_context_manager(client)
-            self._open[key] = (Door(self.portal, context.__enter__()), context)
+            self._open[key] = (Agent(self.portal, context.__enter__()), context)
         return self._open[key][0]
 
     async def _ask(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

@@ -2,7 +2,7 @@
 -- jobs whose repository the worker does not see (see leave_batch_to_others). These stay in the queue for others, so
 -- that no worker fetches the same ones over and over. They are skipped one by one, up to some 500 of each job that the
 -- worker can't see.
-create or replace function pgdex.fetch_token(p_queues varchar[], p_worker_id bigint)
+create or replace function pgdex.fetch_wake_up(p_queues varchar[], p_worker_id bigint)
 returns pgdex.procrastinate_jobs
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

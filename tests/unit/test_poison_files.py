@@ -7,7 +7,7 @@ from pgdex.jobs.batches.poison_files import effort_for, fallbacks_of
 
 
 @pytest.mark.parametrize(
-    ("deaths", "effort"),
+    ("crashes", "effort"),
     [
         (0, Effort.FULL),
         (1, Effort.FULL),
@@ -17,8 +17,8 @@ from pgdex.jobs.batches.poison_files import effort_for, fallbacks_of
         (50, Effort.NOTHING),
     ],
 )
-def test_less_is_tried_with_every_death_after_the_first(deaths: int, effort: Effort) -> None:
-    assert effort_for(deaths) is effort
+def test_less_is_tried_with_every_death_after_the_first(crashes: int, effort: Effort) -> None:
+    assert effort_for(crashes) is effort
 
 
 def test_only_files_that_crashed_workers_again_fall_back_and_say_how_often() -> None:
@@ -28,4 +28,4 @@ def test_only_files_that_crashed_workers_again_fall_back_and_say_how_often() -> 
         "twice.py": Effort.LINES,
         "often.py": Effort.NOTHING,
     }
-    assert fallbacks["often.py"].detail == "7 workers ended while they had it in hand"
+    assert fallbacks["often.py"].detail == "7 workers ended while they had it in progress"

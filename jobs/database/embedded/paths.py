@@ -6,7 +6,7 @@ from typing import NamedTuple
 SOCKET_FOLDER_PREFIX = "pgdex-"  # of the name of a socket's folder that is not in the home
 
 
-class Place(NamedTuple):
+class HomePaths(NamedTuple):
     """The files and folders of one home. Its locks are flock'ed files: what counts is who holds them, not their text.
 
     `users`: shared, by every process that uses the server; who holds it alone may stop the server.
