@@ -49,7 +49,7 @@ class ServerContext:
             return await run_sync(self.connections.call, action, limiter=self._threads)
 
     async def _opening(self) -> None:
-        """Wait for the database's first start, which may take long, without occupying a slot that others then wait for."""
+        """Wait for the database's first start, which may take long, without occupying a slot that others wait for."""
         attempt = self.connections.open()
         while not attempt.done():
             await anyio.sleep(OPENING_POLL_SECONDS)
