@@ -1,6 +1,6 @@
 """Jupyter notebooks: what people wrote in them, with the lines of the file on which it stands.
 
-A notebook is JSON in which the outputs, pictures above all, take most of the room. They are found here without being
+A notebook is JSON in which the outputs, pictures above all, take most of the space. They are found here without being
 decoded, and every piece of source keeps its line, so that an editor that opens the file there shows it.
 """
 

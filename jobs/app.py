@@ -19,7 +19,7 @@ from pgdex.jobs.settings import settings
 from pgdex.jobs.worker.connector import Connector
 
 # procrastinate prunes workers whose heartbeat it misses, by the server's clock. It must never do so: pgdex's workers
-# judge each other by pgdex.workers.beat (worker/heartbeat.py, worker/peers.py).
+# watch each other by pgdex.workers.beat (worker/heartbeat.py, worker/peers.py).
 NEVER_SECONDS = 100 * 366 * 86_400.0
 # A stopping worker has this long to bring its batches to an end; then they go back to the queue.
 SHUTDOWN_SECONDS = 5.0

@@ -1,8 +1,8 @@
 """The bundled model: a row of numbers for each word of code, summed and scaled to length 1.
 
-The words are those of `pgdex.indexer.lexemes.words`, so one tokenising pass serves both legs of a search. Related words
-have related rows, learnt from comments and the code below them: "delete a file" also finds `os.unlink`. docs/model.md
-has what it was learnt from, what it is worth and how to make it again.
+The words are those of `pgdex.indexer.lexemes.words`, so one tokenising pass serves both retrievers of a search.
+Related words have related rows, learnt from comments and the code below them: "delete a file" also finds `os.unlink`.
+docs/model.md has what it was learnt from, what it is worth and how to make it again.
 """
 
 from __future__ import annotations

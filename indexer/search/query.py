@@ -80,7 +80,8 @@ class Query:
         if self.kind is QueryKind.PATH:
             return []
         found_names = [next(filter(None, groups)) for groups in _NAME_IN_TEXT.findall(self.text)]
-        return list(dict.fromkeys(name.rsplit(".", 1)[-1] for name in found_names))[:8]
+        # Of `.` and `a.` in backquotes nothing follows the dot.
+        return list(dict.fromkeys(filter(None, (name.rsplit(".", 1)[-1] for name in found_names))))[:8]
 
     @cached_property
     def capitalised(self) -> list[str]:

@@ -25,7 +25,7 @@ SATURATION: Final = 1.8
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """The chunk that likeness is measured from."""
+    """The chunk that similarity is measured from."""
 
     key: ChunkKey
     content: str

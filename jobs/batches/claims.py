@@ -271,8 +271,8 @@ def _handle_database_error(claim: Claim, error: psycopg.Error) -> None:
 
 
 def _require_schema(claim: Claim, error: Exception) -> None:
-    """Raise `error` where the schema was changed under this worker: that is no news of the job. The worker ends, and
-    workers of the new version take the batch over."""
+    """Raise `error` where the schema was changed under this worker: that is not an error of the job. The worker ends,
+    and workers of the new version take the batch over."""
     with claim.pool.connection() as connection:
         left_behind = is_left_behind(connection)
     if left_behind:

@@ -1,8 +1,8 @@
-"""How a file is handled that may have ended its worker: with every death that is noted against it, less is tried.
+"""How a file is handled that may have ended its worker: with every crash that is counted against it, less is tried.
 
 A grammar that crashes, loops or eats all memory takes the process along, and nobody is left to say which file it was.
 So a batch that lost two workers is done with a note in the database of the file in progress
-(`pgdex.mark_in_progress`), and reclaiming counts a death against that file. Two are needed before anything changes:
+(`pgdex.mark_in_progress`), and reclaiming counts a crash against that file. Two are needed before anything changes:
 the first may have had another reason, such as a machine that was switched off.
 """
 

@@ -53,7 +53,7 @@ class Timestamp(click.ParamType[datetime]):
 
 
 def parse_timestamp(text: str, *, now: datetime) -> datetime:
-    """The moment that `text` means: ISO 8601 (local time where it names no zone), or an age such as "2h" or "1d12h".
+    """The timestamp that `text` means: ISO 8601 (local time where it names no zone), or an age such as "2h" or "1d12h".
 
     `now` is aware; so is the result. Raises ValueError with a message for the user.
     """
@@ -66,14 +66,14 @@ def parse_timestamp(text: str, *, now: datetime) -> datetime:
         except OverflowError:
             raise ValueError(f"{text!r} is longer ago than any date") from None
     try:
-        moment = datetime.fromisoformat(given)
+        timestamp = datetime.fromisoformat(given)
     except ValueError:
         raise ValueError(
             f"{text!r} is no time: use an age such as 30m, 2h, 3d or 1w, or ISO 8601 such as "
             "2026-11-21 or 2026-11-21T14:30+01:00"
         ) from None
     try:
-        return moment.astimezone(UTC)
+        return timestamp.astimezone(UTC)
     except (OverflowError, OSError, ValueError):
         raise ValueError(f"{text!r} is outside the dates that can be computed with") from None
 

@@ -1,4 +1,4 @@
-"""Watching a job to its end: on news of it, and at least once a second; through outages of the database."""
+"""Watching a job to its end: on notifications of it, and at least once a second; through outages of the database."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from pgdex.jobs.client.models import JobEvent, JobStatus
 from pgdex.jobs.errors import JobNotFound
 
 REFRESH_SECONDS = 1.0
-SHORTEST_REFRESH_SECONDS = 0.1  # with four workers there is news of a job 20 times a second
+SHORTEST_REFRESH_SECONDS = 0.1  # with four workers there are notifications of a job 20 times a second
 LOOK_SECONDS = 5.0  # between two looks at whether anyone works on the job
 
 

@@ -298,13 +298,13 @@ class Client:
             return cursor.fetchall()
 
     def listen(self) -> None:
-        """From now on, news of jobs is kept for `wait_for_notification`; to be called before the first look at a
-        job."""
+        """From now on, notifications of jobs are kept for `wait_for_notification`; to be called before the first look
+        at a job."""
         if holds_session(self.connection):
             self.connection.execute(f"listen {EVENTS_CHANNEL}")
 
     def wait_for_notification(self, *, timeout_seconds: float) -> bool:
-        """Wait until any job has news (a NOTIFY), or for `timeout_seconds`; true where there was some."""
+        """Wait until any job has a notification, or for `timeout_seconds`; true where there was one."""
         if not holds_session(self.connection):  # a pooler's: nobody can listen, so it is time to look
             time.sleep(min(timeout_seconds, POLL_SECONDS))
             return True

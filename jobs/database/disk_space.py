@@ -1,4 +1,5 @@
-"""Is there room on the disk for an index? Known only where pgdex runs the database: no server tells it over SQL."""
+"""Is there enough space on the disk for an index? Known only where pgdex runs the database: no server tells it over
+SQL."""
 
 import shutil
 
@@ -6,7 +7,7 @@ from pgdex.jobs.errors import NotEnoughDiskSpace
 from pgdex.jobs.settings import Settings
 
 SPARE_BYTES = 200_000_000  # for sorting, and whatever else lives on that disk
-# What is written goes into the server's log first. Where that finds no room the server stops, which is worse than a
+# What is written goes into the server's log first. Where that finds no space the server stops, which is worse than a
 # job that ends: seen with 38 MB of source on a disk of 420 MB, whose log alone had taken 280 MB.
 LARGEST_LOG_BYTES = 1_500_000_000  # max_wal_size, and what accumulates while a checkpoint runs
 LOG_FACTOR = 2.0
@@ -32,7 +33,7 @@ def require_disk_space(settings: Settings, *, source_bytes: int, dimension: int)
     if free < needed:
         raise NotEnoughDiskSpace(
             f"not enough disk space: indexing needs about {_megabytes(needed)} in {settings.home}, and "
-            f"{_megabytes(free)} are free. Make room, or set PGDEX_HOME to a folder on a larger disk"
+            f"{_megabytes(free)} are free. Free some space, or set PGDEX_HOME to a folder on a larger disk"
         )
 
 

@@ -62,7 +62,7 @@ class Meaning(Enum):
     UNAVAILABLE = auto()
     """Wait and try again: it comes back."""
     RESOURCES_EXHAUSTED = auto()
-    """Stop: someone has to make room first."""
+    """Stop: someone has to free some space first."""
     TRANSIENT = auto()
     """Try the same again at once."""
     LIMITED = auto()
@@ -89,7 +89,9 @@ def full_message(error: psycopg.Error) -> str:
     """For people: what the database has run out of, and what to do."""
     what = RESOURCES_EXHAUSTED[error.sqlstate or ""]
     said = " ".join(str(error.diag.message_primary or error).split())
-    return f"The database can't take more: {what} ({said}). Make room, then index again: what was indexed is kept."
+    return (
+        f"The database can't take more: {what} ({said}). Free some space, then index again: what was indexed is kept."
+    )
 
 
 def limit_message(error: psycopg.Error) -> str:

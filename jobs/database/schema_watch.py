@@ -66,7 +66,7 @@ def _left_behind(found: str | None) -> str:
 
 
 def is_left_behind(connection: Connection) -> bool:
-    """Whether the schema is another one than this process works with: its errors are no news of the work then."""
+    """Whether the schema is another one than this process works with: its errors are not errors of the work then."""
     try:
         found = version.installed(connection)
     except psycopg.Error:

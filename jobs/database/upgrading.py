@@ -171,7 +171,7 @@ class LockWatch:
 
     @property
     def patience_seconds(self) -> float:
-        """How long to try: another upgrade comes to its end by itself."""
+        """How long to try: another upgrade ends without help."""
         others_upgrade = bool(self._seen) and all(row[1] == "pgdex upgrade" for row in self._seen)
         return PATIENCE_WITH_AN_UPGRADE_SECONDS if others_upgrade else PATIENCE_SECONDS
 
@@ -195,7 +195,7 @@ def _held(settings: Settings, watch: LockWatch) -> str:
     call = f" (select pg_terminate_backend({watch.pids[0]});)" if len(watch.pids) == 1 else ""
     return (
         f"the schema in {describe(settings)} can't be changed, because a lock on it is held by "
-        f"{watch.who or 'somebody who has just let it go'}. Nothing was changed. {advice}{call} and try again"
+        f"{watch.who or 'someone who has just released it'}. Nothing was changed. {advice}{call} and try again"
     )
 
 

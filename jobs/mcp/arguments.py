@@ -20,8 +20,8 @@ def _storable(text: str) -> str:
     return text
 
 
-def _with_zone(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+def _with_zone(timestamp: datetime) -> datetime:
+    return timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
 
 
 def _iso_text(value: Any) -> Any:

@@ -84,7 +84,7 @@ def http_app(
         streamable_http_path=PATH,
         max_request_body_size=LARGEST_REQUEST_BYTES,
         max_sessions=MOST_SESSIONS,
-        # The gate in front of everything does it, by the same rule for /healthz.
+        # The request filter in front of everything does it, by the same rule for /healthz.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
 
@@ -95,14 +95,14 @@ def http_app(
         return JSONResponse(told, status_code=200 if is_ok else 503)
 
     app.router.routes.append(Route("/healthz", healthz, methods=["GET"]))
-    gate = Middleware(
+    request_filter = Middleware(
         RequestFilter,
         token=token,
         names=settings.mcp_host_names,
         everywhere=_is_reached_by_others(where),
         most_requests=most_requests,
     )
-    app.user_middleware.insert(0, gate)
+    app.user_middleware.insert(0, request_filter)
     return app
 
 

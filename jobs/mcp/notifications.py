@@ -1,4 +1,4 @@
-"""Waiting for news of jobs (NOTIFY) over a connection of its own; without one, for time to pass."""
+"""Waiting for notifications of jobs (NOTIFY) over a connection of its own; without one, for time to pass."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -43,7 +43,7 @@ class Notifications:
                 await run_sync(self._close)
 
     async def wait(self, seconds: float) -> None:
-        """Wait until some job has news, or for `seconds`. Never raises for an outage of the database."""
+        """Wait until some job has a notification, or for `seconds`. Never raises for an outage of the database."""
         if not self._listens:
             await anyio.sleep(min(seconds, POLL_SECONDS))
             return

@@ -169,7 +169,7 @@ class Liveness:
             return _now() + min(COME_BACK_SECONDS, 2 * (_now() - self._ticked_at))
         up_seconds = await _value(session, SERVER_UP_SECONDS, {})
         assert isinstance(up_seconds, float)
-        # Its clock may have been set since it started; at worst nobody is judged for four seconds.
+        # Its clock may have been set since it started; at worst nobody is presumed dead for four seconds.
         return _now() + min(COME_BACK_SECONDS, max(0.0, COME_BACK_SECONDS - up_seconds))
 
     async def _register_anew(self) -> None:

@@ -131,7 +131,7 @@ class Prober:
             await self._wait_on(session, waited, error, seconds=time.monotonic() - started)
             return
         except EmbedderError as error:
-            # It answers, but with nonsense or a refusal: the jobs go on and say so when they fail.
+            # It answers, but with an invalid response or a refusal: the jobs go on and say so when they fail.
             logger.warning("the embedding service answers again: %s", error, extra=fields(action="probe_refused"))
         except EmbeddingAborted:
             return

@@ -69,7 +69,7 @@ begin
     into v_is_worker
     from pg_namespace where nspname = 'pgdex';
 
-    -- The loop is for a live job that ends between the insert and the look: then there is room for ours.
+    -- The loop is for a live job that ends between the insert and the look: then ours can be live.
     loop
         select id into v_id from indexing_jobs
         where repository_id = v_repository.id and pgdex.is_live(status);
@@ -106,7 +106,7 @@ exception
         raise exception '% is just being removed from the index', v_path
             using errcode = 'lock_not_available', hint = 'Ask again in a moment.';
     when lock_not_available then
-        raise exception '% is locked by another transaction: its chunks are being moved to a table of their own, or somebody has asked for it in a transaction that is still open', v_path
+        raise exception '% is locked by another transaction: its chunks are being moved to a table of their own, or someone has asked for it in a transaction that is still open', v_path
             using errcode = 'lock_not_available',
                 hint = 'Ask again in a moment. If that does not help, pg_stat_activity shows who is "idle in transaction".';
 end

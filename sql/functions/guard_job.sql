@@ -32,7 +32,7 @@ begin
             raise exception 'a new job must be pending, got %', new.status using errcode = 'PX002';
         end if;
         if new.admitted_at is not null then
-            raise exception 'a new job cannot be admitted yet: its turn comes by itself' using errcode = 'PX002';
+            raise exception 'a new job cannot be admitted yet: it is admitted when its turn comes' using errcode = 'PX002';
         end if;
         if (new.files_scanned, new.files_to_index, new.files_done, new.files_indexed, new.files_skipped,
             new.files_unchanged, new.files_deleted, new.chunks_created, new.bytes_done, new.batches_left,
@@ -68,7 +68,7 @@ begin
         raise exception 'job % has started: when it was admitted cannot change', old.id using errcode = 'PX002';
     end if;
     if old.admitted_at is null and new.admitted_at is not null then
-        -- The lock that admit_jobs holds: without it two who count at the same time would both find room.
+        -- The lock that admit_jobs holds: without it two who count at the same time would both find a free admission.
         perform from cluster_duties where name = 'admission' for no key update;
         if pgdex.free_admissions() = 0 then
             raise exception 'job % cannot be admitted: no more than max_concurrent_jobs (%) run at once',

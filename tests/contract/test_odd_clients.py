@@ -1,4 +1,4 @@
-"""Clients that break off or send nonsense: the server goes on, and keeps nothing for them."""
+"""Clients that break off or send rubbish: the server goes on, and keeps nothing for them."""
 
 import json
 import subprocess

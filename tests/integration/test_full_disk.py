@@ -68,7 +68,7 @@ def test_a_full_disk_fails_the_job_clearly_and_the_next_job_goes_on_when_there_i
     assert (failed.status, failed.error_type) == ("failed", "DatabaseFull")
     assert failed.error_message is not None
     assert "disk is full" in failed.error_message
-    assert "Make room, then index again: what was indexed is kept" in failed.error_message
+    assert "Free some space, then index again: what was indexed is kept" in failed.error_message
     assert failed.files_indexed >= 8
     assert_index_is_sound(client.connection)
     assert workers.processes[0].poll() is None

@@ -293,7 +293,7 @@ def test_a_worker_whose_heart_beat_after_a_peer_looked_is_not_presumed_dead(conn
 
     worker.take()
     worker.lose_lock()
-    assert value(connection, "select pgdex.tick(%s)", peer.id) is True, "a tick alone judges nobody"
+    assert value(connection, "select pgdex.tick(%s)", peer.id) is True, "a tick alone evicts nobody"
     assert value(connection, "select count(*) from pgdex.worker_status") == 2
     assert reclaim(connection) == 1
 

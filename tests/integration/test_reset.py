@@ -75,13 +75,13 @@ def test_a_reset_makes_todays_schema_of_an_unreleased_one(empty_database_url: st
 
     assert reset(settings) == losses
 
-    with connect(settings) as anew:
-        assert installed_version(anew) == expected_version()
-        assert anew.execute(OBJECTS).fetchall() == connection.execute(OBJECTS).fetchall()
-        worker = SqlWorker(anew)
-        job_id = enqueue(anew)
+    with connect(settings) as again:
+        assert installed_version(again) == expected_version()
+        assert again.execute(OBJECTS).fetchall() == connection.execute(OBJECTS).fetchall()
+        worker = SqlWorker(again)
+        job_id = enqueue(again)
         worker.work_all(tree(5))
-        assert value(anew, "select status from pgdex.job_status where job_id = %s", job_id) == "completed"
+        assert value(again, "select status from pgdex.job_status where job_id = %s", job_id) == "completed"
 
 
 def test_a_reset_of_todays_schema_leaves_it_empty(connection: Connection, database_url: str) -> None:

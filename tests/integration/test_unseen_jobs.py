@@ -110,7 +110,7 @@ def test_a_job_is_given_up_when_those_who_might_see_it_are_gone_for_a_while_and_
     leave(blind, blind.take())
     assert rounds(connection) == 0
     good.die()
-    assert rounds(connection) == 0, "its peers have not struck it off yet"
+    assert rounds(connection) == 0, "its peers have not evicted it yet"
     reclaim(connection)
     assert rounds(connection, ROUNDS - 1) == 0
     assert rounds(connection, 1) == 1

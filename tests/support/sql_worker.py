@@ -13,7 +13,7 @@ FOUND_FILES = """
         path text collate "C" not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
     )
 """
-# Real workers judge each other by what they see on their own clocks (jobs/worker/peers.py); here it is written on them.
+# Real workers watch each other by what they see on their own clocks (jobs/worker/peers.py); here it is written on them.
 ALIVE, DEAD, LOCKLESS = "alive", "dead", "without its lock"
 MODEL = "test-model"
 DIMENSION = 4

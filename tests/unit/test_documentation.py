@@ -163,14 +163,16 @@ ROOMS = [
 ]
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "indexer", "migrations"])
-def test_the_map_of_modules_names_every_module_of_a_room_and_no_other(room: str) -> None:
-    section = re.search(rf"^### `{room}/`\n(.*?)(?=^##)", text("docs/architecture.md"), flags=re.DOTALL | re.MULTILINE)
-    assert section is not None, f"docs/architecture.md has no heading for {room}/"
+@pytest.mark.parametrize("package", [*ROOMS, "indexer", "migrations"])
+def test_the_map_of_modules_names_every_module_of_a_room_and_no_other(package: str) -> None:
+    section = re.search(
+        rf"^### `{package}/`\n(.*?)(?=^##)", text("docs/architecture.md"), flags=re.DOTALL | re.MULTILINE
+    )
+    assert section is not None, f"docs/architecture.md has no heading for {package}/"
     cells = re.findall(r"^\| (`.+?) \|", section[1], flags=re.MULTILINE)
     named = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
-    modules = {entry.name for entry in (ROOT / room).glob("*.py")} - {"__init__.py"}
-    folders = {f"{entry.name}/" for entry in (ROOT / room).iterdir() if (entry / "__init__.py").exists()}
+    modules = {entry.name for entry in (ROOT / package).glob("*.py")} - {"__init__.py"}
+    folders = {f"{entry.name}/" for entry in (ROOT / package).iterdir() if (entry / "__init__.py").exists()}
     assert sorted(named) == sorted(modules | folders)
 
 

@@ -41,7 +41,7 @@ def test_each_error_has_one_meaning(error: psycopg.Error, meaning: Meaning) -> N
 def test_a_full_disk_is_told_in_words_that_say_what_to_do() -> None:
     message = full_message(errors.DiskFull("could not extend file: No space left on device\nHINT: check"))
     assert message.startswith("The database can't take more: its disk is full (could not extend file")
-    assert message.endswith("Make room, then index again: what was indexed is kept.")
+    assert message.endswith("Free some space, then index again: what was indexed is kept.")
     assert "\n" not in message
 
 

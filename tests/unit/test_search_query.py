@@ -175,6 +175,8 @@ PIECES = st.sampled_from(
 @example("")
 @example("()")
 @example("``")
+@example("`.`")
+@example("`a.`")
 @example("\ud800")
 def test_no_text_is_beyond_understanding(text: str) -> None:
     query = understand(text)

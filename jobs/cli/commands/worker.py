@@ -33,7 +33,7 @@ from pgdex.jobs.cli.session import open_client
 def worker(*, processes: int | None, slots: int | None, exit_when_idle: float | None, only_one: bool) -> None:
     """Run worker processes on this machine until Ctrl-C or SIGTERM, and restart any that ends.
 
-    Workers do the jobs. `pgdex index` starts some by itself where none run; run your own as a service, on every
+    Workers do the jobs. `pgdex index` starts some automatically where none run; run your own as a service, on every
     machine that can reach the database and sees the repositories under the same paths. What they log is JSON, one
     object per line, on stderr.
     """
@@ -71,7 +71,7 @@ def workers(*, as_json: bool) -> None:
         print_json(json.dumps([one.model_dump(mode="json") for one in known], ensure_ascii=False, indent=2))
         return
     if not known:
-        note("No worker is running. `pgdex index` starts some by itself; `pgdex worker` runs them as a service.")
+        note("No worker is running. `pgdex index` starts some automatically; `pgdex worker` runs them as a service.")
         return
     from pgdex.jobs.cli.render.workers import workers_table
 

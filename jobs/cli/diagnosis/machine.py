@@ -31,9 +31,11 @@ def home_check(settings: "Settings") -> Check:
     if settings.database_url is not None:
         return ok("folder", f"{finding} (for logs; the index is in the database)")
     if free < NO_SPACE:
-        return failed("folder", finding, "Make room, or set PGDEX_HOME to a folder on a larger disk.")
+        return failed("folder", finding, "Free some space, or set PGDEX_HOME to a folder on a larger disk.")
     if free < LITTLE_SPACE:
-        return warning("folder", finding, "An index takes about five times the size of its source code: make room.")
+        return warning(
+            "folder", finding, "An index takes about five times the size of its source code: free some space."
+        )
     return ok("folder", finding)
 
 

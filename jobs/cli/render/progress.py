@@ -1,4 +1,4 @@
-"""How a job is shown while it runs: never backwards, whatever order the news comes in."""
+"""How a job is shown while it runs: never backwards, whatever order the notifications come in."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ PHASE_ORDER = {None: 0, "scanning": 1, "chunking": 2, "embedding": 3, "writing":
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is to be seen of a job at one moment."""
+    """What is to be seen of a job at one point in time."""
 
     percentage: float
     message: str
@@ -61,11 +61,11 @@ class PlainLines:
         """The line for `job`, or None where none is due."""
         shown = self._forward.show(job)
         phase = max(self._phase, PHASE_ORDER.get(job.phase, 0))
-        news = job.status != self._status or phase > self._phase
+        is_new = job.status != self._status or phase > self._phase
         self._status, self._phase = job.status, phase
         pause = PLAIN_SECONDS if job.status == "running" else WAITING_SECONDS
         line = f"{shown.percentage:5.1f} %  {shown.message}"
-        if line == self._last_line or not (news or now - self._written_at >= pause):
+        if line == self._last_line or not (is_new or now - self._written_at >= pause):
             return None
         self._last_line, self._written_at = line, now
         return line

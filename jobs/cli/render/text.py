@@ -27,9 +27,9 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def age(moment: datetime, *, now: datetime) -> str:
+def age(timestamp: datetime, *, now: datetime) -> str:
     """How long ago, roughly: "just now", "4 min ago", "3 d ago"."""
-    seconds = max(0, (now - moment) // timedelta(seconds=1))
+    seconds = max(0, (now - timestamp) // timedelta(seconds=1))
     if seconds < 5:
         return "just now"
     for limit, size, unit in ((60, 1, "s"), (3600, 60, "min"), (48 * 3600, 3600, "h")):
@@ -38,9 +38,9 @@ def age(moment: datetime, *, now: datetime) -> str:
     return f"{seconds // 86400} d ago"
 
 
-def local_time(moment: datetime) -> str:
-    """The moment on the user's clock: 2026-11-21 14:03:07."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def local_time(timestamp: datetime) -> str:
+    """The timestamp on the user's clock: 2026-11-21 14:03:07."""
+    return timestamp.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def size(number: int) -> str:

@@ -13,8 +13,8 @@ def explained(paths: HomePaths, reason: str) -> str:
     """The whole message."""
     if NO_SPACE in reason:
         return (
-            f"the embedded PostgreSQL under {paths.home} can't start, because the disk is full. Make room; what was "
-            "indexed is still there, and jobs resume automatically"
+            f"the embedded PostgreSQL under {paths.home} can't start, because the disk is full. Free some space: "
+            "what was indexed is still there, and jobs resume automatically"
         )
     return (
         f"the embedded PostgreSQL under {paths.home} does not start: {reason}. Its log is {paths.log}; PGDEX_HOME "

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
     from pgdex.jobs.client.models import JobStatus
 
-SHORTEST_PAUSE_SECONDS = 0.25  # with four workers there is news of a job 20 times a second
-LONGEST_PAUSE_SECONDS = 2.0  # the time left changes also without news
+SHORTEST_PAUSE_SECONDS = 0.25  # with four workers there are notifications of a job 20 times a second
+LONGEST_PAUSE_SECONDS = 2.0  # the time left changes also without notifications
 OUTAGE_PAUSE_SECONDS = 1.0
 SHORTEST_SILENCE_SECONDS = 0.5
 LONGEST_SILENCE_SECONDS = 5.0
@@ -79,11 +79,11 @@ class Watching:
         deadline = anyio.current_time() + timeout_seconds
         job = await self._place.run(lambda client: watched_job(client, self._place, job_id, project_id))
         reports = ProgressReports(context)
-        async with Notifications(self._place.settings).open() as news:
+        async with Notifications(self._place.settings).open() as notifications:
             while not job.is_final and (left := deadline - anyio.current_time()) > 0:
                 await reports.send(job.progress_percentage, job.progress_message)
                 await anyio.sleep(min(left, SHORTEST_PAUSE_SECONDS))
-                await news.wait(min(max(0.0, left - SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
+                await notifications.wait(min(max(0.0, left - SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
                 if await _has_left(context):
                     break
                 job = await self._next(job, reports, deadline=deadline, project_id=project_id)

@@ -1,4 +1,4 @@
-"""The rooms: the contracts of pyproject.toml hold, they bite, and each package says what it is for."""
+"""The packages: the contracts of pyproject.toml hold, they bite, and each package says what it is for."""
 
 import ast
 import os
@@ -79,9 +79,9 @@ def test_a_new_module_at_the_top_of_jobs_has_to_be_given_a_layer(checkout: Path)
     assert "newcomer" in done.stdout
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_says_what_it_is_for_and_what_may_import_it(room: str) -> None:
-    said = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text("utf-8"))) or ""
+@pytest.mark.parametrize("package", ROOMS)
+def test_a_room_says_what_it_is_for_and_what_may_import_it(package: str) -> None:
+    said = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text("utf-8"))) or ""
     assert len(said.split()) > 30
     assert "import" in said
 
