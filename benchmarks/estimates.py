@@ -88,7 +88,12 @@ class Said:
 def watched(settings: Settings, tree: Path, *, force: bool) -> tuple[Said, JobStatus]:
     """Run one job to its end and note what is said meanwhile."""
     with Client.open(settings) as client:
-        said = Said(estimate_of(client, tree, project=settings.project, embedder=settings.embedder).seconds, {})
+        said = Said(
+            estimate_of(
+                client.connection, settings, tree, project=settings.project, embedder=settings.embedder
+            ).seconds,
+            {},
+        )
         job = client.start(tree, force=force).job_id
         while not (status := client.status(job)).is_final:
             said.note(status)

@@ -49,7 +49,9 @@ class App(procrastinate.App):
 
     async def run_worker_async(self, **kwargs: Any) -> None:
         """Run a worker, with its liveness beside it, until it is told to stop."""
-        from pgdex.jobs.worker.process import StoppableWorker, run_worker  # the enqueuing side needs none of this
+        # The enqueuing side needs none of this.
+        from pgdex.jobs.worker.process import run_worker
+        from pgdex.jobs.worker.stoppable import StoppableWorker
 
         procrastinate.App.perform_import_paths(self)
         self.job_manager = Tokens(self.connector)

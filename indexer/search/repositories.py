@@ -4,14 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import psycopg
 
-if TYPE_CHECKING:  # it checks itself by the filters, and these are about repositories
-    from pgdex.indexer.search.request import RelatedRequest, SearchRequest
-
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class RepositoryChoice(Protocol):
+    """What a request says of the repositories that it is about."""
+
+    @property
+    def project_id(self) -> str:
+        """The project that they belong to."""
+
+    @property
+    def repo(self) -> str | None:
+        """A path, a folder above, or a part of a name; None for all of the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +61,13 @@ CHOSEN: Final = (
 )
 
 
-def searched_repositories(connection: Connection, request: "SearchRequest") -> list[SearchedRepository]:
+def searched_repositories(connection: Connection, request: RepositoryChoice) -> list[SearchedRepository]:
     """Those of the request's project; with its `repo` only those that this names."""
     rows = connection.execute(f"select {COLUMNS}{CHOSEN} order by id", [request.project_id, request.repo, request.repo])
     return [SearchedRepository(*row) for row in rows]
 
 
-def searched_models(connection: Connection, request: "SearchRequest") -> list[str]:
+def searched_models(connection: Connection, request: RepositoryChoice) -> list[str]:
     """The embedding models of those repositories."""
     rows = connection.execute(
         f"select distinct embedding_model{CHOSEN} and embedding_model is not null order by 1",
@@ -67,11 +76,11 @@ def searched_models(connection: Connection, request: "SearchRequest") -> list[st
     return [row[0] for row in rows]
 
 
-def repository_at(connection: Connection, request: "RelatedRequest") -> SearchedRepository | None:
-    """The one that a place is in, if it is indexed."""
+def repository_at(connection: Connection, request: RepositoryChoice) -> SearchedRepository | None:
+    """The one whose folder the request names, if it is indexed."""
     row = connection.execute(
         f"select {COLUMNS} from pgdex.repositories_status where project_id = %s and root = %s",
-        [request.project_id, request.root],
+        [request.project_id, request.repo],
     ).fetchone()
     return SearchedRepository(*row) if row is not None else None
 

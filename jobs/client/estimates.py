@@ -3,15 +3,11 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pgdex.indexer.sources import WalkAborted, walk
 from pgdex.jobs.client.workers import living_workers
 from pgdex.jobs.database.connection import Connection
-from pgdex.jobs.settings import SERVICES
-
-if TYPE_CHECKING:
-    from pgdex.jobs.client.client import Client
+from pgdex.jobs.settings import SERVICES, Settings
 
 COUNTING_SECONDS = 0.3
 OVERHEAD_SECONDS = 0.5  # the scan, the finish, and a worker that has to hear of it
@@ -100,13 +96,12 @@ def estimated_duration(connection: Connection, size: TreeSize, *, embedder: str,
     return Duration(OVERHEAD_SECONDS + size.bytes / rate, from_history=False, at_least=not size.is_whole)
 
 
-def estimate_of(client: "Client", root: Path, *, project: str, embedder: str) -> Duration:
+def estimate_of(connection: Connection, settings: Settings, root: Path, *, project: str, embedder: str) -> Duration:
     """How long a job that indexes everything in `root` will take; less where most of it is unchanged.
 
     Counts the tree for COUNTING_SECONDS at most. Raises RootUnavailable.
     """
-    settings = client.settings
-    row = client.connection.execute(
+    row = connection.execute(
         "select no_ignore from pgdex.repositories where project_id = %s and root = %s and removed_at is null",
         [project, str(root)],
     ).fetchone()
@@ -116,5 +111,5 @@ def estimate_of(client: "Client", root: Path, *, project: str, embedder: str) ->
         within_seconds=COUNTING_SECONDS,
         heeds_git=row is None or not row[0],
     )
-    workers = len(living_workers(client.connection)) or settings.worker_processes  # those that are started for it
-    return estimated_duration(client.connection, size, embedder=embedder, workers=workers)
+    workers = len(living_workers(connection)) or settings.worker_processes  # those that are started for it
+    return estimated_duration(connection, size, embedder=embedder, workers=workers)

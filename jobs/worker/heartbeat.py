@@ -9,7 +9,6 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -23,9 +22,7 @@ from pgdex.jobs.logging import fields
 from pgdex.jobs.settings import Settings
 from pgdex.jobs.worker.peers import Peers, Sign, Turn
 from pgdex.jobs.worker.probing import Prober
-
-if TYPE_CHECKING:
-    from pgdex.jobs.worker.process import StoppableWorker
+from pgdex.jobs.worker.stoppable import StoppableWorker
 
 TICK_SECONDS = 0.25
 SHORTEST_TICK_SECONDS = 0.05  # anyone may send a notification, as often as they like
@@ -48,7 +45,7 @@ logger = logging.getLogger("pgdex.worker")
 class Liveness:
     """One worker's sign of life in the database, and its watch over the others."""
 
-    def __init__(self, worker: "StoppableWorker", settings: Settings, *, is_over: Callable[[], bool]) -> None:
+    def __init__(self, worker: StoppableWorker, settings: Settings, *, is_over: Callable[[], bool]) -> None:
         """`is_over` says that the worker was told to stop."""
         self._worker = worker
         self._is_over = is_over

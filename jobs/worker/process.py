@@ -6,7 +6,6 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from procrastinate.exceptions import ConnectorException
-from procrastinate.worker import Worker
 
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.watchdog import end_when_stuck
@@ -15,13 +14,14 @@ from pgdex.jobs.client.removal import keep_removing
 from pgdex.jobs.database.connection import connect
 from pgdex.jobs.database.outages import Backoff
 from pgdex.jobs.database.roles import WORKER, require
-from pgdex.jobs.database.schema_watch import End, SchemaGone, wait_for_upgrade
+from pgdex.jobs.database.schema_watch import SchemaGone, wait_for_upgrade
 from pgdex.jobs.errors import SchemaAhead, SchemaBehind, SchemaInUse
 from pgdex.jobs.logging import fields, log_as_json
 from pgdex.jobs.settings import Settings
 from pgdex.jobs.worker.heartbeat import Liveness
 from pgdex.jobs.worker.log_files import follow_worker_log
 from pgdex.jobs.worker.retention import keep_history_short
+from pgdex.jobs.worker.stoppable import StoppableWorker
 from pgdex.jobs.worker.vector_indexes import keep_vector_indexes
 
 # A batch makes and drops some 100,000 objects, hardly any of them in cycles: by Python's own thresholds (700, 10, 10)
@@ -29,30 +29,6 @@ from pgdex.jobs.worker.vector_indexes import keep_vector_indexes
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
 
 logger = logging.getLogger("pgdex.worker")
-
-
-class StoppableWorker(Worker):
-    """procrastinate's Worker, which remembers that it was told to stop."""
-
-    was_stopped = False
-    was_left_behind = False
-
-    def stop(self) -> None:
-        """Finish what is in progress and return from `run`."""
-        self.was_stopped = True
-        Worker.stop(self)
-
-    def leave(self, end: End) -> None:
-        """Stop after the batch, because the schema is not this worker's any more or is about to be changed."""
-        if not self.was_stopped or end.is_left_behind > self.was_left_behind:  # says each once
-            level = logging.ERROR if end.is_left_behind else logging.INFO
-            logger.log(level, "%s", end.reason, extra=fields(action="schema_changed", worker_id=self.worker_id))
-        self.was_left_behind = end.is_left_behind
-        self.stop()
-
-    async def run(self) -> None:
-        """Fetch and do jobs until it is stopped. Raises ConnectorException."""
-        await Worker.run(self)
 
 
 async def run_worker(worker: StoppableWorker, settings: Settings) -> None:

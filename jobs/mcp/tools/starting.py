@@ -119,7 +119,8 @@ class Starting:
         if started.already_running and job.estimated_time_remaining_seconds is not None:
             return job.estimated_time_remaining_seconds, False
         estimate = estimate_of(
-            client,
+            client.connection,
+            client.settings,
             Path(started.repo_path),
             project=started.project_id,
             embedder=job.embedder or client.settings.embedder,
