@@ -13,7 +13,7 @@ import sysconfig
 import tarfile
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,13 +139,19 @@ def wheel_of_sdist(tmp_path_factory: pytest.TempPathFactory, sdist: Path) -> Pat
 
 def checkout(folder: Path) -> Path:
     """A copy of what is built; links stay links. Of the tests, which the sdist holds, one stands for all."""
-    for name in SOURCES:
+    copied(folder, SOURCES)
+    (folder / "tests").mkdir()
+    shutil.copy(__file__, folder / "tests")
+    return folder
+
+
+def copied(folder: Path, names: Iterable[str]) -> Path:
+    """Those files and folders of this checkout."""
+    for name in names:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
-    (folder / "tests").mkdir()
-    shutil.copy(__file__, folder / "tests")
     return folder
 
 
@@ -195,6 +201,15 @@ def require_pgdex(environment: Environment, folder: Path | None = None, **variab
 def names_in(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
+
+
+def test_what_an_image_is_built_from_makes_the_same_wheel(tmp_path: Path, wheel: Path) -> None:
+    """.dockerignore lists what the build of an image sees."""
+    rules = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert rules[1] == "*", "nothing but what is listed"
+    seen = copied(tmp_path, [rule[1:] for rule in rules if rule.startswith("!")])
+    with zipfile.ZipFile(built("wheel", seen)) as ours, zipfile.ZipFile(wheel) as whole:
+        assert sorted(ours.namelist()) == sorted(whole.namelist())
 
 
 def test_the_wheel_holds_pgdex_and_its_metadata_and_nothing_else(wheel: Path) -> None:
