@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=256,
-        description="Batches that a worker process has in progress at once (1, with an embedding service 4).",
+        description="Batches that a worker process has in flight at once (1, with an embedding service 4).",
     )
     embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
     allowed_embedders: str | None = Field(
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
 
     @property
     def worker_slots(self) -> int:
-        """How many batches each of them has in progress: while one waits for a service, another can be cut or
+        """How many batches each of them has in flight: while one waits for a service, another can be cut or
         written."""
         return self.slots or (SLOTS_WITH_A_SERVICE if self.embedder.partition(":")[0].strip() in SERVICES else 1)
 

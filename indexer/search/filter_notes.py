@@ -27,12 +27,12 @@ def notes_on_nothing(
         return []
     if not filters.narrows_files:
         return [
-            f"only pieces of the kind {_listed(filters.kinds)} were searched: without that filter there may be more"
+            f"only chunks of the kind {_listed(filters.kinds)} were searched: without that filter there may be more"
         ]
     left = sum(len(scope.files or ()) for scope in scopes)
     if left:
         files = "1 file" if left == 1 else f"{left:,} files"
-        kinds = f", and only pieces of the kind {_listed(filters.kinds)}" if filters.kinds else ""
+        kinds = f", and only chunks of the kind {_listed(filters.kinds)}" if filters.kinds else ""
         return [f"only the {files} that the filters leave were searched{kinds}: without them there may be more"]
     ids = [repository.id for repository in repositories]
     notes = []

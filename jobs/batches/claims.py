@@ -46,7 +46,7 @@ logger = logging.getLogger("pgdex.worker")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One batch that this worker has in progress, under the attempt number that fences it."""
+    """One batch that this worker has in flight, under the attempt number that fences it."""
 
     job_id: UUID
     seq: int

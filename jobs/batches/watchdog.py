@@ -26,7 +26,7 @@ logger = logging.getLogger("pgdex.worker")
 
 
 @dataclass(slots=True)
-class InHand:
+class InProgress:
     """What a thread of this process is busy with. `seconds` counts while the process runs: one that was stopped for a
     while does not look stuck. `note` tells the database of a folder that takes long, or with None that it answered."""
 
@@ -37,10 +37,10 @@ class InHand:
     is_noted: bool = False
 
 
-FILES_IN_PROGRESS: dict[int, InHand] = {}
-FOLDERS_IN_PROGRESS: dict[int, InHand] = {}
+FILES_IN_PROGRESS: dict[int, InProgress] = {}
+FOLDERS_IN_PROGRESS: dict[int, InProgress] = {}
 _changed = threading.Condition()
-_alone: set[int] = set()  # threads that have a file in progress alone, or wait for that
+_alone: set[int] = set()  # threads that process a file alone, or wait for that
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def file_in_progress(path: str, *, alone: bool = False) -> Iterator[None]:
             _changed.wait_for(lambda: not FILES_IN_PROGRESS)
         else:
             _changed.wait_for(lambda: not _alone)
-        FILES_IN_PROGRESS[thread] = InHand(path)
+        FILES_IN_PROGRESS[thread] = InProgress(path)
     try:
         yield
     finally:
@@ -73,7 +73,7 @@ def folder_in_progress(path: str, *, note: Note | None = None) -> Iterator[None]
     of it should this process be ended; and with None, here, when it has answered after all.
     """
     thread = threading.get_ident()
-    hand = FOLDERS_IN_PROGRESS[thread] = InHand(path, "folder", note=note)
+    hand = FOLDERS_IN_PROGRESS[thread] = InProgress(path, "folder", note=note)
     try:
         yield
     finally:
@@ -82,14 +82,14 @@ def folder_in_progress(path: str, *, note: Note | None = None) -> Iterator[None]
 
 
 def gone_on(path: str) -> None:
-    """The folder that the calling thread has in progress answered; it asks about this one now, or goes on with it."""
+    """The folder that the calling thread waits for has answered; it asks about this one now, or goes on with it."""
     hand = FOLDERS_IN_PROGRESS[threading.get_ident()]
     hand.seconds = 0.0
     hand.path = path
     _clear(hand)
 
 
-def _clear(hand: InHand) -> None:
+def _clear(hand: InProgress) -> None:
     if hand.is_noted and hand.note is not None:
         hand.is_noted = False
         hand.note(None)

@@ -18,7 +18,7 @@ SECTIONS = {
     },
     "Search": {
         "search": LazyCommand("pgdex.jobs.cli.commands.search:search", "Search the indexed code."),
-        "related": LazyCommand("pgdex.jobs.cli.commands.search:related", "Find code that is like a place."),
+        "related": LazyCommand("pgdex.jobs.cli.commands.search:related", "Find code related to a location."),
         "skipped": LazyCommand(
             "pgdex.jobs.cli.commands.skipped:skipped", "List the files that are not in the index, and why."
         ),

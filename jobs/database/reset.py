@@ -1,6 +1,6 @@
 """Starting over: everything in the schema `pgdex` is dropped, whatever made it, and made again as it is today."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 import psycopg
@@ -8,7 +8,7 @@ from psycopg import sql
 
 from pgdex.jobs.database.connection import Connection, describe
 from pgdex.jobs.database.schema import newer_schema, owners_session
-from pgdex.jobs.database.upgrading import Steps, migrate, users_of, without_workers
+from pgdex.jobs.database.upgrading import Steps, migrate, require_no_users, without_workers
 from pgdex.jobs.errors import SchemaInUse
 from pgdex.jobs.settings import Settings
 from pgdex.migrations import version
@@ -58,17 +58,31 @@ BUILT_ON_IT = """
             (select polrelid from pg_policy where doomed.classid = 'pg_policy'::regclass and oid = doomed.objid),
             case when doomed.classid = 'pg_class'::regclass then doomed.objid end
         )
-        where c.relkind not in ('i', 'I', 't')
         union all
         select doomed.classid, p.oid, p.pronamespace
         from doomed join pg_proc p on doomed.classid = 'pg_proc'::regclass and p.oid = doomed.objid
         union all
         select doomed.classid, c.oid, c.connamespace
         from doomed join pg_constraint c on doomed.classid = 'pg_constraint'::regclass and c.oid = doomed.objid
+        union all
+        select doomed.classid, s.oid, s.stxnamespace
+        from doomed join pg_statistic_ext s on doomed.classid = 'pg_statistic_ext'::regclass and s.oid = doomed.objid
+        union all
+        select classid, objid, null from doomed  -- these lie in no schema
+        where classid in ('pg_publication_rel'::regclass, 'pg_cast'::regclass, 'pg_event_trigger'::regclass)
     )
 
     select distinct pg_describe_object(classid, objid, 0) from named
-    where namespace <> to_regnamespace('pgdex') order by 1
+    where namespace is distinct from to_regnamespace('pgdex')
+        and namespace is distinct from 'pg_toast'::regnamespace
+    order by 1
+"""
+# pg_identify_object calls it by another name than DROP does.
+DROPPED_AS = {"statistics object": "statistics"}
+# What the next worker is called. A worker of the schema that was dropped, suspended all the while, must not wake up
+# under the number of a new one.
+NEXT_WORKER = """
+    select pg_sequence_last_value(pg_get_serial_sequence('pgdex.procrastinate_workers', 'id')::regclass) + 1
 """
 
 
@@ -81,8 +95,12 @@ class Losses:
     repositories: int | None
     chunks: int | None
     jobs: int | None
+    objects: int = field(default=0, compare=False)
+    """Tables, functions and whatever else is in the schema."""
 
     def __str__(self) -> str:
+        if self.found is None and self.objects:
+            return f"{self.objects} tables, functions and other objects in it, which no version of pgdex made"
         numbers = {
             ("repository", "repositories"): self.repositories,
             ("chunk", "chunks"): self.chunks,
@@ -114,30 +132,42 @@ def reset(settings: Settings, *, force: bool = False) -> Losses:
         losses = _losses(control)
 
         def over(steps: Steps) -> None:
+            _require_not_newer(steps.connection, settings, force=force)  # someone may have upgraded it meanwhile
+            next_worker = _next_worker(steps.connection)
             _drop_everything(steps.connection, settings)
             steps.upgrade()
+            if next_worker is not None:
+                restart = "alter table pgdex.procrastinate_workers alter column id restart with {}"
+                steps.connection.execute(sql.SQL(restart).format(sql.Literal(next_worker)))
 
-        with without_workers(control, settings, force=force):
+        with without_workers(control, settings, force=force, without_waiting="pgdex db reset --force"):
             migrate(settings, control, over)
     return losses
 
 
 def _require_idle(control: Connection, settings: Settings, *, force: bool) -> None:
-    found = version.installed(control)
+    _require_not_newer(control, settings, force=force)
+    require_no_users(control, settings, force=force)
+
+
+def _require_not_newer(connection: psycopg.Connection[Any], settings: Settings, *, force: bool) -> None:
+    found = version.installed(connection)
     if found and found.order() is Order.NEWER and not force:
         raise newer_schema(settings, str(found))
-    users = users_of(control)
-    if users and not force:
-        raise SchemaInUse(
-            f"{describe(settings)} is at work: {'; '.join(users)}. End them first, or ask workers to end after their "
-            "batch with --force"
-        )
+
+
+def _next_worker(connection: psycopg.Connection[Any]) -> int | None:
+    """The number of the next worker; None where none was ever registered."""
+    there = connection.execute("select to_regclass('pgdex.procrastinate_workers') is not null").fetchone()
+    row = connection.execute(NEXT_WORKER).fetchone() if there and there[0] else None
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def _losses(control: Connection) -> Losses:
     found = version.installed(control)
     counted = {name: _count(control, query) for name, query in COUNTS.items()}
-    return Losses(str(found) if found else None, **counted)
+    objects = len(control.execute(IN_THE_SCHEMA).fetchall())
+    return Losses(str(found) if found else None, **counted, objects=objects)
 
 
 def _count(control: Connection, query: LiteralString) -> int | None:
@@ -159,4 +189,5 @@ def _drop_everything(connection: psycopg.Connection[Any], settings: Settings) ->
         )
     for kind, name in connection.execute(IN_THE_SCHEMA).fetchall():
         # Both come from the catalog; the name is quoted there.
-        connection.execute(sql.SQL("drop {} if exists {} cascade").format(sql.SQL(kind), sql.SQL(name)))
+        statement = sql.SQL("drop {} if exists {} cascade")
+        connection.execute(statement.format(sql.SQL(DROPPED_AS.get(kind, kind)), sql.SQL(name)))

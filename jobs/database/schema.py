@@ -6,7 +6,14 @@ from contextlib import contextmanager
 import psycopg
 
 from pgdex.jobs.database.connection import Connection, connect, describe
-from pgdex.jobs.database.upgrading import Steps, migrate, require_known_revision, users_of, without_workers
+from pgdex.jobs.database.upgrading import (
+    Steps,
+    migrate,
+    require_known_revision,
+    require_no_users,
+    users_of,
+    without_workers,
+)
 from pgdex.jobs.errors import InvalidRequest, NotAllowed, SchemaAhead, SchemaBehind, SchemaInUse
 from pgdex.jobs.settings import Settings
 from pgdex.migrations import version
@@ -66,10 +73,9 @@ def upgrade(settings: Settings, *, force: bool = False) -> None:
     """Alembic to the newest revision, then all repeatable migrations again, in one transaction.
 
     Only upwards: raises SchemaAhead where the database has the schema of a newer pgdex, and SchemaBehind for that of an
-    unreleased one, which no revision leads on from. Workers of another version are
-    asked to end after their batch before; raises SchemaInUse where they don't, unless `force` says not to wait, and
-    where someone's transaction keeps the tables locked. Callers at the same time wait for each other. Raises
-    DatabaseUnavailable with the server's words.
+    unreleased one, which no revision leads on from. Workers of another version are asked to end after their batch
+    before; raises SchemaInUse where they don't, unless `force` says not to wait, and where someone's transaction keeps
+    the tables locked. Callers at the same time wait for each other. Raises DatabaseUnavailable with the server's words.
     """
     with owners_session(settings) as control:
 
@@ -87,7 +93,7 @@ def upgrade(settings: Settings, *, force: bool = False) -> None:
         if order in (Order.CURRENT, Order.NEWER, Order.UNRELEASED):  # nobody has to end for it
             migrate(settings, control, up)
             return
-        with without_workers(control, settings, force=force):
+        with without_workers(control, settings, force=force, without_waiting="pgdex db upgrade --force"):
             migrate(settings, control, up)
 
 
@@ -109,18 +115,13 @@ def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
             raise _unreleased_schema(settings, str(found))
         if revision != "base" and revision > found.revision:
             raise InvalidRequest(f"the schema is at {found}, which is before {revision}: pgdex db upgrade goes up")
-        users = users_of(control)
-        if users and not force:
-            raise SchemaInUse(
-                f"{describe(settings)} is at work: {'; '.join(users)}. End them first, or ask workers to end after "
-                "their batch with --force"
-            )
+        require_no_users(control, settings, force=force)
 
         def down(steps: Steps) -> None:
             _require_known(steps.connection, settings)
             steps.downgrade(revision)
 
-        with without_workers(control, settings, force=force):
+        with without_workers(control, settings, force=force, without_waiting="pgdex db downgrade --force"):
             migrate(settings, control, down)
         left = installed_version(control)
     return left or "base"

@@ -51,7 +51,7 @@ async def reason_to_end(session: psycopg.AsyncConnection) -> End | None:
     if "upgrade_session" in noted:
         cursor = await session.execute(UPGRADE_RUNS, [noted["upgrade_session"]])
         if await cursor.fetchone():
-            reason = "the schema is about to be changed by another version of pgdex: this worker ends after its batch"
+            reason = "the schema is about to be changed: this worker ends after its batch"
             return End(reason, is_left_behind=False)
     return None
 

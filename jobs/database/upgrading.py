@@ -101,7 +101,7 @@ def migrate(settings: Settings, control: Connection, change: Callable[[Steps], N
             except (DBAPIError, psycopg.Error, RuntimeError) as error:
                 cause = error.orig if isinstance(error, DBAPIError) else error
                 if getattr(cause, "sqlstate", None) not in LOCK_STATES:
-                    raise DatabaseUnavailable(f"{describe(settings)} could not be upgraded: {cause}") from error
+                    raise DatabaseUnavailable(f"{describe(settings)} could not be changed: {cause}") from error
                 if time.monotonic() - started > watch.patience_seconds:
                     raise SchemaInUse(_held(settings, watch)) from error
             else:
@@ -214,11 +214,22 @@ def _living_workers(connection: Connection) -> list[str]:
         return []
 
 
+def require_no_users(connection: Connection, settings: Settings, *, force: bool) -> None:
+    """Raise SchemaInUse where workers or MCP servers work with the schema, unless `force` says that they are to end."""
+    users = users_of(connection)
+    if users and not force:
+        raise SchemaInUse(
+            f"{describe(settings)} is at work: {'; '.join(users)}. End them first, or ask workers to end after their "
+            "batch with --force"
+        )
+
+
 @contextmanager
-def without_workers(control: Connection, settings: Settings, *, force: bool) -> Iterator[None]:
+def without_workers(control: Connection, settings: Settings, *, force: bool, without_waiting: str) -> Iterator[None]:
     """Ask the workers to end after their batch, and let none begin, as long as the block runs.
 
     Raises SchemaInUse where some are still there after WORKERS_END_SECONDS, unless `force` says to go on.
+    `without_waiting` is the command that does so.
     """
     try:
         anybody = _truth(control, ANY_WORKER)
@@ -234,8 +245,8 @@ def without_workers(control: Connection, settings: Settings, *, force: bool) -> 
         if left and not force:
             raise SchemaInUse(
                 f"the schema in {describe(settings)} was not changed: workers still run {WORKERS_END_SECONDS:.0f} s "
-                f"after they were asked to end: {'; '.join(left)}. Stop them, or go on without waiting: "
-                "pgdex db upgrade --force"
+                f"after they were asked to end: {'; '.join(left)}. Stop them, or continue without "
+                f"waiting: {without_waiting}"
             )
         yield
     finally:
@@ -253,7 +264,7 @@ def _wait_for_workers(control: Connection) -> list[str]:
             return left
         if left and not is_told:
             is_told = True
-            logger.warning("waiting for workers of another version to end after their batch")
+            logger.warning("waiting for workers to end after their batch")
         time.sleep(0.2)
 
 

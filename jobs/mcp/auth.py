@@ -59,7 +59,7 @@ class RequestFilter:
             refusal = _refused(503, f"the server is busy: try again in {RETRY_SECONDS} seconds")
             refusal.headers["Retry-After"] = str(RETRY_SECONDS)
         if refusal is not None:
-            # Whoever is turned away keeps no context, and nothing more of what he sends is read.
+            # Whoever is turned away takes up no slot, and nothing more of what he sends is read.
             refusal.headers["Connection"] = "close"
             peer = str((scope.get("client") or ("?",))[0])
             logger.info("a request was refused", extra=fields(action="refused", status=refusal.status_code, peer=peer))

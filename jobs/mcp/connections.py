@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 MOST_CONNECTIONS = 10
-"""At once: one for each call that workplace.py lets in, and one for the warm-up."""
+"""At once: one for each call that server_context.py lets in, and one for the warm-up."""
 PATIENCE_SECONDS = 3.0
 """A connection is there in milliseconds, or the database is away: then the caller is told so."""
 APPLICATION = "pgdex mcp"

@@ -70,7 +70,7 @@ class Liveness:
                     if await self._introduce(session):
                         backoff.reset()
                         await self._watch(session)
-                    await self._register_anew()
+                    await self._register_again()
             except Exception as error:  # whatever it was: a worker without liveness would be presumed dead
                 logger.warning(
                     "the session that shows the worker's life broke: %s",
@@ -135,7 +135,7 @@ class Liveness:
             await session.execute("select pgdex.reclaim_batches(%s, %s)", [ids, beats])
 
     async def _pause(self, session: psycopg.AsyncConnection) -> None:
-        """Wait for the next tick, or for someone to say that there may be a job to let in."""
+        """Wait for the next tick, or for someone to say that there may be a job to admit."""
         await asyncio.sleep(SHORTEST_TICK_SECONDS)
         async for _ in session.notifies(timeout=TICK_SECONDS - SHORTEST_TICK_SECONDS, stop_after=1):
             pass
@@ -169,7 +169,7 @@ class Liveness:
         # Its clock may have been set since it started; at worst nobody is presumed dead for four seconds.
         return _now() + min(COME_BACK_SECONDS, max(0.0, COME_BACK_SECONDS - up_seconds))
 
-    async def _register_anew(self) -> None:
+    async def _register_again(self) -> None:
         """Get a new number: what is in progress under the old one is stale, and belongs to a peer by now."""
         evicted = self._worker.worker_id
         assert evicted is not None

@@ -15,7 +15,7 @@ declare
     v_project record;
     v_job indexing_jobs;
     v_turn bigint;
-    v_room integer;
+    v_free integer;
     v_admitted integer := 0;
     v_before integer;
 begin
@@ -28,12 +28,12 @@ begin
     if not found then
         return 0;
     end if;
-    v_room := pgdex.free_admissions();
+    v_free := pgdex.free_admissions();
     <<rounds>>
-    while v_room > 0 loop
+    while v_free > 0 loop
         v_before := v_admitted;
         for v_project in select project_id from pgdex.waiting_projects() order by turn, first_number loop
-            exit rounds when v_room = 0;
+            exit rounds when v_free = 0;
             begin
                 select * into v_job from indexing_jobs
                 where waits_for_admission and project_id = v_project.project_id
@@ -61,7 +61,7 @@ begin
                     continue;  -- another transaction has locked the project's row
             end;
             v_turn := v_turn + 1;
-            v_room := v_room - 1;
+            v_free := v_free - 1;
             v_admitted := v_admitted + 1;
         end loop;
         exit when v_admitted = v_before;

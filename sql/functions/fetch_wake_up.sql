@@ -9,7 +9,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_unseen text[];
-    v_token procrastinate_jobs;
+    v_wake_up procrastinate_jobs;
 begin
     select array_agg(id::text) into v_unseen
     from indexing_jobs where status in ('running', 'blocked') and unseen_by ? p_worker_id::text;
@@ -27,7 +27,7 @@ begin
         limit 1
         for update skip locked
     )
-    returning * into v_token;
-    return v_token;
+    returning * into v_wake_up;
+    return v_wake_up;
 end
 $$;

@@ -1,4 +1,4 @@
--- How many jobs hold a place at once in the whole cluster: what was set (set_setting), or 3.
+-- How many jobs may be admitted at once in the whole cluster: what was set (set_setting), or 3.
 create or replace function pgdex.max_concurrent_jobs() returns integer
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

@@ -13,7 +13,7 @@
 -- and chunks, and are counted as kept: those below a folder that can't be read, those that can't be read themselves,
 -- and those below a folder of p_unmounted (a file system was mounted on it at the last scan, and is not now), unless
 -- most of what is stored of that folder was found in it nevertheless. p_witness: how the tree is recognised from now on
--- (indexer.sources: Witness). p_is_known: whether the walked folder is the one of the last scan, by its identity or by
+-- (pgdex.indexer.sources: Witness). p_is_known: whether the walked folder is the one of the last scan, by its identity or by
 -- names that are still there.
 -- Errors: PX003 (the scan is no longer the caller's), PX006 (nothing found where files are indexed; or none of them, in
 -- a folder that does not look like theirs). Not even force empties an index like that: pgdex remove does.

@@ -61,12 +61,16 @@ def processes(home: Path, kind: str) -> list[psutil.Process]:
 
 
 def kill(home: Path, *kinds: str) -> None:
-    """kill -9 for all of these."""
-    for kind in kinds:
-        for process in processes(home, kind):
+    """kill -9 for all of these, and for those that a supervisor starts in place of one before its own turn comes."""
+
+    def are_gone() -> bool:
+        found = [process for kind in kinds for process in processes(home, kind)]
+        for process in found:
             with suppress(psutil.Error):
                 process.kill()
-    wait_for(lambda: not any(processes(home, kind) for kind in kinds), what=f"the end of {kinds}", seconds=10)
+        return not found
+
+    wait_for(are_gone, what=f"the end of {kinds}", seconds=10)
 
 
 @contextmanager

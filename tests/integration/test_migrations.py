@@ -264,7 +264,7 @@ def test_an_upgrade_that_fails_leaves_everything_as_it_was(
     good = list(repeatable_migrations())
     broken = RepeatableMigration("functions", "tick", "create or replace function pgdex.tick() nonsense")
     monkeypatch.setattr(pgdex.migrations.repeatable, "repeatable_migrations", lambda: iter([*good, broken]))
-    with pytest.raises(Exception, match="could not be upgraded"):
+    with pytest.raises(Exception, match="could not be changed"):
         upgrade(settings_for(database_url))
     assert definitions(connection) == before
 

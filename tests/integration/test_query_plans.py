@@ -238,20 +238,21 @@ def test_counting_live_jobs_and_workers(rolled_back: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "index"),
+    ("condition", "indexes"),
     [
-        ("repository_id = 7 and pgdex.is_live(status)", "indexing_jobs_one_live_per_repository"),
-        ("pgdex.is_live(status)", "indexing_jobs_live_idx"),
-        ("pgdex.is_live(status) and status = 'blocked'", "indexing_jobs_live_idx"),
+        ("repository_id = 7 and pgdex.is_live(status)", {"indexing_jobs_one_live_per_repository"}),
+        ("pgdex.is_live(status)", {"indexing_jobs_live_idx"}),
+        # Few are live and few are blocked: either way is as good.
+        ("pgdex.is_live(status) and status = 'blocked'", {"indexing_jobs_live_idx", "indexing_jobs_status_idx"}),
     ],
 )
-def test_live_jobs_are_found_by_their_indexes_whoever_asks(scene: Scene, condition: str, index: str) -> None:
+def test_live_jobs_are_found_by_their_indexes_whoever_asks(scene: Scene, condition: str, indexes: set[str]) -> None:
     """The function gives way to its expression, which takes the right to call it and no search path."""
     with new_login(scene.url, "pgdex_reader") as url, psycopg.connect(url) as reader:
         reader.execute("set search_path = public")
         query = f"explain (format json) select id from pgdex.indexing_jobs where {condition}"
         (plan,) = reader.execute(query.encode()).fetchone() or ([],)
-        assert index in {node.get("Index Name") for node in nodes(plan[0]["Plan"])}
+        assert indexes & {node.get("Index Name") for node in nodes(plan[0]["Plan"])}
         assert "is_live" not in str(plan)
 
 

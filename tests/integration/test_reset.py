@@ -102,6 +102,7 @@ def test_a_reset_of_todays_schema_leaves_it_empty(connection: Connection, databa
     assert value(connection, "select count(*) from pgdex.settings") == 1
     assert value(connection, "select count(*) from pgdex.cluster_duties") == 5
     Client.open(settings_for(database_url)).close()
+    assert SqlWorker(connection).id > worker.id, "one that was suspended all the while is not taken for another"
 
 
 @pytest.mark.parametrize("there", ["nothing", "an empty schema", "one that was taken back", "tables of no version"])
@@ -118,8 +119,10 @@ def test_a_reset_needs_no_schema_that_can_be_read(empty_database_url: str, there
                 "create table pgdex.repositories (something text); create sequence pgdex.s;"
                 " create domain pgdex.d as int; create materialized view pgdex.m as select 1::pgdex.d as one;"
                 " create procedure pgdex.p() language sql as 'select 1';"
-                " create aggregate pgdex.a (int) (sfunc = int4pl, stype = int)"
+                " create aggregate pgdex.a (int) (sfunc = int4pl, stype = int);"
+                " create table pgdex.t (a int, b int); create statistics pgdex.of_t on a, b from pgdex.t"
             )
+            assert "objects in it, which no version of pgdex made" in str(what_is_lost(settings))
     losses = reset(settings)
     assert losses == Losses(None, 0 if there == "tables of no version" else None, None, None)
     with connect(settings) as connection:
@@ -161,8 +164,13 @@ def test_what_others_have_in_the_database_stays(empty_database_url: str) -> None
             " for each row execute function pgdex.guard_job()",
             "table public.notes",
         ),
+        (
+            "create table public.notes (n bigint); create index of_others on public.notes (pgdex.thousands(n))",
+            "index public.of_others",
+        ),
+        ("create publication of_others for table pgdex.files", "in publication of_others"),
     ],
-    ids=["view", "foreign key", "default", "function", "trigger"],
+    ids=["view", "foreign key", "default", "function", "trigger", "index", "publication"],
 )
 def test_what_others_built_on_it_is_named_and_nothing_is_dropped(
     connection: Connection, database_url: str, built: str, named: str

@@ -128,3 +128,19 @@ def test_a_place_that_was_forgotten_stops_the_release_and_is_named(release: Path
     assert done.returncode == 1
     assert re.search(rf"^0\.0\.9 +{re.escape(file)}", done.stdout, flags=re.MULTILINE)
     assert "docs/releasing.md" in done.stderr
+
+
+def test_no_key_of_the_compose_file_stands_twice_in_one_mapping() -> None:
+    """Docker Compose refuses that. The file has no flow mappings and no lists of mappings over several lines."""
+    mappings: list[tuple[int, set[str]]] = [(0, set())]
+    for line in text("docker-compose.yml").splitlines():
+        found = re.match(r"( *)([\w-]+|<<):(?: |$)", line)
+        if found is None:
+            continue
+        indent, key = len(found[1]), found[2]
+        while mappings[-1][0] > indent:
+            mappings.pop()
+        if mappings[-1][0] < indent:
+            mappings.append((indent, set()))
+        assert key not in mappings[-1][1], f"twice: {line}"
+        mappings[-1][1].add(key)

@@ -55,7 +55,7 @@ def search(
 ) -> None:
     """Search the indexed code for QUERY: an identifier, a path, a question, an error message, a line of code.
 
-    Each hit is a file with the piece of it that answers best (a function, a class, a section): its place, its symbol,
+    Each hit is a file with the chunk of it that answers best (a function, a class, a section): its lines, its symbol,
     its kind and its score (which only orders the hits of one search), and the lines in it that match.
 
     \b
@@ -86,13 +86,13 @@ def search(
 
 
 @click.command()
-@click.argument("place", metavar="FILE:LINE")
+@click.argument("location", metavar="FILE:LINE")
 @project_of_folder_option
 @tests_option
 @limit_option
 @explain_option
 @json_option
-def related(*, place: str, project: str | None, tests: str, limit: int, explain: bool, as_json: bool) -> None:
+def related(*, location: str, project: str | None, tests: str, limit: int, explain: bool, as_json: bool) -> None:
     """Find the code that is most like the code at FILE:LINE: what does similar things, and what it makes use of.
 
     \b
@@ -103,7 +103,7 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
     from pgdex.jobs.client.repositories import innermost_repository
     from pgdex.jobs.client.search import refusals, related_code
 
-    file, line = _place(place)
+    file, line = _location(location)
     with open_client() as client:
         chosen = chosen_project(client.settings, argument=project, folder=file.parent).id
         around = innermost_repository(client.connection, map(str, (file, *file.parents)), project=chosen)
@@ -125,10 +125,12 @@ def related(*, place: str, project: str | None, tests: str, limit: int, explain:
     _show(found, "", as_json=as_json, explain=explain)
 
 
-def _place(given: str) -> tuple[Path, int]:
+def _location(given: str) -> tuple[Path, int]:
     name, colon, line = given.rpartition(":")
     if not colon or not name or not line.isdigit() or int(line) < 1:
-        raise click.BadParameter(f"{given!r} is no place in a file: write it as src/app.py:42.", param_hint="FILE:LINE")
+        raise click.BadParameter(
+            f"{given!r} is no location in a file: write it as src/app.py:42.", param_hint="FILE:LINE"
+        )
     return absolute_folder(name), int(line)
 
 

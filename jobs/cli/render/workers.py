@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def workers_table(workers: Sequence[WorkerStatus], *, now: datetime) -> "Table":
-    """One line for each: where it runs, whether it lives, and how many batches it has in progress."""
+    """One line for each: where it runs, whether it lives, and how many batches it has in flight."""
     from rich.table import Table
     from rich.text import Text
 

@@ -100,7 +100,7 @@ def test_a_query_without_anything_in_it_is_refused(shop: Shop, query: str) -> No
             {"path_glob": "src/retry_policy.py", "kinds": ["enum"]},
             r"^only the 1 file that the filters leave were searched",
         ),
-        ({"kinds": ["macro"]}, r"^only pieces of the kind macro were searched"),
+        ({"kinds": ["macro"]}, r"^only chunks of the kind macro were searched"),
     ],
     ids=str,
 )
