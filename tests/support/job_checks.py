@@ -92,3 +92,12 @@ def events_of(connection: Connection, job_id: UUID) -> list[str]:
 def status_of(connection: Connection, job_id: UUID) -> str:
     """A job's status."""
     return str(value(connection, "select status from pgdex.indexing_jobs where id = %s", job_id))
+
+
+def admitted(connection: Connection) -> list[str]:
+    """Paths of the live jobs that were let in, oldest first."""
+    rows = connection.execute(
+        "select repo_path from pgdex.indexing_jobs where admitted_at is not null"
+        " and status in ('pending', 'running', 'blocked') order by created_at"
+    ).fetchall()
+    return [row[0] for row in rows]

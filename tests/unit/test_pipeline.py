@@ -42,7 +42,7 @@ class Service:
         return HASHING.embed(texts)
 
     def embed_query(self, text: str, *, aborted: Callable[[], bool] | None = None) -> NDArray[np.float32]:
-        raise NotImplementedError
+        raise NotImplementedError  # indexing embeds no query
 
     def probe(self, *, aborted: Callable[[], bool] | None = None) -> None:
         pass
