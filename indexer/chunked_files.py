@@ -13,7 +13,7 @@ from pgdex.indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_f
 from pgdex.indexer.languages import Language, language_of
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
 from pgdex.indexer.stopwatch import Stopwatch
-from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile
+from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile, storable
 
 # They say what this process could not see at this moment, and nothing about the file.
 NOT_SEEN = (SkipReason.VANISHED, SkipReason.UNREADABLE, SkipReason.IO_ERROR)
@@ -141,8 +141,7 @@ def skip_failed(path: str, error: BaseException) -> SkippedFile:
     logger.error(
         "left out a file that could not be indexed: %s", error, exc_info=error, extra=_about("file_failed", path)
     )
-    text = f"{type(error).__name__}: {error}".partition("\n")[0][:500]
-    detail = text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    detail = storable(f"{type(error).__name__}: {error}".partition("\n")[0][:500])
     return SkippedFile(path, None, None, None, SkipReason.FAILED.value, detail)
 
 

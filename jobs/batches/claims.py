@@ -19,6 +19,7 @@ from psycopg_pool import ConnectionPool
 from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
 from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
+from pgdex.indexer.storage import storable
 from pgdex.jobs.batches.poison_files import CRASHES_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.watchdog import folder_in_progress, gone_on
@@ -331,11 +332,6 @@ def _fail(claim: Claim, message: str, error: BaseException, *, name: str | None 
     else:  # cancelled, removed with its repository, or a peer has the batch: what went wrong may be due to that
         about = _about(claim, "batch_stale", error_type=kind)
         logger.warning("the batch does not count any more: nothing written (%s)", message, extra=about)
-
-
-def storable(text: str) -> str:
-    """Text that PostgreSQL takes: errors quote file names and contents, and those may hold anything."""
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _about(claim: Claim, action: str, **more: object) -> dict[str, dict[str, object]]:

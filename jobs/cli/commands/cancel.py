@@ -1,11 +1,9 @@
 """`pgdex cancel`: end a job, after a question."""
 
-import sys
-
 import click
 
 from pgdex.jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
-from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.render.console import is_confirmed, print_json
 from pgdex.jobs.cli.session import open_client, wanted_job
 from pgdex.jobs.client.printable import printable
 
@@ -24,13 +22,9 @@ def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
     with open_client() as client:
         job = wanted_job(client, job_id, project=project, only_reads=False)
         if not (yes or job.is_final):
-            if not sys.stdin.isatty():
-                raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
             from pgdex.jobs.cli.render.job import cancel_question
 
-            note(cancel_question(job))
-            if not click.confirm("Cancel it?", default=False, err=True):
-                note("Not cancelled.")
+            if not is_confirmed(cancel_question(job), question="Cancel it?", declined="Not cancelled."):
                 return
         cancelled = client.cancel(job.job_id)
     if as_json:

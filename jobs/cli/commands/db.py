@@ -5,7 +5,7 @@ import click
 from pgdex.jobs.cli.arguments import json_option
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.lazy import LazyCommand, LazyGroup
-from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.render.console import is_confirmed, note, print_json
 
 SECTIONS = {
     "Commands": {
@@ -63,8 +63,6 @@ def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCo
     The tables stay without functions until the pgdex that belongs to that revision runs `pgdex db upgrade`; this one's
     `pgdex db upgrade` brings them up again.
     """
-    import sys
-
     from pgdex.jobs.database import schema
     from pgdex.jobs.database.connection import describe
     from pgdex.jobs.settings import settings
@@ -72,13 +70,10 @@ def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCo
     configured = settings()
     where = describe(configured)
     if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
         everything = "all jobs, files, chunks and vectors are deleted"
         lost = everything if revision == "base" else f"what came after {revision} is deleted"
-        note(f"Take the schema in {where} down to {revision}? Then {lost}; your source code is not touched.")
-        if not click.confirm("Downgrade it?", default=False, err=True):
-            note("Nothing was changed.")
+        explanation = f"Take the schema in {where} down to {revision}? Then {lost}; your source code is not touched."
+        if not is_confirmed(explanation, question="Downgrade it?", declined="Nothing was changed."):
             return None
     _report(where, schema.downgrade(configured, revision, force=force), as_json=as_json)
     return None
@@ -98,8 +93,6 @@ def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
     All jobs, repositories, chunks, vectors and settings are lost; your source code is not touched, and neither is what
     other schemas of the database hold. Works whatever version of pgdex made the schema. Only its owner may do it.
     """
-    import sys
-
     from pgdex.jobs.database.connection import describe
     from pgdex.jobs.database.reset import reset as start_over
     from pgdex.jobs.database.reset import what_is_lost
@@ -110,11 +103,8 @@ def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
     where = describe(configured)
     if not yes:
         losses = what_is_lost(configured, force=force)
-        note(f"Reset the schema in {where}? Then this is deleted: {losses}. Your source code is not touched.")
-        if not sys.stdin.isatty():
-            raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
-        if not click.confirm("Delete it?", default=False, err=True):
-            note("Nothing was changed.")
+        explanation = f"Reset the schema in {where}? Then this is deleted: {losses}. Your source code is not touched."
+        if not is_confirmed(explanation, question="Delete it?", declined="Nothing was changed."):
             return None
     losses = start_over(configured, force=force)
     if as_json:

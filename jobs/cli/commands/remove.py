@@ -1,13 +1,12 @@
 """`pgdex remove`: take a repository out of the index, after a question."""
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
-from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.render.console import is_confirmed, note, print_json
 from pgdex.jobs.cli.render.text import count, printable
 from pgdex.jobs.cli.session import open_client
 
@@ -43,11 +42,8 @@ def remove(repository: str, project: str | None, cancel: bool, yes: bool, as_jso
         project = resolve_project(client.settings, argument=project, folder=folder).id
         chosen = repository_to_remove(client.connection, repository, project=project)
         if not yes:
-            if not sys.stdin.isatty():
-                raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
-            note(_question(client.connection, chosen, project))
-            if not click.confirm("Remove it?", default=False, err=True):
-                note("Not removed.")
+            explanation = _question(client.connection, chosen, project)
+            if not is_confirmed(explanation, question="Remove it?", declined="Not removed."):
                 return
         remove_repository(client.connection, chosen, cancel=cancel)
         try:

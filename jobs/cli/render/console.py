@@ -44,6 +44,18 @@ def note(message: str = "") -> None:
     click.echo(printable(message, lines=True), err=True)
 
 
+def is_confirmed(explanation: str, *, question: str, declined: str) -> bool:
+    """Explain what will be lost, and ask; `declined` is said where the answer is no. Raises UsageError where there is
+    no terminal to ask on."""
+    note(explanation)
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
+    if click.confirm(question, default=False, err=True):
+        return True
+    note(declined)
+    return False
+
+
 def print_json(document: str) -> None:
     """One JSON document on stdout, always in UTF-8."""
     click.echo(safe_json(document).encode() + b"\n", nl=False)
