@@ -58,7 +58,8 @@ dist: $(VENV)/.developed  ## Build what a release uploads into dist/: the sdist,
 	$(BIN)/python -m hatchling build --target sdist
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
 
-lock: $(VENV)/.developed  ## Resolve the dependencies again and write the lock files
+# Not from an environment of the locks: they may lack what pyproject.toml asks for now.
+lock: $(BIN)/python  ## Resolve the dependencies again and write the lock files
 	$(PIP) install uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --output-file requirements-dev.lock $(UPGRADE)
