@@ -25,8 +25,8 @@ from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters, Scope
-from pgdex.indexer.search.repositories import searched_repositories
 from pgdex.indexer.search.retrievers import vector_text
+from pgdex.indexer.search.views import searched_repositories
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.settings import Settings

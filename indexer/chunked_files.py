@@ -1,7 +1,7 @@
 """One file of the pipeline: read, judged, and chunked."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -71,18 +71,19 @@ class FileChunker:
         path: str,
         *,
         stored: StoredFile | None = None,
-        known_hash: bytes | None = None,
+        known: Mapping[bytes, int] | None = None,
         fallback: Fallback | None = None,
     ) -> ChunkedFile | SkippedFile | UnchangedFile | KeptFile:
         """The file as it is to be written, all but its terms and embeddings. Its own faults only ever skip it.
 
-        One with the content `known_hash` is unchanged. One that is `stored` as searchable and can't be read now is kept
-        as it is: whether it was deleted is for the next scan to say, which sees the whole tree.
+        `known` has the ids of the versions of this file by their content: a file with such a content is unchanged. One
+        that is `stored` as searchable and can't be read now is kept as it is: whether it was deleted is for the next
+        scan to say, which sees the whole tree.
 
         Raises RootUnavailable, ChunkingAborted, and OSError or MemoryError where this process has run out of something.
         """
         try:
-            return self._chunked(root, path, stored, known_hash, fallback)
+            return self._chunked(root, path, stored, known or {}, fallback)
         except (RootUnavailable, ChunkingAborted, OSError, MemoryError):
             raise
         except Exception as error:
@@ -93,16 +94,23 @@ class FileChunker:
         root: Path | OpenedRoot,
         path: str,
         stored: StoredFile | None,
-        known_hash: bytes | None,
+        known: Mapping[bytes, int],
         fallback: Fallback | None,
     ) -> ChunkedFile | SkippedFile | UnchangedFile | KeptFile:
         if fallback is not None and fallback.effort is Effort.NOTHING:
             return _skip_crashed(path, fallback)
         with self.stopwatch.time("reading"):
-            source = read_source(root, path, max_file_bytes=self.max_file_bytes, known_hash=known_hash)
+            source = read_source(root, path, max_file_bytes=self.max_file_bytes, known_hashes=known.keys())
         match source:
             case Unchanged():
-                return UnchangedFile(path, source.size, source.mtime_ns)
+                return UnchangedFile(
+                    path=path,
+                    size=source.size,
+                    mtime_ns=source.mtime_ns,
+                    ctime_ns=source.ctime_ns,
+                    inode=source.inode,
+                    version_id=known[source.content_hash],
+                )
             case Skipped() if source.reason in NOT_SEEN and stored is not None and stored.is_searchable:
                 return KeptFile(path, source.reason.value)
             case Skipped():
@@ -110,6 +118,8 @@ class FileChunker:
                     path=path,
                     size=source.size,
                     mtime_ns=source.mtime_ns,
+                    ctime_ns=source.ctime_ns,
+                    inode=source.inode,
                     content_hash=source.content_hash,
                     reason=source.reason.value,
                     detail=source.detail,
@@ -142,7 +152,7 @@ def skip_failed(path: str, error: BaseException) -> SkippedFile:
         "left out a file that could not be indexed: %s", error, exc_info=error, extra=_about("file_failed", path)
     )
     detail = storable(f"{type(error).__name__}: {error}".partition("\n")[0][:500])
-    return SkippedFile(path, None, None, None, SkipReason.FAILED.value, detail)
+    return SkippedFile(path=path, reason=SkipReason.FAILED.value, detail=detail)
 
 
 def _skip_crashed(path: str, fallback: Fallback, source: SourceText | None = None) -> SkippedFile:
@@ -151,6 +161,8 @@ def _skip_crashed(path: str, fallback: Fallback, source: SourceText | None = Non
         path=path,
         size=None if source is None else source.size,
         mtime_ns=None if source is None else source.mtime_ns,
+        ctime_ns=None if source is None else source.ctime_ns,
+        inode=None if source is None else source.inode,
         content_hash=None if source is None else source.content_hash,
         reason=SkipReason.CRASHED.value,
         detail=fallback.detail,

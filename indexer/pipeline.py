@@ -2,7 +2,7 @@
 
     with OpenedRoot(folder) as root:
         rows = Pipeline(embedder=open_embedder("code")).run(root, paths)
-    write_files(connection, repository_id=…, model_id=…, indexed=rows.indexed, skipped=rows.skipped)
+    write_files(connection, repository_id=…, view_id=…, model_id=…, indexed=rows.indexed, skipped=rows.skipped)
 
 Everything that a caller may want to know or decide on the way is a callback or a mapping with a default: progress,
 abort, what the index has already, what has crashed before. `run` does all at once; `read` and `embed` are its halves,
@@ -144,7 +144,7 @@ class Pipeline:
                         root,
                         path,
                         stored=known,
-                        known_hash=self._known_hash(known),
+                        known=self._known_versions(known),
                         fallback=self.fallbacks.get(path),
                     )
                 except ChunkingAborted as error:
@@ -179,7 +179,10 @@ class Pipeline:
                     language=file.language,
                     size=file.source.size,
                     mtime_ns=file.source.mtime_ns,
+                    ctime_ns=file.source.ctime_ns,
+                    inode=file.source.inode,
                     content_hash=file.source.content_hash,
+                    blob_id=file.source.blob_id or None,
                     chunks=file.chunks,
                     lexemes=file.lexemes,
                     term_weights=file.term_weights,
@@ -193,11 +196,16 @@ class Pipeline:
             kept=content.kept,
         )
 
-    def _known_hash(self, stored: StoredFile | None) -> bytes | None:
-        """The hash that makes reading on unnecessary; none where the file is to be done again whatever is in it."""
-        if stored is None or self.force or (stored.model_id, stored.index_format) != (self.model_id, INDEX_FORMAT):
-            return None
-        return stored.content_hash
+    def _known_versions(self, stored: StoredFile | None) -> dict[bytes, int]:
+        """The versions that make reading on unnecessary, by their content; none where the file is to be done again
+        whatever is in it."""
+        if stored is None or self.force:
+            return {}
+        return {
+            content_hash: version.id
+            for content_hash, version in stored.versions.items()
+            if (version.model_id, version.index_format) == (self.model_id, INDEX_FORMAT)
+        }
 
     def _embedded_alone(self, file: ChunkedFile, done: int, content: ReadFiles) -> ChunkedFile | SkippedFile:
         try:

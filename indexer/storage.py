@@ -1,7 +1,7 @@
-"""A batch's rows, written in the caller's transaction: files, and their chunks by binary COPY."""
+"""A batch's rows, written in the caller's transaction: versions, their chunks by binary COPY, and the view's files."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 COPY_COLUMNS = (
     "repository_id",
-    "file_id",
+    "version_id",
     "ordinal",
     "start_line",
     "end_line",
@@ -38,127 +38,206 @@ FIXED_FIELDS = struct.Struct(">h iq iq ii ii ii ih")
 LENGTH = struct.Struct(">i")
 NULL = LENGTH.pack(-1)
 COPY_BLOCK_BYTES = 256 * 1024
+# The promise that a version which a view holds is there.
+VERSION_KEY = "view_files_version_id_fkey"
 
 
 class ChunkTableMissing(RuntimeError):
     """A repository has no table for its chunks, so none of its files can be written."""
 
 
-@dataclass(frozen=True, slots=True)
+class VersionGone(RuntimeError):
+    """A version that was found when the files were read has been removed since: they have to be read again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedFile:
     """A file that was read and cut: `lexemes` and `term_weights` hold one value in binary format for each chunk,
-    `embeddings` has shape (len(chunks), dimension)."""
+    `embeddings` has shape (len(chunks), dimension). Times are in nanoseconds, None where a later change may not show
+    in them; `blob_id` is git's name of the content."""
 
     path: str
     language: str
     size: int
     mtime_ns: int | None
+    ctime_ns: int | None = None
+    inode: int | None = None
     content_hash: bytes
+    blob_id: bytes | None = None
     chunks: Sequence[Chunk]
     lexemes: Sequence[bytes]
     term_weights: Sequence[bytes]
     embeddings: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedFile:
-    """A file that is known but not searchable, and why."""
+    """A file that is known but not searchable, and why. Without a hash it is looked at again by the next job."""
 
     path: str
-    size: int | None
-    mtime_ns: int | None
-    content_hash: bytes | None
+    size: int | None = None
+    mtime_ns: int | None = None
+    ctime_ns: int | None = None
+    inode: int | None = None
+    content_hash: bytes | None = None
     reason: str
     detail: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnchangedFile:
-    """A file whose content is what the index has already."""
+    """A file whose content the repository has already, as this version."""
 
     path: str
     size: int
     mtime_ns: int | None
+    ctime_ns: int | None
+    inode: int | None
+    version_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file that could not be looked at, and why; the index keeps what it has of it."""
+    """A file that could not be looked at, and why; the view keeps what it has of it."""
 
     path: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
-    """What the index knows of a file: the hash of its content, and what it was indexed with.
+class StoredVersion:
+    """A searchable version of a file: what it was indexed with."""
 
-    No hash for a skipped one, which is looked at again.
-    """
-
-    file_id: int
-    content_hash: bytes | None
-    is_searchable: bool
+    id: int
     model_id: int | None
     index_format: int
 
 
-def stored_files(connection: Connection, *, repository_id: int, paths: Sequence[str]) -> dict[str, StoredFile]:
-    """The files of `paths` that the index has, searchable or skipped."""
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What the repository has of a file: its searchable versions by the hash of their content, and whether one of them
+    is in the view now."""
+
+    versions: Mapping[bytes, StoredVersion]
+    is_searchable: bool
+
+
+def stored_files(
+    connection: Connection, *, repository_id: int, view_id: int, paths: Sequence[str]
+) -> dict[str, StoredFile]:
+    """The files of `paths` that the repository has searchable versions of, in whichever view."""
     rows = connection.execute(
-        "select path, id, case when skip_reason is null then content_hash end, skip_reason is null, model_id,"
-        " index_format from pgdex.files where repository_id = %s and path = any(%s)",
-        [repository_id, list(paths)],
+        "select v.path, v.content_hash, v.id, v.model_id, v.index_format,"
+        " exists (select from pgdex.view_files e where e.version_id = v.id and e.view_id = %s)"
+        " from pgdex.versions v where v.repository_id = %s and v.path = any(%s) and v.skip_reason is null",
+        [view_id, repository_id, list(paths)],
     )
-    return {path: StoredFile(*known) for path, *known in rows}
+    versions: dict[str, dict[bytes, StoredVersion]] = {}
+    in_view = set()
+    for path, content_hash, version_id, model_id, index_format, is_in_view in rows:
+        versions.setdefault(path, {})[content_hash] = StoredVersion(version_id, model_id, index_format)
+        if is_in_view:
+            in_view.add(path)
+    return {path: StoredFile(known, path in in_view) for path, known in versions.items()}
 
 
 def write_files(
     connection: Connection,
     *,
     repository_id: int,
+    view_id: int,
     model_id: int,
     indexed: Sequence[IndexedFile] = (),
     skipped: Sequence[SkippedFile] = (),
     unchanged: Sequence[UnchangedFile] = (),
+    force: bool = False,
 ) -> int:
     """Write a batch and return the number of chunks. The repository must have a table (`ensure_chunk_partition`).
 
-    Replaces whatever the index had of these files. Commits nothing: the caller's transaction does.
+    The view has these versions of the files from now on. A version that the repository had already is not written again
+    unless `force` says so. Commits nothing: the caller's transaction does. Raises VersionGone, ChunkTableMissing.
     """
-    if unchanged:
-        connection.execute(
-            "select pgdex.touch_files(%s, %s, %s, %s)",
-            [
-                repository_id,
-                [file.path for file in unchanged],
-                [file.size for file in unchanged],
-                [file.mtime_ns for file in unchanged],
-            ],
-        )
-    if not indexed and not skipped:
-        return 0
-    written: list[IndexedFile | SkippedFile] = [*indexed, *skipped]
-    ids: dict[str, int] = dict(
-        connection.execute(
-            "select path, id from pgdex.store_files(%s, %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
-            " %s::bytea[], %s::integer[], %s::text[], %s::text[], %s::smallint, %s::smallint)",
-            [
-                repository_id,
-                [file.path for file in written],
-                [file.language for file in indexed] + [None] * len(skipped),
-                [file.size for file in written],
-                [file.mtime_ns for file in written],
-                [file.content_hash for file in written],
-                [len(file.chunks) for file in indexed] + [0] * len(skipped),
-                [None] * len(indexed) + [file.reason for file in skipped],
-                [None] * len(indexed) + [file.detail for file in skipped],
-                model_id,
-                INDEX_FORMAT,
-            ],
-        ).fetchall()
+    read: list[IndexedFile | SkippedFile] = [*indexed, *(file for file in skipped if file.content_hash is not None)]
+    stored = _store_versions(connection, repository_id, model_id, read, force=force)
+    total = _copy_chunks(
+        connection, repository_id, model_id, [file for file in indexed if stored[file.path].is_written], stored
     )
-    total = sum(len(file.chunks) for file in indexed)
+    ids = {path: version.id for path, version in stored.items()}
+    ids |= {file.path: file.version_id for file in unchanged}
+    files: list[IndexedFile | SkippedFile | UnchangedFile] = [*indexed, *skipped, *unchanged]
+    if files:
+        try:
+            connection.execute(
+                "select pgdex.set_view_files(%s, %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],"
+                " %s::bigint[], %s::text[], %s::text[])",
+                [
+                    view_id,
+                    [file.path for file in files],
+                    [ids.get(file.path) for file in files],
+                    [file.size for file in files],
+                    [file.mtime_ns for file in files],
+                    [file.ctime_ns for file in files],
+                    [file.inode for file in files],
+                    [file.reason if isinstance(file, SkippedFile) else None for file in files],
+                    [file.detail if isinstance(file, SkippedFile) else None for file in files],
+                ],
+            )
+        except psycopg.errors.ForeignKeyViolation as error:
+            if error.diag.constraint_name != VERSION_KEY:
+                raise
+            raise VersionGone("a version that was to be taken over has just been removed") from error
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A version in the database; `is_written` says that its chunks are still to be copied."""
+
+    id: int
+    is_written: bool
+
+
+def _store_versions(
+    connection: Connection,
+    repository_id: int,
+    model_id: int,
+    files: Sequence[IndexedFile | SkippedFile],
+    *,
+    force: bool,
+) -> dict[str, _Written]:
+    """The versions of files by path."""
+    if not files:
+        return {}
+    rows = connection.execute(
+        "select path, id, is_written from pgdex.store_versions(%s, %s::text[], %s::text[], %s::bigint[], %s::bytea[],"
+        " %s::bytea[], %s::integer[], %s::text[], %s::text[], %s::smallint, %s::smallint, %s)",
+        [
+            repository_id,
+            [file.path for file in files],
+            [file.language if isinstance(file, IndexedFile) else None for file in files],
+            [file.size for file in files],
+            [file.content_hash for file in files],
+            [file.blob_id if isinstance(file, IndexedFile) else None for file in files],
+            [len(file.chunks) if isinstance(file, IndexedFile) else 0 for file in files],
+            [file.reason if isinstance(file, SkippedFile) else None for file in files],
+            [file.detail if isinstance(file, SkippedFile) else None for file in files],
+            model_id,
+            INDEX_FORMAT,
+            force,
+        ],
+    )
+    return {path: _Written(version_id, is_written) for path, version_id, is_written in rows}
+
+
+def _copy_chunks(
+    connection: Connection,
+    repository_id: int,
+    model_id: int,
+    files: Sequence[IndexedFile],
+    stored: Mapping[str, _Written],
+) -> int:
+    """Write the chunks of the files; returns how many."""
+    total = sum(len(file.chunks) for file in files)
     if total:
         held = connection.execute("select pgdex.lock_chunk_table(%s)", [repository_id]).fetchone()
         if held is None or held[0] is None:
@@ -169,25 +248,25 @@ def write_files(
         columns = sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
         statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(table, columns)
         with connection.cursor().copy(statement) as copy:
-            for block in _copy_blocks(repository_id, model_id, indexed, ids):
+            for block in _copy_blocks(repository_id, model_id, files, stored):
                 copy.write(block)
     return total
 
 
 def _copy_blocks(
-    repository_id: int, model_id: int, files: Sequence[IndexedFile], ids: dict[str, int]
+    repository_id: int, model_id: int, files: Sequence[IndexedFile], stored: Mapping[str, _Written]
 ) -> Iterator[bytes]:
     """The binary COPY stream in blocks of about 256 KiB."""
     block = bytearray(COPY_HEADER)
     for file in files:
-        file_id = ids[file.path]
+        version_id = stored[file.path].id
         vectors = halfvecs(file.embeddings)
         rows = zip(file.chunks, file.lexemes, file.term_weights, vectors, strict=True)
         for ordinal, (chunk, *binaries) in enumerate(rows):
             block += FIXED_FIELDS.pack(
                 len(COPY_COLUMNS),
                 *(8, repository_id),
-                *(8, file_id),
+                *(8, version_id),
                 *(4, ordinal),
                 *(4, chunk.start_line),
                 *(4, chunk.end_line),

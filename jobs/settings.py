@@ -99,6 +99,13 @@ class Settings(BaseSettings):
     retention_days: float = Field(
         7, gt=0, le=36_500, description="Days after which ended jobs, their batches and events are removed."
     )
+    version_retention_days: float = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days for which contents of files that no view holds are kept, so that going back to a branch "
+        "costs nothing.",
+    )
     blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
     mcp_token: SecretStr | None = Field(
         None,

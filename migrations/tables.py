@@ -101,21 +101,18 @@ embedding_models = Table(
     CheckConstraint("dimension > 0", name="dimension_positive"),
 )
 
+# A family: the views of one git history, or one folder where there is no git. `identity` is null until the first scan.
 repositories = Table(
     "repositories",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("project_id", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("root", Text, nullable=False),
+    Column("identity", Text),
     Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id")),
     Column("embedding_model", Text),
     Column("embedding_dimension", Integer),
-    Column("last_job_id", Uuid),
-    Column("witness", JSONB),
     _flag("has_older_vectors"),
-    _flag("no_ignore"),
-    _timestamp("last_indexed_at"),
     _timestamp("created_at", default=True),
     # Which table its chunks lie in, chunks_sNN or chunks_rID; null until the first scan. How many it had when its last
     # job ended.
@@ -124,13 +121,52 @@ repositories = Table(
     _timestamp("removed_at"),
 )
 Index(
-    "repositories_root_idx",
+    "repositories_identity_idx",
     repositories.c.project_id,
-    repositories.c.root,
+    repositories.c.identity,
     unique=True,
     postgresql_where=text("removed_at IS NULL"),
 )
 Index("repositories_removed_idx", repositories.c.id, postgresql_where=text("removed_at IS NOT NULL"))
+
+views = Table(
+    "views",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column(
+        "repository_id",
+        BigInteger,
+        ForeignKey("pgdex.repositories.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("project_id", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default=text("'folder'")),
+    Column("is_main", Boolean, nullable=False, server_default=text("true")),
+    _flag("is_default"),
+    Column("branch", Text),
+    Column("commit_id", Text),
+    _flag("no_ignore"),
+    Column("witness", JSONB),
+    _count("chunks", wide=True),
+    Column("last_job_id", Uuid),
+    _timestamp("last_indexed_at"),
+    _timestamp("created_at", default=True),
+    _timestamp("missing_since"),
+    _timestamp("removed_at"),
+    CheckConstraint("kind IN ('folder', 'worktree')", name="kind_known"),
+)
+Index(
+    "views_root_idx",
+    views.c.project_id,
+    views.c.root,
+    unique=True,
+    postgresql_where=text("removed_at IS NULL"),
+)
+Index("views_repository_idx", views.c.repository_id, views.c.id)
+Index("views_default_idx", views.c.repository_id, unique=True, postgresql_where=text("is_default"))
+Index("views_removed_idx", views.c.id, postgresql_where=text("removed_at IS NOT NULL"))
 
 # Builds that failed: how often in a row, and why the last time.
 vector_index_builds = Table(
@@ -148,8 +184,8 @@ vector_index_builds = Table(
     _timestamp("failed_at"),
 )
 
-files = Table(
-    "files",
+versions = Table(
+    "versions",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column(
@@ -158,35 +194,59 @@ files = Table(
         ForeignKey("pgdex.repositories.id", ondelete="CASCADE"),
         nullable=False,
     ),
-    Column("path", Text(collation="C"), nullable=False),
-    Column("language", Text),
-    Column("size", BigInteger),
-    Column("mtime_ns", BigInteger),
-    Column("content_hash", LargeBinary),
+    Column("size", BigInteger, nullable=False),
     _count("chunks"),
-    Column("skip_reason", Text),
-    Column("skip_detail", Text),
-    _timestamp("indexed_at", default=True),
     Column("model_id", SmallInteger),
     Column("index_format", SmallInteger, nullable=False, server_default=text("0")),
-    UniqueConstraint("repository_id", "path"),
+    Column("path", Text(collation="C"), nullable=False),
+    Column("language", Text),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("blob_id", LargeBinary),
+    Column("skip_reason", Text),
+    Column("skip_detail", Text),
+    _timestamp("unused_since"),
+    UniqueConstraint("repository_id", "path", "content_hash"),
     CheckConstraint("skip_reason IS NULL OR chunks = 0", name="skipped_files_have_no_chunks"),
 )
 Index(
-    "files_skipped_idx",
-    files.c.repository_id,
-    files.c.skip_reason,
+    "versions_unused_idx",
+    versions.c.repository_id,
+    versions.c.unused_since,
+    postgresql_where=text("unused_since IS NOT NULL"),
+)
+
+# The files of a view, each with its version; no version where the walk skips it unread.
+view_files = Table(
+    "view_files",
+    metadata,
+    Column("view_id", BigInteger, ForeignKey("pgdex.views.id", ondelete="CASCADE"), primary_key=True),
+    Column("version_id", BigInteger, ForeignKey("pgdex.versions.id")),
+    Column("size", BigInteger),
+    Column("mtime_ns", BigInteger),
+    Column("ctime_ns", BigInteger),
+    Column("inode", BigInteger),
+    _timestamp("indexed_at", default=True),
+    Column("path", Text(collation="C"), primary_key=True),
+    Column("skip_reason", Text),
+    Column("skip_detail", Text),
+    CheckConstraint("version_id IS NOT NULL OR skip_reason IS NOT NULL", name="searchable_or_skipped"),
+)
+Index("view_files_version_idx", view_files.c.version_id, view_files.c.view_id)
+Index(
+    "view_files_skipped_idx",
+    view_files.c.view_id,
+    view_files.c.skip_reason,
     postgresql_where=text("skip_reason IS NOT NULL"),
 )
 
-# No foreign key to files: checking it for each of 220,000 rows costs about as much as writing them. Chunks are
-# written and removed only together with their file, in one transaction. This table is empty: the rows lie in those that
-# inherit from it, chunks_s00 to chunks_s31 and one chunks_rID for each large repository.
+# No foreign key to versions: checking it for each of 220,000 rows costs about as much as writing them. Chunks are
+# written and removed only together with their version, in one transaction. This table is empty: the rows lie in those
+# that inherit from it, chunks_s00 to chunks_s31 and one chunks_rID for each large repository.
 chunks = Table(
     "chunks",
     metadata,
     Column("repository_id", BigInteger, primary_key=True),
-    Column("file_id", BigInteger, primary_key=True),
+    Column("version_id", BigInteger, primary_key=True),
     Column("ordinal", Integer, primary_key=True),
     Column("start_line", Integer, nullable=False),
     Column("end_line", Integer, nullable=False),
@@ -200,28 +260,11 @@ chunks = Table(
     CheckConstraint("start_line >= 1 AND end_line >= start_line", name="lines_in_order"),
 )
 
-# What a service was once paid for. Chunks of models that run in the worker are not kept: they cost less than looking.
-embedding_cache = Table(
-    "embedding_cache",
-    metadata,
-    Column("project_id", Text, ForeignKey("pgdex.projects.id", ondelete="CASCADE"), primary_key=True),
-    Column("model_id", SmallInteger, ForeignKey("pgdex.embedding_models.id"), primary_key=True),
-    Column("text_hash", Uuid, primary_key=True),
-    Column("embedding", HALFVEC, nullable=False),
-    Column("kept_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-)
-Index("embedding_cache_kept_idx", embedding_cache.c.kept_at)
-
 indexing_jobs = Table(
     "indexing_jobs",
     metadata,
     Column("id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
-    Column(
-        "repository_id",
-        BigInteger,
-        ForeignKey("pgdex.repositories.id", ondelete="CASCADE"),
-        nullable=False,
-    ),
+    Column("view_id", BigInteger, ForeignKey("pgdex.views.id", ondelete="CASCADE"), nullable=False),
     Column("project_id", Text, nullable=False),
     Column("repo_path", Text, nullable=False),
     Column("queue_number", BigInteger, Identity(always=True), nullable=False),
@@ -295,8 +338,8 @@ indexing_jobs = Table(
     ),
 )
 Index(
-    "indexing_jobs_one_live_per_repository",
-    indexing_jobs.c.repository_id,
+    "indexing_jobs_one_live_per_view",
+    indexing_jobs.c.view_id,
     unique=True,
     postgresql_where=text(LIVE),
 )
@@ -332,8 +375,8 @@ Index(
     indexing_jobs.c.id,
 )
 Index(
-    "indexing_jobs_repository_idx",
-    indexing_jobs.c.repository_id,
+    "indexing_jobs_view_idx",
+    indexing_jobs.c.view_id,
     indexing_jobs.c.created_at.desc(),
 )
 Index(
@@ -362,7 +405,6 @@ job_batches = Table(
     Column("path_in_progress", Text),
     Column("crash_counts", JSONB, nullable=False, server_default=text("'{}'")),
     Column("paths", ARRAY(Text)),
-    Column("file_ids", ARRAY(BigInteger)),
     _count("files_total"),
     _count("bytes_total", wide=True),
     _count("files_found"),

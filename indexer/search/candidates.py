@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-ChunkKey = tuple[int, int, int]  # repository, file, ordinal
+ChunkKey = tuple[int, int, int]  # repository, version, ordinal
 
 
 class Defines(IntEnum):
@@ -33,5 +33,5 @@ class Candidate:
 
     @property
     def file(self) -> tuple[int, int]:
-        """The repository and the file."""
+        """The repository and the version."""
         return self.key[:2]

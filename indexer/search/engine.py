@@ -15,14 +15,6 @@ from pgdex.indexer.search.hits import describe, hits_of
 from pgdex.indexer.search.query import Query, QueryKind, understand
 from pgdex.indexer.search.ranking import rank
 from pgdex.indexer.search.related import Seed, seed_at, telling_terms
-from pgdex.indexer.search.repositories import (
-    SearchedRepository,
-    SearchedTable,
-    repository_at,
-    searched_models,
-    searched_repositories,
-    searched_tables,
-)
 from pgdex.indexer.search.request import RelatedRequest, SearchRequest
 from pgdex.indexer.search.result import ALL_RETRIEVERS, Retriever, SearchHit, SearchRefused, SearchResult
 from pgdex.indexer.search.retrievers import (
@@ -32,6 +24,14 @@ from pgdex.indexer.search.retrievers import (
     find_paths,
     find_vectors,
     find_words,
+)
+from pgdex.indexer.search.views import (
+    SearchedTable,
+    SearchedView,
+    searched_models,
+    searched_tables,
+    searched_views,
+    view_at,
 )
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -63,10 +63,10 @@ def search(
             vectors.of(model)
 
     def look() -> SearchResult:
-        repositories = searched_repositories(connection, request)
+        views = searched_views(connection, request)
         notes: list[str] = []
         candidates = Candidates()
-        tables = searched_tables(repositories)
+        tables = searched_tables(views)
         scopes, filter_notes = scopes_of(connection, request.filters, tables)
         for table, scope in zip(tables, scopes, strict=True):
             if scope.is_empty:
@@ -78,15 +78,15 @@ def search(
             if "vectors" in retrievers and table.embedding_model is not None:
                 vector = vectors.of(table.embedding_model)
                 if isinstance(vector, EmbedderError):
-                    notes += [f"Only words were searched in {one.root}: {vector}" for one in table.repositories]
+                    notes += [f"Only words were searched in {one.root}: {vector}" for one in table.views]
                 else:
                     find_vectors(connection, table, vector, scope, candidates)
         hits = _ranked_hits(
-            connection, understood, candidates, repositories, tables, limit=request.limit, without=without_rules
+            connection, understood, candidates, views, tables, limit=request.limit, without=without_rules
         )
         if not hits:
-            filter_notes += notes_on_nothing(connection, request.filters, repositories, scopes)
-        return SearchResult(hits, notes + filter_notes, repositories)
+            filter_notes += notes_on_nothing(connection, request.filters, views, scopes)
+        return SearchResult(hits, notes + filter_notes, views)
 
     return _in_one_snapshot(connection, look)
 
@@ -101,39 +101,39 @@ def related(connection: Connection, request: RelatedRequest) -> SearchResult:
 
 
 def _related(connection: Connection, request: RelatedRequest) -> SearchResult:
-    repository = repository_at(connection, request)
-    if repository is None:
+    view = view_at(connection, request)
+    if view is None:
         raise SearchRefused(f"repo_path: {request.root} is not indexed in project {request.project_id}")
-    repositories = [repository]
-    tables = searched_tables(repositories)
+    views = [view]
+    tables = searched_tables(views)
     if not tables:
         raise SearchRefused(f"path: {request.path} is not indexed in {request.root}")
     (table,) = tables
-    seed: Seed = seed_at(connection, repository, table, request)
+    seed: Seed = seed_at(connection, view, table, request)
     query = Query(seed.content, QueryKind.CODE)
-    scope = request.filters.within(connection, table.repositories)
+    scope = request.filters.within(connection, table.views)
     candidates = Candidates()
     find_words(connection, table, telling_terms(connection, table, seed), scope, candidates)
     find_definitions(connection, table, query.names, scope, candidates)
     if seed.vector is not None:
         find_vectors(connection, table, seed.vector, scope, candidates)
     candidates.found.pop(seed.key, None)
-    hits = _ranked_hits(connection, query, candidates, repositories, tables, limit=request.limit, without=ALIKE)
-    return SearchResult(hits, [], repositories)
+    hits = _ranked_hits(connection, query, candidates, views, tables, limit=request.limit, without=ALIKE)
+    return SearchResult(hits, [], views)
 
 
 def _ranked_hits(
     connection: Connection,
     query: Query,
     candidates: Candidates,
-    repositories: Sequence[SearchedRepository],
+    views: Sequence[SearchedView],
     tables: Sequence[SearchedTable],
     *,
     limit: int,
     without: frozenset[str],
 ) -> list[SearchHit]:
     ranked = rank(query, describe(connection, candidates.found, tables), without=without)
-    return hits_of(connection, ranked, repositories, tables, limit=limit)
+    return hits_of(connection, ranked, views, tables, limit=limit)
 
 
 def _in_one_snapshot(connection: Connection, look: Callable[[], T]) -> T:

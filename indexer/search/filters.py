@@ -8,25 +8,26 @@ import psycopg
 
 from pgdex.indexer.globs import glob_regex
 from pgdex.indexer.search.paths import TEST_PATH
-from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
 from pgdex.indexer.search.result import SearchRefused
+from pgdex.indexer.search.views import SearchedTable, SearchedView
 
 TESTS: Final = ("in", "out", "only")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the filters leave of the repositories of a table: ids of files (None: all), how many chunks these have,
-    kinds."""
+    """What views and filters leave of the chunks of a table: those of these versions only (None: of any), and how many
+    these have; none of the versions `outside`; those of these kinds."""
 
-    files: list[int] | None
+    versions: list[int] | None
     chunks: int | None
+    outside: list[int] | None
     kinds: list[str] | None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left."""
-        return self.files is not None and not self.files
+        return self.versions is not None and not self.versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +80,30 @@ class Filters:
     def within(
         self,
         connection: psycopg.Connection[tuple[Any, ...]],
-        repositories: Sequence[SearchedRepository],
+        views: Sequence[SearchedView],
         *,
         ignoring_case: bool = False,
     ) -> Scope:
-        """What they leave of repositories; the paths are looked at once for all retrievers."""
+        """What they leave of views; the paths are looked at once for all retrievers."""
         if not self.narrows_files:
-            return Scope(None, None, self.kinds)
-        # An absolute path means another one in each repository; all others are one question for all of them.
+            row = connection.execute(
+                "select inside, chunks, outside from pgdex.view_scope(%s::bigint[])", [[one.id for one in views]]
+            ).fetchone()
+            inside, chunks, outside = row or (None, None, None)
+            return Scope(inside, chunks, outside, self.kinds)
+        # An absolute path means another one in each view; all others are one question for all of them.
         by_regex: dict[str | None, list[int]] = {}
-        for one in repositories:
+        for one in views:
             by_regex.setdefault(self._regex_at(one.root, ignoring_case=ignoring_case), []).append(one.id)
         rows = [
             row
             for regex, ids in by_regex.items()
             for row in connection.execute(
-                "select id, chunks from pgdex.matching_files(%s::bigint[], %s, %s, %s)",
+                "select id, chunks from pgdex.matching_versions(%s::bigint[], %s, %s, %s)",
                 [ids, regex, self.without_regex, self.language],
             )
         ]
-        return Scope([row[0] for row in rows], sum(row[1] for row in rows), self.kinds)
+        return Scope([row[0] for row in rows], sum(row[1] for row in rows), None, self.kinds)
 
     def _regex_at(self, root: str, *, ignoring_case: bool) -> str | None:
         if self.path_glob is None:
@@ -110,10 +115,10 @@ def scopes_of(
     connection: psycopg.Connection[tuple[Any, ...]], filters: Filters, tables: Sequence[SearchedTable]
 ) -> tuple[list[Scope], list[str]]:
     """What the filters leave of each table, and a note where letters' case had to be overlooked for that."""
-    scopes = [filters.within(connection, table.repositories) for table in tables]
+    scopes = [filters.within(connection, table.views) for table in tables]
     if filters.path_glob is None or not all(scope.is_empty for scope in scopes):
         return scopes, []
-    others = [filters.within(connection, table.repositories, ignoring_case=True) for table in tables]
+    others = [filters.within(connection, table.views, ignoring_case=True) for table in tables]
     if all(scope.is_empty for scope in others):
         return scopes, []
     return others, [f"the path filter {filters.path_glob!r} matches files only if upper and lower case are the same"]

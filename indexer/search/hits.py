@@ -9,8 +9,8 @@ from psycopg import sql
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import Candidate, ChunkKey
 from pgdex.indexer.search.ranking import RankedFile
-from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
 from pgdex.indexer.search.result import Place, SearchHit
+from pgdex.indexer.search.views import SearchedTable, SearchedView
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -28,14 +28,17 @@ def describe(
     """The candidates that are still there, with what ranking looks at."""
     rows = _rows(
         connection,
-        "select c.repository_id, c.file_id, c.ordinal, f.path, f.language, c.kind, c.symbol, c.start_line, c.end_line"
-        " from {keys} join {table} c using (repository_id, file_id, ordinal) join pgdex.files f on f.id = c.file_id",
+        "select c.repository_id, c.version_id, c.ordinal, v.path, v.language, c.kind, c.symbol, c.start_line,"
+        " c.end_line from {keys} join {table} c using (repository_id, version_id, ordinal)"
+        " join pgdex.versions v on v.id = c.version_id"
+        # The last word: whatever a retriever found, only what a view of the search holds is shown.
+        " where exists (select from pgdex.view_files e where e.version_id = v.id and e.view_id = any({views}))",
         candidates,
         tables,
     )
     described = []
-    for repository_id, file_id, ordinal, *values in rows:
-        one = candidates[repository_id, file_id, ordinal]
+    for repository_id, version_id, ordinal, *values in rows:
+        one = candidates[repository_id, version_id, ordinal]
         one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line = values
         described.append(one)
     return described
@@ -44,7 +47,7 @@ def describe(
 def hits_of(
     connection: Connection,
     ranked: Sequence[RankedFile],
-    repositories: Sequence[SearchedRepository],
+    views: Sequence[SearchedView],
     tables: Sequence[SearchedTable],
     *,
     limit: int,
@@ -52,7 +55,7 @@ def hits_of(
     """The first `limit` files as hits, copies of better ones left out."""
     looked_at = ranked[: limit * LOOKED_AT]
     contents = _contents(connection, [file.chunks[0].key for file in looked_at], tables)
-    known = {repository.id: repository for repository in repositories}
+    known = {view.repository_id: view for view in views}
     hits: list[SearchHit] = []
     bags: list[frozenset[str]] = []
     for file in looked_at:
@@ -71,11 +74,11 @@ def hits_of(
     return hits
 
 
-def _hit(file: RankedFile, repository: SearchedRepository, content: str) -> SearchHit:
+def _hit(file: RankedFile, view: SearchedView, content: str) -> SearchHit:
     best = file.chunks[0]
     return SearchHit(
-        repository=repository.name,
-        repo_path=repository.root,
+        repository=view.name,
+        repo_path=view.root,
         path=best.path,
         start_line=best.start_line,
         end_line=best.end_line,
@@ -96,26 +99,27 @@ def _places(chunks: Sequence[Candidate]) -> Iterator[Place]:
 def _contents(connection: Connection, keys: Sequence[ChunkKey], tables: Sequence[SearchedTable]) -> dict[ChunkKey, str]:
     rows = _rows(
         connection,
-        "select repository_id, file_id, ordinal, c.content"
-        " from {keys} join {table} c using (repository_id, file_id, ordinal)",
+        "select repository_id, version_id, ordinal, c.content"
+        " from {keys} join {table} c using (repository_id, version_id, ordinal)",
         keys,
         tables,
     )
-    return {(repository_id, file_id, ordinal): content for repository_id, file_id, ordinal, content in rows}
+    return {(repository_id, version_id, ordinal): content for repository_id, version_id, ordinal, content in rows}
 
 
 def _rows(
     connection: Connection, query: LiteralString, keys: Collection[ChunkKey], tables: Sequence[SearchedTable]
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of `query` about chunks with the keys, from each table that has some of them."""
-    table_of = {repository_id: table.name for table in tables for repository_id in table.ids}
+    table_of = {view.repository_id: table.name for table in tables for view in table.views}
     by_table: dict[str, list[ChunkKey]] = {}
     for key in keys:
         by_table.setdefault(table_of[key[0]], []).append(key)
     for name, its in by_table.items():
         statement = sql.SQL(query).format(
-            keys=sql.SQL("unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, file_id, ordinal)"),
+            keys=sql.SQL("unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, version_id, ordinal)"),
             table=sql.Identifier("pgdex", name),
+            views=sql.Literal([view_id for table in tables if table.name == name for view_id in table.view_ids]),
         )
         yield from connection.execute(statement, _columns(its))
 

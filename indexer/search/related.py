@@ -10,9 +10,9 @@ from psycopg import sql
 
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import ChunkKey
-from pgdex.indexer.search.repositories import SearchedRepository, SearchedTable
 from pgdex.indexer.search.request import RelatedRequest
 from pgdex.indexer.search.result import SearchRefused
+from pgdex.indexer.search.views import SearchedTable, SearchedView
 from pgdex.indexer.terms import stem_of, term_id_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -32,29 +32,27 @@ class Seed:
     vector: str | None
 
 
-def seed_at(
-    connection: Connection, repository: SearchedRepository, table: SearchedTable, request: RelatedRequest
-) -> Seed:
+def seed_at(connection: Connection, view: SearchedView, table: SearchedTable, request: RelatedRequest) -> Seed:
     """The chunk at the request's line. Raises SearchRefused where there is none."""
     path, line = request.path, request.line
     of_files = sql.SQL(
-        "from pgdex.files f join {} c on c.repository_id = f.repository_id and c.file_id = f.id"
-        " where f.repository_id = %s and f.path = %s"
+        "from pgdex.view_files e join {} c on c.repository_id = %s and c.version_id = e.version_id"
+        " where e.view_id = %s and e.path = %s"
     ).format(sql.Identifier("pgdex", table.name))
     row = connection.execute(
-        sql.SQL("select c.file_id, c.ordinal, c.content, case when c.model_id = %s then c.embedding::text end ")
+        sql.SQL("select c.version_id, c.ordinal, c.content, case when c.model_id = %s then c.embedding::text end ")
         + of_files
         + sql.SQL(" and %s between c.start_line and c.end_line"),
-        [repository.model_id, repository.id, path, line],
+        [view.model_id, view.repository_id, view.id, path, line],
     ).fetchone()
     if row is not None:
-        return Seed((repository.id, row[0], row[1]), row[2], row[3])
+        return Seed((view.repository_id, row[0], row[1]), row[2], row[3])
     last = connection.execute(
         sql.SQL("select max(c.end_line) ") + of_files,
-        [repository.id, path],
+        [view.repository_id, view.id, path],
     ).fetchone()
     if last is None or last[0] is None:
-        raise SearchRefused(f"path: {path} is not indexed in {repository.root}")
+        raise SearchRefused(f"path: {path} is not indexed in {view.root}")
     raise SearchRefused(f"line: {path} has lines 1 to {last[0]} in the index, not {line}")
 
 
@@ -64,7 +62,7 @@ def telling_terms(connection: Connection, table: SearchedTable, seed: Seed) -> l
     by_place = {term_id_of(term): term for term in counts}
     rows = connection.execute(
         "select term, frequency, total from pgdex.term_frequencies(%s::bigint[], %s::integer[])",
-        [table.ids, list(by_place)],
+        [table.repository_ids, list(by_place)],
     )
     worth = {}
     for place, frequency, total in rows:

@@ -13,7 +13,8 @@ from pgdex.indexer.search.result import SearchRefused
 class SearchRequest:
     """A query over the repositories of a project.
 
-    `repo` is a repository's path, a folder above it, or a part of its name. `path_glob` narrows the search to paths,
+    `repo` is a repository's path, a folder above it, or a part of its name. `view` is the name, the branch or the path
+    of a view; without it each repository is searched in its default view. `path_glob` narrows the search to paths,
     `language` to a language (its name, or an extension such as `py`), `kinds` to kinds of symbols (function, class, …),
     `tests` says whether tests take part (in, out or only), and `limit` is the number of hits wanted.
 
@@ -24,6 +25,7 @@ class SearchRequest:
     query: str
     project_id: str
     repo: str | None = None
+    view: str | None = None
     path_glob: str | None = None
     language: str | None = None
     kinds: Sequence[str] = ()
@@ -33,7 +35,7 @@ class SearchRequest:
 
     def __post_init__(self) -> None:
         check_query(self.query)
-        for argument, text in (("repo_path", self.repo), ("path_glob", self.path_glob)):
+        for argument, text in (("repo_path", self.repo), ("view", self.view), ("path_glob", self.path_glob)):
             check_text(argument, text)
         _check_limit(self.limit)
         filters = Filters.of(
@@ -71,6 +73,10 @@ class RelatedRequest:
     def repo(self) -> str:
         """The repository that is looked into, as SearchRequest names it."""
         return self.root
+
+    @property
+    def view(self) -> None:
+        """The root says which one."""
 
 
 def known_language(given: str) -> str:

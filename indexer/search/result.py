@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pgdex.indexer.search.repositories import SearchedRepository
+from pgdex.indexer.search.views import SearchedView
 
 Retriever = Literal["words", "vectors"]
 ALL_RETRIEVERS: Final[tuple[Retriever, ...]] = ("words", "vectors")
@@ -49,8 +49,8 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits, best first, what a reader should know about how complete they are, and which repositories were searched."""
+    """Hits, best first, what a reader should know about how complete they are, and which views were searched."""
 
     hits: list[SearchHit]
     notes: list[str]
-    repositories: list[SearchedRepository]
+    views: list[SearchedView]

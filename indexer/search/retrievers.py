@@ -10,7 +10,7 @@ from pgdex.indexer.embedding import Embedder, EmbedderError
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
-from pgdex.indexer.search.repositories import SearchedTable
+from pgdex.indexer.search.views import SearchedTable
 from pgdex.indexer.terms import definition_terms, symbol_term, term_id_of
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class Candidates:
 
     found: dict[ChunkKey, Candidate] = field(default_factory=dict)
 
-    def at(self, repository_id: int, file_id: int, ordinal: int) -> Candidate:
+    def at(self, repository_id: int, version_id: int, ordinal: int) -> Candidate:
         """The candidate of this chunk, a new one if there is none yet."""
-        key = (repository_id, file_id, ordinal)
+        key = (repository_id, version_id, ordinal)
         return self.found.setdefault(key, Candidate(key))
 
 
@@ -47,14 +47,16 @@ def find_words(
     """The chunks with the terms, by BM25."""
     by_term_id = {term_id_of(term): term for term in terms}  # two terms may share a term_id
     rows = connection.execute(
-        "select repository_id, file_id, ordinal, score"
-        " from pgdex.search_lexical(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s, %s)",
+        "select repository_id, version_id, ordinal, score"
+        " from pgdex.search_lexical(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s::bigint[], %s,"
+        " %s)",
         [
-            table.ids,
+            table.repository_ids,
             list(by_term_id),
             [term_id_of(symbol_term(term)) for term in by_term_id.values()],
-            scope.files,
+            scope.versions,
             scope.chunks,
+            scope.outside,
             scope.kinds,
             RETRIEVER_LIMIT,
         ],
@@ -72,15 +74,16 @@ def find_vectors(
 ) -> None:
     """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it."""
     rows = connection.execute(
-        "select repository_id, file_id, ordinal, score"
-        " from pgdex.search_vectors(%s::bigint[], %s::smallint, %s, %s, %s::bigint[], %s, %s, %s)",
+        "select repository_id, version_id, ordinal, score"
+        " from pgdex.search_vectors(%s::bigint[], %s::smallint, %s, %s, %s::bigint[], %s, %s::bigint[], %s, %s)",
         [
-            table.ids,
+            table.repository_ids,
             table.model_id,
             table.embedding_dimension,
             vector,
-            scope.files,
+            scope.versions,
             scope.chunks,
+            scope.outside,
             scope.kinds,
             RETRIEVER_LIMIT,
         ],
@@ -102,13 +105,14 @@ def find_definitions(
     if not asked:
         return
     rows = connection.execute(
-        "select repository_id, file_id, ordinal, is_exact from"
-        " pgdex.search_definitions(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s)",
+        "select repository_id, version_id, ordinal, is_exact from"
+        " pgdex.search_definitions(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s::bigint[], %s, %s)",
         [
-            table.ids,
+            table.repository_ids,
             [term_id_of(exact) for exact, _ in asked],
             [term_id_of(folded) for _, folded in asked],
-            scope.files,
+            scope.versions,
+            scope.outside,
             scope.kinds,
             MOST_DEFINITIONS,
         ],
@@ -124,11 +128,11 @@ def find_paths(
     if query.kind is not QueryKind.PATH or scope.kinds is not None:
         return
     rows = connection.execute(
-        "select repository_id, file_id, ordinal from pgdex.search_paths(%s::bigint[], %s, %s::bigint[], %s)",
+        "select repository_id, version_id, ordinal from pgdex.search_paths(%s::bigint[], %s, %s::bigint[], %s)",
         [
-            table.ids,
+            table.view_ids,
             query.text.strip().removeprefix("./"),
-            scope.files,
+            scope.versions,
             MOST_PATHS,
         ],
     )

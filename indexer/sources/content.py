@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,9 @@ class SourceText:
     size: int
     mtime_ns: int | None
     content_hash: bytes
+    ctime_ns: int | None = None
+    inode: int | None = None
+    blob_id: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Skipped:
     size: int | None
     mtime_ns: int | None
     content_hash: bytes | None
+    ctime_ns: int | None = None
+    inode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,9 @@ class Unchanged:
     size: int
     mtime_ns: int | None
     content_hash: bytes
+    ctime_ns: int | None = None
+    inode: int | None = None
+    blob_id: bytes = b""
 
 
 class _Unread(Exception):
@@ -81,7 +90,7 @@ class _Content:
 
 
 def read_source(
-    root: Path | OpenedRoot, path: str, *, max_file_bytes: int, known_hash: bytes | None = None
+    root: Path | OpenedRoot, path: str, *, max_file_bytes: int, known_hashes: Collection[bytes] = ()
 ) -> SourceText | Skipped | Unchanged:
     """Read the file at `path` (as `walk` gives it) below `root`; a root given as a path is opened for this call.
 
@@ -101,13 +110,13 @@ def read_source(
         raise ValueError(f"path must be relative, without '.', '..' and NUL, got {path!r}")
     raw = path.encode()
     if isinstance(root, OpenedRoot):
-        return _read_below(root, raw, components[-1], max_file_bytes, known_hash)
+        return _read_below(root, raw, components[-1], max_file_bytes, known_hashes)
     with OpenedRoot(root) as opened:
-        return _read_below(opened, raw, components[-1], max_file_bytes, known_hash)
+        return _read_below(opened, raw, components[-1], max_file_bytes, known_hashes)
 
 
 def _read_below(
-    root: OpenedRoot, path: bytes, name: str, max_file_bytes: int, known_hash: bytes | None
+    root: OpenedRoot, path: bytes, name: str, max_file_bytes: int, known_hashes: Collection[bytes]
 ) -> SourceText | Skipped | Unchanged:
     try:
         descriptor = root.open_file(path)
@@ -127,7 +136,7 @@ def _read_below(
         if reason in (SkipReason.VANISHED, SkipReason.UNREADABLE):
             root.require_same("read")  # raises where not the file but the whole tree is gone
         return Skipped(reason, system_message(error), None, None, None)
-    return _classified(root, path.decode(), content, known_hash, max_file_bytes)
+    return _classified(root, path.decode(), content, known_hashes, max_file_bytes)
 
 
 def _read(descriptor: int, max_file_bytes: int) -> _Content:
@@ -169,12 +178,12 @@ def _trusted_mtime(status: os.stat_result) -> int | None:
 
 
 def _classified(
-    root: OpenedRoot, path: str, content: _Content, known_hash: bytes | None, max_file_bytes: int
+    root: OpenedRoot, path: str, content: _Content, known_hashes: Collection[bytes], max_file_bytes: int
 ) -> SourceText | Skipped | Unchanged:
     data = content.data
     content_hash = hashlib.sha256(data).digest()
     name = path.rpartition("/")[2]
-    unchanged = Unchanged(len(data), content.mtime_ns, content_hash) if content_hash == known_hash else None
+    unchanged = Unchanged(len(data), content.mtime_ns, content_hash) if content_hash in known_hashes else None
     if unchanged is not None and b"PRIVATE KEY" not in data and not may_be_secret(name):
         return unchanged
     text = decode(data)

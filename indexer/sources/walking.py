@@ -47,6 +47,9 @@ class FoundFile:
     mtime_ns: int
     skip_reason: SkipReason | None
     detail: str | None
+    ctime_ns: int = 0
+    inode: int = 0
+    blob_id: bytes | None = None
 
 
 def walk(
@@ -107,6 +110,8 @@ class _Entry(NamedTuple):  # a tuple: cheaper to make and to sort than a datacla
     size: int
     mtime_ns: int
     error: OSError | None = None
+    ctime_ns: int = 0
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +237,7 @@ class _Walker:
             reason, detail = self._skip(path, entry, ignores)
         # No time is that of the index, so that a file whose content has to be judged by the rules of today is read.
         mtime_ns = 0 if reason is None and may_be_secret(text.rpartition("/")[2]) else entry.mtime_ns
-        return FoundFile(text, entry.size, mtime_ns, reason, detail)
+        return FoundFile(text, entry.size, mtime_ns, reason, detail, entry.ctime_ns, entry.inode)
 
     def _skip(self, path: bytes, entry: _Entry, ignores: Ignores) -> Verdict | tuple[None, None]:
         if entry.error is not None:
@@ -284,7 +289,7 @@ def _entry(name: bytes, entry: os.DirEntry[str]) -> _Entry:
     except OSError as error:
         return _Entry(name, 0, 0, 0, error)
     mtime_ns = min(max(status.st_mtime_ns, SMALLEST_TIME_NS), LARGEST_TIME_NS)
-    return _Entry(name, status.st_mode, status.st_size, mtime_ns)
+    return _Entry(name, status.st_mode, status.st_size, mtime_ns, None, status.st_ctime_ns, status.st_ino)
 
 
 def _unread(path: bytes, reason: SkipReason, detail: str) -> FoundFile:

@@ -53,13 +53,14 @@ class Claim:
     seq: int
     attempt: int
     repository_id: int
+    view_id: int
     project_id: str
     repo_path: str
     embed_all: bool
     embedder: str | None
     model_id: int | None
     paths: list[str] | None
-    file_ids: list[int] | None
+    """The files of the batch; of a finish, those that are gone."""
     reclaimed: int
     crash_counts: dict[str, int]
     embedder_allowed: bool

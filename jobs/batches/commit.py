@@ -70,10 +70,12 @@ def _write(connection: Connection, claim: Claim, rows: Rows) -> int:
     return write_files(
         connection,
         repository_id=claim.repository_id,
+        view_id=claim.view_id,
         model_id=claim.model_id,
         indexed=rows.indexed,
         skipped=rows.skipped,
         unchanged=rows.unchanged,
+        force=claim.embed_all,
     )
 
 

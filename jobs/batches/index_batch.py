@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pgdex.indexer.binary_formats import halfvec_numbers
 from pgdex.indexer.pipeline import Pipeline, Progress, Vectors
-from pgdex.indexer.storage import stored_files
+from pgdex.indexer.storage import VersionGone, stored_files
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.commit import commit_batch
 from pgdex.jobs.batches.poison_files import fallbacks_of
@@ -38,13 +38,20 @@ def index_files(claim: Claim) -> None:
         known=partial(known_embeddings, claim) if looks_up else None,
     )
     paths = claim.paths or []
-    with claim.pool.connection() as connection:
-        stored = stored_files(connection, repository_id=claim.repository_id, paths=paths)
-    with claim.opened_root() as root:
-        content = pipeline.read(root, paths, stored=stored)
-        with claim.folder_in_progress():
-            claim.witness.require_mounts(root, content.not_seen)
-    commit_batch(claim, pipeline.embed(content), pipeline.stopwatch)
+    for is_last in (False, False, True):
+        with claim.pool.connection() as connection:
+            stored = stored_files(connection, repository_id=claim.repository_id, view_id=claim.view_id, paths=paths)
+        with claim.opened_root() as root:
+            content = pipeline.read(root, paths, stored=stored)
+            with claim.folder_in_progress():
+                claim.witness.require_mounts(root, content.not_seen)
+        try:
+            commit_batch(claim, pipeline.embed(content), pipeline.stopwatch)
+        except VersionGone:
+            if is_last:
+                raise
+        else:
+            return
 
 
 class Reporter:
@@ -74,7 +81,7 @@ def in_progress(claim: Claim, path: str) -> Iterator[None]:
 
 
 def known_embeddings(claim: Claim, paths: Sequence[str], hashes: Sequence[UUID]) -> Mapping[UUID, Vectors]:
-    """The vectors that this model has made in this project before.
+    """The vectors that this model has made in this repository before.
 
     Of an edited file that is all but the functions that changed, and after a branch is switched back, everything.
     """

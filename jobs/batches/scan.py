@@ -10,6 +10,7 @@ from pgdex.indexer.embedding import Embedder
 from pgdex.indexer.format import INDEX_FORMAT
 from pgdex.indexer.sources import FoundFile, LeftOut, OpenedRoot, Witness, WitnessNotes, walk
 from pgdex.jobs.batches.claims import Claim
+from pgdex.jobs.batches.family import joined
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.database.disk_space import require_disk_space
 from pgdex.jobs.database.sessions import holds_session, one_session
@@ -35,7 +36,8 @@ DROP = "select pgdex.drop_vector_indexes(%s, null)"
 DROP_UNWANTED = "select pgdex.drop_unwanted_vector_indexes(%s)"
 FOUND_FILES = """
     create temporary table found_files (
-        path text collate "C" not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
+        path text collate "C" not null, size bigint, mtime_ns bigint, ctime_ns bigint, inode bigint, blob_id bytea,
+        skip_reason text, skip_detail text
     )
 """
 
@@ -44,6 +46,8 @@ def scan_repository(claim: Claim) -> None:
     """Walk the tree and plan the job. Memory stays flat: blocks of files go to the database as they are found."""
     started = time.perf_counter()
     with claim.opened_root(for_listing=True) as root:
+        with claim.pool.connection() as connection:
+            claim = joined(claim, connection, root)
         embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
         notes = WitnessNotes()
         left_out = LeftOut()
@@ -52,7 +56,7 @@ def scan_repository(claim: Claim) -> None:
                 connection.execute(PATIENCE)
             connection.execute("drop table if exists pg_temp.found_files")
             connection.execute(FOUND_FILES)
-            heeds_git, is_new = _what_is_known(connection, claim.repository_id)
+            heeds_git, is_new = _what_is_known(connection, claim.view_id)
             total = 0
             for block in _blocks(claim, root, notes, left_out, heeds_git=heeds_git):
                 claim.stop_if_aborted()
@@ -141,12 +145,12 @@ def others_may_see_more(claim: Claim) -> bool:
     return claim.leave_to_others(reason, kind="FolderEmptied", fails=False) != "alone"
 
 
-def _what_is_known(connection: Connection, repository_id: int) -> tuple[bool, bool]:
-    """Whether git's ignore rules count for the repository, and whether no file of it is known yet."""
+def _what_is_known(connection: Connection, view_id: int) -> tuple[bool, bool]:
+    """Whether git's ignore rules count for the view, and whether no file of it is known yet."""
     row = connection.execute(
-        "select not r.no_ignore, not exists (select from pgdex.files f where f.repository_id = r.id)"
-        " from pgdex.repositories r where r.id = %s",
-        [repository_id],
+        "select not v.no_ignore, not exists (select from pgdex.view_files e where e.view_id = v.id)"
+        " from pgdex.views v where v.id = %s",
+        [view_id],
     ).fetchone()
     return (True, False) if row is None else (bool(row[0]), bool(row[1]))
 
@@ -181,6 +185,9 @@ def _store(connection: Connection, block: list[FoundFile]) -> None:
                     file.path,
                     file.size,
                     file.mtime_ns,
+                    file.ctime_ns,
+                    file.inode,
+                    file.blob_id,
                     file.skip_reason and file.skip_reason.value,
                     file.detail,
                 )

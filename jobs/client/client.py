@@ -14,7 +14,7 @@ from pgdex.jobs.client.broad_folders import is_named, require_narrow
 from pgdex.jobs.client.estimates import tree_size
 from pgdex.jobs.client.job_ids import id_range, parse_job_id
 from pgdex.jobs.client.models import CancelledJob, JobEvent, JobPage, JobStatus, StartedJob, Status
-from pgdex.jobs.client.repositories import named_repositories
+from pgdex.jobs.client.views import named_views
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.database.disk_space import require_disk_space
 from pgdex.jobs.database.roles import CLIENT, READER, not_allowed
@@ -33,7 +33,7 @@ EVENTS_CHANNEL = "pgdex_events"
 POLL_SECONDS = 0.5
 ESTIMATE_SECONDS = 0.3
 # job_status doesn't show their jobs either.
-REMOVED = "select id from pgdex.repositories where removed_at is not null"
+REMOVED = "select id from pgdex.views where removed_at is not null"
 MOST_COUNTED = 10_000  # counting a million takes 0.1 s
 
 
@@ -133,7 +133,7 @@ class Client:
         """Look before a job is made; the scan looks again, with exact figures."""
         known = self.connection.execute(
             "select last_indexed_at is not null, live_job_id is not null, no_ignore"
-            " from pgdex.repositories_status where project_id = %s and root = %s",
+            " from pgdex.views_status where project_id = %s and root = %s",
             [project, str(root)],
         ).fetchone()
         is_indexed, is_live, was_no_ignore = known or (False, False, False)
@@ -202,7 +202,7 @@ class Client:
         with self.connection.cursor(row_factory=class_row(JobStatus)) as cursor:
             cursor.execute(
                 "select s.* from ("
-                f"select id from pgdex.indexing_jobs j where repository_id <> all(array({REMOVED}))"
+                f"select id from pgdex.indexing_jobs j where view_id <> all(array({REMOVED}))"
                 f" and {condition}{' and project_id = %s' if project is not None else ''}"
                 f" order by {order} limit {int(limit)}) as found"
                 " join pgdex.job_status s on s.job_id = found.id order by s.job_id",
@@ -227,9 +227,9 @@ class Client:
         """
         if not 1 <= limit <= 1000 or offset < 0:
             raise InvalidRequest(f"limit must be 1 to 1000 and offset not negative, got {limit} and {offset}")
-        repositories = None
+        views = None
         if repo is not None:
-            repositories = [one.id for one in named_repositories(self.connection, repo, project=project)]
+            views = [one.id for one in named_views(self.connection, repo, project=project)]
         conditions = ["true"]
         values: dict[str, Any] = {"limit": limit, "offset": offset}
         # Mostly there are none, and then an index alone counts: with this condition that takes 50 ms instead of 1.
@@ -239,8 +239,8 @@ class Client:
             ("j.project_id = %(project)s", "project", project),
             ("j.created_at >= %(since)s", "since", since),
             ("j.created_at < %(until)s", "until", until),
-            ("j.repository_id = any(%(repositories)s)", "repositories", repositories),
-            ("j.repository_id <> all(%(removed)s)", "removed", removed),
+            ("j.view_id = any(%(views)s)", "views", views),
+            ("j.view_id <> all(%(removed)s)", "removed", removed),
         ):
             if value is not None:
                 conditions.append(condition)

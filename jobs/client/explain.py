@@ -54,6 +54,7 @@ class _Stored:
     chunks: int
     size: int | None
     mtime_ns: int | None
+    ctime_ns: int | None
     content_hash: bytes | None
     skip_reason: str | None
     skip_detail: str | None
@@ -66,11 +67,10 @@ def why(connection: Connection, *, project: str, root: Path, path: str, max_file
     Raises InvalidRequest for a path outside of the repository.
     """
     row = connection.execute(
-        "select id, no_ignore, last_indexed_at is not null from pgdex.repositories_status"
-        " where project_id = %s and root = %s",
+        "select id, no_ignore, last_indexed_at is not null from pgdex.views_status where project_id = %s and root = %s",
         [project, str(root)],
     ).fetchone()
-    repository_id, no_ignore, was_indexed = row or (None, False, False)
+    view_id, no_ignore, was_indexed = row or (None, False, False)
     try:
         found = explain(root, path, max_file_bytes=max_file_bytes, heeds_git=not no_ignore)
     except (RootUnavailable, FileNotFoundError):
@@ -78,7 +78,7 @@ def why(connection: Connection, *, project: str, root: Path, path: str, max_file
     if found is not None and found.fate == "outside":
         raise InvalidRequest(f"{path} lies outside of {root}")
     name = found.path if found is not None else os.path.normpath(path)
-    stored = _stored(connection, repository_id, name)
+    stored = _stored(connection, view_id, name)
     if found is None or (found.at == "." and found.fate == "skipped"):
         message = f"this machine does not see {root}; {name} {_in_index(stored)}"
         return _answer(root, name, status="unseen", message=message, at=name, stored=stored)
@@ -126,6 +126,7 @@ class _Teller:
                 path=path,
                 size=stored.size,
                 mtime_ns=stored.mtime_ns,
+                ctime_ns=stored.ctime_ns,
                 content_hash=stored.content_hash,
             )
         ):
@@ -199,12 +200,12 @@ def _answer(
     )
 
 
-def _stored(connection: Connection, repository_id: int | None, path: str) -> _Stored | None:
+def _stored(connection: Connection, view_id: int | None, path: str) -> _Stored | None:
     with connection.cursor(row_factory=class_row(_Stored)) as cursor:
         cursor.execute(
-            "select language, chunks, size, mtime_ns, content_hash, skip_reason, skip_detail, indexed_at"
-            " from pgdex.files where repository_id = %s and path = %s",
-            [repository_id, path],
+            "select language, chunks, size, mtime_ns, ctime_ns, content_hash, skip_reason, skip_detail, indexed_at"
+            " from pgdex.files where view_id = %s and path = %s",
+            [view_id, path],
         )
         return cursor.fetchone()
 

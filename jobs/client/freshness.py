@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pgdex.jobs.client.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pgdex.indexer.search import RelatedRequest, SearchHit, SearchRequest, SearchResult
     from pgdex.jobs.client.client import Client
@@ -33,16 +33,31 @@ class FrontEndWords:
 def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: str) -> set[tuple[str, str]]:
     """The files of `hits`, by repository path and path, that are gone or have changed since they were indexed.
 
-    A repository that this machine does not see says nothing.
+    A folder that this machine does not see says nothing; one that is gone says that all of its files are (see
+    `gone_roots`).
     """
-    from pgdex.jobs.client.repositories import stored_files
+    from pgdex.jobs.client.views import stored_files
 
     keys = sorted({(hit.repo_path, hit.path) for hit in hits})
-    visible = {root for root in {root for root, _ in keys} if Path(root).is_dir()}
-    if not visible:
-        return set()
-    stored = stored_files(client.connection, [key for key in keys if key[0] in visible], project=project)
-    return {(file.repo_path, file.path) for file in stored if has_changed(file)}
+    roots = {root for root, _ in keys}
+    gone = gone_roots(client, roots)
+    visible = {root for root in roots - gone if Path(root).is_dir()}
+    outdated = {key for key in keys if key[0] in gone}
+    if visible:
+        stored = stored_files(client.connection, [key for key in keys if key[0] in visible], project=project)
+        outdated |= {(file.repo_path, file.path) for file in stored if has_changed(file)}
+    return outdated
+
+
+def gone_roots(client: "Client", roots: "Iterable[str]") -> set[str]:
+    """Those of the folders that were moved or deleted, and are not just out of this machine's sight.
+
+    With the embedded server all that is indexed was on this machine. Elsewhere a folder is gone where the folder above
+    it is there.
+    """
+    missing = {root for root in roots if not os.path.lexists(root)}
+    is_local = client.settings.database_url is None
+    return {root for root in missing if is_local or Path(root).parent.is_dir()}
 
 
 def coverage_notes(
@@ -58,9 +73,9 @@ def coverage_notes(
 
     `live` has the status of each live job by its repository's root.
     """
-    from pgdex.jobs.client.repositories import missed_files, outdated_vectors
+    from pgdex.jobs.client.views import missed_files, outdated_vectors
 
-    chosen = sorted(result.repositories, key=lambda one: one.root)
+    chosen = sorted(result.views, key=lambda one: one.root)
     if not chosen:
         return [_nothing_there(client, request, words)]
     notes = [
@@ -75,10 +90,17 @@ def coverage_notes(
         for one in chosen
         if one.last_indexed_at is None and one.root not in live
     ]
+    gone = gone_roots(client, [one.root for one in chosen])
+    notes += [
+        f"{root} is gone: what is found in it is shown last, as it was when it was indexed. pgdex remove takes it out "
+        "of the index"
+        for root in sorted(gone)
+    ]
     notes += [
         f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "
         f"{words.index} brings the index up to date"
         for root, count in _by_root(outdated).items()
+        if root not in gone
     ]
     notes += [
         f"{found.outdated:,} of {counted(found.files, 'file')} in {found.root} are not yet embedded with "
@@ -95,14 +117,14 @@ def coverage_notes(
 
 
 def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", words: FrontEndWords) -> str:
-    from pgdex.jobs.client.repositories import indexed_repositories, innermost_repository
+    from pgdex.jobs.client.views import indexed_views, innermost_view
 
     project, repo = request.project_id, request.repo
-    repositories = indexed_repositories(client.connection, project=project)
+    repositories = indexed_views(client.connection, project=project)
     if not repositories:
         return f"Nothing is indexed in project {project} yet. Index a folder with {words.index}"
     if repo is not None:
-        around = innermost_repository(client.connection, map(str, PurePath(repo).parents), project=project)
+        around = innermost_view(client.connection, map(str, PurePath(repo).parents), project=project)
         if around is not None:
             glob = f"{PurePath(repo).relative_to(around.root)}/**"
             return f"{repo} is a part of {around.root}: search with {words.narrow.format(root=around.root, glob=glob)}"
@@ -124,8 +146,9 @@ def has_changed(file: "StoredFile") -> bool:
         now = os.stat(path)
         if now.st_size != file.size:
             return True
-        if now.st_mtime_ns == file.mtime_ns or now.st_size > LARGEST_HASHED_BYTES:
-            return now.st_mtime_ns != file.mtime_ns
+        is_same = now.st_mtime_ns == file.mtime_ns and file.ctime_ns in (None, 0, now.st_ctime_ns)
+        if is_same or now.st_size > LARGEST_HASHED_BYTES:
+            return not is_same
         return sha256(path.read_bytes()).digest() != file.content_hash
     except OSError:
         return True

@@ -92,12 +92,15 @@ class JobEvent(Answer):
     created_at: datetime
 
 
-class IndexedRepository(Answer):
-    """A repository that the index knows; `last_indexed_at` is when a job of it was completed, if one ever was."""
+class IndexedView(Answer):
+    """A view that is in the index: a folder or a working tree, of the repository `name`."""
 
     id: int
+    repository_id: int
     name: str
+    view_name: str
     root: str
+    is_default: bool
     last_indexed_at: datetime | None
 
 
@@ -118,11 +121,12 @@ class StoredFile(Answer):
     path: str
     size: int | None
     mtime_ns: int | None
+    ctime_ns: int | None
     content_hash: bytes | None
 
 
 class OutdatedVectors(Answer):
-    """How many of a repository's searchable files have vectors of another model than the present one, which no search
+    """How many of a view's searchable files have vectors of another model than the present one, which no search
     compares."""
 
     root: str

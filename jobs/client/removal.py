@@ -1,4 +1,4 @@
-"""Removing repositories: gone for everyone at once, and their rows in small portions."""
+"""Removing views and repositories: gone for everyone at once, and their rows in small portions."""
 
 import asyncio
 import logging
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import psycopg
 
-from pgdex.jobs.client.models import IndexedRepository
-from pgdex.jobs.client.repositories import indexed_repositories, named_repositories
+from pgdex.jobs.client.models import IndexedView
+from pgdex.jobs.client.views import indexed_views, named_views
 from pgdex.jobs.database.connection import Connection, connect_async
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsLive
@@ -21,43 +21,44 @@ PAUSE_SECONDS = 0.05  # between two portions, so that a large repository does no
 ILLEGAL_CHANGE = "PX002"
 INVALID_ARGUMENT = "PX005"
 
-REMOVE = "select pgdex.remove_repository(%s, %s)"
+REMOVE = "select pgdex.remove_view(%s, %s)"
 PORTION = "select pgdex.remove_portion()"
 PORTION_OF = "select pgdex.remove_portion(%s)"
-IS_THERE = "select exists (select from pgdex.repositories where id = %s)"
+IS_THERE = "select exists (select from pgdex.views where id = %s)"
 
 logger = logging.getLogger("pgdex.worker")
 
 
-def repository_to_remove(connection: Connection, text: str, *, project: str) -> IndexedRepository:
-    """The repository of a project that `text` means: its path, whether that exists or not, or its whole name.
+def view_to_remove(connection: Connection, text: str, *, project: str) -> IndexedView:
+    """The view of a project that `text` means: its path, whether that exists or not, or its whole name.
 
     Raises InvalidRequest where there is none, or several have the name.
     """
     for path in spellings(text):
-        for one in named_repositories(connection, path, project=project, whole=True):
+        for one in named_views(connection, path, project=project, whole=True):
             if one.root == path:
                 return one
-    named = named_repositories(connection, text, project=project, whole=True)
+    named = named_views(connection, text, project=project, whole=True)
     if len(named) == 1:
         return named[0]
     if named:
         roots = ", ".join(one.root for one in named)
-        raise InvalidRequest(f"several repositories of project {project} are named {text}; give a path: {roots}")
-    known = indexed_repositories(connection, project=project)
+        raise InvalidRequest(f"several views of project {project} are named {text}; give a path: {roots}")
+    known = indexed_views(connection, project=project)
     there = ", ".join(one.root for one in known[:10])
     indexed = f"Indexed are: {there}{', …' if len(known) > 10 else ''}" if known else "Nothing is indexed in it"
     raise InvalidRequest(f"there is no repository {text or repr(text)} in project {project}. {indexed}")
 
 
-def remove_repository(connection: Connection, repository: IndexedRepository, *, cancel: bool = False) -> None:
-    """Take a repository out of the index: from now on no search and no list shows it.
+def remove_view(connection: Connection, view: IndexedView, *, cancel: bool = False) -> None:
+    """Take a view out of the index: from now on no search and no list shows it. With the last view of a repository the
+    repository goes.
 
     Its rows are still there, for `remove_rows` or for a worker. Raises JobIsLive where it is being indexed and `cancel`
     is not set, InvalidRequest where someone else has just removed it, NotAllowed.
     """
     try:
-        connection.execute(REMOVE, [repository.id, cancel])
+        connection.execute(REMOVE, [view.id, cancel])
     except psycopg.errors.InsufficientPrivilege as error:
         raise not_allowed(connection, CLIENT) from error
     except psycopg.Error as error:
@@ -65,23 +66,24 @@ def remove_repository(connection: Connection, repository: IndexedRepository, *, 
         if error.sqlstate == ILLEGAL_CHANGE:
             raise JobIsLive(f"{message} (pgdex cancel), or remove it with --cancel") from error
         if error.sqlstate == INVALID_ARGUMENT:
-            raise InvalidRequest(f"{repository.root} was removed by someone else just now") from error
+            raise InvalidRequest(f"{view.root} was removed by someone else just now") from error
         raise
 
 
-def remove_rows(connection: Connection, repository: IndexedRepository) -> Iterator[None]:
-    """Delete what a removed repository has left; yields after each portion. See `is_there` for whether all is gone."""
+def remove_rows(connection: Connection, view: IndexedView) -> Iterator[None]:
+    """Delete what removed views of a view's repository have left; yields after each portion. See `is_there` for whether
+    all is gone."""
     while True:
-        row = connection.execute(PORTION_OF, [repository.id]).fetchone()
+        row = connection.execute(PORTION_OF, [view.repository_id]).fetchone()
         if not row or not row[0]:
             return
         yield
         time.sleep(PAUSE_SECONDS / 10)
 
 
-def is_there(connection: Connection, repository: IndexedRepository) -> bool:
-    """Whether rows of the repository are still in the database."""
-    row = connection.execute(IS_THERE, [repository.id]).fetchone()
+def is_there(connection: Connection, view: IndexedView) -> bool:
+    """Whether rows of the view are still in the database."""
+    row = connection.execute(IS_THERE, [view.id]).fetchone()
     return bool(row and row[0])
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, outdated_paths
+from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, gone_roots, outdated_paths
 from pgdex.jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def search_code(client: "Client", request: "SearchRequest", *, words: FrontEndWo
     from pgdex.indexer.search import search
     from pgdex.jobs.embedders import embedder_for
 
-    live = live_repositories(client, project=request.project_id)
+    live = live_views(client, project=request.project_id)
     with refusals():
         result = search(client.connection, request, open_embedder=lambda spec: embedder_for(spec, client.settings))
     return _found(client, request, result, live, words=words)
@@ -49,20 +49,20 @@ def related_code(client: "Client", request: "RelatedRequest", *, words: FrontEnd
     """What is like the code at the request's place. Raises InvalidRequest."""
     from pgdex.indexer.search import related
 
-    live = live_repositories(client, project=request.project_id)
+    live = live_views(client, project=request.project_id)
     with refusals():
         result = related(client.connection, request)
     return _found(client, request, result, live, words=words)
 
 
-def live_repositories(client: "Client", *, project: str) -> dict[str, str]:
-    """By its root, the status of the live job of each repository of a project that has one.
+def live_views(client: "Client", *, project: str) -> dict[str, str]:
+    """By its root, the status of the live job of each view of a project that has one.
 
     Asked before a search: a job that ends meanwhile was not done when the search looked.
     """
     rows = client.connection.execute(
-        "select r.root, j.status from pgdex.indexing_jobs j join pgdex.repositories r on r.id = j.repository_id"
-        " where r.project_id = %s and r.removed_at is null and pgdex.is_live(j.status)",
+        "select v.root, j.status from pgdex.indexing_jobs j join pgdex.views v on v.id = j.view_id"
+        " where v.project_id = %s and v.removed_at is null and pgdex.is_live(j.status)",
         [project],
     )
     return dict(rows.fetchall())
@@ -78,4 +78,6 @@ def _found(
 ) -> Found:
     outdated = outdated_paths(client, result.hits, project=request.project_id)
     notes = coverage_notes(client, request, result, outdated, live, words=words)
-    return Found(result.hits, notes, outdated)
+    gone = gone_roots(client, {hit.repo_path for hit in result.hits})
+    hits = sorted(result.hits, key=lambda hit: hit.repo_path in gone)  # a stable sort: the order is kept otherwise
+    return Found(hits, notes, outdated)

@@ -17,7 +17,7 @@ from pgdex.migrations.version import Order
 # Columns that every version of these tables has had.
 COUNTS: dict[str, LiteralString] = {
     "repositories": "select count(*) from pgdex.repositories",
-    "chunks": "select coalesce(sum(chunks), 0)::bigint from pgdex.files",
+    "chunks": "select coalesce(sum(chunks), 0)::bigint from pgdex.versions",
     "jobs": "select count(*) from pgdex.indexing_jobs",
 }
 # All that is in the schema itself: what belongs to one of these (indexes, triggers, identities) goes with it. Tables

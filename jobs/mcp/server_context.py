@@ -60,7 +60,7 @@ class ServerContext:
 
     def known_project(self, client: "Client", argument: str | None, *, folder: Path | None = None) -> Project:
         """As `project`; raises InvalidRequest also for one that was named and does not exist."""
-        from pgdex.jobs.client.repositories import project_exists
+        from pgdex.jobs.client.views import project_exists
 
         project = self.project(argument, folder=folder)
         if project.source == "argument" and not project_exists(client.connection, project.id):

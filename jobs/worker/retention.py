@@ -1,4 +1,4 @@
-"""Removing what nobody needs any more (the history of jobs that ended long ago, embeddings that were kept): when a
+"""Removing what nobody needs any more (the history of jobs that ended long ago, versions that no view holds): when a
 worker starts, and once a day."""
 
 import asyncio
@@ -16,8 +16,9 @@ PERIOD_SECONDS = 24 * 3600.0
 PAUSE_SECONDS = 0.2  # between two portions, so that a long history does not keep others from the disk
 TRY_AGAIN_SECONDS = 60.0
 REMOVE_JOBS = "select pgdex.remove_old_jobs(make_interval(secs => %(seconds)s))"
-REMOVE_EMBEDDINGS = "select pgdex.remove_old_embeddings(make_interval(secs => %(seconds)s))"
-KEPT_EMBEDDINGS_SECONDS = 30 * 86_400.0  # a branch that nobody went back to for a month
+REPOSITORIES = "select id from pgdex.repositories where removed_at is null order by id"
+SWEEP = "select pgdex.sweep_versions(%s)"
+REMOVE_VERSIONS = "select pgdex.remove_unused_versions(make_interval(secs => %(seconds)s))"
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -38,14 +39,16 @@ async def keep_history_short(settings: Settings) -> None:
 
 
 async def remove_old_jobs(settings: Settings) -> int:
-    """Remove jobs that ended more than PGDEX_RETENTION_DAYS ago, and embeddings that were kept for a month without
-    use, in portions; returns how many jobs. Raises psycopg.Error."""
+    """Remove jobs that ended more than PGDEX_RETENTION_DAYS ago, and versions that no view has held for
+    PGDEX_VERSION_RETENTION_DAYS, in portions; returns how many jobs. Raises psycopg.Error."""
     removed = 0
     async with await connect_async(settings, application="pgdex retention") as connection:
         while portion := await _portion(connection, REMOVE_JOBS, settings.retention_days * 86_400):
             removed += portion
             await asyncio.sleep(PAUSE_SECONDS)
-        while await _portion(connection, REMOVE_EMBEDDINGS, KEPT_EMBEDDINGS_SECONDS):
+        for (repository_id,) in await (await connection.execute(REPOSITORIES)).fetchall():
+            await connection.execute(SWEEP, [repository_id])
+        while await _portion(connection, REMOVE_VERSIONS, settings.version_retention_days * 86_400):
             await asyncio.sleep(PAUSE_SECONDS)
     return removed
 

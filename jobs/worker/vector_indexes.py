@@ -38,8 +38,8 @@ BUILD = "select pgdex.build_vector_index(%s, %s, %s, %s, %s)"
 FAILED = "select pgdex.vector_index_failed(%s, %s)"
 MUST_GIVE_WAY = """
     select exists (
-        select from pgdex.indexing_jobs
-        where repository_id = %s and pgdex.is_live(status) or not %s and status = 'running'
+        select from pgdex.indexing_jobs j join pgdex.views v on v.id = j.view_id
+        where v.repository_id = %s and pgdex.is_live(j.status) or not %s and j.status = 'running'
     )
 """
 

@@ -49,27 +49,53 @@ create table pgdex.embedding_models (
     constraint dimension_positive check (dimension > 0)
 );
 
+-- A repository is a family: the views of one git history, or one folder where there is no git. `identity` says which
+-- (pgdex.join_family), and is null until the first scan.
 create table pgdex.repositories (
     id bigint generated always as identity primary key,
     project_id text not null,
     name text not null,
-    root text not null,
+    identity text,
     model_id smallint references pgdex.embedding_models (id),
     embedding_model text,
     embedding_dimension integer,
-    last_job_id uuid,
-    witness jsonb,
     has_older_vectors boolean not null default false,
-    no_ignore boolean not null default false,
-    last_indexed_at timestamp with time zone,
     created_at timestamp with time zone not null default clock_timestamp(),
     chunk_table text,
     chunks bigint not null default 0,
     removed_at timestamp with time zone
 );
 -- A removed repository keeps its row until its chunks are gone; its folder can be indexed again at once.
-create unique index repositories_root_idx on pgdex.repositories (project_id, root) where removed_at is null;
+create unique index repositories_identity_idx on pgdex.repositories (project_id, identity) where removed_at is null;
 create index repositories_removed_idx on pgdex.repositories (id) where removed_at is not null;
+
+-- A view is a list of versions: a folder, or a working tree of a git repository. `missing_since`: a worker looked for its
+-- folder and it was gone.
+create table pgdex.views (
+    id bigint generated always as identity primary key,
+    repository_id bigint not null references pgdex.repositories (id) on delete cascade,
+    project_id text not null,
+    root text not null,
+    name text not null,
+    kind text not null default 'folder',
+    is_main boolean not null default true,
+    is_default boolean not null default false,
+    branch text,
+    commit_id text,
+    no_ignore boolean not null default false,
+    witness jsonb,
+    chunks bigint not null default 0,
+    last_job_id uuid,
+    last_indexed_at timestamp with time zone,
+    created_at timestamp with time zone not null default clock_timestamp(),
+    missing_since timestamp with time zone,
+    removed_at timestamp with time zone,
+    constraint kind_known check (kind in ('folder', 'worktree'))
+);
+create unique index views_root_idx on pgdex.views (project_id, root) where removed_at is null;
+create index views_repository_idx on pgdex.views (repository_id, id);
+create unique index views_default_idx on pgdex.views (repository_id) where is_default;
+create index views_removed_idx on pgdex.views (id) where removed_at is not null;
 
 create table pgdex.vector_index_builds (
     repository_id bigint primary key references pgdex.repositories (id) on delete cascade,
@@ -78,31 +104,52 @@ create table pgdex.vector_index_builds (
     failed_at timestamp with time zone
 );
 
--- Paths are compared byte by byte, as the scan sorts them. No foreign key to the models: checking it for every file
--- costs more than it is worth.
-create table pgdex.files (
+-- The content of a file at a path, with what was made of it. Paths are compared byte by byte, as the scan sorts them.
+-- `blob_id` is git's name of the content, if it was read as a part of a git repository. `unused_since`: no view has held
+-- it since then; it is kept for a while, because branches are switched back (remove_unused_versions). No foreign key to
+-- the models: checking it for every file costs more than it is worth.
+create table pgdex.versions (
     id bigint generated always as identity primary key,
     repository_id bigint not null references pgdex.repositories (id) on delete cascade,
-    path text collate "C" not null,
-    language text,
-    size bigint,
-    mtime_ns bigint,
-    content_hash bytea,
+    size bigint not null,
     chunks integer not null default 0,
-    skip_reason text,
-    skip_detail text,
-    indexed_at timestamp with time zone not null default clock_timestamp(),
     model_id smallint,
     index_format smallint not null default 0,
-    unique (repository_id, path),
+    path text collate "C" not null,
+    language text,
+    content_hash bytea not null,
+    blob_id bytea,
+    skip_reason text,
+    skip_detail text,
+    unused_since timestamp with time zone,
+    unique (repository_id, path, content_hash),
     constraint skipped_files_have_no_chunks check (skip_reason is null or chunks = 0)
 );
-create index files_skipped_idx on pgdex.files (repository_id, skip_reason) where skip_reason is not null;
+create index versions_unused_idx on pgdex.versions (repository_id, unused_since) where unused_since is not null;
 
--- No foreign key to files: checking it for each of 220,000 rows costs about as much as writing them.
+-- The files of a view: which version each is, and what the file system said of it. A file that the walk skips is not
+-- read and has no version. The reason of a skipped version stands here too, to be counted without a join.
+create table pgdex.view_files (
+    view_id bigint not null references pgdex.views (id) on delete cascade,
+    version_id bigint references pgdex.versions (id),
+    size bigint,
+    mtime_ns bigint,
+    ctime_ns bigint,
+    inode bigint,
+    indexed_at timestamp with time zone not null default clock_timestamp(),
+    path text collate "C" not null,
+    skip_reason text,
+    skip_detail text,
+    primary key (view_id, path),
+    constraint searchable_or_skipped check (version_id is not null or skip_reason is not null)
+);
+create index view_files_version_idx on pgdex.view_files (version_id, view_id);
+create index view_files_skipped_idx on pgdex.view_files (view_id, skip_reason) where skip_reason is not null;
+
+-- No foreign key to versions: checking it for each of 220,000 rows costs about as much as writing them.
 create table pgdex.chunks (
     repository_id bigint not null,
-    file_id bigint not null,
+    version_id bigint not null,
     ordinal integer not null,
     start_line integer not null,
     end_line integer not null,
@@ -113,7 +160,7 @@ create table pgdex.chunks (
     model_id smallint,
     lexemes integer[] not null default '{}',
     term_weights @extschema:vector@.sparsevec,
-    primary key (repository_id, file_id, ordinal),
+    primary key (repository_id, version_id, ordinal),
     constraint lines_in_order check (start_line >= 1 and end_line >= start_line)
 );
 -- In the row and not beside it (unless they are huge): a search looks at the weights of some thousand chunks, and
@@ -144,24 +191,13 @@ end
 $$;
 alter table pgdex.chunks add constraint rows_are_in_tables_of_their_own check (false) no inherit;
 
--- What a service was once paid for: when a file comes back to what it was, its embeddings cost no call.
-create table pgdex.embedding_cache (
-    project_id text not null references pgdex.projects (id) on delete cascade,
-    model_id smallint not null references pgdex.embedding_models (id),
-    text_hash uuid not null,
-    embedding @extschema:vector@.halfvec not null,
-    kept_at timestamp with time zone not null default clock_timestamp(),
-    primary key (project_id, model_id, text_hash)
-);
-create index embedding_cache_kept_idx on pgdex.embedding_cache (kept_at);
-
 
 -- Jobs
 
 -- `queue_number` orders jobs, not a date: the server's clock may be set. The timestamps are for people.
 create table pgdex.indexing_jobs (
     id uuid primary key default gen_random_uuid(),
-    repository_id bigint not null references pgdex.repositories (id) on delete cascade,
+    view_id bigint not null references pgdex.views (id) on delete cascade,
     project_id text not null,
     repo_path text not null,
 
@@ -249,8 +285,8 @@ create table pgdex.indexing_jobs (
     )
 );
 
--- The rule that a repository has one live job at most.
-create unique index indexing_jobs_one_live_per_repository on pgdex.indexing_jobs (repository_id)
+-- The rule that a view has one live job at most.
+create unique index indexing_jobs_one_live_per_view on pgdex.indexing_jobs (view_id)
 where status in ('pending', 'running', 'blocked');
 create index indexing_jobs_live_idx on pgdex.indexing_jobs (status, created_at)
 where status in ('pending', 'running', 'blocked');
@@ -260,11 +296,11 @@ create index indexing_jobs_waiting_idx on pgdex.indexing_jobs (project_id, statu
 create index indexing_jobs_admitted_idx on pgdex.indexing_jobs (id)
 where status in ('pending', 'running') and admitted_at is not null;
 
--- Lists for people: all, of a project, in a status, of a repository.
+-- Lists for people: all, of a project, in a status, of a view.
 create index indexing_jobs_newest_idx on pgdex.indexing_jobs (created_at desc, id);
 create index indexing_jobs_project_idx on pgdex.indexing_jobs (project_id, created_at desc, id);
 create index indexing_jobs_status_idx on pgdex.indexing_jobs (status, created_at desc, id);
-create index indexing_jobs_repository_idx on pgdex.indexing_jobs (repository_id, created_at desc);
+create index indexing_jobs_view_idx on pgdex.indexing_jobs (view_id, created_at desc);
 
 -- Retention.
 create index indexing_jobs_ended_idx on pgdex.indexing_jobs (coalesce(completed_at, cancelled_at))
@@ -284,7 +320,6 @@ create table pgdex.job_batches (
     path_in_progress text,
     crash_counts jsonb not null default '{}',
     paths text [],
-    file_ids bigint [],
     files_total integer not null default 0,
     bytes_total bigint not null default 0,
     files_found integer not null default 0,

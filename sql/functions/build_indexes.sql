@@ -14,7 +14,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 set lock_timeout = '3s'
 as $$
 declare
-    v_chunks bigint := (select coalesce(sum(chunks), 0) from files where repository_id = p_repository_id);
+    v_chunks bigint := (select coalesce(sum(chunks), 0) from versions where repository_id = p_repository_id);
     v_table text := pgdex.ensure_chunk_partition(p_repository_id, v_chunks, p_limit);
     v_written bigint;
 begin
@@ -26,7 +26,9 @@ begin
         execute format('create index if not exists %I on pgdex.%I using gin (lexemes)', v_table || '_lexemes', v_table);
     end if;
     v_written := (
-        select chunks_created from indexing_jobs where repository_id = p_repository_id and status = 'running'
+        select sum(j.chunks_created)
+        from indexing_jobs j join views v on v.id = j.view_id
+        where v.repository_id = p_repository_id and j.status = 'running'
     );
     if v_written * 10 >= v_chunks or not exists (
         select from pg_stats where schemaname = 'pgdex' and tablename = v_table and attname = 'lexemes'

@@ -5,8 +5,8 @@ language sql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select coalesce(sum(r.chunks), 0)::bigint + coalesce((
-        select sum(j.chunks_created) from indexing_jobs j
-        where pgdex.is_live(j.status) and j.repository_id = any (p_repositories)
+        select sum(j.chunks_created) from indexing_jobs j join views v on v.id = j.view_id
+        where pgdex.is_live(j.status) and v.repository_id = any (p_repositories)
     ), 0)::bigint
     from repositories r
     where r.id = any (p_repositories)

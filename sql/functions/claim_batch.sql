@@ -10,13 +10,13 @@
 -- is then refused. Claiming a scan turns the job to running.
 -- reclaimed: how many workers died with the batch in flight; crash_counts: how many of them while a certain file was in
 -- progress (see mark_in_progress), as {path: number}. witness: what the job's scan saw (see plan_job); for a scan, what the
--- repository's last scan saw.
+-- view's last scan saw. paths: the files of the batch; of a finish, those that are gone.
 -- embedder_allowed: the job names its embedder with a worker's rights, or its repository has that model already.
 -- Lock order: job before batch (only a scan locks its job).
 create or replace function pgdex.claim_batch(p_job_id uuid, p_seq integer, p_wake_up_id bigint, p_worker_id bigint)
 returns table (
-    attempt integer, repository_id bigint, project_id text, repo_path text, embed_all boolean,
-    embedder text, model_id smallint, paths text[], file_ids bigint[], reclaimed integer, crash_counts jsonb,
+    attempt integer, repository_id bigint, view_id bigint, project_id text, repo_path text, embed_all boolean,
+    embedder text, model_id smallint, paths text[], reclaimed integer, crash_counts jsonb,
     embedder_allowed boolean, witness jsonb
 )
 language plpgsql
@@ -42,11 +42,12 @@ begin
         attempt = case b.kind when 'scan' then b.attempt + 1
                   else v_random + 1 + (v_random + 1 >= b.attempt and b.attempt > 0)::integer end
     from indexing_jobs j
+    join views v on v.id = j.view_id
     where b.job_id = p_job_id and b.seq = p_seq and b.state = 'waiting' and b.wake_up_id = p_wake_up_id
         and j.id = b.job_id and j.status = 'running'
-    returning b.attempt, j.repository_id, j.project_id, j.repo_path, j.embed_all,
-        j.embedder, j.model_id, b.paths, b.file_ids, b.reclaimed, b.crash_counts,
+    returning b.attempt, v.repository_id, v.id, j.project_id, j.repo_path, j.embed_all,
+        j.embedder, j.model_id, b.paths, b.reclaimed, b.crash_counts,
         j.embedder_allowed,
-        case b.kind when 'scan' then (select r.witness from repositories r where r.id = j.repository_id) else j.witness end;
+        case b.kind when 'scan' then v.witness else j.witness end;
 end
 $$;

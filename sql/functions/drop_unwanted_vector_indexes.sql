@@ -33,8 +33,8 @@ begin
         join repositories r on r.id = substring(i.relname::text from '^chunks_r([0-9]+)_hnsw_m[0-9]+$')::bigint
         cross join lateral (
             select exists (
-                select from indexing_jobs j
-                where j.repository_id = r.id and j.status in ('running', 'blocked') and j.batches_left > 0
+                select from indexing_jobs j join views v on v.id = j.view_id
+                where v.repository_id = r.id and j.status in ('running', 'blocked') and j.batches_left > 0
                     and j.files_to_index::bigint * 10 > j.files_scanned
             ) as yes
         ) as rewritten

@@ -1,19 +1,20 @@
--- Requests the indexing of a repository and returns the job's id at once.
+-- Requests the indexing of a folder or working tree and returns the job's id at once.
 --
 --   select pgdex.enqueue_job('/path/to/repo');
 --   select pgdex.enqueue_job('/path/to/repo', project => 'web', force => true);
 --
--- Promises: one transaction, one live job per repository. If one is already pending, running or blocked, its id is
+-- Promises: one transaction, one live job per view. If one is already pending, running or blocked, its id is
 -- returned and nothing is written. The caller may choose job_id, and then sees from the answer whether the job is the
 -- new one. embedder null means the model that the repository already has, or else the default of the worker that scans
 -- it. Whoever may do a worker's work (pgdex_worker, the owner of the schema) may choose another one; from others,
 -- workers accept only their own and those in PGDEX_ALLOWED_EMBEDDERS, because the embedder decides where code is sent.
--- The path is normalised, so that one folder is one repository however it is spelled. A whole disk, a home or a system
+-- The path is normalised, so that one folder is one view however it is spelled. Which repository the view belongs to is
+-- found out by its first scan (join_family); until then it is one of its own. A whole disk, a home or a system
 -- folder is refused unless allow_broad says that it is meant.
 -- It inserts and returns: a worker admits the job. So a transaction that is left open after it delays only those who
 -- ask for the very same repository for the first time: they get an error after three seconds, as does a caller that
 -- asks while the repository's chunks are being moved to a table of their own and that takes longer.
--- no_ignore says whether to index what .gitignore and .git/info/exclude leave out; it is remembered for the repository,
+-- no_ignore says whether to index what .gitignore and .git/info/exclude leave out; it is remembered for the view,
 -- and null leaves it as it was.
 -- Runs with its owner's rights: whoever may call it needs no rights on the tables.
 -- Errors: PX005 (bad argument), PX004 (a different embedding model from that of the index, without force), 55P03 (see
@@ -35,6 +36,7 @@ as $$
 #variable_conflict use_column
 declare
     v_path text := pgdex.normalized_path(enqueue_job.repo_path);
+    v_view views;
     v_repository repositories;
     v_id uuid;
     v_is_worker boolean;
@@ -52,16 +54,27 @@ begin
             quote_nullable(enqueue_job.project) using errcode = 'PX005';
     end if;
 
-    -- A known repository's row is not touched: plan_job locks it for seconds, and a job's id must not wait for that.
-    insert into repositories (project_id, root, name)
-    select enqueue_job.project, v_path, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path)
-    where not exists (
-        select from repositories r
-        where r.project_id = enqueue_job.project and r.root = v_path and r.removed_at is null
-    )
-    on conflict (project_id, root) where removed_at is null do nothing;
-    select * into v_repository from repositories r
-    where r.project_id = enqueue_job.project and r.root = v_path and r.removed_at is null;
+    -- A known view's row is not touched: a scan locks it for seconds, and a job's id must not wait for that.
+    select * into v_view from views v
+    where v.project_id = enqueue_job.project and v.root = v_path and v.removed_at is null;
+    if not found then
+        insert into repositories (project_id, name)
+        values (enqueue_job.project, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path))
+        returning * into v_repository;
+        insert into views (repository_id, project_id, root, name, is_default, no_ignore)
+        values (
+            v_repository.id, enqueue_job.project, v_path, v_repository.name, true, coalesce(enqueue_job.no_ignore, false)
+        )
+        on conflict (project_id, root) where removed_at is null do nothing
+        returning * into v_view;
+        if not found then
+            -- Somebody else was quicker.
+            delete from repositories r where r.id = v_repository.id;
+            select * into v_view from views v
+            where v.project_id = enqueue_job.project and v.root = v_path and v.removed_at is null;
+        end if;
+    end if;
+    select * into v_repository from repositories r where r.id = v_view.repository_id;
 
     -- Not current_user: in this function that is its owner. If no roles could be created, there is only the owner.
     select coalesce(pg_has_role(session_user, to_regrole('pgdex_worker'), 'member'), false)
@@ -72,7 +85,7 @@ begin
     -- The loop is for a live job that ends between the insert and the look: then ours can be live.
     loop
         select id into v_id from indexing_jobs
-        where repository_id = v_repository.id and pgdex.is_live(status);
+        where view_id = v_view.id and pgdex.is_live(status);
         if found then
             return v_id;
         end if;
@@ -83,21 +96,23 @@ begin
                 using errcode = 'PX004', hint = 'Enqueue with force to do that, or set the embedder back.';
         end if;
         insert into indexing_jobs (
-            id, repository_id, project_id, repo_path, force_reindex, embedder, embedder_allowed
+            id, view_id, project_id, repo_path, force_reindex, embedder, embedder_allowed
         )
         values (
-            enqueue_job.job_id, v_repository.id, enqueue_job.project, v_path, enqueue_job.force,
+            enqueue_job.job_id, v_view.id, enqueue_job.project, v_path, enqueue_job.force,
             coalesce(enqueue_job.embedder, v_repository.embedding_model),
             v_is_worker or enqueue_job.embedder is null or enqueue_job.embedder is not distinct from v_repository.embedding_model
         )
-        on conflict (repository_id) where pgdex.is_live(status) do nothing
+        on conflict (view_id) where pgdex.is_live(status) do nothing
         returning id into v_id;
         if found then
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');
-            update repositories set name = enqueue_job.name
-            where id = v_repository.id and name <> enqueue_job.name;
-            update repositories set no_ignore = enqueue_job.no_ignore
-            where id = v_repository.id and no_ignore <> enqueue_job.no_ignore;
+            update views v set name = coalesce(enqueue_job.name, v.name),
+                no_ignore = coalesce(enqueue_job.no_ignore, v.no_ignore)
+            where v.id = v_view.id
+                and (v.name <> enqueue_job.name or v.no_ignore <> enqueue_job.no_ignore);
+            update repositories r set name = enqueue_job.name
+            where r.id = v_repository.id and r.name <> enqueue_job.name and v_view.is_default;
             return v_id;
         end if;
     end loop;

@@ -46,7 +46,7 @@ begin
         end if;
         execute format(
             'create table pgdex.%I (like pgdex.chunks_s00 including all excluding indexes,'
-            ' primary key (repository_id, file_id, ordinal), constraint %I check (repository_id = %s))',
+            ' primary key (repository_id, version_id, ordinal), constraint %I check (repository_id = %s))',
             v_own, v_own || '_repository', p_repository_id
         );
         if v_now is not null then

@@ -55,9 +55,9 @@ begin
     ) then
         raise exception 'job % cannot go from % to %', old.id, old.status, new.status using errcode = 'PX002';
     end if;
-    if (new.id, new.repository_id, new.project_id, new.repo_path, new.queue_number, new.created_at)
-        is distinct from (old.id, old.repository_id, old.project_id, old.repo_path, old.queue_number, old.created_at) then
-        raise exception 'the id, repository, project, path and creation time of job % cannot change', old.id
+    if (new.id, new.view_id, new.project_id, new.repo_path, new.queue_number, new.created_at)
+        is distinct from (old.id, old.view_id, old.project_id, old.repo_path, old.queue_number, old.created_at) then
+        raise exception 'the id, view, project, path and creation time of job % cannot change', old.id
             using errcode = 'PX002';
     end if;
     if new.status <> old.status and new.status = 'blocked' then

@@ -21,9 +21,9 @@ as $$
         )
     end
     from (
-        select case when r.last_indexed_at is null then job.bytes_total / 45e6 else 0 end::float8 as seconds
-        from repositories r
-        where r.id = job.repository_id
+        select case when v.last_indexed_at is null then job.bytes_total / 45e6 else 0 end::float8 as seconds
+        from views v
+        where v.id = job.view_id
     ) as finish
     where job.status = 'running' and job.scanned_at is not null
 $$;

@@ -8,12 +8,13 @@ language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
+    v_view bigint;
     v_repository repositories;
     v_force boolean;
 begin
     select j.force_reindex into v_force from indexing_jobs j where j.id = p_job_id;
-    select r.* into v_repository from repositories r join indexing_jobs j on j.repository_id = r.id
-    where j.id = p_job_id;
+    select v.id into v_view from indexing_jobs j join views v on v.id = j.view_id where j.id = p_job_id;
+    select r.* into v_repository from repositories r join views v on v.repository_id = r.id where v.id = v_view;
     if not exists (
         select from pg_class
         where relnamespace = 'pgdex'::regnamespace and relkind = 'i'
@@ -25,12 +26,14 @@ begin
         is distinct from (p_embedder, p_dimension)
         or (
             select count(*) filter (
-                where f.id is null or f.size is distinct from w.size or f.mtime_ns is distinct from w.mtime_ns
-                    or f.index_format <> p_index_format
-                    or f.skip_reason is null and f.model_id is distinct from v_repository.model_id
+                where v.id is null or v.index_format <> p_index_format
+                    or v.skip_reason is null and v.model_id is distinct from v_repository.model_id
+                    or t.id is null and (e.size is distinct from w.size or e.mtime_ns is distinct from w.mtime_ns)
             ) * 10 > count(*)
             from pg_temp.found_files w
-            left join files f on f.repository_id = v_repository.id and f.path = w.path
+            left join view_files e on e.view_id = v_view and e.path = w.path
+            left join versions t on t.repository_id = v_repository.id and t.path = w.path and t.blob_id = w.blob_id
+            left join versions v on v.id = coalesce(t.id, e.version_id)
             where w.skip_reason is null
         );
 end

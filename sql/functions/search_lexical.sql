@@ -12,12 +12,12 @@
 -- reads_every_chunk).
 --
 -- p_repositories: their chunks are in one table (see chunk_table). p_terms: ids of terms; p_symbol_terms: for each, the
--- id of the same term in a symbol. p_files: only chunks of these files (see matching_files), which have p_chunks
--- chunks; p_kinds: only chunks of these kinds; null leaves all.
+-- id of the same term in a symbol. p_versions: only chunks of these versions (see matching_versions), which have
+-- p_chunks chunks; p_outside: no chunks of these (see view_scope); p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_lexical(
     p_repositories bigint[], p_terms integer[], p_symbol_terms integer[],
-    p_files bigint[], p_chunks bigint, p_kinds text[], p_limit integer, p_candidates integer default 6000
-) returns table (repository_id bigint, file_id bigint, ordinal integer, score double precision)
+    p_versions bigint[], p_chunks bigint, p_outside bigint[], p_kinds text[], p_limit integer, p_candidates integer default 6000
+) returns table (repository_id bigint, version_id bigint, ordinal integer, score double precision)
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
@@ -50,7 +50,7 @@ begin
         where t.frequency > 0
         order by t.frequency, t.term
     loop
-        if v_total is null and p_files is not null then
+        if v_total is null and p_versions is not null then
             v_left := v_left * greatest(1, v_term.total / greatest(p_chunks, 1));  -- most of what is found is not meant
         end if;
         v_total := v_term.total;
@@ -89,43 +89,44 @@ begin
     v_narrowed := concat_ws(
         ' ',
         case when v_is_shared then 'and c.repository_id = any ($7)' end,
-        case when p_files is not null then 'and c.file_id = any ($3)' end,
+        case when p_versions is not null then 'and c.version_id = any ($3)' end,
+        case when cardinality(p_outside) > 0 then 'and c.version_id <> all ($8)' end,
         case when p_kinds is not null then 'and c.kind = any ($4)' end
     );
     v_found := case when v_every then 'true' else array_to_string(v_conditions, ' or ') end;
     return query execute format($query$
-        select scored.repository_id, scored.file_id, scored.ordinal, -scored.distance
+        select scored.repository_id, scored.version_id, scored.ordinal, -scored.distance
         from (
-            select c.repository_id, c.file_id, c.ordinal,
+            select c.repository_id, c.version_id, c.ordinal,
                 c.term_weights operator(@extschema:vector@.<#>) $1::@extschema:vector@.sparsevec as distance
             from pgdex.%I c
             where (%s) %s %s
         ) as scored
         %s
-        order by scored.distance, scored.file_id, scored.ordinal
+        order by scored.distance, scored.version_id, scored.ordinal
         limit $2
     $query$,
         v_table, v_found, v_narrowed,
         case when v_every then 'offset 0' end,  -- so that the score is worked out once
         case when v_every then 'where scored.distance < 0' end)
-    using format('{%s}/1000000000', v_query), p_limit, p_files, p_kinds, null, null, p_repositories;
+    using format('{%s}/1000000000', v_query), p_limit, p_versions, p_kinds, null, null, p_repositories, p_outside;
     get diagnostics v_count = row_count;
     if v_every or v_count >= p_limit or cardinality(v_other) = 0 then
         return;
     end if;
     return query execute format($query$
-        select other.repository_id, other.file_id, other.ordinal, -other.distance
+        select other.repository_id, other.version_id, other.ordinal, -other.distance
         from (
-            select c.repository_id, c.file_id, c.ordinal,
+            select c.repository_id, c.version_id, c.ordinal,
                 c.term_weights operator(@extschema:vector@.<#>) $1::@extschema:vector@.sparsevec as distance
             from pgdex.%I c
             where c.lexemes @> array[$5] and not (%s) %s
             limit $6
         ) as other
-        order by other.distance, other.file_id, other.ordinal
+        order by other.distance, other.version_id, other.ordinal
         limit $2
     $query$, v_table, v_found, v_narrowed)
-    using format('{%s}/1000000000', v_query), p_limit - v_count, p_files, p_kinds, v_other[1],
-        least(p_candidates, 4000), p_repositories;
+    using format('{%s}/1000000000', v_query), p_limit - v_count, p_versions, p_kinds, v_other[1],
+        least(p_candidates, 4000), p_repositories, p_outside;
 end
 $$;

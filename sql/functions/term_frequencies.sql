@@ -35,9 +35,9 @@ begin
         execute format($query$
             with of_files as materialized (
                 select c.lexemes
-                from pgdex.files f
-                join pgdex.%I c on c.repository_id = f.repository_id and c.file_id = f.id
-                where f.repository_id = any ($1) and f.chunks > 0 and f.id %% $3 = 0
+                from pgdex.versions v
+                join pgdex.%I c on c.repository_id = v.repository_id and c.version_id = v.id
+                where v.repository_id = any ($1) and v.chunks > 0 and v.id %% $3 = 0
             ),
             counted as (
                 select w.term, count(*) as n from of_files, unnest(of_files.lexemes) as w (term)

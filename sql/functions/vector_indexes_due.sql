@@ -13,8 +13,8 @@ as $$
     where r.chunks > p_exact_chunks and r.embedding_dimension <= 4000 and r.removed_at is null
         and to_regclass('pgdex.' || pgdex.vector_index_name(r.id, r.model_id)) is null
         and not exists (
-            select from indexing_jobs j
-            where j.repository_id = r.id and pgdex.is_live(j.status)
+            select from indexing_jobs j join views v on v.id = j.view_id
+            where v.repository_id = r.id and pgdex.is_live(j.status)
         )
     order by r.id
 $$;

@@ -30,7 +30,7 @@ begin
     end if;
 
     grant execute on function
-        pgdex.enqueue_job, pgdex.cancel_job, pgdex.cancel_job_with_message, pgdex.remove_repository, pgdex.remove_portion
+        pgdex.enqueue_job, pgdex.cancel_job, pgdex.cancel_job_with_message, pgdex.remove_repository, pgdex.remove_view, pgdex.remove_portion
         to pgdex_client;
 end
 $$;

@@ -31,10 +31,12 @@ begin
         end;
     end if;
     grant select on
-        pgdex.projects, pgdex.repositories, pgdex.files, pgdex.chunks, pgdex.embedding_models, pgdex.embedding_cache,
+        pgdex.projects, pgdex.repositories, pgdex.views, pgdex.view_files, pgdex.versions, pgdex.chunks,
+        pgdex.embedding_models,
         pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.workers, pgdex.settings,
         pgdex.vector_index_builds,
-        pgdex.job_status, pgdex.repositories_status, pgdex.worker_status, pgdex.skipped_files
+        pgdex.job_status, pgdex.repositories_status, pgdex.views_status, pgdex.worker_status, pgdex.files,
+        pgdex.skipped_files
         to pgdex_reader;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
     grant execute on function
@@ -44,7 +46,7 @@ begin
         pgdex.max_concurrent_jobs, pgdex.is_live,
         pgdex.normalized_path, pgdex.names_repository, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,
-        pgdex.matching_files, pgdex.term_frequencies, pgdex.chunk_table,
+        pgdex.matching_versions, pgdex.view_scope, pgdex.term_frequencies, pgdex.chunk_table,
         pgdex.chunk_count, pgdex.reads_every_chunk
         to pgdex_reader;
 end

@@ -41,13 +41,13 @@ begin
     grant insert, update (turn) on pgdex.projects to pgdex_worker;
     -- The index.
     grant update (
-        model_id, embedding_model, embedding_dimension, last_indexed_at, last_job_id, chunks, witness, has_older_vectors
+        model_id, embedding_model, embedding_dimension, chunks, has_older_vectors
     )
         on pgdex.repositories to pgdex_worker;
+    grant update (last_indexed_at, last_job_id, chunks, witness, is_default, missing_since) on pgdex.views to pgdex_worker;
     grant insert, update (name) on pgdex.embedding_models to pgdex_worker;
-    grant insert, update, delete on pgdex.files to pgdex_worker;
+    grant insert, update, delete on pgdex.view_files, pgdex.versions to pgdex_worker;
     grant insert, delete on pgdex.chunks to pgdex_worker;
-    grant insert, update (kept_at), delete on pgdex.embedding_cache to pgdex_worker;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
     -- procrastinate's queue: its functions and triggers run with the rights of their caller.
     grant select, insert, delete, update (status, worker_id, abort_requested, attempts)
@@ -65,13 +65,14 @@ begin
         pgdex.claim_batch, pgdex.mark_in_progress, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
         pgdex.ensure_chunk_partition, pgdex.lock_chunk_table, pgdex.delete_chunks, pgdex.plan_job, pgdex.note_ignored,
         pgdex.register_model,
-        pgdex.store_files, pgdex.touch_files, pgdex.complete_batch, pgdex.record_progress,
+        pgdex.join_family, pgdex.choose_default_view, pgdex.store_versions, pgdex.set_view_files,
+        pgdex.remove_view_files, pgdex.mark_unused_versions, pgdex.sweep_versions, pgdex.delete_versions,
+        pgdex.remove_unused_versions, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,
         pgdex.build_vector_index, pgdex.vector_index_failed, pgdex.drop_unwanted_vector_indexes,
         pgdex.rewrites_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
-        pgdex.remove_old_jobs, pgdex.remove_old_embeddings,
-        pgdex.keep_embeddings, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds,
+        pgdex.remove_old_jobs, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds,
         pgdex.added_counts
         to pgdex_worker;
     grant execute on function

@@ -47,4 +47,5 @@ select
     pgdex.is_live(j.status)
         and j.created_at < statement_timestamp() - interval '7 days' as is_overdue
 from pgdex.indexing_jobs j
-join pgdex.repositories r on r.id = j.repository_id and r.removed_at is null;
+join pgdex.views w on w.id = j.view_id and w.removed_at is null
+join pgdex.repositories r on r.id = w.repository_id;

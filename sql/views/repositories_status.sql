@@ -1,38 +1,37 @@
--- One row per repository that is in the index: the model of its vectors, its live job, and how much of it is searchable.
+-- One row per repository that is in the index: the folder of its default view, its views, the model of its vectors, and
+-- how much it holds.
 --
---   select name, root, files, chunks, live_job_status, last_indexed_at from pgdex.repositories_status order by root;
+--   select name, root, views, versions, chunks, last_indexed_at from pgdex.repositories_status order by root;
 --
--- chunks is how many there were when the last job ended; files, files_skipped and bytes are counted when they are asked
--- for. A statement that names none of these three reads no row of files: which repositories a search looks into is found
--- out here, of ten thousand too. Removed repositories are not shown.
+-- chunks is how many there were when the last job ended. versions counts the contents of files that its views hold,
+-- versions_unused those that are kept for a while although none does. Removed repositories are not shown.
 create or replace view pgdex.repositories_status as
 select
     r.id,
     r.project_id,
     r.name,
-    r.root,
+    r.identity,
+    d.root,
     r.embedding_model,
     r.embedding_dimension,
     r.model_id,
     r.chunk_table,
-    -- At most one is live, by a unique index.
+    (select count(*) from pgdex.views w where w.repository_id = r.id and w.removed_at is null) as views,
     (
-        select j.id from pgdex.indexing_jobs j
-        where j.repository_id = r.id and pgdex.is_live(j.status)
-    ) as live_job_id,
+        select count(*) from pgdex.indexing_jobs j join pgdex.views w on w.id = j.view_id
+        where w.repository_id = r.id and pgdex.is_live(j.status)
+    ) as live_jobs,
     (
-        select j.status from pgdex.indexing_jobs j
-        where j.repository_id = r.id and pgdex.is_live(j.status)
-    ) as live_job_status,
-    (select count(*) from pgdex.files f where f.repository_id = r.id and f.skip_reason is null) as files,
-    (select count(*) from pgdex.files f where f.repository_id = r.id and f.skip_reason is not null) as files_skipped,
+        select count(*) from pgdex.versions v where v.repository_id = r.id and v.unused_since is null
+    ) as versions,
+    (
+        select count(*) from pgdex.versions v where v.repository_id = r.id and v.unused_since is not null
+    ) as versions_unused,
     r.chunks,
-    (
-        select coalesce(sum(f.size), 0)::bigint from pgdex.files f
-        where f.repository_id = r.id and f.skip_reason is null
-    ) as bytes,
-    r.no_ignore,
     r.created_at,
-    r.last_indexed_at
+    (
+        select max(w.last_indexed_at) from pgdex.views w where w.repository_id = r.id and w.removed_at is null
+    ) as last_indexed_at
 from pgdex.repositories r
+left join pgdex.views d on d.repository_id = r.id and d.is_default
 where r.removed_at is null;

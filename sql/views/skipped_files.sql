@@ -1,6 +1,7 @@
 -- The files that are known but not searchable, each with its reason.
 create or replace view pgdex.skipped_files as
-select r.project_id, r.name as repository, r.root as repo_path, f.path, f.skip_reason, f.skip_detail, f.size
-from pgdex.files f
-join pgdex.repositories r on r.id = f.repository_id and r.removed_at is null
-where f.skip_reason is not null;
+select w.project_id, r.name as repository, w.root as repo_path, e.path, e.skip_reason, e.skip_detail, e.size, e.view_id
+from pgdex.view_files e
+join pgdex.views w on w.id = e.view_id and w.removed_at is null
+join pgdex.repositories r on r.id = w.repository_id
+where e.skip_reason is not null;

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.repositories import indexed_repositories
+from pgdex.jobs.client.views import indexed_views
 from tests.support.index_digest import assert_index_is_sound
 from tests.support.trees import python_tree, write_tree
 from tests.support.waiting import wait_for_end
@@ -126,5 +126,5 @@ def incompressible(seed: int) -> str:
 
 
 def repository_id(client: Client) -> int:
-    (repository,) = indexed_repositories(client.connection, project="default")
+    (repository,) = indexed_views(client.connection, project="default")
     return repository.id

@@ -7,7 +7,7 @@ import pytest
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.explain import Why, why
 from pgdex.jobs.client.models import JobStatus
-from pgdex.jobs.client.repositories import skipped_files
+from pgdex.jobs.client.views import skipped_files
 from pgdex.jobs.errors import InvalidRequest, TooBroad
 from tests.support.index_digest import assert_index_is_sound
 from tests.support.trees import write_tree

@@ -9,7 +9,7 @@ import pytest
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus
-from pgdex.jobs.client.repositories import skipped_files
+from pgdex.jobs.client.views import skipped_files
 from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.errors import InvalidRequest, ModelChanged
 from tests.support.databases import settings_for

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus
-from pgdex.jobs.client.repositories import skipped_files
+from pgdex.jobs.client.views import skipped_files
 from tests.support.index_digest import assert_index_is_sound
 from tests.support.trees import module, python_tree, write_tree
 from tests.support.waiting import wait_for_end

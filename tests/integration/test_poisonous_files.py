@@ -11,7 +11,7 @@ import pytest
 from pgdex.jobs.batches.watchdog import EXIT_CODE
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus, SkippedFile
-from pgdex.jobs.client.repositories import skipped_files
+from pgdex.jobs.client.views import skipped_files
 from tests.support.index_digest import assert_index_is_sound
 from tests.support.trees import python_tree, write_tree
 from tests.support.waiting import wait_for

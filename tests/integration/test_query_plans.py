@@ -16,7 +16,7 @@ import pytest
 from pgdex.jobs.cli.diagnosis.work import LIVE_JOBS
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.estimates import TreeSize, estimated_duration
-from pgdex.jobs.client.repositories import project_exists
+from pgdex.jobs.client.views import project_exists
 from pgdex.jobs.client.workers import known_workers, live_jobs, oldest_live_job_seconds
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.worker.heartbeat import SIGNS

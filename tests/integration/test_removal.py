@@ -12,15 +12,15 @@ import pytest
 from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.models import IndexedRepository
+from pgdex.jobs.client.models import IndexedView
 from pgdex.jobs.client.removal import (
     is_there,
     remove_repository,
     remove_rows,
     remove_what_is_left,
-    repository_to_remove,
+    view_to_remove,
 )
-from pgdex.jobs.client.repositories import indexed_repositories, skipped_files
+from pgdex.jobs.client.views import indexed_views, skipped_files
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.errors import InvalidRequest, JobIsLive, JobNotFound
 from tests.support.databases import settings_for
@@ -54,9 +54,9 @@ def repository(connection: Connection, name: str, *, own_table: bool, chunks: in
     return made
 
 
-def known(connection: Connection, name: str) -> IndexedRepository:
+def known(connection: Connection, name: str) -> IndexedView:
     """As the command looks it up."""
-    return repository_to_remove(connection, f"/r/{name}", project="default")
+    return view_to_remove(connection, f"/r/{name}", project="default")
 
 
 def roots_found(connection: Connection) -> set[str]:
@@ -89,7 +89,7 @@ def test_everything_of_a_repository_goes_and_nothing_of_others(connection: Conne
     chosen = known(connection, "gone")
     remove_repository(connection, chosen)
 
-    assert [one.root for one in indexed_repositories(connection, project="default")] == ["/r/stays"]
+    assert [one.root for one in indexed_views(connection, project="default")] == ["/r/stays"]
     assert roots_found(connection) == {"/r/stays"}
     assert list(skipped_files(connection, project="default")) == []
     assert value(connection, "select count(*) from pgdex.job_status where job_id = %s", job) == 0
@@ -140,7 +140,7 @@ def test_an_open_transaction_that_has_read_everything_holds_up_nobody(
     connection.execute("set statement_timeout = '3s'")
     with reader_of_everything(database_url) as reader:
         remove_repository(connection, known(connection, "gone"))
-        chosen = IndexedRepository(id=gone.id, name="gone", root="/r/gone", last_indexed_at=None)
+        chosen = IndexedView(id=gone.id, name="gone", root="/r/gone", last_indexed_at=None)
         for _ in remove_rows(connection, chosen):
             pass
         # The table that the reader has open stays until it ends; its rows are nobody's business any more.
@@ -225,7 +225,7 @@ def test_no_list_and_no_shorthand_knows_a_removed_repository_whose_rows_are_stil
             client.find(text, project="default")
     with pytest.raises(JobNotFound):
         client.status(removed)
-    assert {one.root for one in indexed_repositories(connection, project="default")} == {"/r/kept"}
+    assert {one.root for one in indexed_views(connection, project="default")} == {"/r/kept"}
     assert {one.repo_path for one in skipped_files(connection, project="default")} == {"/r/kept"}
 
 
@@ -292,7 +292,7 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
     ):
         new_repository(connection, root, project=project, own_table=False)
     for text, root in (("/r/api", "/r/api"), ("/r/api/", "/r/api"), ("api", "/r/api"), ("/r/web", "/r/web")):
-        assert repository_to_remove(connection, text, project="default").root == root
+        assert view_to_remove(connection, text, project="default").root == root
     for text, saying in (
         ("web", "several repositories"),
         ("ap", "there is no repository ap"),
@@ -301,9 +301,9 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
         (str(tmp_path), "Indexed are: /r/api"),
     ):
         with pytest.raises(InvalidRequest, match=saying):
-            repository_to_remove(connection, text, project="default")
+            view_to_remove(connection, text, project="default")
     with pytest.raises(InvalidRequest, match="Nothing is indexed"):
-        repository_to_remove(connection, "web", project="empty")
+        view_to_remove(connection, "web", project="empty")
 
 
 def test_a_repository_that_is_not_there_cannot_be_removed(connection: Connection) -> None:

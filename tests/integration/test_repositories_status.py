@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from pgdex.indexer.search import RelatedRequest, SearchRequest
-from pgdex.indexer.search.repositories import repository_at, searched_models, searched_repositories
-from pgdex.jobs.client.repositories import indexed_repositories, innermost_repository, named_repositories
+from pgdex.indexer.search.views import repository_at, searched_models, searched_repositories
+from pgdex.jobs.client.views import indexed_views, innermost_view, named_views
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.job_checks import value
@@ -83,14 +83,14 @@ def test_a_search_of_one_of_many_repositories_reads_no_file_to_choose_it(many: C
 
 
 def test_lists_of_repositories_read_no_file_either(many: Connection) -> None:
-    assert len(indexed_repositories(many, project="even")) == REPOSITORIES // 2
-    assert len(named_repositories(many, "/src", project=None)) == REPOSITORIES
+    assert len(indexed_views(many, project="even")) == REPOSITORIES // 2
+    assert len(named_views(many, "/src", project=None)) == REPOSITORIES
     assert rows_read(many, "files") == 0
     assert rows_read(many, "indexing_jobs") == 0
 
 
 def test_the_repository_around_a_path_is_looked_up_by_its_folders(many: Connection) -> None:
-    around = innermost_repository(many, ["/src/repo77/a/b", "/src/repo77/a", "/src/repo77", "/src", "/"], project="odd")
+    around = innermost_view(many, ["/src/repo77/a/b", "/src/repo77/a", "/src/repo77", "/src", "/"], project="odd")
     assert around is not None
     assert around.root == "/src/repo77"
     assert rows_read(many, "repositories") == 1
@@ -170,7 +170,7 @@ def test_a_text_names_repositories_by_path_folder_or_part_of_a_name_and_whole_on
         )
     connection.execute("insert into pgdex.repositories (project_id, name, root) values ('q', 'secret', '/r/web')")
     for is_whole, expected in ((False, named), (True, whole)):
-        found = [one.root for one in named_repositories(connection, text, project="p", whole=is_whole)]
+        found = [one.root for one in named_views(connection, text, project="p", whole=is_whole)]
         assert sorted(found) == expected
     request = SearchRequest("x", project_id="p", repo=text)
     assert sorted(one.root for one in searched_repositories(connection, request)) == named

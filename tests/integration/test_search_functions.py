@@ -12,7 +12,7 @@ from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters
-from pgdex.indexer.search.repositories import searched_repositories
+from pgdex.indexer.search.views import searched_repositories
 from pgdex.indexer.terms import definition_terms, stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of

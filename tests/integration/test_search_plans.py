@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pgdex.indexer.globs import glob_regex
 from pgdex.indexer.search import SearchRequest
 from pgdex.indexer.search.filters import Filters, Scope
-from pgdex.indexer.search.repositories import searched_repositories
+from pgdex.indexer.search.views import searched_repositories
 from pgdex.indexer.terms import definition_terms, stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of

@@ -11,13 +11,13 @@ from pgdex.jobs.cli.render.text import count, printable
 from pgdex.jobs.cli.session import open_client
 
 if TYPE_CHECKING:
-    from pgdex.jobs.client.models import IndexedRepository
+    from pgdex.jobs.client.models import IndexedView
     from pgdex.jobs.database.connection import Connection
 
 WHAT = """
-    select (select count(*) from pgdex.files where repository_id = %(id)s),
-        (select coalesce(sum(chunks), 0) from pgdex.files where repository_id = %(id)s),
-        (select count(*) from pgdex.indexing_jobs where repository_id = %(id)s)
+    select (select count(*) from pgdex.view_files where view_id = %(id)s),
+        (select chunks from pgdex.views where id = %(id)s),
+        (select count(*) from pgdex.indexing_jobs where view_id = %(id)s)
 """
 
 
@@ -34,18 +34,18 @@ def remove(repository: str, project: str | None, cancel: bool, yes: bool, as_jso
     is not touched, and `pgdex index` indexes it again from the start.
     """
     from pgdex.jobs.client.projects import resolve_project
-    from pgdex.jobs.client.removal import is_there, remove_repository, remove_rows, repository_to_remove
+    from pgdex.jobs.client.removal import is_there, remove_rows, remove_view, view_to_remove
 
     with open_client() as client:
         place = absolute_folder(repository) if repository else absolute_folder(".")
         folder = place if place.is_dir() else absolute_folder(".")
         project = resolve_project(client.settings, argument=project, folder=folder).id
-        chosen = repository_to_remove(client.connection, repository, project=project)
+        chosen = view_to_remove(client.connection, repository, project=project)
         if not yes:
             explanation = _question(client.connection, chosen, project)
             if not is_confirmed(explanation, question="Remove it?", declined="Not removed."):
                 return
-        remove_repository(client.connection, chosen, cancel=cancel)
+        remove_view(client.connection, chosen, cancel=cancel)
         try:
             for _ in remove_rows(client.connection, chosen):
                 pass
@@ -61,7 +61,7 @@ def remove(repository: str, project: str | None, cancel: bool, yes: bool, as_jso
         note("Another transaction (a backup, perhaps) still has its table open: a worker deletes the rest later.")
 
 
-def _question(connection: "Connection", chosen: "IndexedRepository", project: str) -> str:
+def _question(connection: "Connection", chosen: "IndexedView", project: str) -> str:
     files, chunks, jobs = connection.execute(WHAT, {"id": chosen.id}).fetchone() or (0, 0, 0)
     return (
         f"Remove {printable(chosen.root)} from project {project}?\n"

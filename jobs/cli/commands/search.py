@@ -100,13 +100,13 @@ def related(*, location: str, project: str | None, tests: str, limit: int, expla
       pgdex related src/flask/sessions.py:120
     """
     from pgdex.indexer.search import RelatedRequest
-    from pgdex.jobs.client.repositories import innermost_repository
     from pgdex.jobs.client.search import refusals, related_code
+    from pgdex.jobs.client.views import innermost_view
 
     file, line = _location(location)
     with open_client() as client:
         chosen = chosen_project(client.settings, argument=project, folder=file.parent).id
-        around = innermost_repository(client.connection, map(str, (file, *file.parents)), project=chosen)
+        around = innermost_view(client.connection, map(str, (file, *file.parents)), project=chosen)
         if around is None:
             raise click.BadParameter(
                 f"{file} is in no repository that is indexed in project {chosen}; {WORDS.index} indexes one.",

@@ -56,7 +56,7 @@ def skipped(
     if why is not None:
         _explain(why, path=path, project=project, as_json=as_json)
         return
-    from pgdex.jobs.client.repositories import skipped_files
+    from pgdex.jobs.client.views import skipped_files
 
     with open_client() as client:
         place = absolute_folder(path or ".")
@@ -82,7 +82,7 @@ def _explain(file: str, *, path: str | None, project: str | None, as_json: bool)
     from pgdex.jobs.cli.render.text import printable
     from pgdex.jobs.client.explain import why
     from pgdex.jobs.client.projects import resolve_project
-    from pgdex.jobs.client.repositories import innermost_repository
+    from pgdex.jobs.client.views import innermost_view
 
     folder = absolute_folder(path) if path else None
     wanted = _meant(file, folder)
@@ -90,7 +90,7 @@ def _explain(file: str, *, path: str | None, project: str | None, as_json: bool)
         chosen = resolve_project(client.settings, argument=project, folder=folder or wanted.parent).id
         start = folder or wanted
         reals = [os.path.realpath(one) for one in (start, *start.parents)]
-        around = innermost_repository(client.connection, reals, project=chosen)
+        around = innermost_view(client.connection, reals, project=chosen)
         root = Path(around.root) if around is not None else folder
         if root is None:
             raise InvalidRequest(f"{wanted} is in no repository of project {chosen}: give the repository's folder too")
@@ -128,14 +128,14 @@ def _below(path: Path, root: Path) -> str:
 
 def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
     """The indexed repository that `path` is or lies in, and the beginning that the wished files' paths have."""
-    from pgdex.jobs.client.repositories import indexed_repositories, innermost_repository
+    from pgdex.jobs.client.views import indexed_views, innermost_view
 
     wanted = absolute_folder(path)
-    around = innermost_repository(client.connection, map(str, (wanted, *wanted.parents)), project=project)
+    around = innermost_view(client.connection, map(str, (wanted, *wanted.parents)), project=project)
     if around is not None:
         below = "" if around.root == str(wanted) else f"{wanted.relative_to(around.root).as_posix()}/"
         return around.root, below
-    roots = [one.root for one in indexed_repositories(client.connection, project=project)]
+    roots = [one.root for one in indexed_views(client.connection, project=project)]
     indexed = f"Indexed are: {', '.join(roots)}" if roots else "Nothing is indexed there yet"
     raise InvalidRequest(f"{wanted} is not indexed in project {project}. {indexed}")
 

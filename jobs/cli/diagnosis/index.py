@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from pgdex.jobs.database.connection import Connection
 
 FAILED = """
-    select r.root, b.failures, b.error from pgdex.vector_index_builds b
+    select coalesce(v.root, r.name), b.failures, b.error from pgdex.vector_index_builds b
     join pgdex.repositories r on r.id = b.repository_id and r.removed_at is null
-    order by b.failures desc, r.root
+    left join pgdex.views v on v.repository_id = r.id and v.is_default
+    order by b.failures desc, 1
 """
-LEFT = "select count(*) from pgdex.repositories where removed_at is not null"
+LEFT = "select count(*) from pgdex.views where removed_at is not null"
 
 
 def index_checks(connection: "Connection") -> Iterator[Check]:

@@ -27,7 +27,7 @@ class Status:
         """
 
         def look(client: "Client") -> IndexingStatus:
-            from pgdex.jobs.client.repositories import skip_reasons
+            from pgdex.jobs.client.views import skip_reasons
 
             job = watched_job(client, self._place, job_id, project_id)
             return IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))

@@ -122,7 +122,7 @@ async def _has_left(context: Context) -> bool:
 
 
 def _answer(client: "Client", job: "JobStatus") -> WatchedIndexing:
-    from pgdex.jobs.client.repositories import skip_reasons
+    from pgdex.jobs.client.views import skip_reasons
 
     status = IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))
     return WatchedIndexing(**dict(status), timed_out=not job.is_final)

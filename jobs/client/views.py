@@ -1,12 +1,12 @@
-"""What is in the index: which repositories, which of them is meant, which of their files are left out and why, and how
-old files are."""
+"""What is in the index: which views of which repositories, which of them is meant, which of their files are left out
+and why, and how old files are."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from pgdex.jobs.client.models import IndexedRepository, JobStatus, OutdatedVectors, SkippedFile, StoredFile
+from pgdex.jobs.client.models import IndexedView, JobStatus, OutdatedVectors, SkippedFile, StoredFile
 from pgdex.jobs.database.connection import Connection
 
 
@@ -17,16 +17,14 @@ def project_exists(connection: Connection, project: str) -> bool:
     return bool(row and row[0])
 
 
-def indexed_repositories(connection: Connection, *, project: str) -> list[IndexedRepository]:
-    """The repositories of a project, by their paths."""
+def indexed_views(connection: Connection, *, project: str) -> list[IndexedView]:
+    """The views of a project, by their paths."""
     return _repositories(connection, "project_id = %(project)s", project=project)
 
 
-def named_repositories(
-    connection: Connection, text: str, *, project: str | None, whole: bool = False
-) -> list[IndexedRepository]:
-    """The repositories that `text` names, of a project or of all, by their paths: the one at that path, those below it,
-    those with it in their name; with `whole` only those whose path or name it is."""
+def named_views(connection: Connection, text: str, *, project: str | None, whole: bool = False) -> list[IndexedView]:
+    """The views that `text` names, of a project or of all, by their paths: the one at that path, those below it, those
+    whose repository has it in its name; with `whole` only those whose path or name it is."""
     return _repositories(
         connection,
         "(%(project)s::text is null or project_id = %(project)s)"
@@ -37,8 +35,8 @@ def named_repositories(
     )
 
 
-def innermost_repository(connection: Connection, folders: Iterable[str], *, project: str) -> IndexedRepository | None:
-    """The repository that something lies in: `folders` are those around it, from the inside to the outside."""
+def innermost_view(connection: Connection, folders: Iterable[str], *, project: str) -> IndexedView | None:
+    """The view that something lies in: `folders` are those around it, from the inside to the outside."""
     around = list(folders)
     found = _repositories(
         connection, "project_id = %(project)s and root = any(%(roots)s)", project=project, roots=around
@@ -46,10 +44,11 @@ def innermost_repository(connection: Connection, folders: Iterable[str], *, proj
     return min(found, key=lambda one: around.index(one.root), default=None)
 
 
-def _repositories(connection: Connection, condition: LiteralString, **values: object) -> list[IndexedRepository]:
-    with connection.cursor(row_factory=class_row(IndexedRepository)) as cursor:
+def _repositories(connection: Connection, condition: LiteralString, **values: object) -> list[IndexedView]:
+    with connection.cursor(row_factory=class_row(IndexedView)) as cursor:
         cursor.execute(
-            f"select id, name, root, last_indexed_at from pgdex.repositories_status where {condition} order by root",
+            f"select id, repository_id, name, view_name, root, is_default, last_indexed_at from pgdex.views_status"
+            f" where {condition} order by root",
             values,
         )
         return cursor.fetchall()
@@ -87,14 +86,13 @@ def skip_reasons(connection: Connection, job: JobStatus) -> dict[str, int]:
 
 
 def missed_files(
-    connection: Connection, repository_ids: Sequence[int], *, reasons: Sequence[str]
+    connection: Connection, view_ids: Sequence[int], *, reasons: Sequence[str]
 ) -> dict[str, dict[str, int]]:
-    """How many files of each repository, by its root, are left out for which of the reasons."""
+    """How many files of each view, by its root, are left out for which of the reasons."""
     rows = connection.execute(
-        "select r.root, f.skip_reason, count(*) from pgdex.files f"
-        " join pgdex.repositories r on r.id = f.repository_id"
-        " where f.repository_id = any(%s) and f.skip_reason = any(%s) group by 1, 2 order by 1, 3 desc, 2",
-        [list(repository_ids), list(reasons)],
+        "select v.root, e.skip_reason, count(*) from pgdex.view_files e join pgdex.views v on v.id = e.view_id"
+        " where e.view_id = any(%s) and e.skip_reason = any(%s) group by 1, 2 order by 1, 3 desc, 2",
+        [list(view_ids), list(reasons)],
     )
     found: dict[str, dict[str, int]] = {}
     for root, reason, count in rows:
@@ -102,18 +100,19 @@ def missed_files(
     return found
 
 
-def outdated_vectors(connection: Connection, repository_ids: Sequence[int]) -> list[OutdatedVectors]:
-    """The repositories whose change to another embedding model has not reached all files.
+def outdated_vectors(connection: Connection, view_ids: Sequence[int]) -> list[OutdatedVectors]:
+    """The views whose change to another embedding model has not reached all files.
 
     Files are only counted where a change was begun and not brought to its end: that is noted with the repository.
     """
     with connection.cursor(row_factory=class_row(OutdatedVectors)) as cursor:
         cursor.execute(
-            "select r.root, r.embedding_model, count(*) as files,"
-            " count(*) filter (where f.model_id is distinct from r.model_id) as outdated"
-            " from pgdex.repositories r join pgdex.files f on f.repository_id = r.id and f.chunks > 0"
-            " where r.id = any(%s) and r.has_older_vectors group by r.id order by r.root",
-            [list(repository_ids)],
+            "select v.root, r.embedding_model, count(*) as files,"
+            " count(*) filter (where w.model_id is distinct from r.model_id) as outdated"
+            " from pgdex.views v join pgdex.repositories r on r.id = v.repository_id and r.has_older_vectors"
+            " join pgdex.view_files e on e.view_id = v.id join pgdex.versions w on w.id = e.version_id and w.chunks > 0"
+            " where v.id = any(%s) group by v.id, r.id order by v.root",
+            [list(view_ids)],
         )
         return [found for found in cursor.fetchall() if found.outdated]
 
@@ -122,10 +121,11 @@ def stored_files(connection: Connection, keys: Sequence[tuple[str, str]], *, pro
     """What the index knows of the files that `keys` names by repository path and path."""
     with connection.cursor(row_factory=class_row(StoredFile)) as cursor:
         cursor.execute(
-            "select r.root as repo_path, f.path, f.size, f.mtime_ns, f.content_hash"
+            "select v.root as repo_path, e.path, e.size, e.mtime_ns, e.ctime_ns, w.content_hash"
             " from unnest(%s::text[], %s::text[]) as k (root, path)"
-            " join pgdex.repositories r on r.root = k.root and r.project_id = %s and r.removed_at is null"
-            " join pgdex.files f on f.repository_id = r.id and f.path = k.path",
+            " join pgdex.views v on v.root = k.root and v.project_id = %s and v.removed_at is null"
+            " join pgdex.view_files e on e.view_id = v.id and e.path = k.path"
+            " join pgdex.versions w on w.id = e.version_id",
             [[root for root, _ in keys], [path for _, path in keys], project],
         )
         return cursor.fetchall()

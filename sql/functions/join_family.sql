@@ -1,0 +1,63 @@
+-- Records what a scan learned of its job's view: which git history it belongs to, whether it is the main working tree, its
+-- branch and commit. Returns the repository that the view belongs to from now on, and the embedder that the job uses.
+--
+-- p_identity: the normalised URL of the remote, or the common git directory, or the folder itself where there is no git.
+-- A view that has no files yet joins the repository with that identity, if the project has one: then the files that both
+-- have are stored once. A view that has files stays where it is; its repository takes the identity, if that is free.
+-- Errors: PX003 (the scan is no longer the caller's), PX004 (the repository that the view belongs to was indexed with
+-- another embedding model than the job asks for, without force).
+create or replace function pgdex.join_family(
+    p_job_id uuid, p_attempt integer, p_identity text, p_kind text, p_is_main boolean, p_branch text, p_commit_id text
+) returns table (repository_id bigint, embedder text)
+language plpgsql security definer
+set search_path = pg_catalog, pgdex, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_job indexing_jobs := pgdex.lock_live_job(p_job_id);
+    v_view views;
+    v_own bigint;
+    v_family repositories;
+begin
+    if not exists (
+        select from job_batches b
+        where b.job_id = p_job_id and b.seq = 0 and b.attempt = p_attempt and b.state = 'running'
+    ) then
+        raise exception 'attempt % of the scan of job % is no longer the one that counts', p_attempt, p_job_id
+            using errcode = 'PX003';
+    end if;
+    select * into v_view from views v where v.id = v_job.view_id;
+    v_own := v_view.repository_id;
+    loop
+        select * into v_family from repositories r
+        where r.project_id = v_view.project_id and r.identity = p_identity and r.removed_at is null
+        for no key update;
+        exit when found;
+        begin
+            update repositories r set identity = p_identity where r.id = v_own returning * into v_family;
+            exit;
+        exception when unique_violation then
+            null;  -- another view of it was scanned at this moment: look again
+        end;
+    end loop;
+    if v_family.id <> v_own and not exists (select from view_files e where e.view_id = v_view.id) then
+        if v_job.embedder <> v_family.embedding_model and not v_job.force_reindex then
+            raise exception '% belongs to the repository %, whose index was made with the embedding model %, and % was asked for: vectors of two models cannot be compared, so every file has to be embedded again',
+                v_view.root, v_family.name, v_family.embedding_model, v_job.embedder using errcode = 'PX004';
+        end if;
+        update views v set repository_id = v_family.id, is_default = false where v.id = v_view.id;
+        -- It was made for this view alone.
+        delete from repositories r
+        where r.id = v_own and not exists (select from views v where v.repository_id = v_own)
+            and not exists (select from versions w where w.repository_id = v_own);
+        perform pgdex.choose_default_view(v_family.id);
+    else
+        select * into v_family from repositories r where r.id = v_own;
+    end if;
+    update views v
+    set kind = p_kind, is_main = p_is_main, branch = p_branch, commit_id = p_commit_id
+    where v.id = v_view.id
+        and (v.kind, v.is_main, v.branch, v.commit_id) is distinct from (p_kind, p_is_main, p_branch, p_commit_id);
+    return query select v_family.id, coalesce(v_job.embedder, v_family.embedding_model);
+end
+$$;

@@ -1,0 +1,26 @@
+-- Deletes versions that no view has held for longer than p_age, with their chunks, at most p_limit of one repository.
+-- Returns how many; the caller repeats it until it returns 0. Until then they make the way back to a branch, or the next
+-- worktree, cost nothing: whoever finds the same content at the same path again takes the version over.
+create or replace function pgdex.remove_unused_versions(p_age interval, p_limit integer default 500) returns integer
+language plpgsql
+set search_path = pg_catalog, pgdex, pg_temp
+as $$
+declare
+    v_repository bigint;
+    v_removed integer := 0;
+begin
+    for v_repository in
+        select distinct v.repository_id
+        from versions v join repositories r on r.id = v.repository_id and r.removed_at is null
+        where v.unused_since < clock_timestamp() - p_age
+    loop
+        v_removed := pgdex.delete_versions(v_repository, array(
+            select v.id from versions v
+            where v.repository_id = v_repository and v.unused_since < clock_timestamp() - p_age
+            order by v.unused_since limit p_limit
+        ));
+        exit when v_removed > 0;
+    end loop;
+    return v_removed;
+end
+$$;
