@@ -24,15 +24,19 @@ def run_floor(root: Path, *, conninfo: str, embedder: str, processes: int) -> fl
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("insert into pgdex.projects (id) values ('floor')")
         ((repository_id,),) = connection.execute(
-            "insert into pgdex.repositories (project_id, name, root) values ('floor', 'floor', %s) returning id",
-            [str(root)],
+            "insert into pgdex.repositories (project_id, name) values ('floor', 'floor') returning id"
+        )
+        ((view_id,),) = connection.execute(
+            "insert into pgdex.views (repository_id, project_id, root, name, is_default)"
+            " values (%s, 'floor', %s, 'floor', true) returning id",
+            [repository_id, str(root)],
         )
         connection.execute("select pgdex.ensure_chunk_partition(%s, 1000000)", [repository_id])
         ((model_id,),) = connection.execute("select pgdex.register_model(%s, %s)", [opened.name, opened.dimension])
         started = time.perf_counter()
         paths = [file.path for file in walk(root) if file.skip_reason is None]
         batches = [paths[start : start + BATCH_FILES] for start in range(0, len(paths), BATCH_FILES)]
-        arguments = (root, conninfo, embedder, repository_id, model_id)
+        arguments = (root, conninfo, embedder, repository_id, view_id, model_id)
         with multiprocessing.get_context("fork").Pool(processes, Loop, arguments) as pool:
             list(pool.imap_unordered(Loop.index, batches))
         connection.execute("select pgdex.build_indexes(%s)", [repository_id])
@@ -44,8 +48,11 @@ class Loop:
 
     here: "Loop"
 
-    def __init__(self, root: Path, conninfo: str, embedder: str, repository_id: int, model_id: int) -> None:
-        Loop.here, self.root, self.repository_id, self.model_id = self, OpenedRoot(root), repository_id, model_id
+    def __init__(
+        self, root: Path, conninfo: str, embedder: str, repository_id: int, view_id: int, model_id: int
+    ) -> None:
+        Loop.here, self.root = self, OpenedRoot(root)
+        self.repository_id, self.view_id, self.model_id = repository_id, view_id, model_id
         self.connection = psycopg.connect(conninfo, autocommit=True)
         self.pipeline = Pipeline(embedder=open_embedder(embedder))
         self.pipeline.embedder.probe()
@@ -56,4 +63,10 @@ class Loop:
         here = Loop.here
         indexed = here.pipeline.run(here.root, paths).indexed
         with here.connection.transaction():
-            write_files(here.connection, repository_id=here.repository_id, model_id=here.model_id, indexed=indexed)
+            write_files(
+                here.connection,
+                repository_id=here.repository_id,
+                view_id=here.view_id,
+                model_id=here.model_id,
+                indexed=indexed,
+            )

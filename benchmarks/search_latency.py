@@ -26,7 +26,7 @@ from benchmarks.measure import table, write_section
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters, Scope
 from pgdex.indexer.search.retrievers import vector_text
-from pgdex.indexer.search.views import searched_repositories
+from pgdex.indexer.search.views import searched_views
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.settings import Settings
@@ -104,7 +104,7 @@ def enlarge(client: Client, copies: int) -> int:
     connection.execute("select pgdex.drop_vector_indexes(1, null)")
     connection.execute("select pgdex.ensure_chunk_partition(1, 1000000)")  # however small it is at first
     generator = np.random.default_rng(0)
-    present = _number(client, "select count(distinct file_id / 1000000000) from pgdex.chunks_r1")
+    present = _number(client, "select count(distinct version_id / 1000000000) from pgdex.chunks_r1")
     for copy in range(present, copies):
         with connection.transaction():
             connection.execute(
@@ -115,12 +115,12 @@ def enlarge(client: Client, copies: int) -> int:
                 {"copy": copy},
             )
             connection.execute(
-                "insert into pgdex.chunks_r1 (repository_id, file_id, ordinal, start_line, end_line, kind, symbol,"
+                "insert into pgdex.chunks_r1 (repository_id, version_id, ordinal, start_line, end_line, kind, symbol,"
                 " content, embedding, model_id, lexemes, term_weights)"
-                " select 1, file_id + %(copy)s::bigint * 1000000000, ordinal, start_line, end_line, kind, symbol,"
+                " select 1, version_id + %(copy)s::bigint * 1000000000, ordinal, start_line, end_line, kind, symbol,"
                 " content, public.l2_normalize(embedding operator(public.+) %(turn)s::public.halfvec(256)), model_id,"
                 " lexemes, term_weights"
-                " from pgdex.chunks_r1 where file_id < 1000000000",
+                " from pgdex.chunks_r1 where version_id < 1000000000",
                 {"copy": copy, "turn": vector_text((generator.normal(size=256) * 0.01).astype(np.float32))},
             )
     connection.execute("analyze pgdex.chunks_r1")
@@ -165,7 +165,7 @@ def recall(client: Client, chunks: int) -> Iterator[list[str]]:
     """How many of the ten nearest the vector index finds, without a filter and with two."""
     embedder = embedder_for("code", client.settings)
     every = [vector_text(embedder.embed_query(query)) for queries in QUERIES.values() for query in queries]
-    repositories = searched_repositories(client.connection, SearchRequest("x", project_id="default"))
+    repositories = searched_views(client.connection, SearchRequest("x", project_id="default"))
     for name, path, language in (("none", None, None), ("language ini", None, "ini"), ("path", "inventory", None)):
         shares = []
         for vector in every:
@@ -180,7 +180,7 @@ def _nearest(client: Client, vector: str, scope: Scope, *, exact: bool) -> list[
         if exact:
             client.connection.execute("set local enable_indexscan = off")
         return client.connection.execute(
-            "select file_id, ordinal from pgdex.search_vectors("
+            "select version_id, ordinal from pgdex.search_vectors("
             " array[1::bigint], (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, null, 100, %s)"
             " limit 10",
             [vector, scope.files, scope.chunks, 2_000_000_000 if exact else 20_000],

@@ -17,12 +17,12 @@ COUNTERS = ("files_indexed", "files_skipped", "files_unchanged", "files_deleted"
 # By the order of events: clocks jump.
 OVERLAPS = """
     with life as (
-        select j.id, j.repository_id, min(e.id) filter (where e.event_type = 'created') as began,
+        select j.id, j.view_id, min(e.id) filter (where e.event_type = 'created') as began,
             max(e.id) filter (where e.event_type in ('completed', 'failed', 'cancelled')) as ended
         from pgdex.indexing_jobs j join pgdex.job_events e on e.job_id = j.id group by j.id
     )
     select a.id as first, b.id as second from life a
-    join life b on b.repository_id = a.repository_id and b.began > a.began
+    join life b on b.view_id = a.view_id and b.began > a.began
     where a.ended is null or a.ended > b.began
 """
 RECOUNT = """
@@ -41,11 +41,11 @@ STORED = """
         coalesce(sum(f.chunks) filter (where f.indexed_at >= b.at), 0) as chunks
     from pgdex.indexing_jobs j
     cross join lateral (select j.started_at + make_interval(secs => %(jump)s)) as b (at)
-    join pgdex.files f on f.repository_id = j.repository_id where j.id = %(job)s
+    join pgdex.files f on f.view_id = j.view_id where j.id = %(job)s
 """
 REASONS = """
     select f.skip_reason, count(*) as n from pgdex.indexing_jobs j
-    join pgdex.files f on f.repository_id = j.repository_id
+    join pgdex.files f on f.view_id = j.view_id
     where j.id = %s and f.skip_reason is not null group by f.skip_reason
 """
 LEFTOVERS = {
@@ -57,7 +57,7 @@ LEFTOVERS = {
     """,
     "closed batches that still list files": """
         select count(*) from pgdex.job_batches
-        where state not in ('waiting', 'running') and (paths is not null or file_ids is not null)
+        where state not in ('waiting', 'running') and paths is not null
     """,
     "tokens in the queue": "select count(*) from pgdex.procrastinate_jobs",
     "sessions with an open transaction": """

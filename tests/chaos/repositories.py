@@ -13,8 +13,8 @@ from tests.chaos.sources import write_generation
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 FINAL = ("completed", "failed", "cancelled")
 SEARCHABLE = """
-    select f.path from pgdex.files f join pgdex.repositories r on r.id = f.repository_id
-    where r.root = %s and f.chunks > 0
+    select f.path from pgdex.files f
+    where f.root = %s and f.chunks > 0
 """
 
 

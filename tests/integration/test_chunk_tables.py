@@ -11,7 +11,7 @@ import pytest
 from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.search import RelatedRequest, SearchRequest, related, search
 from pgdex.indexer.search.engine import LOOKS
-from pgdex.indexer.search.views import searched_repositories, searched_tables
+from pgdex.indexer.search.views import searched_views, searched_tables
 from pgdex.indexer.storage import ChunkTableMissing, write_files
 from pgdex.indexer.terms import stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
@@ -108,7 +108,7 @@ def test_a_job_of_a_small_repository_locks_few_tables(connection: Connection) ->
 def test_small_repositories_of_a_project_are_searched_together(connection: Connection) -> None:
     small = [small_repository(connection, f"s{number}", "alpha beta") for number in range(20)]
     large = [new_repository(connection, f"/large/{number}") for number in range(2)]
-    repositories = searched_repositories(connection, SearchRequest("x", project_id="default"))
+    repositories = searched_views(connection, SearchRequest("x", project_id="default"))
     tables = searched_tables(repositories)
     assert len(tables) == 1 + len(large)
     assert sorted(table.ids for table in tables) == sorted([[one.id for one in small], *([one.id] for one in large)])
@@ -179,7 +179,7 @@ def test_repositories_in_different_tables_are_not_one_question(connection: Conne
 
 def rows_of(connection: Connection, repository: SyntheticRepository) -> list[tuple[object, ...]]:
     return connection.execute(
-        "select c.*, c.tableoid::regclass::text from pgdex.chunks c where repository_id = %s order by file_id, ordinal",
+        "select c.*, c.tableoid::regclass::text from pgdex.chunks c where repository_id = %s order by version_id, ordinal",
         [repository.id],
     ).fetchall()
 
@@ -297,7 +297,7 @@ def test_nothing_can_be_written_into_the_parent(connection: Connection) -> None:
     repository = small_repository(connection, "a", "x")
     with pytest.raises(psycopg.errors.CheckViolation, match="tables_of_their_own"):
         connection.execute(
-            "insert into pgdex.chunks (repository_id, file_id, ordinal, start_line, end_line, kind, content)"
+            "insert into pgdex.chunks (repository_id, version_id, ordinal, start_line, end_line, kind, content)"
             " values (%s, 1, 0, 1, 1, 'text', 'x')",
             [repository.id],
         )
@@ -355,7 +355,7 @@ def test_an_upgrade_and_a_downgrade_keep_every_chunk(connection: Connection, dat
 
 def all_chunks(connection: Connection) -> Sequence[tuple[object, ...]]:
     return connection.execute(
-        "select repository_id, file_id, ordinal, md5(content), md5(lexemes::text), md5(term_weights::text),"
+        "select repository_id, version_id, ordinal, md5(content), md5(lexemes::text), md5(term_weights::text),"
         " md5(embedding::text) from pgdex.chunks order by 1, 2, 3"
     ).fetchall()
 

@@ -124,9 +124,7 @@ def test_a_later_revision_goes_up_and_down_and_keeps_what_is_there(
         fill(connection)
         connection.execute("select pgdex.procrastinate_unregister_worker_v1(id) from pgdex.procrastinate_workers")
     jobs = "select id, status, files_indexed, summary from pgdex.indexing_jobs order by queue_number"
-    chunks = (
-        "select repository_id, file_id, ordinal, content, lexemes, embedding::text from pgdex.chunks order by 1, 2, 3"
-    )
+    chunks = "select repository_id, version_id, ordinal, content, lexemes, embedding::text from pgdex.chunks order by 1, 2, 3"
     kept = [connection.execute(query).fetchall() for query in (jobs, chunks)]
     before = objects(connection)
 

@@ -58,7 +58,7 @@ def run(client: Client, workers: Workers, tree: Path, *, force: bool = False) ->
 def models(client: Client) -> dict[str, int]:
     """How many files have vectors of which model."""
     rows = client.connection.execute(
-        "select m.name, count(distinct c.file_id) from pgdex.chunks c"
+        "select m.name, count(distinct c.version_id) from pgdex.chunks c"
         " join pgdex.embedding_models m on m.id = c.model_id group by 1"
     ).fetchall()
     return dict(rows)

@@ -32,7 +32,7 @@ from tests.support.waiting import wait_for
 ROWS = """
     select (select count(*) from pgdex.chunks where repository_id = %(id)s),
         (select count(*) from pgdex.files where repository_id = %(id)s),
-        (select count(*) from pgdex.indexing_jobs where repository_id = %(id)s),
+        (select count(*) from pgdex.indexing_jobs where view_id = %(id)s),
         (select count(*) from pgdex.repositories where id = %(id)s)
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pgdex.indexer.search import RelatedRequest, SearchRequest
-from pgdex.indexer.search.views import repository_at, searched_models, searched_repositories
+from pgdex.indexer.search.views import view_at, searched_models, searched_views
 from pgdex.jobs.client.views import indexed_views, innermost_view, named_views
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of
@@ -65,7 +65,7 @@ def rows_read(connection: Connection, table: str) -> int:
 
 
 def test_the_repository_of_a_place_is_looked_up_by_project_and_root(many: Connection) -> None:
-    found = repository_at(many, RelatedRequest(project_id="odd", root="/src/repo77", path="f1", line=1))
+    found = view_at(many, RelatedRequest(project_id="odd", root="/src/repo77", path="f1", line=1))
     assert found is not None
     assert found.root == "/src/repo77"
     assert rows_read(many, "repositories") == 1
@@ -75,7 +75,7 @@ def test_the_repository_of_a_place_is_looked_up_by_project_and_root(many: Connec
 
 def test_a_search_of_one_of_many_repositories_reads_no_file_to_choose_it(many: Connection) -> None:
     request = SearchRequest("x", project_id="odd", repo="/src/repo77")
-    assert [one.root for one in searched_repositories(many, request)] == ["/src/repo77"]
+    assert [one.root for one in searched_views(many, request)] == ["/src/repo77"]
     assert searched_models(many, request) == ["code"]
     assert rows_read(many, "files") == 0
     assert rows_read(many, "indexing_jobs") == 0
@@ -97,7 +97,7 @@ def test_the_repository_around_a_path_is_looked_up_by_its_folders(many: Connecti
 
 
 def test_everything_about_one_repository_reads_its_own_files_only(many: Connection) -> None:
-    query = "select files, chunks, bytes from pgdex.repositories_status where project_id = %s and root = %s"
+    query = "select files, chunks, bytes from pgdex.views_status where project_id = %s and root = %s"
     assert many.execute(query, ["odd", "/src/repo77"]).fetchone() == (FILES_OF_EACH, 7, FILES_OF_EACH * 100)
     assert rows_read(many, "repositories") == 1
     assert 0 < rows_read(many, "files") <= 3 * FILES_OF_EACH
@@ -173,4 +173,4 @@ def test_a_text_names_repositories_by_path_folder_or_part_of_a_name_and_whole_on
         found = [one.root for one in named_views(connection, text, project="p", whole=is_whole)]
         assert sorted(found) == expected
     request = SearchRequest("x", project_id="p", repo=text)
-    assert sorted(one.root for one in searched_repositories(connection, request)) == named
+    assert sorted(one.root for one in searched_views(connection, request)) == named

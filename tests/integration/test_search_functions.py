@@ -12,7 +12,7 @@ from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters
-from pgdex.indexer.search.views import searched_repositories
+from pgdex.indexer.search.views import searched_views
 from pgdex.indexer.terms import definition_terms, stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of
@@ -55,7 +55,7 @@ class Scene:
         """What search_lexical answers."""
         stems = list(dict.fromkeys(map(stem_of, words(query))))
         rows = self.connection.execute(
-            "select file_id, ordinal, score"
+            "select version_id, ordinal, score"
             " from pgdex.search_lexical(array[%s::bigint], %s::integer[], %s::integer[], null, null, %s, %s, %s)",
             [
                 self.repository.id,
@@ -64,7 +64,7 @@ class Scene:
                 *(kinds, limit, candidates),
             ],
         )
-        return [(file_id, ordinal, score) for file_id, ordinal, score in rows]
+        return [(version_id, ordinal, score) for version_id, ordinal, score in rows]
 
     def term_frequencies(self, stems: Sequence[str]) -> dict[str, tuple[float, float]]:
         """What term_frequencies answers."""
@@ -164,13 +164,13 @@ def test_of_common_words_those_chunks_stay_that_have_several(analyzed: Scene, qu
 
 def test_of_very_common_words_the_chunks_with_them_in_a_symbol_stay(analyzed: Scene) -> None:
     named = {
-        file_id
-        for (file_id,) in analyzed.connection.execute(
+        version_id
+        for (version_id,) in analyzed.connection.execute(
             "select id from pgdex.files where path = any(%s)", [[f"src/{number:06}.py" for number in analyzed.symbols]]
         )
     }
     found = analyzed.lexical("self value", candidates=100)
-    assert {file_id for file_id, _, _ in found} <= named
+    assert {version_id for version_id, _, _ in found} <= named
     assert len(found) == 10
 
 
@@ -187,7 +187,7 @@ def test_a_word_that_is_everywhere_still_finds_something(analyzed: Scene, query:
 @pytest.mark.parametrize("candidates", [10, 1_000, ALL])
 def test_no_chunk_is_found_twice(analyzed: Scene, candidates: int) -> None:
     found = analyzed.lexical("self value return import session", limit=2_000, candidates=candidates)
-    assert len({(file_id, ordinal) for file_id, ordinal, _ in found}) == len(found)
+    assert len({(version_id, ordinal) for version_id, ordinal, _ in found}) == len(found)
 
 
 def test_a_kind_that_is_asked_for_narrows_and_costs_no_result(analyzed: Scene) -> None:
@@ -202,12 +202,12 @@ def test_words_that_are_nowhere_find_nothing(analyzed: Scene) -> None:
 
 def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> None:
     stem = stem_of("return")
-    repositories = searched_repositories(analyzed.connection, SearchRequest("x", project_id="default"))
+    repositories = searched_views(analyzed.connection, SearchRequest("x", project_id="default"))
     scope = Filters(path_regex="^src/0001").within(analyzed.connection, repositories)
     rows = analyzed.connection.execute(
         "select f.path"
         " from pgdex.search_lexical(array[%s::bigint], %s::int[], %s::int[], %s::bigint[], %s, null, 500, 100) s"
-        " join pgdex.files f on f.id = s.file_id",
+        " join pgdex.files f on f.id = s.version_id",
         [analyzed.repository.id, [term_id_of(stem)], [term_id_of(symbol_term(stem))], scope.files, scope.chunks],
     ).fetchall()
     assert all(path.startswith("src/0001") for (path,) in rows)
@@ -269,7 +269,7 @@ def test_definitions_are_exact_only_where_they_are_spelled_alike(
     assert terms is not None
     rows = connection.execute(
         "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, null, null, 10) d"
-        " join pgdex.files f on f.id = d.file_id",
+        " join pgdex.files f on f.id = d.version_id",
         [small.id, [term_id_of(terms[0])], [term_id_of(terms[1])]],
     ).fetchall()
     assert {path for path, is_exact in rows if is_exact} == exact
@@ -283,7 +283,7 @@ def test_a_path_is_found_by_its_end_first_and_in_any_letter_case(connection: Con
     write_chunks(connection, repository, [chunk("a")] * len(paths), path_of=paths.__getitem__)
     rows = connection.execute(
         "select f.path, p.ends_with from pgdex.search_paths(array[%s::bigint], 'APP.py', null, 10) p"
-        " join pgdex.files f on f.id = p.file_id",
+        " join pgdex.files f on f.id = p.version_id",
         [repository.id],
     ).fetchall()
     assert {path for path, _ in rows[:3]} == {"app.py", "src/App.py", "src/deep/app.py"}
@@ -296,7 +296,7 @@ def test_a_path_is_no_pattern(connection: Connection, text: str) -> None:
     write_chunks(connection, repository, [chunk("a")] * 2, path_of=["src/a.py", f"src/{text}.py"].__getitem__)
     rows = connection.execute(
         "select f.path from pgdex.search_paths(array[%s::bigint], %s, null, 10) p"
-        " join pgdex.files f on f.id = p.file_id",
+        " join pgdex.files f on f.id = p.version_id",
         [repository.id, text],
     ).fetchall()
     assert rows == [(f"src/{text}.py",)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pgdex.indexer.globs import glob_regex
 from pgdex.indexer.search import SearchRequest
 from pgdex.indexer.search.filters import Filters, Scope
-from pgdex.indexer.search.views import searched_repositories
+from pgdex.indexer.search.views import searched_views
 from pgdex.indexer.terms import definition_terms, stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of
@@ -119,7 +119,7 @@ def index_scans(connection: Connection, index: str) -> int:
 def scope_of(connection: Connection, scene: Scene, **filters: str) -> Scope:
     """What a filter by path or language leaves."""
     narrowed = Filters(path_regex=filters.get("regex"), language=filters.get("language"))
-    return narrowed.within(connection, searched_repositories(connection, SearchRequest("x", project_id="default")))
+    return narrowed.within(connection, searched_views(connection, SearchRequest("x", project_id="default")))
 
 
 def lexical(connection: Connection, scene: Scene, query: str, **filters: str) -> list[tuple[int, float]]:
@@ -127,7 +127,7 @@ def lexical(connection: Connection, scene: Scene, query: str, **filters: str) ->
     stems = list(dict.fromkeys(map(stem_of, query.split())))
     scope = scope_of(connection, scene, **filters)
     rows = connection.execute(
-        "select file_id, score from pgdex.search_lexical("
+        "select version_id, score from pgdex.search_lexical("
         " array[%(id)s::bigint], %(terms)s::int[], %(symbols)s::int[], %(files)s::bigint[], %(chunks)s, null, 100)",
         {
             "id": scene.repository.id,
@@ -137,7 +137,7 @@ def lexical(connection: Connection, scene: Scene, query: str, **filters: str) ->
             "chunks": scope.chunks,
         },
     )
-    return [(file_id, score) for file_id, score in rows]
+    return [(version_id, score) for version_id, score in rows]
 
 
 # Words and definitions
@@ -178,7 +178,7 @@ def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: 
     assert terms is not None
     rows = rolled_back.execute(
         "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, %s::bigint[], null, 100) d"
-        " join pgdex.files f on f.id = d.file_id",
+        " join pgdex.files f on f.id = d.version_id",
         [
             scene.repository.id,
             *([term_id_of(term)] for term in terms),
@@ -197,7 +197,7 @@ def nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: st
     """The files that search_vectors answers."""
     scope = scope_of(connection, scene, **filters)
     rows = connection.execute(
-        f"select file_id from pgdex.search_vectors{CALL}",
+        f"select version_id from pgdex.search_vectors{CALL}",
         {
             "repository": scene.repository.id,
             "model": scene.repository.model_id,
@@ -208,17 +208,17 @@ def nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: st
             "limit": NEAREST,
         },
     )
-    return [file_id for (file_id,) in rows]
+    return [version_id for (version_id,) in rows]
 
 
 def exactly_nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: str) -> list[int]:
     """The same by comparing with every vector."""
     rows = connection.execute(
-        f"select c.file_id from pgdex.{scene.table} c join pgdex.files f on f.id = c.file_id"
+        f"select c.version_id from pgdex.{scene.table} c join pgdex.files f on f.version_id = c.version_id"
         " where (%(regex)s::text is null or f.path ~ %(regex)s)"
         " and (%(language)s::text is null or f.language = %(language)s)"
         f" order by (c.embedding::public.halfvec({DIMENSION})"
-        f" operator(public.<=>) %(vector)s::public.halfvec({DIMENSION})) + 0, c.file_id"
+        f" operator(public.<=>) %(vector)s::public.halfvec({DIMENSION})) + 0, c.version_id"
         f" limit {NEAREST}",
         {
             "vector": str(vector.tolist()),
@@ -226,7 +226,7 @@ def exactly_nearest(connection: Connection, scene: Scene, vector: Vectors, **fil
             "language": filters.get("language"),
         },
     )
-    return [file_id for (file_id,) in rows]
+    return [version_id for (version_id,) in rows]
 
 
 FILTERS = [

@@ -12,17 +12,23 @@ CHUNKS = """
     select f.path, c.ordinal, c.start_line, c.end_line, c.kind, c.symbol, md5(c.content),
         md5(c.lexemes::text), md5(c.term_weights::text), md5(c.embedding::text), m.name
     from pgdex.chunks c
-    join pgdex.files f on f.id = c.file_id and f.repository_id = c.repository_id
+    join pgdex.files f on f.version_id = c.version_id and f.repository_id = c.repository_id
     left join pgdex.embedding_models m on m.id = c.model_id
     order by f.path, c.ordinal
 """
 ORPHANS = """
     select count(*) from pgdex.chunks c
-    where not exists (select from pgdex.files f where f.id = c.file_id and f.repository_id = c.repository_id)
+    where not exists (select from pgdex.versions v where v.id = c.version_id and v.repository_id = c.repository_id)
 """
 MISCOUNTED = """
-    select count(*) from pgdex.files f
-    where f.chunks <> (select count(*) from pgdex.chunks c where c.repository_id = f.repository_id and c.file_id = f.id)
+    select count(*) from pgdex.versions v
+    where v.chunks <> (
+        select count(*) from pgdex.chunks c where c.repository_id = v.repository_id and c.version_id = v.id
+    )
+"""
+UNMARKED = """
+    select count(*) from pgdex.versions v
+    where (v.unused_since is null) <> exists (select from pgdex.view_files e where e.version_id = v.id)
 """
 
 
@@ -36,7 +42,11 @@ def index_digest(connection: Connection) -> str:
 
 
 def assert_index_is_sound(connection: Connection) -> None:
-    """No chunk without its file, and every file's count of chunks is right."""
-    for query, what in ((ORPHANS, "chunks without a file"), (MISCOUNTED, "files with a wrong count of chunks")):
+    """No chunk without its version, every version's count of chunks is right, and unused ones are marked."""
+    for query, what in (
+        (ORPHANS, "chunks without a version"),
+        (MISCOUNTED, "versions with a wrong count of chunks"),
+        (UNMARKED, "versions with a wrong mark of being unused"),
+    ):
         row = connection.execute(query).fetchone()
         assert row == (0,), f"{row} {what}"

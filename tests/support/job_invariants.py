@@ -85,9 +85,9 @@ class Checks:
 
     def the_index_holds_what_the_model_says(self) -> None:
         rows = self.rows(
-            "select r.root, f.path, f.mtime_ns, f.skip_reason, f.chunks,"
-            " (select count(*) from pgdex.chunks c where c.file_id = f.id) as stored_chunks"
-            " from pgdex.files f join pgdex.repositories r on r.id = f.repository_id"
+            "select f.root, f.path, f.mtime_ns, f.skip_reason, f.chunks,"
+            " (select count(*) from pgdex.chunks c where c.version_id = f.version_id) as stored_chunks"
+            " from pgdex.files f"
         )
         assert all(row["chunks"] == row["stored_chunks"] for row in rows)
         assert {(row["root"], row["path"]): (row["mtime_ns"], row["skip_reason"], row["chunks"]) for row in rows} == {
@@ -98,11 +98,11 @@ class Checks:
 
     def at_most_three_are_in_and_one_per_repository(self) -> None:
         live = self.rows(
-            "select repository_id, admitted_at is not null as admitted from pgdex.indexing_jobs"
+            "select view_id, admitted_at is not null as admitted from pgdex.indexing_jobs"
             " where status in ('pending', 'running', 'blocked')"
         )
         assert sum(row["admitted"] for row in live) <= MAX_CONCURRENT_JOBS
-        assert len({row["repository_id"] for row in live}) == len(live)
+        assert len({row["view_id"] for row in live}) == len(live)
 
     def counters_equal_a_recount_of_the_batches(self) -> None:
         for row in self.rows(

@@ -10,7 +10,8 @@ from pgdex.jobs.database.connection import Connection
 
 FOUND_FILES = """
     create temporary table if not exists found_files (
-        path text collate "C" not null, size bigint, mtime_ns bigint, skip_reason text, skip_detail text
+        path text collate "C" not null, size bigint, mtime_ns bigint, ctime_ns bigint, inode bigint, blob_id bytea,
+        skip_reason text, skip_detail text
     )
 """
 # Real workers watch each other by what they see on their own clocks (jobs/worker/peers.py); here it is written on them.
@@ -46,6 +47,8 @@ class Claim:
     wake_up: WakeUp
     attempt: int
     repository_id: int
+    view_id: int
+    embed_all: bool
     embedder: str | None
     paths: list[str]
     reclaimed: int = 0
@@ -125,11 +128,11 @@ class SqlWorker:
     def claim(self, wake_up: WakeUp) -> Claim | None:
         """The batch of a wake-up, if there is something to do."""
         row = self.connection.execute(
-            "select attempt, repository_id, embedder, paths, reclaimed, crash_counts, model_id"
+            "select attempt, repository_id, view_id, embed_all, embedder, paths, reclaimed, crash_counts, model_id"
             " from pgdex.claim_batch(%s, %s, %s, %s)",
             [wake_up.job_id, wake_up.seq, wake_up.id, wake_up.worker_id],
         ).fetchone()
-        return Claim(wake_up, row[0], row[1], row[2], row[3] or [], row[4], row[5], row[6]) if row else None
+        return Claim(wake_up, *row[:5], row[5] or [], *row[6:]) if row else None
 
     def take(self) -> Claim:
         """Fetch and claim what is next; there must be something."""
@@ -152,7 +155,10 @@ class SqlWorker:
         """End a scan that found `files`."""
         self.connection.execute(FOUND_FILES)
         self.connection.execute("truncate pg_temp.found_files")
-        self.connection.cursor().executemany("insert into pg_temp.found_files values (%s, %s, %s, %s, %s)", files)
+        self.connection.cursor().executemany(
+            "insert into pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail) values (%s, %s, %s, %s, %s)",
+            files,
+        )
         job_id, _, attempt = claim.key
         with self.connection.transaction():
             self.connection.execute("select pgdex.ensure_chunk_partition(%s)", [claim.repository_id])
@@ -188,21 +194,29 @@ class SqlWorker:
             row = self.connection.execute("select pgdex.lock_chunk_table(%s)", [claim.repository_id]).fetchone()
             table = row[0] if row else None
             self.connection.execute(
-                "with stored as (select * from pgdex.store_files(%(id)s, %(paths)s::text[],"
-                " array_fill(null::text, array[%(n)s]), %(sizes)s::bigint[], %(mtimes)s::bigint[],"
-                " array_fill('\\x00'::bytea, array[%(n)s]), %(chunks)s::int[], %(reasons)s::text[],"
-                " array_fill(null::text, array[%(n)s]), %(model)s::smallint, 2::smallint))"
-                f" insert into pgdex.{table}"
-                " (repository_id, file_id, ordinal, start_line, end_line, kind, content, lexemes)"
-                " select %(id)s, s.id, 0, 1, 1, 'text', s.path, '{}' from stored s"
-                " join unnest(%(paths)s::text[], %(reasons)s::text[]) as u (path, reason) using (path)"
-                " where u.reason is null",
+                "with written as (select * from unnest(%(paths)s::text[], %(sizes)s::bigint[], %(mtimes)s::bigint[],"
+                " %(hashes)s::bytea[], %(reasons)s::text[]) as u (path, size, mtime_ns, hash, reason)),"
+                " stored as (select s.*, w.size, w.mtime_ns, w.reason from pgdex.store_versions(%(repository)s,"
+                " %(paths)s::text[], array_fill(null::text, array[%(n)s]), %(sizes)s::bigint[], %(hashes)s::bytea[],"
+                " array_fill(null::bytea, array[%(n)s]), %(chunks)s::int[], %(reasons)s::text[],"
+                " array_fill(null::text, array[%(n)s]), %(model)s::smallint, 2::smallint, %(force)s) s"
+                " join written w using (path)),"
+                f" copied as (insert into pgdex.{table}"
+                " (repository_id, version_id, ordinal, start_line, end_line, kind, content, lexemes)"
+                " select %(repository)s, s.id, 0, 1, 1, 'text', s.path, '{}' from stored s"
+                " where s.is_written and s.reason is null)"
+                " select pgdex.set_view_files(%(view)s, array_agg(path), array_agg(id), array_agg(size),"
+                " array_agg(mtime_ns), array_agg(null::bigint), array_agg(null::bigint), array_agg(reason),"
+                " array_agg(null::text)) from stored having count(*) > 0",
                 {
-                    "id": claim.repository_id,
+                    "repository": claim.repository_id,
+                    "view": claim.view_id,
+                    "force": claim.embed_all,
                     "n": len(written),
                     "paths": [file.path for file in written],
                     "sizes": [file.size for file in written],
                     "mtimes": [file.mtime_ns for file in written],
+                    "hashes": [f"{file.mtime_ns}".encode() for file in written],
                     "chunks": [0 if reason else 1 for reason in reasons],
                     "reasons": reasons,
                     "model": claim.model_id,

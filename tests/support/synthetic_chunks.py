@@ -22,6 +22,7 @@ class SyntheticRepository:
     """A repository that no job made."""
 
     id: int
+    view_id: int
     model_id: int
 
 
@@ -37,12 +38,18 @@ def new_repository(
     model_id = value(connection, "select id from pgdex.embedding_models where name = %s", MODEL)
     repository_id = value(
         connection,
-        "insert into pgdex.repositories (project_id, name, root, model_id, embedding_model, embedding_dimension)"
+        "insert into pgdex.repositories (project_id, name, identity, model_id, embedding_model, embedding_dimension)"
         " values (%s, %s, %s, %s, %s, %s) returning id",
-        *(project, root.rpartition("/")[2], root, model_id, MODEL, DIMENSION),
+        *(project, root.rpartition("/")[2], f"folder:{root}", model_id, MODEL, DIMENSION),
+    )
+    view_id = value(
+        connection,
+        "insert into pgdex.views (repository_id, project_id, root, name, is_default) values (%s, %s, %s, %s, true)"
+        " returning id",
+        *(repository_id, project, root, root.rpartition("/")[2]),
     )
     connection.execute("select pgdex.ensure_chunk_partition(%s, %s)", [repository_id, 1_000_000 if own_table else 0])
-    return SyntheticRepository(repository_id, model_id)
+    return SyntheticRepository(repository_id, view_id, model_id)
 
 
 def write_chunks(
@@ -76,7 +83,13 @@ def write_chunks(
             for row, (number, path) in enumerate(zip(block, paths, strict=True))
         ]
         with connection.transaction():
-            write_files(connection, repository_id=repository.id, model_id=repository.model_id, indexed=files)
+            write_files(
+                connection,
+                repository_id=repository.id,
+                view_id=repository.view_id,
+                model_id=repository.model_id,
+                indexed=files,
+            )
 
 
 def chunk(content: str, *symbols: str) -> Chunk:

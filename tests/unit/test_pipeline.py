@@ -16,7 +16,7 @@ from pgdex.indexer.embedding import Embedder, EmbedderUnavailable, EmbeddingAbor
 from pgdex.indexer.format import INDEX_FORMAT
 from pgdex.indexer.pipeline import TERM_BLOCK, IndexingAborted, Pipeline, Progress, Rows, embedding_text, text_hash
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, SkipReason, read_source
-from pgdex.indexer.storage import IndexedFile, KeptFile, StoredFile, UnchangedFile
+from pgdex.indexer.storage import IndexedFile, KeptFile, StoredFile, StoredVersion, UnchangedFile
 from tests.support.trees import module, python_tree, write_tree
 
 HASHING = open_embedder("hashing")
@@ -63,7 +63,7 @@ def paths_of(tree: Path) -> list[str]:
 
 def stored_as_indexed(rows: Rows, *, model_id: int | None = 1) -> dict[str, StoredFile]:
     return {
-        file.path: StoredFile(number, file.content_hash, True, model_id, INDEX_FORMAT)
+        file.path: StoredFile({file.content_hash: StoredVersion(number, model_id, INDEX_FORMAT)}, True)
         for number, file in enumerate(rows.indexed)
     }
 
@@ -144,8 +144,8 @@ def test_what_is_not_worth_indexing_is_skipped_with_its_reason(tmp_path: Path) -
 
 def test_a_file_that_has_vanished_is_skipped_or_kept_where_the_index_has_it(tmp_path: Path) -> None:
     tree = python_tree(tmp_path, 2)
-    searchable = StoredFile(1, b"\0" * 32, True, 1, INDEX_FORMAT)
-    left_out = StoredFile(2, None, False, None, INDEX_FORMAT)
+    searchable = StoredFile({b"\0" * 32: StoredVersion(1, 1, INDEX_FORMAT)}, True)
+    left_out = StoredFile({}, False)
     stored = {"was_there.py": searchable, "was_left_out.py": left_out}
     pipeline = Pipeline(embedder=HASHING, model_id=1)
 
@@ -183,7 +183,10 @@ def test_only_files_that_changed_are_done_again_unless_another_model_or_force_as
     assert all(isinstance(file, UnchangedFile) and file.size > 0 for file in again.unchanged)
     for pipeline in (Pipeline(embedder=HASHING, model_id=2), Pipeline(embedder=HASHING, model_id=1, force=True)):
         assert len(pipeline.run(tree, paths, stored=stored).indexed) == 4
-    old_format = {path: StoredFile(1, file.content_hash, True, 1, 0) for path, file in stored.items()}
+    old_format = {
+        path: StoredFile({content_hash: StoredVersion(1, 1, 0) for content_hash in file.versions}, True)
+        for path, file in stored.items()
+    }
     assert len(Pipeline(embedder=HASHING, model_id=1).run(tree, paths, stored=old_format).indexed) == 4
 
 
