@@ -17,17 +17,19 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.models import StoredFile
 
 LARGEST_HASHED_BYTES = 4 << 20
+MOST_LOOKED_AT = 20
 # Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
 MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class FrontEndWords:
-    """How a front end says what helps: `index` a folder, and `narrow` a search to the `glob` of a repository's
-    `root`."""
+    """How a front end says what helps: `index` a folder, `narrow` a search to the `glob` of a repository's `root`, and
+    `widen` it to the whole project."""
 
     index: str
     narrow: str
+    widen: str
 
 
 def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: str) -> set[tuple[str, str]]:
@@ -90,7 +92,11 @@ def coverage_notes(
         for one in chosen
         if one.last_indexed_at is None and one.root not in live
     ]
-    gone = gone_roots(client, [one.root for one in chosen])
+    # Of a large project only what is shown: each look at a disk may take a while.
+    looked_at = (
+        {one.root for one in chosen} if len(chosen) <= MOST_LOOKED_AT else {hit.repo_path for hit in result.hits}
+    )
+    gone = gone_roots(client, looked_at)
     notes += [
         f"{root} is gone: what is found in it is shown last, as it was when it was indexed. pgdex remove takes it out "
         "of the index"
@@ -123,6 +129,9 @@ def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", 
     repositories = indexed_views(client.connection, project=project)
     if not repositories:
         return f"Nothing is indexed in project {project} yet. Index a folder with {words.index}"
+    if request.view is not None:
+        known = ", ".join(dict.fromkeys(one.view_name for one in repositories[:10]))
+        return f"no view of project {project} is named {request.view}, nor on that branch; there are {known}"
     if repo is not None:
         around = innermost_view(client.connection, map(str, PurePath(repo).parents), project=project)
         if around is not None:

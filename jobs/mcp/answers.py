@@ -166,6 +166,7 @@ class SearchAnswer(Answer):
     about: str = Field(ABOUT, description="What the hits are.")
     hits: list[Hit]
     notes: list[str] = Field(description="How complete and how current the answer is; often empty.")
+    searched: list[str] = Field(description="The folders that were searched, at most 20 of them.")
     project_id: str
     project_source: str
 

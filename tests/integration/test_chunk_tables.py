@@ -11,7 +11,7 @@ import pytest
 from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.search import RelatedRequest, SearchRequest, related, search
 from pgdex.indexer.search.engine import LOOKS
-from pgdex.indexer.search.views import searched_views, searched_tables
+from pgdex.indexer.search.views import searched_tables, searched_views
 from pgdex.indexer.storage import ChunkTableMissing, write_files
 from pgdex.indexer.terms import stem_of, symbol_term, term_id_of
 from pgdex.jobs.database.connection import Connection, connect

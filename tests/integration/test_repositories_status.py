@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pgdex.indexer.search import RelatedRequest, SearchRequest
-from pgdex.indexer.search.views import view_at, searched_models, searched_views
+from pgdex.indexer.search.views import searched_models, searched_views, view_at
 from pgdex.jobs.client.views import indexed_views, innermost_view, named_views
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of

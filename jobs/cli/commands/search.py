@@ -14,7 +14,9 @@ from pgdex.jobs.client.freshness import FrontEndWords
 if TYPE_CHECKING:
     from pgdex.jobs.client.search import Found
 
-WORDS = FrontEndWords(index="pgdex index PATH", narrow="--repo {root} --path '{glob}'")
+WORDS = FrontEndWords(
+    index="pgdex index PATH", narrow="--repo {root} --path '{glob}'", widen="--all searches the whole project"
+)
 
 limit_option = click.option(
     "--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits to show."
@@ -33,6 +35,8 @@ explain_option = click.option("--explain", is_flag=True, help="Show what each sc
 @click.argument("query")
 @project_of_folder_option
 @click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
+@click.option("--all", "everywhere", is_flag=True, help="All of the project, also from inside a repository.")
+@click.option("--view", "--branch", "view", metavar="NAME", help="The worktree with this name, branch or path.")
 @click.option("--path", "path_glob", metavar="GLOB", help="Only files like this: '*.py', 'src/**/test_*'.")
 @click.option("--language", metavar="L", help="Only files of this language: python, typescript, go, …")
 @click.option("--kind", "kinds", metavar="K", multiple=True, help="Only this kind of code: function, class, method, …")
@@ -45,6 +49,8 @@ def search(
     query: str,
     project: str | None,
     repo: str | None,
+    everywhere: bool,
+    view: str | None,
     path_glob: str | None,
     language: str | None,
     kinds: tuple[str, ...],
@@ -58,6 +64,9 @@ def search(
     Each hit is a file with the chunk of it that answers best (a function, a class, a section): its lines, its symbol,
     its kind and its score (which only orders the hits of one search), and the lines in it that match.
 
+    Inside of an indexed folder only that folder is searched, elsewhere all of the project: of each repository one
+    worktree, the main one unless --view names another.
+
     \b
     Examples:
       pgdex search "where are retries configured"
@@ -67,6 +76,8 @@ def search(
     from pgdex.jobs.client.search import refusals, search_code
     from pgdex.jobs.settings import settings
 
+    if everywhere and repo:
+        raise click.UsageError("--all is the whole project and --repo a part of it: give one of them.")
     wanted = repository_filter(repo) if repo else None
     folder = Path(wanted) if wanted and wanted.startswith("/") else present_folder()
     with refusals():
@@ -74,6 +85,7 @@ def search(
             query,
             project_id=chosen_project(settings(), argument=project, folder=folder).id,
             repo=wanted,
+            view=view,
             path_glob=path_glob,
             language=language,
             kinds=kinds,
@@ -81,7 +93,7 @@ def search(
             limit=limit,
         )
     with open_client() as client:
-        found = search_code(client, request, words=WORDS)
+        found = search_code(client, request, words=WORDS, standing_in=None if everywhere else folder)
     _show(found, query, as_json=as_json, explain=explain)
 
 
@@ -139,7 +151,8 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
         import json
 
         hits = [{**asdict(hit), "is_outdated": (hit.repo_path, hit.path) in found.outdated} for hit in found.hits]
-        print_json(json.dumps({"hits": hits, "notes": found.notes}, ensure_ascii=False, indent=2))
+        document = {"hits": hits, "notes": found.notes, "searched": found.searched}
+        print_json(json.dumps(document, ensure_ascii=False, indent=2))
         return
     from rich.console import Group
 
