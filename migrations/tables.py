@@ -271,6 +271,7 @@ indexing_jobs = Table(
     _flag("waits_for_admission"),
     Column("status", Text, nullable=False, server_default=text("'pending'")),
     _flag("force_reindex"),
+    Column("only_paths", ARRAY(Text)),
     _flag("embed_all"),
     Column("embedder", Text),
     _flag("embedder_allowed"),

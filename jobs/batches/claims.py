@@ -64,6 +64,8 @@ class Claim:
     reclaimed: int
     crash_counts: dict[str, int]
     embedder_allowed: bool
+    only_paths: list[str] | None
+    """What a scan has to look at; None for the whole tree."""
     witness: Witness
     """What the job's scan saw of the repository; for a scan, what the last one did."""
     aborted: Callable[[], bool] = field(repr=False)

@@ -208,6 +208,7 @@ create table pgdex.indexing_jobs (
 
     -- what was asked for
     force_reindex boolean not null default false,
+    only_paths text [],
     embed_all boolean not null default false,
     embedder text,
     embedder_allowed boolean not null default false,

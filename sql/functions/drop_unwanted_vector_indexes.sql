@@ -35,7 +35,7 @@ begin
             select exists (
                 select from indexing_jobs j join views v on v.id = j.view_id
                 where v.repository_id = r.id and j.status in ('running', 'blocked') and j.batches_left > 0
-                    and j.files_to_index::bigint * 10 > j.files_scanned
+                    and j.files_to_index::bigint * 10 > j.files_scanned and j.only_paths is null
             ) as yes
         ) as rewritten
         where i.relnamespace = 'pgdex'::regnamespace and i.relkind = 'i' and i.relname like 'chunks\_r%'

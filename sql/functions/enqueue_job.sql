@@ -16,6 +16,10 @@
 -- asks while the repository's chunks are being moved to a table of their own and that takes longer.
 -- no_ignore says whether to index what .gitignore and .git/info/exclude leave out; it is remembered for the view,
 -- and null leaves it as it was.
+-- paths, relative to repo_path: the job looks at these only (each a file, or a folder with all that is in it), for
+-- watchers, which know what has changed. A view that was never indexed to its end is walked whole. If a job is live
+-- already that looks at some paths only, a pending one gets these paths as well; one that has started is cancelled where
+-- the whole tree is asked for now.
 -- Runs with its owner's rights: whoever may call it needs no rights on the tables.
 -- Errors: PX005 (bad argument), PX004 (a different embedding model from that of the index, without force), 55P03 (see
 -- above).
@@ -27,7 +31,8 @@ create or replace function pgdex.enqueue_job(
     embedder text default null,
     job_id uuid default gen_random_uuid(),
     allow_broad boolean default false,
-    no_ignore boolean default null
+    no_ignore boolean default null,
+    paths text[] default null
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
@@ -39,6 +44,8 @@ declare
     v_view views;
     v_repository repositories;
     v_id uuid;
+    v_live indexing_jobs;
+    v_paths text[] := enqueue_job.paths;
     v_is_worker boolean;
 begin
     if coalesce(enqueue_job.repo_path, '') !~ '^(/|[A-Za-z]:[\\/])' then
@@ -52,6 +59,14 @@ begin
     if coalesce(enqueue_job.project, '') !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
         raise exception 'project must be 1 to 100 letters, digits, dots, dashes or underscores, got %',
             quote_nullable(enqueue_job.project) using errcode = 'PX005';
+    end if;
+
+    if exists (
+        select from unnest(v_paths) as p
+        where coalesce(p, '') = '' or starts_with(p, '/') or p ~ '(^|/)\.{1,2}(/|$)' or p ~ '//|/$'
+    ) then
+        raise exception 'paths must be relative to repo_path, without "." and ".." and without a slash at the end, got %',
+            v_paths using errcode = 'PX005';
     end if;
 
     -- A known view's row is not touched: a scan locks it for seconds, and a job's id must not wait for that.
@@ -84,10 +99,23 @@ begin
 
     -- The loop is for a live job that ends between the insert and the look: then ours can be live.
     loop
-        select id into v_id from indexing_jobs
-        where view_id = v_view.id and pgdex.is_live(status);
-        if found then
-            return v_id;
+        select * into v_live from indexing_jobs j where j.view_id = v_view.id and pgdex.is_live(j.status);
+        if found and (v_live.only_paths is null or v_live.only_paths @> v_paths) then
+            return v_live.id;
+        elsif found then
+            update indexing_jobs j
+            set only_paths = case when v_paths is not null then array(
+                select p from unnest(j.only_paths || v_paths) as p group by p order by p
+            ) end
+            where j.id = v_live.id and j.status = 'pending' and not enqueue_job.force;
+            if found or v_paths is not null and not enqueue_job.force then
+                return v_live.id;
+            end if;
+            begin
+                perform pgdex.cancel_job(v_live.id);
+            exception when sqlstate 'PX002' then
+                null;  -- it has just ended
+            end;
         end if;
         if enqueue_job.embedder is not null and v_repository.embedding_model is not null
             and enqueue_job.embedder <> v_repository.embedding_model and not enqueue_job.force then
@@ -96,10 +124,11 @@ begin
                 using errcode = 'PX004', hint = 'Enqueue with force to do that, or set the embedder back.';
         end if;
         insert into indexing_jobs (
-            id, view_id, project_id, repo_path, force_reindex, embedder, embedder_allowed
+            id, view_id, project_id, repo_path, force_reindex, only_paths, embedder, embedder_allowed
         )
         values (
             enqueue_job.job_id, v_view.id, enqueue_job.project, v_path, enqueue_job.force,
+            case when v_view.last_indexed_at is not null and not enqueue_job.force then v_paths end,
             coalesce(enqueue_job.embedder, v_repository.embedding_model),
             v_is_worker or enqueue_job.embedder is null or enqueue_job.embedder is not distinct from v_repository.embedding_model
         )

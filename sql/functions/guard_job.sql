@@ -9,6 +9,7 @@
 --     it has started, except that a blocked job gives it up and needs a new one to run again;
 --   * waits_for_admission says which jobs admit_jobs has to look at: pending ones that are not admitted, and blocked ones
 --     whose service answers again (resume_job);
+--   * which paths a job looks at (only_paths) does not change once it has started;
 --   * counters and the progress floor never go back, batches_left never goes up once the work is planned, the identity
 --     of a job never changes;
 --   * started_at, completed_at, cancelled_at and blocked_since are filled in here, from the database's clock; they are
@@ -59,6 +60,9 @@ begin
         is distinct from (old.id, old.view_id, old.project_id, old.repo_path, old.queue_number, old.created_at) then
         raise exception 'the id, view, project, path and creation time of job % cannot change', old.id
             using errcode = 'PX002';
+    end if;
+    if old.status <> 'pending' and new.only_paths is distinct from old.only_paths then
+        raise exception 'job % has started: what it looks at cannot change', old.id using errcode = 'PX002';
     end if;
     if new.status <> old.status and new.status = 'blocked' then
         new.admitted_at := null;

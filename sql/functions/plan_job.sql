@@ -11,6 +11,9 @@
 -- most 256: claiming a batch costs the same whatever is in it, and a worker that dies still loses no more than 0.2 % of
 -- the job. Fenced like every commit of a batch.
 --
+-- A job that looks at some paths only (only_paths) compares what the walk found at them and below them with what is
+-- stored there. The tree as a whole is as the last scan saw it: p_witness is null then.
+--
 -- Files that were not seen do not count as deleted. Searchable files that the walk could not look at stay in the view
 -- and are counted as kept: those below a folder that can't be read, those that can't be read themselves, and those below
 -- a folder of p_unmounted (a file system was mounted on it at the last scan, and is not now), unless most of what is
@@ -49,6 +52,7 @@ begin
     -- Comparing takes most of the time, and a cancel must not wait for it: the job is locked when only writing is left.
     select * into v_job from indexing_jobs where id = p_job_id;
     select * into v_view from views where id = v_job.view_id;
+    v_witness := coalesce(v_witness, v_view.witness);
     select * into v_repository from repositories where id = v_view.repository_id;
 
     create temporary table absent_files on commit drop as
@@ -60,8 +64,20 @@ begin
     select
         e.path, e.skip_reason is null as is_searchable,
         (select min(c.skip_reason) from closed c where starts_with(e.path, c.folder)) as kept_for
-    from view_files e
-    where e.view_id = v_view.id and not exists (select from pg_temp.found_files w where w.path = e.path);
+    from (
+        select f.path, f.skip_reason from view_files f where f.view_id = v_view.id and v_job.only_paths is null
+        union all
+        (
+            select f.path, f.skip_reason
+            from unnest(v_job.only_paths) as o join view_files f on f.view_id = v_view.id and f.path = o
+            union
+            -- All below a folder: '0' comes after '/'.
+            select f.path, f.skip_reason
+            from unnest(v_job.only_paths) as o
+            join view_files f on f.view_id = v_view.id and f.path > o || '/' and f.path < o || '0'
+        )
+    ) as e
+    where not exists (select from pg_temp.found_files w where w.path = e.path);
     select array_agg(folder) into v_lost
     from unnest(p_unmounted) as folder
     where (select count(*) from pg_temp.absent_files a where starts_with(a.path, folder || '/')) > (
@@ -147,11 +163,11 @@ begin
     v_job := pgdex.lock_live_job(p_job_id);
     -- The fence comes before any judgement of what was found: a stale scan has no say.
     perform pgdex.close_own_batch(p_job_id, 0, p_attempt, jsonb_build_object('scanning', p_scan_seconds));
-    if v_found = 0 and v_gone is not null then
+    if v_found = 0 and v_gone is not null and v_job.only_paths is null then
         raise exception '% is empty, but % files of it are indexed: is a disk not mounted? To take it out of the index: pgdex remove',
             v_job.repo_path, cardinality(v_gone) using errcode = 'PX006';
     end if;
-    if not p_is_known and v_searchable > 0 and not exists (
+    if not p_is_known and v_searchable > 0 and v_job.only_paths is null and not exists (
         select from view_files e join pg_temp.found_files w on w.path = e.path
         where e.view_id = v_view.id and e.skip_reason is null
     ) then

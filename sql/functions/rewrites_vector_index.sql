@@ -12,7 +12,10 @@ declare
     v_repository repositories;
     v_force boolean;
 begin
-    select j.force_reindex into v_force from indexing_jobs j where j.id = p_job_id;
+    select j.force_reindex into v_force from indexing_jobs j where j.id = p_job_id and j.only_paths is null;
+    if not found then
+        return false;  -- it looks at some paths only
+    end if;
     select v.id into v_view from indexing_jobs j join views v on v.id = j.view_id where j.id = p_job_id;
     select r.* into v_repository from repositories r join views v on v.repository_id = r.id where v.id = v_view;
     if not exists (

@@ -2,7 +2,7 @@
 --
 --   select job_id, status, progress_percentage, progress_message from pgdex.job_status order by created_at desc;
 --
--- is_overdue: live for more than seven days by the server's clock. Such a job is never removed; a person should look at
+-- paths_asked: how many paths the job looks at; null for the whole tree. is_overdue: live for more than seven days by the server's clock. Such a job is never removed; a person should look at
 -- it. Nothing in this view is volatile (clock_timestamp() is): otherwise PostgreSQL would compute the whole view before
 -- it picks the rows of a page.
 create or replace view pgdex.job_status as
@@ -32,6 +32,7 @@ select
     )), 3) as elapsed_seconds,
     pgdex.job_eta_seconds(j) as estimated_time_remaining_seconds,
     j.force_reindex,
+    cardinality(j.only_paths) as paths_asked,
     j.embedder,
     j.created_at,
     j.started_at,
