@@ -1,7 +1,7 @@
 """One file of the pipeline: read, judged, and chunked."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -71,18 +71,18 @@ class FileChunker:
         path: str,
         *,
         stored: StoredFile | None = None,
-        known_hash: bytes | None = None,
+        known_hashes: Collection[bytes] = (),
         fallback: Fallback | None = None,
     ) -> ChunkedFile | SkippedFile | UnchangedFile | KeptFile:
         """The file as it is to be written, all but its terms and embeddings. Its own faults only ever skip it.
 
-        One with the content `known_hash` is unchanged. One that is `stored` as searchable and can't be read now is kept
-        as it is: whether it was deleted is for the next scan to say, which sees the whole tree.
+        One whose content has one of `known_hashes` is unchanged. One that is `stored` as searchable and can't be read
+        now is kept as it is: whether it was deleted is for the next scan to say, which sees the whole tree.
 
         Raises RootUnavailable, ChunkingAborted, and OSError or MemoryError where this process has run out of something.
         """
         try:
-            return self._chunked(root, path, stored, known_hash, fallback)
+            return self._chunked(root, path, stored, known_hashes, fallback)
         except (RootUnavailable, ChunkingAborted, OSError, MemoryError):
             raise
         except Exception as error:
@@ -93,13 +93,13 @@ class FileChunker:
         root: Path | OpenedRoot,
         path: str,
         stored: StoredFile | None,
-        known_hash: bytes | None,
+        known_hashes: Collection[bytes],
         fallback: Fallback | None,
     ) -> ChunkedFile | SkippedFile | UnchangedFile | KeptFile:
         if fallback is not None and fallback.effort is Effort.NOTHING:
             return _skip_crashed(path, fallback)
         with self.stopwatch.time("reading"):
-            source = read_source(root, path, max_file_bytes=self.max_file_bytes, known_hash=known_hash)
+            source = read_source(root, path, max_file_bytes=self.max_file_bytes, known_hashes=known_hashes)
         match source:
             case Unchanged():
                 return UnchangedFile(path, source.size, source.mtime_ns)

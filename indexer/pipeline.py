@@ -10,7 +10,7 @@ for a caller that closes the root, or looks at it again, before a service is wai
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +144,7 @@ class Pipeline:
                         root,
                         path,
                         stored=known,
-                        known_hash=self._known_hash(known),
+                        known_hashes=self._known_hashes(known),
                         fallback=self.fallbacks.get(path),
                     )
                 except ChunkingAborted as error:
@@ -193,11 +193,11 @@ class Pipeline:
             kept=content.kept,
         )
 
-    def _known_hash(self, stored: StoredFile | None) -> bytes | None:
-        """The hash that makes reading on unnecessary; none where the file is to be done again whatever is in it."""
+    def _known_hashes(self, stored: StoredFile | None) -> Collection[bytes]:
+        """The hashes that make reading on unnecessary; none where the file is to be done again whatever is in it."""
         if stored is None or self.force or (stored.model_id, stored.index_format) != (self.model_id, INDEX_FORMAT):
-            return None
-        return stored.content_hash
+            return ()
+        return () if stored.content_hash is None else (stored.content_hash,)
 
     def _embedded_alone(self, file: ChunkedFile, done: int, content: ReadFiles) -> ChunkedFile | SkippedFile:
         try:

@@ -54,15 +54,17 @@ def test_a_known_hash_means_unchanged_before_anything_is_decoded(tmp_path: Path)
     os.utime(tmp_path / "a", ns=(SETTLED_NS, SETTLED_NS))
     known = hashlib.sha256(data).digest()
 
-    result = read_source(tmp_path, "a", max_file_bytes=LIMIT, known_hash=known)
+    result = read_source(tmp_path, "a", max_file_bytes=LIMIT, known_hashes=[known])
 
-    assert result == Unchanged(5, SETTLED_NS, known)
+    status = (tmp_path / "a").stat()
+    blob_id = hashlib.sha1(b"blob 5\0" + data, usedforsecurity=False).digest()
+    assert result == Unchanged(5, SETTLED_NS, known, blob_id, status.st_ctime_ns, status.st_ino)
 
 
 def test_another_hash_than_the_known_one_gives_the_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x\n")
 
-    assert text_of(read_source(tmp_path, "a", max_file_bytes=LIMIT, known_hash=bytes(32))) == "x\n"
+    assert text_of(read_source(tmp_path, "a", max_file_bytes=LIMIT, known_hashes=[bytes(32)])) == "x\n"
 
 
 @pytest.mark.parametrize(
