@@ -20,8 +20,8 @@ _SHORTENED_HEAD_BYTES = 200
 def stamp_of(status: os.stat_result) -> tuple[int, int, int]:
     """Return the times of the last modification and the last change in nanoseconds, and the inode number.
 
-    Of a time that 64 bits don't hold, the nearest one that they do; of the inode number the low 64 bits, signed: network
-    file systems use all of them.
+    Of a time that 64 bits don't hold, the nearest one that they do; of the inode number the low 64 bits, signed:
+    network file systems use all of them.
     """
     mtime_ns, ctime_ns, inode = status.st_mtime_ns, status.st_ctime_ns, status.st_ino
     # Called for every file of a tree: min, max and a mask take four times as long as to see that none is needed.

@@ -72,6 +72,19 @@ def belongs_to(found: GitDirectory, top: bytes, worktree: bytes | None) -> bool:
     return own == git
 
 
+def is_trusted(found: GitDirectory, root: bytes) -> bool:
+    """Return whether a git directory is the root's owner's, this process's user's, or the administrator's.
+
+    A stranger who may write a folder somewhere above the root, such as /tmp, could put one there.
+    """
+    if not hasattr(os, "geteuid"):
+        return True
+    try:
+        return os.stat(found.own).st_uid in (os.stat(root).st_uid, os.geteuid(), 0)
+    except OSError:
+        return False
+
+
 def is_worktree_of(common: bytes, folder: bytes, above: int | None, path: bytes) -> bool:
     """Return whether `folder` is a linked worktree of the repository with this common git directory (a real path).
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Final, Literal, Self, cast
 
 from pgdex.indexer.sources.git.config import MAX_CONFIG_BYTES, RepositoryConfig, repository_config
-from pgdex.indexer.sources.git.finding import GitDirectory, belongs_to, git_directory, is_worktree_of, top_of
+from pgdex.indexer.sources.git.finding import (
+    GitDirectory,
+    belongs_to,
+    git_directory,
+    is_trusted,
+    is_worktree_of,
+    top_of,
+)
 from pgdex.indexer.sources.git.index import GitIndex, read_index
 from pgdex.indexer.sources.git.reading import read_open
 from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
@@ -48,7 +55,8 @@ class GitTree:
         """Return the tree that holds `root`; None: it is in no working tree of git, or in one that is not relied on.
 
         A git directory elsewhere that does not lead back to the tree (`git init --separate-git-dir`, a worktree moved
-        without `git worktree repair`), a bare repository and an unknown object format are not relied on.
+        without `git worktree repair`), one of a stranger, a bare repository and an unknown object format are not relied
+        on.
         """
         return cls.at(root.real_path)
 
@@ -63,7 +71,7 @@ class GitTree:
         is_main = os.path.realpath(found.own) == os.path.realpath(found.common)
         if config is None or config.object_format not in ("sha1", "sha256") or (is_main and config.is_bare):
             return None
-        if not belongs_to(found, top, config.worktree):
+        if not belongs_to(found, top, config.worktree) or not is_trusted(found, root):
             return None
         branch, commit = _head(found)
         return cls(
