@@ -25,6 +25,8 @@ def pytest_configure() -> None:
     """No test depends on the configuration of the person who runs it; worker processes inherit what is left."""
     for name in [name for name in os.environ if name.startswith("PGDEX_") and name != SERVER_VARIABLE]:
         del os.environ[name]
+    # The person's excludes of git would leave files out, in the walks of the tests as in git's own.
+    os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1", XDG_CONFIG_HOME=os.devnull)
 
 
 @pytest.fixture(scope="session")

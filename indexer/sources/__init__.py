@@ -6,6 +6,7 @@ through here, from a root that is opened once. All of `jobs` may import it; it i
 
 from pgdex.indexer.sources.content import Skipped, SourceText, Unchanged, read_source
 from pgdex.indexer.sources.explaining import Explanation, explain
+from pgdex.indexer.sources.git import GitIndex, GitTree, normalised_remote
 from pgdex.indexer.sources.leaving_out import LeftOut
 from pgdex.indexer.sources.paths import MAX_PATH_BYTES
 from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
@@ -18,6 +19,8 @@ __all__ = [
     "MAX_PATH_BYTES",
     "Explanation",
     "FoundFile",
+    "GitIndex",
+    "GitTree",
     "LeftOut",
     "NotSeenHere",
     "OpenedRoot",
@@ -30,6 +33,7 @@ __all__ = [
     "Witness",
     "WitnessNotes",
     "explain",
+    "normalised_remote",
     "read_source",
     "walk",
 ]

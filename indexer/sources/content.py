@@ -7,12 +7,13 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pgdex.indexer.notebooks import SUFFIX, parse_notebook, without_outputs
 from pgdex.indexer.sources.classify import worthless
 from pgdex.indexer.sources.decoding import decode
 from pgdex.indexer.sources.leaving_out import is_wanted
-from pgdex.indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS
+from pgdex.indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS, stamp_of
 from pgdex.indexer.sources.roots import LinkOnPath, OpenedRoot
 from pgdex.indexer.sources.secrets import may_be_secret, secret_by_content
 from pgdex.indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
@@ -31,22 +32,25 @@ class SourceText:
 
     `mtime_ns` is None where the file was so new that a later change may not show in it, or where
     the time is none that can be noted (before 1678, after 2262): the next scan must read the file
-    again. `content_hash` is the SHA-256 of the file's bytes, 32 bytes
-    (PostgreSQL has the same as `sha256(bytea)`).
+    again. `ctime_ns` (the time of the last change to the file or its metadata) and `inode` come
+    with it, as `walk` gives them, and are None where it is. `content_hash` is the SHA-256 of the
+    file's bytes, 32 bytes (PostgreSQL has the same as `sha256(bytea)`), and `blob_id` the id that
+    git gives these bytes in a repository with SHA-1, 20 bytes.
     """
 
     text: str
     size: int
     mtime_ns: int | None
     content_hash: bytes
-    ctime_ns: int | None = None
-    inode: int | None = None
-    blob_id: bytes = b""
+    blob_id: bytes
+    ctime_ns: int | None
+    inode: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is not indexed. `mtime_ns` is None where the next scan must try again."""
+    """A file that is not indexed. `mtime_ns` is None where the next scan must try again; `ctime_ns` and `inode` as for
+    SourceText."""
 
     reason: SkipReason
     detail: str | None
@@ -59,14 +63,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A file whose content has the hash that the caller knows. `mtime_ns` as for SourceText."""
+    """A file whose content has a hash that the caller knows. The rest as for SourceText."""
 
     size: int
     mtime_ns: int | None
     content_hash: bytes
-    ctime_ns: int | None = None
-    inode: int | None = None
-    blob_id: bytes = b""
+    blob_id: bytes
+    ctime_ns: int | None
+    inode: int | None
 
 
 class _Unread(Exception):
@@ -77,22 +81,36 @@ class _Unread(Exception):
         reason: SkipReason,
         detail: str | None,
         size: int | None = None,
-        mtime_ns: int | None = None,
+        stamp: "_Stamp | None" = None,
     ) -> None:
         super().__init__(reason, detail)
-        self.skipped = Skipped(reason, detail, size, mtime_ns, None)
+        mtime_ns, ctime_ns, inode = _UNKNOWN if stamp is None else stamp
+        self.skipped = Skipped(reason, detail, size, mtime_ns, None, ctime_ns, inode)
+
+
+class _Stamp(NamedTuple):
+    """What tells that a file is the one that was read, all of one status."""
+
+    mtime_ns: int | None
+    ctime_ns: int | None
+    inode: int | None
+
+
+_UNKNOWN = _Stamp(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
     data: bytes
-    mtime_ns: int | None
+    stamp: _Stamp
 
 
 def read_source(
     root: Path | OpenedRoot, path: str, *, max_file_bytes: int, known_hashes: Collection[bytes] = ()
 ) -> SourceText | Skipped | Unchanged:
     """Read the file at `path` (as `walk` gives it) below `root`; a root given as a path is opened for this call.
+
+    One whose content has one of `known_hashes` (SHA-256) is Unchanged.
 
     No component below the root is followed if it is a symbolic link, also not one that was put
     there since the walk; what the root's own path holds is the caller's. A file that changes
@@ -146,10 +164,10 @@ def _read(descriptor: int, max_file_bytes: int) -> _Content:
             if stat.S_ISDIR(before.st_mode):
                 raise _Unread(SkipReason.VANISHED, "a folder has taken its place")
             raise _Unread(SkipReason.SPECIAL, None)
-        mtime_ns = _trusted_mtime(before)
+        stamp = _trusted_stamp(before)
         if before.st_size > max_file_bytes:
             detail = oversized(before.st_size, max_file_bytes)
-            raise _Unread(SkipReason.OVERSIZED, detail, before.st_size, mtime_ns)
+            raise _Unread(SkipReason.OVERSIZED, detail, before.st_size, stamp)
         data = _read_up_to(descriptor, before.st_size + 1)
         after = os.fstat(descriptor)
         if (len(data), after.st_size, after.st_mtime_ns) == (
@@ -157,7 +175,7 @@ def _read(descriptor: int, max_file_bytes: int) -> _Content:
             before.st_size,
             before.st_mtime_ns,
         ):
-            return _Content(data, mtime_ns)
+            return _Content(data, stamp)
         os.lseek(descriptor, 0, os.SEEK_SET)
     raise _Unread(SkipReason.IO_ERROR, "it was written to while it was read, twice")
 
@@ -169,12 +187,14 @@ def _read_up_to(descriptor: int, limit: int) -> bytes:
     return data
 
 
-def _trusted_mtime(status: os.stat_result) -> int | None:
+def _trusted_stamp(status: os.stat_result) -> _Stamp:
     mtime_ns = status.st_mtime_ns
     if not SMALLEST_TIME_NS <= mtime_ns <= LARGEST_TIME_NS:
-        return None
+        return _UNKNOWN
     racy = RACY_WHOLE_SECONDS_NS if mtime_ns % 1_000_000_000 == 0 else RACY_NS
-    return mtime_ns if time.time_ns() - mtime_ns >= racy else None
+    if time.time_ns() - mtime_ns < racy:
+        return _UNKNOWN
+    return _Stamp(*stamp_of(status))
 
 
 def _classified(
@@ -183,21 +203,31 @@ def _classified(
     data = content.data
     content_hash = hashlib.sha256(data).digest()
     name = path.rpartition("/")[2]
-    unchanged = Unchanged(len(data), content.mtime_ns, content_hash) if content_hash in known_hashes else None
+    mtime_ns, ctime_ns, inode = content.stamp
+    unchanged = None
+    if content_hash in known_hashes:
+        unchanged = Unchanged(len(data), mtime_ns, content_hash, _blob_id(data), ctime_ns, inode)
     if unchanged is not None and b"PRIVATE KEY" not in data and not may_be_secret(name):
         return unchanged
     text = decode(data)
     if isinstance(text, str):
         if (secret := secret_by_content(name, text)) is not None and not is_wanted(root.real_path, path):
             # Without its hash every job looks at it again: a line in .pgdexignore may bring it back.
-            return Skipped(SkipReason.SECRET, secret, len(data), content.mtime_ns, None)
+            return Skipped(SkipReason.SECRET, secret, len(data), mtime_ns, None, ctime_ns, inode)
         if unchanged is not None:
             return unchanged
         text = _judged(name, text, len(data), max_file_bytes)
     if isinstance(text, str):
-        return SourceText(text, len(data), content.mtime_ns, content_hash)
+        return SourceText(text, len(data), mtime_ns, content_hash, _blob_id(data), ctime_ns, inode)
     reason, detail = text
-    return Skipped(reason, detail, len(data), content.mtime_ns, content_hash)
+    return Skipped(reason, detail, len(data), mtime_ns, content_hash, ctime_ns, inode)
+
+
+def _blob_id(data: bytes) -> bytes:
+    """The id that git gives a blob."""
+    digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
+    return digest.digest()
 
 
 def _judged(name: str, text: str, size: int, max_file_bytes: int) -> str | Verdict:

@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Literal
 
 from pgdex.indexer.sources.content import Skipped, read_source
-from pgdex.indexer.sources.ignores import around
-from pgdex.indexer.sources.leaving_out import BuiltIn, RuleCount, cause_of, is_brought_back, rule_count
+from pgdex.indexer.sources.git import NO_INDEX, GitTree
+from pgdex.indexer.sources.git.finding import GIT_DIRECTORY
+from pgdex.indexer.sources.ignores import Decision, around
+from pgdex.indexer.sources.leaving_out import (
+    LINKED_WORKTREE,
+    BuiltIn,
+    RuleCount,
+    cause_of,
+    is_brought_back,
+    is_tracked,
+    rule_count,
+)
 from pgdex.indexer.sources.links import link_detail
 from pgdex.indexer.sources.paths import display_path
 from pgdex.indexer.sources.pruning import marker_of
@@ -60,6 +70,9 @@ class _Descent:
         self._path = path
         self._max_file_bytes = max_file_bytes
         self._outer, self._ignores = around(real_root, heeds_git=heeds_git)
+        self._git = GitTree.at(real_root)
+        self._index = NO_INDEX if self._git is None else self._git.index()
+        self._within: Decision | None = None  # the rule that leaves the folder out, but for its tracked files
 
     def explanation(self) -> Explanation:
         prefix = b""
@@ -73,7 +86,9 @@ class _Descent:
             except OSError as error:
                 return self._unreachable(at, error)
             is_folder, is_link = stat.S_ISDIR(status.st_mode), stat.S_ISLNK(status.st_mode)
-            cause = cause_of(self._outer + at, self._ignores, is_folder=is_folder, is_link=is_link)
+            cause = cause_of(self._outer + at, self._ignores, is_folder=is_folder, is_link=is_link, within=self._within)
+            if isinstance(cause, Decision) and cause.is_gits and is_tracked(at, self._index, is_folder=is_folder):
+                self._within, cause = cause, None
             if cause is not None:
                 return self._answer("ignored", at, rule=rule_count(cause, self._real_root))
             if not is_folder:
@@ -108,6 +123,14 @@ class _Descent:
             if marker.skip_detail is not None:
                 return self._skipped(at, SkipReason.VENDORED, marker.skip_detail)
             return self._answer("ignored", at, rule=rule_count(BuiltIn(marker.entry), self._real_root))
+        if (
+            prefix
+            and self._git is not None
+            and GIT_DIRECTORY in names
+            and self._git.has_worktree_at(folder.rstrip(b"/"), descriptor=None)
+            and not is_brought_back(self._outer + at, self._ignores, is_folder=True)
+        ):
+            return self._answer("ignored", at, rule=rule_count(LINKED_WORKTREE, self._real_root))
         cut = len(self._outer) + len(prefix)
         self._ignores = self._ignores.entering(folder, cut=cut, names=names, is_root=not prefix)
         return None

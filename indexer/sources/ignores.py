@@ -1,23 +1,25 @@
 """Which paths the ignore files of a tree leave out: `.gitignore` as git reads it, `.pgdexignore`.
 
-Git's own answer is the measure (`git check-ignore`), for untracked files: the index of git is
-not looked at, so a file that is tracked although a rule names it counts as ignored, as ripgrep
-has it. The user's global excludes (`core.excludesFile`) are not read, because they would give
-every worker machine another list, and `core.ignoreCase` is taken as false.
+Git's own answer is the measure (`git check-ignore`). That a file counts which git tracks although a
+rule names it is for those to see who ask here (`Decision.is_gits`). The user's global excludes
+(`core.excludesFile`) hold inside of git repositories, as in git, where this process runs as the
+user who owns the root: they are that user's, and another's would be another list.
+`core.ignoreCase` is taken as false.
 """
 
 import os
 import re
-import stat
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from pgdex.indexer.sources.git.excludes import excludes_file, is_own
+from pgdex.indexer.sources.git.finding import GIT_DIRECTORY, git_directory, top_of
+from pgdex.indexer.sources.git.reading import read_small
 from pgdex.indexer.sources.wildmatch import GLOB_SPECIAL, translate
 
 GIT_IGNORE = b".gitignore"
 OWN_IGNORE = b".pgdexignore"
-GIT_DIRECTORY = b".git"
 
 # Far above any hand-written file; bounds the time that compiling a hostile one can take. What
 # comes after is not applied.
@@ -134,11 +136,16 @@ class Decision:
         """Whether it leaves the path out, or brings it back."""
         return not self.rule.negated
 
+    @property
+    def is_gits(self) -> bool:
+        """Whether it is a rule of git's, which does not hold for what git tracks."""
+        return os.path.basename(self.file) != OWN_IGNORE
+
 
 class RuleSet:
     """The rules of one ignore file."""
 
-    __slots__ = ("_decisions", "_files", "_folders", "hides_everything")
+    __slots__ = ("_decisions", "_files", "_folders", "hides_everything", "is_empty")
 
     def __init__(self, content: bytes, file: bytes = GIT_IGNORE) -> None:
         """Parse `content`; no line is an error, as in git a malformed one matches nothing."""
@@ -147,6 +154,7 @@ class RuleSet:
         self._decisions = [Decision(file, rule) for rule in rules]
         self._folders = _Table(numbered)
         self._files = _Table([entry for entry in numbered if not entry[1].folders_only])
+        self.is_empty = not rules
         self.hides_everything = [rule.pattern for rule in rules] == [b"*"]
 
     def decision(self, name: bytes, path: bytes, *, is_folder: bool) -> Decision | None:
@@ -171,8 +179,9 @@ class Ignores:
     """
 
     own: tuple[_Layer, ...] = ()  # .pgdexignore, the deepest first
-    git: tuple[_Layer, ...] = ()  # .gitignore, the deepest first, then .git/info/exclude
+    git: tuple[_Layer, ...] = ()  # .gitignore, the deepest first, then .git/info/exclude, then the user's excludes
     heeds_git: bool = True  # False: git's rules are not read at all
+    users: RuleSet | None = None  # the user's excludes, which hold below each folder that has a .git
 
     def own_decision(self, name: bytes, path: bytes, *, is_folder: bool) -> Decision | None:
         """Return what the .pgdexignore files say of a path; None: nothing."""
@@ -202,8 +211,10 @@ class Ignores:
         may lead elsewhere by now; `known_as` is the folder's own path then, for people.
         """
         own, git = self.own, self.git
-        if self.heeds_git and GIT_DIRECTORY in names and (directory := _git_directory(folder)) is not None:
-            git = _layers(os.path.join(directory, b"info", b"exclude"), cut, follow=True)
+        if self.heeds_git and GIT_DIRECTORY in names and (found_git := git_directory(folder)) is not None:
+            git = _layers(os.path.join(found_git.common, b"info", b"exclude"), cut, follow=True)
+            if self.users is not None:
+                git += (_Layer(cut, self.users),)
         here = folder if known_as is None else known_as
         if self.heeds_git and GIT_IGNORE in names:
             found = _layers(
@@ -216,7 +227,7 @@ class Ignores:
                 _within(folder, OWN_IGNORE, descriptor), cut, above=descriptor, known_as=os.path.join(here, OWN_IGNORE)
             )
             own = found + own
-        return self if own is self.own and git is self.git else type(self)(own, git, self.heeds_git)
+        return self if own is self.own and git is self.git else type(self)(own, git, self.heeds_git, self.users)
 
 
 def around(root: bytes, *, heeds_git: bool = True) -> tuple[bytes, Ignores]:
@@ -226,14 +237,9 @@ def around(root: bytes, *, heeds_git: bool = True) -> tuple[bytes, Ignores]:
     empty where the root is in no repository or is one itself. When a rule ignores the root or a
     folder above it, no rule from outside holds: who names a folder wants to see what is in it.
     """
-    ignores = Ignores(heeds_git=heeds_git)
-    top = root
-    while _git_directory(top) is None:
-        parent = os.path.dirname(top)
-        if parent == top:
-            return b"", ignores
-        top = parent
-    if top == root:
+    ignores = nothing_around = Ignores(heeds_git=heeds_git, users=_users_rules(root) if heeds_git else None)
+    top = top_of(root)
+    if top is None or top == root:
         return b"", ignores
     prefix = os.path.relpath(root, top) + b"/"
     every_file = (GIT_DIRECTORY, GIT_IGNORE, OWN_IGNORE)
@@ -247,8 +253,14 @@ def around(root: bytes, *, heeds_git: bool = True) -> tuple[bytes, Ignores]:
         if decision is None:
             decision = ignores.git_decision(name, path, is_folder=True)
         if decision is not None and decision.ignored:
-            return prefix, Ignores(heeds_git=heeds_git)
+            return prefix, nothing_around
     return prefix, ignores
+
+
+def _users_rules(root: bytes) -> RuleSet | None:
+    file = excludes_file() if is_own(root) else None
+    content = b"" if file is None else read_small(file, MAX_IGNORE_FILE_BYTES, follow=True)
+    return RuleSet(content, file) if file is not None and content else None
 
 
 def _decision(layers: tuple[_Layer, ...], name: bytes, path: bytes, is_folder: bool) -> Decision | None:
@@ -267,45 +279,10 @@ def _layers(
     path: bytes, cut: int, *, follow: bool = False, above: int | None = None, known_as: bytes | None = None
 ) -> tuple[_Layer, ...]:
     """The rules of an ignore file, which is `known_as` this path when it is opened from its folder's descriptor."""
-    content = _content(path, follow=follow, above=above)
-    return (_Layer(cut, RuleSet(content, known_as or path)),) if content else ()
-
-
-def _content(path: bytes, *, follow: bool = False, above: int | None = None) -> bytes:
-    """Return the content of a small regular file; nothing where it can't be had, as in git.
-
-    Like git, an ignore file that is a symbolic link is not read.
-    """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    try:
-        descriptor = os.open(path, flags, dir_fd=above)
-    except OSError:
-        return b""
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b""
-        return os.read(descriptor, MAX_IGNORE_FILE_BYTES)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
-def _git_directory(folder: bytes) -> bytes | None:
-    """Return the git directory of a repository whose top is `folder`, or None.
-
-    The one that its worktrees share, because `info/exclude` lies there. What is only named
-    `.git` is no repository, for git either.
-    """
-    directory = os.path.join(folder, GIT_DIRECTORY)
-    if not os.path.isdir(directory):
-        content = _content(directory)
-        if not content.startswith(b"gitdir: "):
-            return None
-        target = content.removeprefix(b"gitdir: ").rstrip(b"\r\n")
-        directory = os.path.join(folder, target.partition(b"\0")[0])
-    if not os.path.lexists(os.path.join(directory, b"HEAD")):
-        return None
-    shared = _content(os.path.join(directory, b"commondir")).rstrip(b"\r\n").partition(b"\0")[0]
-    directory = os.path.join(directory, shared)
-    return directory if os.path.isdir(os.path.join(directory, b"objects")) else None
+    # Like git, an ignore file of the tree that is a symbolic link is not read.
+    content = read_small(path, MAX_IGNORE_FILE_BYTES, follow=follow, above=above)
+    if not content:
+        return ()
+    rules = RuleSet(content, known_as or path)
+    # Git's own template of info/exclude has comments only. Asking it of every file made a walk a tenth slower.
+    return () if rules.is_empty else (_Layer(cut, rules),)

@@ -5,7 +5,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from pgdex.indexer.sources.ignores import GIT_DIRECTORY, OWN_IGNORE, Decision, Ignores, around
+from pgdex.indexer.sources.git.finding import GIT_DIRECTORY
+from pgdex.indexer.sources.git.index import GitIndex
+from pgdex.indexer.sources.ignores import OWN_IGNORE, Decision, Ignores, around
 from pgdex.indexer.sources.paths import escaped
 from pgdex.indexer.sources.pruning import VERSION_CONTROL, is_pruned
 
@@ -22,19 +24,37 @@ class BuiltIn:
 
 Cause = Decision | BuiltIn
 
+LINKED_WORKTREE: Final = BuiltIn(b"linked worktrees")
+"""A folder inside the repository that `git worktree add` made: a copy of it, which is a view of its own."""
 
-def cause_of(path: bytes, ignores: Ignores, *, is_folder: bool, is_link: bool = False) -> Cause | None:
-    """Return what leaves an entry out; None: it gets a row, or is entered. `path` as the ignore rules count it."""
+
+def cause_of(
+    path: bytes, ignores: Ignores, *, is_folder: bool, is_link: bool = False, within: Decision | None = None
+) -> Cause | None:
+    """Return what leaves an entry out; None: it gets a row, or is entered. `path` as the ignore rules count it.
+
+    `within` is the rule of git's that leaves out the folder around it, where that is entered for its tracked files.
+    What is tracked (`is_tracked`) counts although a rule of git's is returned here.
+    """
     name = path.rpartition(b"/")[2]
     if name in VERSION_CONTROL and (name == GIT_DIRECTORY or is_folder or is_link):
         return BuiltIn(name)  # a file .git is what a submodule or a worktree has
     own = ignores.own_decision(name, path, is_folder=is_folder)
+    if own is not None and own.ignored:
+        return own
     if own is not None:
-        return own if own.ignored else None
+        return within  # as in git, nothing that is in a folder that was left out is brought back alone
     if (is_folder or is_link) and is_pruned(name):
         return BuiltIn(name)
+    if within is not None:
+        return within
     git = ignores.git_decision(name, path, is_folder=is_folder)
     return git if git is not None and git.ignored else None
+
+
+def is_tracked(path: bytes, index: GitIndex, *, is_folder: bool) -> bool:
+    """Return whether git tracks the file, or a file in the folder, at `path` below the root."""
+    return index.tracks_below(path + b"/") if is_folder else index.tracks(path)
 
 
 def is_brought_back(path: bytes, ignores: Ignores, *, is_folder: bool = False) -> bool:

@@ -11,9 +11,27 @@ MAX_PATH_BYTES = 1_000
 
 # What 64 bits of nanoseconds hold: 21 September 1677 to 11 April 2262. File systems hold other times.
 SMALLEST_TIME_NS, LARGEST_TIME_NS = -(1 << 63), (1 << 63) - 1
+_LARGEST_INODE, _SIGN, _ALL_64_BITS = (1 << 63) - 1, 1 << 63, (1 << 64) - 1
 
 # How much of a path that is too long stays readable in front of its hash.
 _SHORTENED_HEAD_BYTES = 200
+
+
+def stamp_of(status: os.stat_result) -> tuple[int, int, int]:
+    """Return the times of the last modification and the last change in nanoseconds, and the inode number.
+
+    Of a time that 64 bits don't hold, the nearest one that they do; of the inode number the low 64 bits, signed:
+    network file systems use all of them.
+    """
+    mtime_ns, ctime_ns, inode = status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    # Called for every file of a tree: min, max and a mask take four times as long as to see that none is needed.
+    if not SMALLEST_TIME_NS <= mtime_ns <= LARGEST_TIME_NS:
+        mtime_ns = min(max(mtime_ns, SMALLEST_TIME_NS), LARGEST_TIME_NS)
+    if not SMALLEST_TIME_NS <= ctime_ns <= LARGEST_TIME_NS:
+        ctime_ns = min(max(ctime_ns, SMALLEST_TIME_NS), LARGEST_TIME_NS)
+    if inode > _LARGEST_INODE:
+        inode = ((inode & _ALL_64_BITS) ^ _SIGN) - _SIGN
+    return mtime_ns, ctime_ns, inode
 
 
 def display_path(path: bytes) -> tuple[str, SkipReason | None, str | None]:

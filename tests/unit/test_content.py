@@ -56,7 +56,9 @@ def test_a_known_hash_means_unchanged_before_anything_is_decoded(tmp_path: Path)
 
     result = read_source(tmp_path, "a", max_file_bytes=LIMIT, known_hashes=[known])
 
-    assert result == Unchanged(5, SETTLED_NS, known)
+    status = (tmp_path / "a").stat()
+    blob_id = hashlib.sha1(b"blob 5\0" + data, usedforsecurity=False).digest()
+    assert result == Unchanged(5, SETTLED_NS, known, blob_id, status.st_ctime_ns, status.st_ino)
 
 
 def test_another_hash_than_the_known_one_gives_the_text(tmp_path: Path) -> None:
