@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
 from pgdex.indexer.sources.secrets import may_be_secret
 from pgdex.indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
 from pgdex.indexer.sources.unread import skipped_unread
+from pgdex.indexer.sources.wanted import Wanted
 from pgdex.indexer.sources.witness import WitnessNotes
 
 DEFAULT_MAX_FILE_BYTES = 1 << 20
@@ -72,6 +73,7 @@ def walk(
     heeds_git: bool = True,
     left_out: LeftOut | None = None,
     git: GitTree | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[FoundFile]:
     """List the files below `root` that no rule leaves out, in the byte order of their paths.
 
@@ -81,7 +83,9 @@ def walk(
     while a large one is: a file system that hangs does so there. `notes` takes what other workers
     will know the tree by. Without `heeds_git` the rules of .gitignore, .git/info/exclude and the
     user's excludes don't count. `left_out` counts what rules leave out. `git` is what
-    `GitTree.of` says of the root, for those who have it already.
+    `GitTree.of` says of the root, for those who have it already. `only` (paths below the root, each of a
+    file, or of a folder with all that is in it) leaves everything else unlisted and uncounted; what
+    is listed is what the whole walk would say of it.
 
     A root given as a path is opened here and closed at the end of the walk; an OpenedRoot (opened
     with `for_listing`) stays open. Raises ValueError for a limit below 1, RootUnavailable when the
@@ -101,6 +105,7 @@ def walk(
             heeds_git=heeds_git,
             left_out=LeftOut() if left_out is None else left_out,
             git=git or GitTree.of(opened),
+            wanted=None if only is None else Wanted.of(only),
         )
         files = walker.files(walker.enter_root())
     except BaseException:
@@ -149,8 +154,10 @@ class _Walker:
         heeds_git: bool,
         left_out: LeftOut,
         git: GitTree | None,
+        wanted: Wanted | None,
     ) -> None:
         self._root = root
+        self._wanted = wanted
         self._git = git
         self._index = NO_INDEX if git is None else git.index()
         self._left_out = left_out
@@ -233,8 +240,11 @@ class _Walker:
             above = self._outer + prefix
             entries = []
             tracked_only = {}
+            wanted = None if self._wanted is None else self._wanted.within(path)
             while listed:  # frees each DirEntry and the status in it: 300 bytes a file at the peak, not 1,000
                 name, entry = listed.popitem()
+                if wanted is not None and prefix + name not in wanted:
+                    continue
                 is_folder = _is_folder(entry)
                 cause = cause_of(above + name, ignores, is_folder=is_folder, is_link=_is_link(entry), within=within)
                 if (

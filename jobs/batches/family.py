@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from pgdex.indexer.sources import OpenedRoot
+from pgdex.indexer.sources import GitTree, OpenedRoot
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import ModelChanged
@@ -15,8 +15,8 @@ JOIN = "select repository_id, embedder from pgdex.join_family(%s, %s, %s, %s, %s
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What a folder is a part of. `identity` is the same for all views of one repository: the URL of its remote, else
-    its common git directory, else the folder itself."""
+    """What a folder is a part of. `identity` is the same for all views of one repository: the address of its remote,
+    else its common git directory, else the folder itself."""
 
     identity: str
     kind: str
@@ -25,14 +25,19 @@ class Family:
     commit_id: str | None
 
 
-def family_of(root: OpenedRoot) -> Family:
-    """The family of a folder, without running git."""
-    return Family(f"folder:{root.path}", "folder", is_main=True, branch=None, commit_id=None)
+def family_of(root: OpenedRoot, git: GitTree | None) -> Family:
+    """The family of a folder. A folder within a working tree is a family of its own with the same folder of the other
+    worktrees: their files have the same paths."""
+    if git is None:
+        return Family(f"folder:{root.path}", "folder", is_main=True, branch=None, commit_id=None)
+    below = f"//{git.prefix}" if git.prefix else ""
+    origin = git.remote if git.remote is not None else f"git:{git.common_dir}"
+    return Family(f"{origin}{below}", "worktree", git.is_main_worktree, git.branch, git.commit)
 
 
-def joined(claim: Claim, connection: Connection, root: OpenedRoot) -> Claim:
+def joined(claim: Claim, connection: Connection, root: OpenedRoot, git: GitTree | None) -> Claim:
     """The claim of a scan, with the repository that its view belongs to from now on. Raises ModelChanged."""
-    family = family_of(root)
+    family = family_of(root, git)
     try:
         row = connection.execute(
             JOIN,

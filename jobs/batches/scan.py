@@ -8,7 +8,7 @@ from itertools import islice
 
 from pgdex.indexer.embedding import Embedder
 from pgdex.indexer.format import INDEX_FORMAT
-from pgdex.indexer.sources import FoundFile, LeftOut, OpenedRoot, Witness, WitnessNotes, walk
+from pgdex.indexer.sources import FoundFile, GitTree, LeftOut, OpenedRoot, Witness, WitnessNotes, walk
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.family import joined
 from pgdex.jobs.database.connection import Connection
@@ -46,8 +46,10 @@ def scan_repository(claim: Claim) -> None:
     """Walk the tree and plan the job. Memory stays flat: blocks of files go to the database as they are found."""
     started = time.perf_counter()
     with claim.opened_root(for_listing=True) as root:
+        with claim.folder_in_progress():
+            git = GitTree.of(root)
         with claim.pool.connection() as connection:
-            claim = joined(claim, connection, root)
+            claim = joined(claim, connection, root, git)
         embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
         notes = WitnessNotes()
         left_out = LeftOut()
@@ -58,26 +60,32 @@ def scan_repository(claim: Claim) -> None:
             connection.execute(FOUND_FILES)
             heeds_git, is_new = _what_is_known(connection, claim.view_id)
             total = 0
-            for block in _blocks(claim, root, notes, left_out, heeds_git=heeds_git):
+            for block in _blocks(claim, root, notes, left_out, git, heeds_git=heeds_git):
                 claim.stop_if_aborted()
                 _store(connection, block)
                 total += len(block)
                 claim.report("scanning", found=total)
             claim.stop_if_aborted()
-            if not total and others_may_see_more(claim):
+            is_whole = claim.only_paths is None
+            if not total and is_whole and others_may_see_more(claim):
                 connection.execute("drop table pg_temp.found_files")
                 return
             with claim.folder_in_progress():
-                if not total and (is_new or left_out.entries):
+                if not total and is_whole and (is_new or left_out.entries):
                     raise nothing_found(root, left_out, heeds_git=heeds_git, is_new=is_new)
-                seen = Seen(notes.witness(root), claim.witness.unmounted(root), is_known=claim.witness.is_of(root))
+                seen = Seen(
+                    notes.witness(root) if is_whole else None,
+                    claim.witness.unmounted(root),
+                    is_known=claim.witness.is_of(root),
+                )
             connection.execute("analyze pg_temp.found_files")
             connection.execute(CHOOSE_TABLE, [claim.repository_id, claim.settings.largest_shared_chunks])
             _drop_vector_index(claim, connection, embedder, found=total)
             with connection.transaction():
                 _plan(claim, connection, embedder, seen, seconds=time.perf_counter() - started)
-                ignored = as_json(root, left_out, heeds_git=heeds_git)
-                connection.execute("select pgdex.note_ignored(%s, %s)", [claim.job_id, ignored])
+                if is_whole:
+                    ignored = as_json(root, left_out, heeds_git=heeds_git)
+                    connection.execute("select pgdex.note_ignored(%s, %s)", [claim.job_id, ignored])
             connection.execute("drop table pg_temp.found_files")
             if holds_session(connection):
                 # Once more: what was planned may have to write more than the look before it said. From now on workers
@@ -87,10 +95,10 @@ def scan_repository(claim: Claim) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the scan saw of the tree as a whole: its witness, the folders below it that are mount points no more, and
-    whether the root looks like the one of the last scan."""
+    """What the scan saw of the tree as a whole: its witness (None where it looked at some paths only), the folders
+    below it that are mount points no more, and whether the root looks like the one of the last scan."""
 
-    witness: Witness
+    witness: Witness | None
     unmounted: list[str]
     is_known: bool
 
@@ -108,7 +116,7 @@ def _plan(claim: Claim, connection: Connection, embedder: Embedder, seen: Seen, 
             BATCH_BYTES,
             seconds,
             INDEX_FORMAT,
-            json.dumps(seen.witness.to_json()),
+            None if seen.witness is None else json.dumps(seen.witness.to_json()),
             seen.unmounted,
             seen.is_known,
         ],
@@ -156,7 +164,13 @@ def _what_is_known(connection: Connection, view_id: int) -> tuple[bool, bool]:
 
 
 def _blocks(
-    claim: Claim, root: OpenedRoot, notes: WitnessNotes, left_out: LeftOut, *, heeds_git: bool
+    claim: Claim,
+    root: OpenedRoot,
+    notes: WitnessNotes,
+    left_out: LeftOut,
+    git: GitTree | None,
+    *,
+    heeds_git: bool,
 ) -> Iterator[list[FoundFile]]:
     """The walk in blocks. The file system is watched while one is filled, and not while the database takes it."""
     with claim.folder_in_progress():
@@ -168,6 +182,8 @@ def _blocks(
             notes=notes,
             heeds_git=heeds_git,
             left_out=left_out,
+            git=git,
+            only=claim.only_paths,
         )
     while True:
         with claim.folder_in_progress():

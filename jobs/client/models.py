@@ -53,6 +53,7 @@ class JobStatus(Answer):
     elapsed_seconds: float
     estimated_time_remaining_seconds: int | None
     force_reindex: bool
+    paths_asked: int | None
     embedder: str | None
     created_at: datetime
     started_at: datetime | None
