@@ -121,6 +121,7 @@ class FileChunker:
                     ctime_ns=source.ctime_ns,
                     inode=source.inode,
                     content_hash=source.content_hash,
+                    blob_id=source.blob_id,
                     reason=source.reason.value,
                     detail=source.detail,
                 )
@@ -164,6 +165,7 @@ def _skip_crashed(path: str, fallback: Fallback, source: SourceText | None = Non
         ctime_ns=None if source is None else source.ctime_ns,
         inode=None if source is None else source.inode,
         content_hash=None if source is None else source.content_hash,
+        blob_id=None if source is None else source.blob_id,
         reason=SkipReason.CRASHED.value,
         detail=fallback.detail,
     )

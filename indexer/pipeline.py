@@ -182,7 +182,7 @@ class Pipeline:
                     ctime_ns=file.source.ctime_ns,
                     inode=file.source.inode,
                     content_hash=file.source.content_hash,
-                    blob_id=file.source.blob_id or None,
+                    blob_id=file.source.blob_id,
                     chunks=file.chunks,
                     lexemes=file.lexemes,
                     term_weights=file.term_weights,

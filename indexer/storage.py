@@ -80,6 +80,7 @@ class SkippedFile:
     ctime_ns: int | None = None
     inode: int | None = None
     content_hash: bytes | None = None
+    blob_id: bytes | None = None
     reason: str
     detail: str | None
 
@@ -217,7 +218,7 @@ def _store_versions(
             [file.language if isinstance(file, IndexedFile) else None for file in files],
             [file.size for file in files],
             [file.content_hash for file in files],
-            [file.blob_id if isinstance(file, IndexedFile) else None for file in files],
+            [file.blob_id for file in files],
             [len(file.chunks) if isinstance(file, IndexedFile) else 0 for file in files],
             [file.reason if isinstance(file, SkippedFile) else None for file in files],
             [file.detail if isinstance(file, SkippedFile) else None for file in files],

@@ -106,6 +106,15 @@ class Settings(BaseSettings):
         description="Days for which contents of files that no view holds are kept, so that going back to a branch "
         "costs nothing.",
     )
+    fresh_seconds: float = Field(
+        1.5,
+        ge=0,
+        le=60,
+        description="Seconds that a search waits at most until changed files are indexed; 0: it never looks.",
+    )
+    fresh_files: int = Field(
+        200, ge=1, le=10_000, description="Changed files that a search waits for; more are indexed in the background."
+    )
     blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
     mcp_token: SecretStr | None = Field(
         None,

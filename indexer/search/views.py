@@ -72,7 +72,8 @@ COLUMNS: Final = (
 # The view that is named best, of each repository; a view that was removed meanwhile, or is gone from the disk, last.
 CHOSEN: Final = (
     " from (select distinct on (repository_id) * from pgdex.views_status where project_id = %(project)s"
-    " and (%(repo)s::text is null or pgdex.names_repository(%(repo)s, root, name))"
+    " and (%(repo)s::text is null or pgdex.names_repository(%(repo)s, root, name)"
+    " or pgdex.names_repository(%(repo)s, root, view_name))"
     " and (%(view)s::text is null or %(view)s in (view_name, branch, root))"
     " order by repository_id, root = %(repo)s desc nulls last, is_default desc, missing_since is not null, id)"
     " as chosen"

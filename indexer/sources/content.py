@@ -59,6 +59,7 @@ class Skipped:
     content_hash: bytes | None
     ctime_ns: int | None = None
     inode: int | None = None
+    blob_id: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ def _classified(
     if isinstance(text, str):
         return SourceText(text, len(data), mtime_ns, content_hash, _blob_id(data), ctime_ns, inode)
     reason, detail = text
-    return Skipped(reason, detail, len(data), mtime_ns, content_hash, ctime_ns, inode)
+    return Skipped(reason, detail, len(data), mtime_ns, content_hash, ctime_ns, inode, _blob_id(data))
 
 
 def _blob_id(data: bytes) -> bytes:

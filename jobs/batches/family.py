@@ -31,8 +31,7 @@ def family_of(root: OpenedRoot, git: GitTree | None) -> Family:
     if git is None:
         return Family(f"folder:{root.path}", "folder", is_main=True, branch=None, commit_id=None)
     below = f"//{git.prefix}" if git.prefix else ""
-    origin = git.remote if git.remote is not None else f"git:{git.common_dir}"
-    return Family(f"{origin}{below}", "worktree", git.is_main_worktree, git.branch, git.commit)
+    return Family(f"{git.history}{below}", "worktree", git.is_main_worktree, git.branch, git.commit)
 
 
 def joined(claim: Claim, connection: Connection, root: OpenedRoot, git: GitTree | None) -> Claim:

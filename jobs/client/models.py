@@ -35,6 +35,7 @@ class JobStatus(Answer):
     status: Status
     project_id: str
     repository: str
+    view_name: str
     repo_path: str
     progress_percentage: float
     progress_message: str
@@ -67,6 +68,11 @@ class JobStatus(Answer):
     error_traceback: str | None
     summary: dict[str, Any] | None
     is_overdue: bool
+
+    @property
+    def title(self) -> str:
+        """What people call the tree that is indexed: a worktree by its own name and its repository's."""
+        return self.repository if self.view_name == self.repository else f"{self.view_name} ({self.repository})"
 
     @property
     def is_final(self) -> bool:
@@ -102,6 +108,7 @@ class IndexedView(Answer):
     view_name: str
     root: str
     is_default: bool
+    live_job_id: UUID | None
     last_indexed_at: datetime | None
 
 

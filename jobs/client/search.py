@@ -1,14 +1,16 @@
 """Searching, as all front ends do it: the same arguments mean the same, and the same answers come with the same
 notes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgdex.jobs.client.freshening import freshen
 from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, gone_roots, outdated_paths
 from pgdex.jobs.client.standing import standing_at
+from pgdex.jobs.client.views import only_view
 from pgdex.jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -40,37 +42,61 @@ def refusals() -> Iterator[None]:
 
 
 def search_code(
-    client: "Client", request: "SearchRequest", *, words: FrontEndWords, standing_in: Path | None = None
+    client: "Client",
+    request: "SearchRequest",
+    *,
+    words: FrontEndWords,
+    standing_in: Path | None = None,
+    ensure_workers: Callable[[], object] = lambda: None,
 ) -> Found:
     """The files that answer the request. `words` are the front end's, for the notes.
 
-    A request that names no repository and no view is about the view that contains `standing_in`, if there is one.
+    A request that names no repository and no view is about the view that contains `standing_in`, if there is one. If it
+    is about one view, what has changed in that is indexed first (see `freshen`); `ensure_workers` is called for it.
     Raises InvalidRequest.
     """
     from pgdex.indexer.search import search
     from pgdex.jobs.embedders import embedder_for
 
-    standing: list[str] = []
+    standing = None
     if standing_in is not None and request.repo is None and request.view is None:
-        found_at = standing_at(client.connection, standing_in, project=request.project_id)
-        if found_at is not None:
-            request = replace(request, repo=found_at.root)
-            standing = found_at.note_on_nothing(widen=words.widen)
+        standing = standing_at(client.connection, standing_in, project=request.project_id)
+        if standing is not None:
+            request = replace(request, repo=standing.view.root)
+    _freshen(client, request, ensure_workers)
     live = live_views(client, project=request.project_id)
     with refusals():
         result = search(client.connection, request, open_embedder=lambda spec: embedder_for(spec, client.settings))
     found = _found(client, request, result, live, words=words)
-    return found if found.hits else replace(found, notes=[*found.notes, *standing])
+    if standing is None:
+        return found
+    notes = [*standing.note_on_worktree(index=words.index), *found.notes]
+    if not found.hits:
+        notes += standing.note_on_nothing(client.connection, project=request.project_id, widen=words.widen)
+    return replace(found, notes=notes)
 
 
-def related_code(client: "Client", request: "RelatedRequest", *, words: FrontEndWords) -> Found:
-    """What is like the code at the request's place. Raises InvalidRequest."""
+def related_code(
+    client: "Client",
+    request: "RelatedRequest",
+    *,
+    words: FrontEndWords,
+    ensure_workers: Callable[[], object] = lambda: None,
+) -> Found:
+    """What is like the code at the request's place; looks and notes are those of a search. Raises InvalidRequest."""
     from pgdex.indexer.search import related
 
+    _freshen(client, request, ensure_workers)
     live = live_views(client, project=request.project_id)
     with refusals():
         result = related(client.connection, request)
     return _found(client, request, result, live, words=words)
+
+
+def _freshen(client: "Client", request: "SearchRequest | RelatedRequest", ensure_workers: Callable[[], object]) -> None:
+    view = only_view(client.connection, request)
+    if view is not None:
+        freshen(client, view, project=request.project_id, ensure_workers=ensure_workers)
 
 
 def live_views(client: "Client", *, project: str) -> dict[str, str]:

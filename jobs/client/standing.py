@@ -1,9 +1,12 @@
 """Where the one who asks stands: the view whose files surround a folder."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgdex.jobs.client.views import innermost_view
+from pgdex.indexer.sources import GitTree
+from pgdex.jobs.client.models import IndexedView
+from pgdex.jobs.client.views import default_view_of_family, innermost_view
 from pgdex.jobs.database.connection import Connection
 
 OTHERS = "select count(*) from (select from pgdex.views_status where project_id = %s and root <> %s limit 2) as others"
@@ -11,22 +14,44 @@ OTHERS = "select count(*) from (select from pgdex.views_status where project_id 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The view at `root`, and whether the project has other ones."""
+    """The view to search for someone in a folder.
 
-    root: str
-    has_others: bool
+    `worktree` is the working tree that the folder is in where that is not indexed itself, but its repository is: then
+    `view` is another worktree of it.
+    """
 
-    def note_on_nothing(self, *, widen: str) -> list[str]:
-        """What to say where nothing was found; `widen` says how to search more, in the words of the front end."""
-        if not self.has_others:
+    view: IndexedView
+    worktree: str | None = None
+
+    def note_on_worktree(self, *, index: str) -> list[str]:
+        """What to say with any answer; `index` says how to index a folder, in the words of the front end."""
+        if self.worktree is None:
             return []
-        return [f"only {self.root} was searched, because you are in it; {widen}"]
+        return [
+            f"the worktree {self.worktree} is not indexed: the answers are those of {self.view.root}. {index} indexes "
+            "it, and only what is different in it takes time"
+        ]
+
+    def note_on_nothing(self, connection: Connection, *, project: str, widen: str) -> list[str]:
+        """What to say where nothing was found; `widen` says how to search more."""
+        row = connection.execute(OTHERS, [project, self.view.root]).fetchone()
+        if not row or not row[0]:
+            return []
+        return [f"only {self.view.root} was searched, because you are in it; {widen}"]
 
 
 def standing_at(connection: Connection, folder: Path, *, project: str) -> Standing | None:
-    """The innermost view of a project that contains `folder`; None where no indexed folder does."""
+    """The innermost view of a project that contains `folder`, or a view of the repository whose worktree contains it;
+    None where nothing like that is indexed."""
     around = innermost_view(connection, map(str, (folder, *folder.parents)), project=project)
-    if around is None:
-        return None
-    row = connection.execute(OTHERS, [project, around.root]).fetchone()
-    return Standing(around.root, bool(row and row[0]))
+    git = GitTree.at(os.path.realpath(os.fsencode(folder)))
+    if git is None:
+        return None if around is None else Standing(around)
+    top = Path(str(os.path.realpath(folder)).removesuffix(f"/{git.prefix}") if git.prefix else os.path.realpath(folder))
+    # A linked worktree inside of an indexed folder is no part of it; a submodule is.
+    if around is not None and (git.is_main_worktree or Path(around.root).is_relative_to(top)):
+        return Standing(around)
+    family = default_view_of_family(connection, git.history, project=project)
+    if family is not None:
+        return Standing(family, worktree=str(top))
+    return None if around is None else Standing(around)

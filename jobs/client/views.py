@@ -2,12 +2,15 @@
 and why, and how old files are."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import LiteralString
+from typing import TYPE_CHECKING, LiteralString
 
 from psycopg.rows import class_row
 
 from pgdex.jobs.client.models import IndexedView, JobStatus, OutdatedVectors, SkippedFile, StoredFile
 from pgdex.jobs.database.connection import Connection
+
+if TYPE_CHECKING:
+    from pgdex.indexer.search import RelatedRequest, SearchRequest
 
 
 def project_exists(connection: Connection, project: str) -> bool:
@@ -19,16 +22,17 @@ def project_exists(connection: Connection, project: str) -> bool:
 
 def indexed_views(connection: Connection, *, project: str) -> list[IndexedView]:
     """The views of a project, by their paths."""
-    return _repositories(connection, "project_id = %(project)s", project=project)
+    return _views(connection, "project_id = %(project)s", project=project)
 
 
 def named_views(connection: Connection, text: str, *, project: str | None, whole: bool = False) -> list[IndexedView]:
     """The views that `text` names, of a project or of all, by their paths: the one at that path, those below it, those
     whose repository has it in its name; with `whole` only those whose path or name it is."""
-    return _repositories(
+    return _views(
         connection,
         "(%(project)s::text is null or project_id = %(project)s)"
-        " and pgdex.names_repository(%(text)s, root, name, whole => %(whole)s)",
+        " and (pgdex.names_repository(%(text)s, root, name, whole => %(whole)s)"
+        " or pgdex.names_repository(%(text)s, root, view_name, whole => %(whole)s))",
         project=project,
         text=text,
         whole=whole,
@@ -38,18 +42,43 @@ def named_views(connection: Connection, text: str, *, project: str | None, whole
 def innermost_view(connection: Connection, folders: Iterable[str], *, project: str) -> IndexedView | None:
     """The view that something lies in: `folders` are those around it, from the inside to the outside."""
     around = list(folders)
-    found = _repositories(
-        connection, "project_id = %(project)s and root = any(%(roots)s)", project=project, roots=around
-    )
+    found = _views(connection, "project_id = %(project)s and root = any(%(roots)s)", project=project, roots=around)
     return min(found, key=lambda one: around.index(one.root), default=None)
 
 
-def _repositories(connection: Connection, condition: LiteralString, **values: object) -> list[IndexedView]:
+def default_view_of_family(connection: Connection, identity: str, *, project: str) -> IndexedView | None:
+    """The default view of the repository with a git history (`GitTree.history`), if a project has it."""
+    found = _views(
+        connection,
+        "project_id = %(project)s and is_default and repository_id in ("
+        "select id from pgdex.repositories where project_id = %(project)s and identity = %(identity)s"
+        " and removed_at is null)",
+        project=project,
+        identity=identity,
+    )
+    return found[0] if found else None
+
+
+def only_view(connection: Connection, request: "SearchRequest | RelatedRequest") -> IndexedView | None:
+    """The view that a search will look into, where it is only one."""
+    from pgdex.indexer.search.views import searched_views
+
+    if request.repo is None and request.view is None:
+        found = _views(connection, "project_id = %(project)s and is_default", project=request.project_id, limit=2)
+    else:
+        ids = [view.id for view in searched_views(connection, request)]
+        found = _views(connection, "id = any(%(ids)s)", ids=ids) if len(ids) == 1 else []
+    return found[0] if len(found) == 1 else None
+
+
+def _views(
+    connection: Connection, condition: LiteralString, *, limit: int | None = None, **values: object
+) -> list[IndexedView]:
     with connection.cursor(row_factory=class_row(IndexedView)) as cursor:
         cursor.execute(
-            f"select id, repository_id, name, view_name, root, is_default, last_indexed_at from pgdex.views_status"
-            f" where {condition} order by root",
-            values,
+            "select id, repository_id, name, view_name, root, is_default, live_job_id, last_indexed_at"
+            f" from pgdex.views_status where {condition} order by root limit %(limit)s",
+            {**values, "limit": limit},
         )
         return cursor.fetchall()
 

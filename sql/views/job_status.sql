@@ -11,6 +11,7 @@ select
     j.status,
     j.project_id,
     r.name as repository,
+    w.name as view_name,
     j.repo_path,
     round(pgdex.job_percentage(j)::numeric, 1) as progress_percentage,
     pgdex.job_message(j) as progress_message,

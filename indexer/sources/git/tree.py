@@ -85,6 +85,12 @@ class GitTree:
             object_format=cast(ObjectFormat, config.object_format),
         )
 
+    @property
+    def history(self) -> str:
+        """What all worktrees and clones of the repository have in common: the address of the remote, or else the common
+        git directory, which only the worktrees share."""
+        return self.remote if self.remote is not None else f"git:{self.common_dir}"
+
     def index(self) -> GitIndex:
         """Return what git tracks below the folder; the same object each time. Takes about 1 ms for 1,000 files."""
         if not self._index:

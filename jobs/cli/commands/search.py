@@ -1,5 +1,6 @@
 """`pgdex search` and `pgdex related`: the front ends' search, with snippets."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
 from pgdex.jobs.client.freshness import FrontEndWords
 
 if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
     from pgdex.jobs.client.search import Found
 
 WORDS = FrontEndWords(
@@ -93,7 +95,13 @@ def search(
             limit=limit,
         )
     with open_client() as client:
-        found = search_code(client, request, words=WORDS, standing_in=None if everywhere else folder)
+        found = search_code(
+            client,
+            request,
+            words=WORDS,
+            standing_in=None if everywhere else folder,
+            ensure_workers=lambda: ensure_workers(client),
+        )
     _show(found, query, as_json=as_json, explain=explain)
 
 
@@ -133,8 +141,16 @@ def related(*, location: str, project: str | None, tests: str, limit: int, expla
                 tests=tests,
                 limit=limit,
             )
-        found = related_code(client, request, words=WORDS)
+        found = related_code(client, request, words=WORDS, ensure_workers=lambda: ensure_workers(client))
     _show(found, "", as_json=as_json, explain=explain)
+
+
+def ensure_workers(client: "Client") -> None:
+    """Start workers where none is alive: what has changed is indexed before the answer."""
+    from pgdex.jobs.worker.launcher import ensure_workers as start_where_none
+
+    with suppress(OSError):
+        start_where_none(client)
 
 
 def _location(given: str) -> tuple[Path, int]:

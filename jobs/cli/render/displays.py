@@ -98,7 +98,7 @@ class BarDisplay:
         self._message.plain = f"  {shown.message}"
         self._bar.update(
             self._task,
-            description=printable(job.repository),
+            description=printable(job.title),
             completed=shown.percentage,
             elapsed=duration(shown.elapsed_seconds),
         )

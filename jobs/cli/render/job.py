@@ -33,7 +33,7 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
     rows: list[tuple[str, str | Text]] = [
         ("Job", str(job.job_id)),
         ("Status", Text(job.status, STYLES[job.status])),
-        ("Repository", printable(job.repository)),
+        ("Repository", printable(job.title)),
         ("Path", printable(job.repo_path)),
         ("Project", printable(job.project_id)),
         ("Progress", f"{job.progress_percentage:.1f} % · {printable(job.progress_message)}"),
@@ -72,10 +72,10 @@ def summary_lines(job: JobStatus) -> list[str]:
     summary = job.summary or {}
     took = duration(float(summary.get("duration_seconds", job.elapsed_seconds)))
     if job.files_to_index == 0 and not job.files_deleted and not job.files_kept:
-        lines = [f"Nothing to do in {printable(job.repository)}: the index is up to date ({took})."]
+        lines = [f"Nothing to do in {printable(job.title)}: the index is up to date ({took})."]
     else:
         pace = rates(job)
-        lines = [f"Indexed {printable(job.repository)} in {took}{f' ({pace})' if pace else ''}."]
+        lines = [f"Indexed {printable(job.title)} in {took}{f' ({pace})' if pace else ''}."]
     lines.append(f"  files    {file_counts(job)}")
     skipped = skipped_counts(summary)
     if skipped:
@@ -194,7 +194,7 @@ def time_shares(seconds: dict[str, float]) -> str:
 
 def cancel_question(job: JobStatus) -> str:
     """What a cancellation loses and keeps, as the text in front of the question."""
-    name = f"job {str(job.job_id)[:SHORT_ID]} ({printable(job.repository)}, {job.status}"
+    name = f"job {str(job.job_id)[:SHORT_ID]} ({printable(job.title)}, {job.status}"
     if job.status == "pending":
         return f"Cancel {name})? It has not started yet; nothing is lost."
     kept, lost = kept_and_lost(job, again="`pgdex index`")

@@ -34,7 +34,7 @@ def job_list_table(page: JobPage, *, now: datetime, full_ids: bool) -> "Table":
         cells.append(f"{int(job.progress_percentage)} %")
         if several_projects:
             cells.append(_cut(printable(job.project_id)))
-        cells += [_cut(printable(job.repository)), f"{job.files_scanned:,}", age(job.created_at, now=now), _took(job)]
+        cells += [_cut(printable(job.title)), f"{job.files_scanned:,}", age(job.created_at, now=now), _took(job)]
         table.add_row(*cells)
     return table
 

@@ -110,7 +110,7 @@ def _question(job: "JobStatus") -> str:
     """The same words however far the job is: under protocol 2026-07-28 an answer counts only for the question that
     is asked when it comes back."""
     return (
-        f"Cancel the indexing of {job.repository} ({job.repo_path}), job {job.job_id}? What it has indexed stays "
+        f"Cancel the indexing of {job.title} ({job.repo_path}), job {job.job_id}? What it has indexed stays "
         "searchable, and indexing can be taken up again from there; only the work on the few files in progress is lost."
     )
 

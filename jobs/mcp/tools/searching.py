@@ -113,7 +113,14 @@ class Searching:
                     limit=limit,
                 )
             standing_in = None if everywhere else self._place.folder
-            return _answer(search_code(client, request, words=WORDS, standing_in=standing_in), project)
+            found = search_code(
+                client,
+                request,
+                words=WORDS,
+                standing_in=standing_in,
+                ensure_workers=lambda: self._place.launcher.ensure(client),
+            )
+            return _answer(found, project)
 
         return await self._place.run(search, search=True)
 
@@ -143,7 +150,10 @@ class Searching:
                 request = RelatedRequest(
                     project_id=project.id, root=folder, path=path, line=line, tests=tests, limit=limit
                 )
-            return _answer(related_code(client, request, words=WORDS), project)
+            found = related_code(
+                client, request, words=WORDS, ensure_workers=lambda: self._place.launcher.ensure(client)
+            )
+            return _answer(found, project)
 
         return await self._place.run(search, search=True)
 

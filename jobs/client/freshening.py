@@ -1,0 +1,83 @@
+"""Before an answer: what has changed in the view since it was indexed is indexed first, if it is little."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import psycopg
+
+from pgdex.indexer.sources import RootUnavailable, WalkAborted
+from pgdex.jobs.client.changes import changes_since
+from pgdex.jobs.client.models import LIVE
+from pgdex.jobs.errors import InvalidRequest
+from pgdex.jobs.logging import fields
+from pgdex.jobs.repository_path import resolve_root
+
+if TYPE_CHECKING:
+    from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import IndexedView
+
+POLL_SECONDS = 0.02
+ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, paths => %s)"
+STATUS = "select status from pgdex.indexing_jobs where id = %s"
+
+logger = logging.getLogger("pgdex.client")
+
+
+def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_workers: Callable[[], object]) -> None:
+    """See to it that a search of `view` knows the files as they are now.
+
+    Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
+    looking and waiting together; more of them are asked for and not waited for. Does nothing where the view is being
+    indexed, was never indexed to its end, is not on this machine, or the login may not ask for a job.
+    `ensure_workers` is called where there is something to do.
+    """
+    seconds, most = client.settings.fresh_seconds, client.settings.fresh_files
+    if seconds <= 0 or view.last_indexed_at is None:
+        return
+    end = time.monotonic() + seconds
+    if view.live_job_id is not None and not _is_over_soon(client, view.live_job_id, end=end):
+        return
+    try:
+        root = resolve_root(Path(view.root), allowed_roots=client.settings.roots)
+        changes = changes_since(
+            client.connection,
+            view_id=view.id,
+            root=root,
+            max_file_bytes=client.settings.max_file_bytes,
+            aborted=lambda: time.monotonic() > end,
+        )
+    except (InvalidRequest, RootUnavailable, WalkAborted):
+        return
+    if not changes:
+        return
+    is_little = len(changes) <= most
+    try:
+        row = client.connection.execute(ENQUEUE, [view.root, project, changes if is_little else None]).fetchone()
+    except psycopg.Error as error:
+        # Whoever may only read gets the answer as it is, with its notes.
+        logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
+        return
+    ensure_workers()
+    if row is not None and is_little:
+        _wait_for(client, row[0], end=end)
+
+
+def _is_over_soon(client: "Client", job_id: UUID, *, end: float) -> bool:
+    """Whether the live job of the view is one that others have asked for before their answers, and has ended by now."""
+    row = client.connection.execute("select only_paths is not null from pgdex.indexing_jobs where id = %s", [job_id])
+    found = row.fetchone()
+    return found is None or (found[0] and _wait_for(client, job_id, end=end))
+
+
+def _wait_for(client: "Client", job_id: UUID, *, end: float) -> bool:
+    """Wait until the job has ended, or the time has; false for the latter."""
+    while time.monotonic() < end:
+        row = client.connection.execute(STATUS, [job_id]).fetchone()
+        if row is None or row[0] not in LIVE:
+            return True
+        time.sleep(POLL_SECONDS)
+    return False
