@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pgdex.indexer.notebooks import SUFFIX, parse_notebook, without_outputs
 from pgdex.indexer.sources.classify import worthless
 from pgdex.indexer.sources.decoding import decode
 from pgdex.indexer.sources.leaving_out import is_wanted
+from pgdex.indexer.sources.lfs import lfs_pointer
 from pgdex.indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS
 from pgdex.indexer.sources.roots import LinkOnPath, OpenedRoot
 from pgdex.indexer.sources.secrets import may_be_secret, secret_by_content
@@ -127,7 +129,14 @@ def _read_below(
         if reason in (SkipReason.VANISHED, SkipReason.UNREADABLE):
             root.require_same("read")  # raises where not the file but the whole tree is gone
         return Skipped(reason, system_message(error), None, None, None)
-    return _classified(root, path.decode(), content, known_hash, max_file_bytes)
+    return judge(
+        content.data,
+        path=path.decode(),
+        mtime_ns=content.mtime_ns,
+        max_file_bytes=max_file_bytes,
+        known_hashes=() if known_hash is None else (known_hash,),
+        is_wanted=lambda: is_wanted(root.real_path, path.decode()),
+    )
 
 
 def _read(descriptor: int, max_file_bytes: int) -> _Content:
@@ -168,31 +177,43 @@ def _trusted_mtime(status: os.stat_result) -> int | None:
     return mtime_ns if time.time_ns() - mtime_ns >= racy else None
 
 
-def _classified(
-    root: OpenedRoot, path: str, content: _Content, known_hash: bytes | None, max_file_bytes: int
+def judge(
+    data: bytes,
+    *,
+    path: str,
+    mtime_ns: int | None,
+    max_file_bytes: int,
+    known_hashes: Container[bytes],
+    is_wanted: Callable[[], bool],
 ) -> SourceText | Skipped | Unchanged:
-    data = content.data
+    """Return what the bytes of the file at `path` come to, wherever they are from.
+
+    `mtime_ns` is passed on. Content with one of `known_hashes` is unchanged. `is_wanted` says whether a .pgdexignore
+    brings the file back although it is a secret; it is asked of secrets alone.
+    """
     content_hash = hashlib.sha256(data).digest()
     name = path.rpartition("/")[2]
-    unchanged = Unchanged(len(data), content.mtime_ns, content_hash) if content_hash == known_hash else None
+    unchanged = Unchanged(len(data), mtime_ns, content_hash) if content_hash in known_hashes else None
     if unchanged is not None and b"PRIVATE KEY" not in data and not may_be_secret(name):
         return unchanged
     text = decode(data)
     if isinstance(text, str):
-        if (secret := secret_by_content(name, text)) is not None and not is_wanted(root.real_path, path):
+        if (secret := secret_by_content(name, text)) is not None and not is_wanted():
             # Without its hash every job looks at it again: a line in .pgdexignore may bring it back.
-            return Skipped(SkipReason.SECRET, secret, len(data), content.mtime_ns, None)
+            return Skipped(SkipReason.SECRET, secret, len(data), mtime_ns, None)
         if unchanged is not None:
             return unchanged
         text = _judged(name, text, len(data), max_file_bytes)
     if isinstance(text, str):
-        return SourceText(text, len(data), content.mtime_ns, content_hash)
+        return SourceText(text, len(data), mtime_ns, content_hash)
     reason, detail = text
-    return Skipped(reason, detail, len(data), content.mtime_ns, content_hash)
+    return Skipped(reason, detail, len(data), mtime_ns, content_hash)
 
 
 def _judged(name: str, text: str, size: int, max_file_bytes: int) -> str | Verdict:
     """Return what is to be indexed of a text, or why nothing is."""
+    if (elsewhere := lfs_pointer(text)) is not None:
+        return SkipReason.GIT_LFS, elsewhere
     if name.endswith(SUFFIX) and (reduced := without_outputs(text)) is not None:
         written = len(reduced.encode())
         if written > max_file_bytes:

@@ -39,7 +39,7 @@ class FoundFile:
     `path` is relative to the root, with '/', in valid UTF-8. Where the name on disk is not, or is
     too long, it starts with './', which no other path does, and is escaped or cut. `size` and
     `mtime_ns` are 0 for folders and where they are not known. A time that 64 bits of nanoseconds
-    don't hold is given as the nearest one that they do.
+    don't hold is given as the nearest one that they do. `blob_id` is git's id of the content, where git listed it.
     """
 
     path: str
@@ -47,6 +47,7 @@ class FoundFile:
     mtime_ns: int
     skip_reason: SkipReason | None
     detail: str | None
+    blob_id: bytes | None = None
 
 
 def walk(
