@@ -1,4 +1,4 @@
-"""Objects of a mirror by their names, from one `git cat-file --batch` that answers one request after the other."""
+"""Blobs of a mirror by their ids, from one `git cat-file --batch` that answers one request after the other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class TooLarge:
 
 
 class ObjectMissing(Exception):
-    """The mirror does not have the object, though it should, or can't read it."""
+    """The mirror does not have the blob, or can't read it."""
 
 
 class Blobs:
@@ -35,18 +35,18 @@ class Blobs:
             self._process.close()
             self._process = None
 
-    def read(self, name: bytes, max_bytes: int) -> bytes | TooLarge | None:
-        """Return the content of a blob (`name` is an id, or `commit:path`); None where it is no blob or there is none.
+    def read(self, blob: bytes, max_bytes: int) -> bytes | TooLarge:
+        """Return the content of a blob, by its id in hexadecimal; of a larger one nothing is read.
 
-        Of a larger one nothing is read. Raises ObjectMissing, GitAborted, GitTimedOut.
+        Raises ObjectMissing, GitAborted, GitTimedOut.
         """
         if self._process is None:
             self._process = PipedGit(
                 self._git, ["cat-file", "--batch"], folder=self._folder, limits=self._limits, aborted=self._aborted
             )
         try:
-            self._process.send(name + b"\n")
-            return self._answer(self._process, max_bytes)
+            self._process.send(blob + b"\n")
+            return self._answer(self._process, blob, max_bytes)
         except PipeEnded as ended:
             self.close()
             raise ObjectMissing(str(ended)) from ended
@@ -54,18 +54,13 @@ class Blobs:
             self.close()  # what it still has to say would be taken for the next answer
             raise
 
-    def _answer(self, process: PipedGit, max_bytes: int) -> bytes | TooLarge | None:
+    def _answer(self, process: PipedGit, blob: bytes, max_bytes: int) -> bytes | TooLarge:
         header = process.line()
-        if header.endswith((b" missing", b" ambiguous")):
-            return None
-        # What else could stand for an object that is not there has a second line, such as "dangling 12\nname".
-        kind, size_text = header.rsplit(b" ", 2)[1:]
-        if kind not in (b"blob", b"tree", b"commit", b"tag") or not size_text.isdigit():
-            self.close()
-            return None
-        size = int(size_text)
+        name, kind, *rest = header.split(b" ")
+        if name != blob or kind != b"blob" or not rest:
+            raise ObjectMissing(header.decode(errors="replace"))
+        size = int(rest[0])
         if size > max_bytes:
             self.close()  # it is being sent already; to start another takes 3 ms, and large ones are not asked for
-            return TooLarge(size) if kind == b"blob" else None
-        data = process.exactly(size + 1)[:-1]
-        return data if kind == b"blob" else None
+            return TooLarge(size)
+        return process.exactly(size + 1)[:-1]

@@ -2,24 +2,27 @@
 
 from collections.abc import Callable, Container, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from pgdex.indexer.git.blobs import Blobs, ObjectMissing, TooLarge
 from pgdex.indexer.git.errors import MirrorDamaged
 from pgdex.indexer.git.piped import PipeEnded
 from pgdex.indexer.git.program import Git
 from pgdex.indexer.git.running import PATIENT, Limits
-from pgdex.indexer.git.submodules import GITMODULES, MAX_GITMODULES_BYTES, Submodule, address, addresses
+from pgdex.indexer.git.submodules import Submodule, address, addresses
 from pgdex.indexer.git.tree_listing import Entry, TreeListing, TreeNotes, entries, notes_of
 from pgdex.indexer.git.urls import GitUrl
 from pgdex.indexer.sources import DEFAULT_MAX_FILE_BYTES, FoundFile, LeftOut, Skipped, SkipReason, SourceText, Unchanged
 from pgdex.indexer.sources.content import judge
-from pgdex.indexer.sources.ignores import MAX_IGNORE_FILE_BYTES, OWN_IGNORE, Ignores
+from pgdex.indexer.sources.ignores import OWN_IGNORE, Ignores
 from pgdex.indexer.sources.leaving_out import is_brought_back
 from pgdex.indexer.sources.paths import display_path
 from pgdex.indexer.sources.unread import oversized, size_limit
 
 _Result = TypeVar("_Result")
+
+# An ignore file, .gitmodules, the target of a link. A larger ignore file counts up to half of that in a walk.
+MAX_SMALL_BYTES: Final = 1 << 20
 
 
 class GitSnapshot:
@@ -45,6 +48,7 @@ class GitSnapshot:
         self._limits = limits
         self._aborted = aborted
         self._repair = repair
+        self._kept_notes: TreeNotes | None = None
         self._blobs = Blobs(git, folder, limits=limits, aborted=aborted)
 
     def __enter__(self) -> Self:
@@ -88,9 +92,9 @@ class GitSnapshot:
             raise self._damaged(str(ended)) from ended
 
     def read(
-        self, path: str, blob_id: bytes | None = None, *, max_file_bytes: int, known_hashes: Container[bytes] = ()
+        self, path: str, blob_id: bytes, *, max_file_bytes: int, known_hashes: Container[bytes] = ()
     ) -> SourceText | Skipped | Unchanged:
-        """Read the file at `path` (as `listing` gives it), whose content is `blob_id`; without that it is looked up.
+        """Read the file at `path`, whose content is `blob_id`, both as `listing` gives them.
 
         The answer is that of `read_source` for a file with this content; its `mtime_ns` is None, since the blob's id
         says all that a time could. Content with one of `known_hashes` is Unchanged. Raises ValueError for a limit below
@@ -98,14 +102,7 @@ class GitSnapshot:
         """
         if max_file_bytes < 1:
             raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
-        name = path.rpartition("/")[2]
-        limit = size_limit(name, max_file_bytes)
-        if blob_id is None and "\n" in path:
-            raise ValueError(f"a path with a line feed can be read by its blob's id only, got {path!r}")
-        asked = blob_id.hex().encode() if blob_id is not None else self._name(path.encode())
-        data = self._healed(lambda: self._wanted(asked, limit, must_exist=blob_id is not None))
-        if data is None:
-            return Skipped(SkipReason.VANISHED, "the commit has no file of this name", None, None, None)
+        data = self._blob(blob_id.hex().encode(), size_limit(path.rpartition("/")[2], max_file_bytes))
         if isinstance(data, TooLarge):
             return Skipped(SkipReason.OVERSIZED, oversized(data.size, max_file_bytes), data.size, None, None)
         return judge(
@@ -117,12 +114,17 @@ class GitSnapshot:
             is_wanted=lambda: self._is_wanted(path.encode()),
         )
 
+    def blob_id(self, path: str) -> bytes | None:
+        """Return the id of the content of the file at `path`; None where the commit has no file there. Takes a process,
+        so about 4 ms."""
+        return self._healed(lambda: self._found(path.encode()))
+
     def submodules(self, parent: GitUrl | None = None) -> list[Submodule]:
         """Return the repositories that this commit names; `parent` is what their relative URLs are relative to."""
         notes = self._notes()
         if not notes.submodules:
             return []
-        named = addresses(self._small(GITMODULES.encode()) or b"")
+        named = addresses(b"" if notes.gitmodules is None else self._small(notes.gitmodules))
         return [
             Submodule(display_path(path)[0], commit, *address(named.get(path), parent))
             for path, commit in notes.submodules.items()
@@ -133,11 +135,17 @@ class GitSnapshot:
         anything was listed."""
         return self._healed(lambda: notes_of(self._entries(lambda: False)))
 
-    def _entries(self, aborted: Callable[[], bool]) -> Iterator[Entry]:
+    def _known_notes(self) -> TreeNotes:
+        if self._kept_notes is None:
+            self._kept_notes = self._notes()
+        return self._kept_notes
+
+    def _entries(self, aborted: Callable[[], bool], *paths: bytes) -> Iterator[Entry]:
         return entries(
             self._git,
             self._folder,
             self.commit,
+            *paths,
             limits=self._limits,
             aborted=lambda: aborted() or self._aborted(),
         )
@@ -163,29 +171,26 @@ class GitSnapshot:
             f"repository that it comes from{f' (git: {said})' if said else ''}"
         )
 
-    def _wanted(self, name: bytes, limit: int, *, must_exist: bool) -> bytes | TooLarge | None:
-        data = self._blobs.read(name, limit)
-        if data is None and must_exist:
-            raise ObjectMissing(name.decode())
-        return data
+    def _blob(self, name: bytes, limit: int) -> bytes | TooLarge:
+        return self._healed(lambda: self._blobs.read(name, limit))
 
-    def _name(self, path: bytes) -> bytes:
-        return self.commit.encode() + b":" + path
+    def _found(self, path: bytes) -> bytes | None:
+        for entry in self._entries(lambda: False, path):
+            if entry.path == path and entry.is_file:
+                return bytes.fromhex(entry.blob.decode())
+        return None
 
-    def _small(self, path: bytes, limit: int = MAX_IGNORE_FILE_BYTES) -> bytes | None:
-        """The content of a small file at a path of the commit."""
-        if b"\n" in path:
-            return None
-        limit = MAX_GITMODULES_BYTES if path == GITMODULES.encode() else limit
-        data = self._healed(lambda: self._blobs.read(self._name(path), limit))
-        return data if isinstance(data, bytes) else None
+    def _small(self, name: bytes) -> bytes:
+        """The content of a file that is small if it is what it should be; nothing of any other."""
+        data = self._blob(name, MAX_SMALL_BYTES)
+        return data if isinstance(data, bytes) else b""
 
     def _is_wanted(self, path: bytes) -> bool:
         """As `leaving_out.is_wanted`, by the .pgdexignore files of the commit."""
         ignores = Ignores(heeds_git=False)
         folder = b""
         for name in path.split(b"/"):
-            if content := self._small(folder + OWN_IGNORE):
-                ignores = ignores.with_own(content, cut=len(folder), file=folder + OWN_IGNORE)
+            if (rules := self._known_notes().ignoring.get(folder)) is not None:
+                ignores = ignores.with_own(self._small(rules), cut=len(folder), file=folder + OWN_IGNORE)
             folder += name + b"/"
         return is_brought_back(path, ignores)

@@ -3,13 +3,9 @@
 import re
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Final
 
 from pgdex.indexer.git.errors import SourceRefused
 from pgdex.indexer.git.urls import GitUrl, without_credentials
-
-GITMODULES: Final = ".gitmodules"
-MAX_GITMODULES_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The tree of a commit, entry by entry, and what the rules of a walk make of it."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -7,7 +8,7 @@ from typing import Final, NamedTuple
 from pgdex.indexer.git.piped import PipedGit, PipeEnded
 from pgdex.indexer.git.program import Git
 from pgdex.indexer.git.running import Limits
-from pgdex.indexer.git.submodules import GITMODULES, addresses, shown
+from pgdex.indexer.git.submodules import addresses, shown
 from pgdex.indexer.sources.ignores import OWN_IGNORE, Ignores
 from pgdex.indexer.sources.leaving_out import BuiltIn, Cause, LeftOut, cause_of, is_brought_back
 from pgdex.indexer.sources.paths import MAX_PATH_BYTES, display_path, escaped, inside
@@ -18,6 +19,7 @@ from pgdex.indexer.sources.walking import FoundFile
 
 _LINK: Final = b"120000"
 _SUBMODULE: Final = b"160000"
+_GITMODULES: Final = b".gitmodules"
 _MARKER_ENTRIES: Final = frozenset(marker.entry for marker in MARKERS)
 
 
@@ -29,11 +31,20 @@ class Entry(NamedTuple):
     size: int
     path: bytes
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is neither a link nor a submodule."""
+        return self.mode not in (_LINK, _SUBMODULE)
 
-def entries(git: Git, folder: str, commit: str, *, limits: Limits, aborted: Callable[[], bool]) -> Iterator[Entry]:
-    """Give all entries of the commit's tree, in the byte order of their paths. Raises PipeEnded where an object is
-    missing, GitAborted and GitTimedOut."""
-    arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit]
+
+def entries(
+    git: Git, folder: str, commit: str, *paths: bytes, limits: Limits, aborted: Callable[[], bool]
+) -> Iterator[Entry]:
+    """Give all entries of the commit's tree, or those at `paths`, in the byte order of their paths.
+
+    Raises PipeEnded where an object is missing, GitAborted and GitTimedOut.
+    """
+    arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *map(os.fsdecode, paths)]
     with PipedGit(git, arguments, folder=folder, limits=limits, aborted=aborted) as process:
         for record in process.records():
             about, _, path = record.partition(b"\t")
@@ -46,27 +57,31 @@ def entries(git: Git, folder: str, commit: str, *, limits: Limits, aborted: Call
                 raise PipeEnded(f"the object {blob.decode()} is missing")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TreeNotes:
-    """What has to be known of a tree before its first file is listed: folders by the markers in them and by their
-    .pgdexignore, and the commits of submodules by path."""
+    """What has to be known of a tree before its first file is listed: the markers in folders, the id of each
+    folder's .pgdexignore and of .gitmodules, and the commits of submodules by path."""
 
     markers: dict[bytes, set[bytes]] = field(default_factory=dict)
-    ignoring: set[bytes] = field(default_factory=set)
+    ignoring: dict[bytes, bytes] = field(default_factory=dict)
     submodules: dict[bytes, str] = field(default_factory=dict)
+    gitmodules: bytes | None = None
 
 
 def notes_of(tree: Iterable[Entry]) -> TreeNotes:
     """Go through a tree; folders are named with a slash at the end, the top is empty."""
     notes = TreeNotes()
-    for mode, blob, _, path in tree:
+    for entry in tree:
+        mode, blob, _, path = entry
         names = path.split(b"/")
         if not _MARKER_ENTRIES.isdisjoint(names):
             for number, name in enumerate(names):
                 if name in _MARKER_ENTRIES:
                     notes.markers.setdefault(b"".join(above + b"/" for above in names[:number]), set()).add(name)
-        if names[-1] == OWN_IGNORE and mode not in (_LINK, _SUBMODULE):
-            notes.ignoring.add(path[: -len(OWN_IGNORE)])
+        if names[-1] == OWN_IGNORE and entry.is_file:
+            notes.ignoring[path[: -len(OWN_IGNORE)]] = blob
+        if path == _GITMODULES and entry.is_file:
+            notes.gitmodules = blob
         if mode == _SUBMODULE:
             notes.submodules[path] = blob.decode()
     return notes
@@ -84,18 +99,18 @@ class _Folder:
 class TreeListing:
     """Takes a tree's entries in their order, and makes of each the rows that a walk would give.
 
-    `content` gives a small file of the commit by its path.
+    `content` gives a small file by its id.
     """
 
     def __init__(
-        self, notes: TreeNotes, *, max_file_bytes: int, content: Callable[[bytes], bytes | None], left_out: LeftOut
+        self, notes: TreeNotes, *, max_file_bytes: int, content: Callable[[bytes], bytes], left_out: LeftOut
     ) -> None:
         self._notes = notes
         self._max_file_bytes = max_file_bytes
         self._content = content
         self._left_out = left_out
         self._stack = [self._entered(b"", Ignores(heeds_git=False))]
-        self._addresses = addresses(content(GITMODULES.encode()) or b"") if notes.submodules else {}
+        self._addresses = addresses(content(notes.gitmodules)) if notes.submodules and notes.gitmodules else {}
 
     def found(self, entry: Entry) -> Iterator[FoundFile]:
         """Give the rows for this entry, and for folders that begin with it and are not entered."""
@@ -142,8 +157,8 @@ class TreeListing:
         return None if marker is None or is_brought_back(path, ignores, is_folder=True) else marker
 
     def _entered(self, prefix: bytes, ignores: Ignores) -> _Folder:
-        if prefix in self._notes.ignoring and (content := self._content(prefix + OWN_IGNORE)):
-            ignores = ignores.with_own(content, cut=len(prefix), file=prefix + OWN_IGNORE)
+        if (rules := self._notes.ignoring.get(prefix)) is not None:
+            ignores = ignores.with_own(self._content(rules), cut=len(prefix), file=prefix + OWN_IGNORE)
         return _Folder(prefix, ignores)
 
     def _row(self, entry: Entry, ignores: Ignores) -> FoundFile:
@@ -164,8 +179,8 @@ class TreeListing:
         )
 
     def _link_detail(self, entry: Entry) -> str:
-        target = self._content(entry.path)
-        if target is None:
+        target = self._content(entry.blob)
+        if not target:
             return "a link that could not be read"
         if inside(b"/tree", entry.path, target) is None:
             return f"a link to {escaped(target)}, outside the tree"
