@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from pgdex.indexer.notebooks import SUFFIX, parse_notebook, without_outputs
 from pgdex.indexer.sources.classify import worthless
 from pgdex.indexer.sources.decoding import decode
 from pgdex.indexer.sources.leaving_out import is_wanted
+from pgdex.indexer.sources.lfs import lfs_pointer
 from pgdex.indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS, stamp_of
 from pgdex.indexer.sources.roots import LinkOnPath, OpenedRoot
 from pgdex.indexer.sources.secrets import may_be_secret, secret_by_content
@@ -82,14 +83,14 @@ class _Unread(Exception):
         reason: SkipReason,
         detail: str | None,
         size: int | None = None,
-        stamp: "_Stamp | None" = None,
+        stamp: "Stamp | None" = None,
     ) -> None:
         super().__init__(reason, detail)
-        mtime_ns, ctime_ns, inode = _UNKNOWN if stamp is None else stamp
+        mtime_ns, ctime_ns, inode = UNKNOWN if stamp is None else stamp
         self.skipped = Skipped(reason, detail, size, mtime_ns, None, ctime_ns, inode)
 
 
-class _Stamp(NamedTuple):
+class Stamp(NamedTuple):
     """What tells that a file is the one that was read, all of one status."""
 
     mtime_ns: int | None
@@ -97,17 +98,17 @@ class _Stamp(NamedTuple):
     inode: int | None
 
 
-_UNKNOWN = _Stamp(None, None, None)
+UNKNOWN = Stamp(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
     data: bytes
-    stamp: _Stamp
+    stamp: Stamp
 
 
 def read_source(
-    root: Path | OpenedRoot, path: str, *, max_file_bytes: int, known_hashes: Collection[bytes] = ()
+    root: Path | OpenedRoot, path: str, *, max_file_bytes: int, known_hashes: Container[bytes] = ()
 ) -> SourceText | Skipped | Unchanged:
     """Read the file at `path` (as `walk` gives it) below `root`; a root given as a path is opened for this call.
 
@@ -135,7 +136,7 @@ def read_source(
 
 
 def _read_below(
-    root: OpenedRoot, path: bytes, name: str, max_file_bytes: int, known_hashes: Collection[bytes]
+    root: OpenedRoot, path: bytes, name: str, max_file_bytes: int, known_hashes: Container[bytes]
 ) -> SourceText | Skipped | Unchanged:
     try:
         descriptor = root.open_file(path)
@@ -155,7 +156,14 @@ def _read_below(
         if reason in (SkipReason.VANISHED, SkipReason.UNREADABLE):
             root.require_same("read")  # raises where not the file but the whole tree is gone
         return Skipped(reason, system_message(error), None, None, None)
-    return _classified(root, path.decode(), content, known_hashes, max_file_bytes)
+    return judge(
+        content.data,
+        path=path.decode(),
+        stamp=content.stamp,
+        max_file_bytes=max_file_bytes,
+        known_hashes=known_hashes,
+        is_wanted=lambda: is_wanted(root.real_path, path.decode()),
+    )
 
 
 def _read(descriptor: int, max_file_bytes: int) -> _Content:
@@ -188,40 +196,53 @@ def _read_up_to(descriptor: int, limit: int) -> bytes:
     return data
 
 
-def _trusted_stamp(status: os.stat_result) -> _Stamp:
+def _trusted_stamp(status: os.stat_result) -> Stamp:
     mtime_ns = status.st_mtime_ns
     if not SMALLEST_TIME_NS <= mtime_ns <= LARGEST_TIME_NS:
-        return _UNKNOWN
+        return UNKNOWN
     racy = RACY_WHOLE_SECONDS_NS if mtime_ns % 1_000_000_000 == 0 else RACY_NS
     if time.time_ns() - mtime_ns < racy:
-        return _UNKNOWN
-    return _Stamp(*stamp_of(status))
+        return UNKNOWN
+    return Stamp(*stamp_of(status))
 
 
-def _classified(
-    root: OpenedRoot, path: str, content: _Content, known_hashes: Collection[bytes], max_file_bytes: int
+def judge(
+    data: bytes,
+    *,
+    path: str,
+    stamp: Stamp,
+    max_file_bytes: int,
+    known_hashes: Container[bytes],
+    is_wanted: Callable[[], bool],
+    blob_id: bytes | None = None,
 ) -> SourceText | Skipped | Unchanged:
-    data = content.data
+    """Return what the bytes of the file at `path` come to, wherever they are from.
+
+    `stamp` is passed on, and so is `blob_id`; without one it is worked out as repositories with SHA-1 have it. Content
+    with one of `known_hashes` is unchanged. `is_wanted` says whether a .pgdexignore brings the file back although it is
+    a secret; it is asked of secrets alone.
+    """
     content_hash = hashlib.sha256(data).digest()
     name = path.rpartition("/")[2]
-    mtime_ns, ctime_ns, inode = content.stamp
+    mtime_ns, ctime_ns, inode = stamp
+    blob_id = blob_id or _blob_id(data)
     unchanged = None
     if content_hash in known_hashes:
-        unchanged = Unchanged(len(data), mtime_ns, content_hash, _blob_id(data), ctime_ns, inode)
+        unchanged = Unchanged(len(data), mtime_ns, content_hash, blob_id, ctime_ns, inode)
     if unchanged is not None and b"PRIVATE KEY" not in data and not may_be_secret(name):
         return unchanged
     text = decode(data)
     if isinstance(text, str):
-        if (secret := secret_by_content(name, text)) is not None and not is_wanted(root.real_path, path):
+        if (secret := secret_by_content(name, text)) is not None and not is_wanted():
             # Without its hash every job looks at it again: a line in .pgdexignore may bring it back.
             return Skipped(SkipReason.SECRET, secret, len(data), mtime_ns, None, ctime_ns, inode)
         if unchanged is not None:
             return unchanged
         text = _judged(name, text, len(data), max_file_bytes)
     if isinstance(text, str):
-        return SourceText(text, len(data), mtime_ns, content_hash, _blob_id(data), ctime_ns, inode)
+        return SourceText(text, len(data), mtime_ns, content_hash, blob_id, ctime_ns, inode)
     reason, detail = text
-    return Skipped(reason, detail, len(data), mtime_ns, content_hash, ctime_ns, inode, _blob_id(data))
+    return Skipped(reason, detail, len(data), mtime_ns, content_hash, ctime_ns, inode, blob_id)
 
 
 def _blob_id(data: bytes) -> bytes:
@@ -233,6 +254,8 @@ def _blob_id(data: bytes) -> bytes:
 
 def _judged(name: str, text: str, size: int, max_file_bytes: int) -> str | Verdict:
     """Return what is to be indexed of a text, or why nothing is."""
+    if (elsewhere := lfs_pointer(text)) is not None:
+        return SkipReason.GIT_LFS, elsewhere
     if name.endswith(SUFFIX) and (reduced := without_outputs(text)) is not None:
         written = len(reduced.encode())
         if written > max_file_bytes:

@@ -229,6 +229,12 @@ class Ignores:
             own = found + own
         return self if own is self.own and git is self.git else type(self)(own, git, self.heeds_git, self.users)
 
+    def with_own(self, content: bytes, *, cut: int, file: bytes) -> Self:
+        """Return the rules inside a folder whose .pgdexignore has this content, and is `file` for people; `cut` is as
+        for `entering`."""
+        layer = _Layer(cut, RuleSet(content[:MAX_IGNORE_FILE_BYTES], file))
+        return type(self)((layer, *self.own), self.git, self.heeds_git)
+
 
 def around(root: bytes, *, heeds_git: bool = True) -> tuple[bytes, Ignores]:
     """Return the path from the top of the git repository to `root`, and the rules that hold there.

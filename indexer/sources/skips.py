@@ -16,6 +16,8 @@ class SkipReason(StrEnum):
     GENERATED = "generated"
     VENDORED = "vendored"
     SECRET = "secret"  # noqa: S105 - a reason, not a password
+    GIT_LFS = "git_lfs"
+    SUBMODULE = "submodule"
     SYMLINK = "symlink"
     SPECIAL = "special"
     UNREADABLE = "unreadable"
@@ -47,6 +49,9 @@ _EXPLANATIONS = {
     "path in .pgdexignore brings it into the index.",
     SkipReason.SECRET: "The file holds passwords, keys or tokens, so it is not made searchable. A line with '!' and "
     "its name in .pgdexignore brings it into the index.",
+    SkipReason.GIT_LFS: "It is a Git LFS pointer: the repository only refers to the file. In a working tree, "
+    "`git lfs pull` fetches the content.",
+    SkipReason.SUBMODULE: "It is a submodule: another repository, which is indexed by its own URL.",
     SkipReason.SYMLINK: "It is a symbolic link; links are never followed.",
     SkipReason.SPECIAL: "It is no regular file but a pipe, a socket or a device.",
     SkipReason.UNREADABLE: "The indexing process has no permission to read it.",
