@@ -1,10 +1,11 @@
 """One file of the pipeline: read, judged, and chunked."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,15 @@ class ChunkedFile:
     embeddings: NDArray[np.float32] | None = None
 
 
+class Reader(Protocol):
+    """Gives the content of files that lie in no folder."""
+
+    def read(
+        self, path: str, *, max_file_bytes: int, known_hashes: Container[bytes]
+    ) -> SourceText | Skipped | Unchanged:
+        """As `read_source` does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChunker:
     """Reads and chunks one file after the other, all with the same limit, abort flag and stopwatch."""
@@ -67,7 +77,7 @@ class FileChunker:
 
     def chunked(
         self,
-        root: Path | OpenedRoot,
+        root: Path | OpenedRoot | Reader,
         path: str,
         *,
         stored: StoredFile | None = None,
@@ -91,7 +101,7 @@ class FileChunker:
 
     def _chunked(
         self,
-        root: Path | OpenedRoot,
+        root: Path | OpenedRoot | Reader,
         path: str,
         stored: StoredFile | None,
         known: Mapping[bytes, int],
@@ -100,7 +110,10 @@ class FileChunker:
         if fallback is not None and fallback.effort is Effort.NOTHING:
             return _skip_crashed(path, fallback)
         with self.stopwatch.time("reading"):
-            source = read_source(root, path, max_file_bytes=self.max_file_bytes, known_hashes=known.keys())
+            if isinstance(root, (Path, OpenedRoot)):
+                source = read_source(root, path, max_file_bytes=self.max_file_bytes, known_hashes=known)
+            else:
+                source = root.read(path, max_file_bytes=self.max_file_bytes, known_hashes=known)
         match source:
             case Unchanged():
                 return UnchangedFile(
@@ -109,6 +122,7 @@ class FileChunker:
                     mtime_ns=source.mtime_ns,
                     ctime_ns=source.ctime_ns,
                     inode=source.inode,
+                    blob_id=source.blob_id,
                     version_id=known[source.content_hash],
                 )
             case Skipped() if source.reason in NOT_SEEN and stored is not None and stored.is_searchable:

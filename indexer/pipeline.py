@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgdex.indexer.chunk_terms import chunk_terms
-from pgdex.indexer.chunked_files import NOT_SEEN, ChunkedFile, Fallback, FileChunker, skip_failed
+from pgdex.indexer.chunked_files import NOT_SEEN, ChunkedFile, Fallback, FileChunker, Reader, skip_failed
 from pgdex.indexer.chunking import Chunk, ChunkingAborted
 from pgdex.indexer.embedding import BagEmbedder, Embedder, EmbedderError, EmbeddingAborted
 from pgdex.indexer.format import INDEX_FORMAT
@@ -119,13 +119,13 @@ class Pipeline:
     """Where the time of all runs goes: "reading", "chunking" (terms too), "embedding"."""
 
     def run(
-        self, root: Path | OpenedRoot, paths: Sequence[str], *, stored: Mapping[str, StoredFile] | None = None
+        self, root: Path | OpenedRoot | Reader, paths: Sequence[str], *, stored: Mapping[str, StoredFile] | None = None
     ) -> Rows:
         """`read` and `embed`. Raises what they raise."""
         return self.embed(self.read(root, paths, stored=stored))
 
     def read(
-        self, root: Path | OpenedRoot, paths: Sequence[str], *, stored: Mapping[str, StoredFile] | None = None
+        self, root: Path | OpenedRoot | Reader, paths: Sequence[str], *, stored: Mapping[str, StoredFile] | None = None
     ) -> ReadFiles:
         """Read and chunk the files at `paths` below `root`; `stored` is what the index has of them.
 

@@ -94,6 +94,7 @@ class UnchangedFile:
     mtime_ns: int | None
     ctime_ns: int | None
     inode: int | None
+    blob_id: bytes
     version_id: int
 
 
@@ -163,6 +164,7 @@ def write_files(
     total = _copy_chunks(
         connection, repository_id, model_id, [file for file in indexed if stored[file.path].is_written], stored
     )
+    _note_blob_ids(connection, unchanged)
     ids = {path: version.id for path, version in stored.items()}
     ids |= {file.path: file.version_id for file in unchanged}
     files: list[IndexedFile | SkippedFile | UnchangedFile] = [*indexed, *skipped, *unchanged]
@@ -188,6 +190,16 @@ def write_files(
                 raise
             raise VersionGone("a version that was to be taken over has just been removed") from error
     return total
+
+
+def _note_blob_ids(connection: Connection, unchanged: Sequence[UnchangedFile]) -> None:
+    """A version that was read before its folder was a git repository, or with the other kind of ids, has git's name
+    from now on: the next view finds it without reading."""
+    if unchanged:
+        connection.execute(
+            "select pgdex.note_blob_ids(%s::bigint[], %s::bytea[])",
+            [[file.version_id for file in unchanged], [file.blob_id for file in unchanged]],
+        )
 
 
 @dataclass(frozen=True, slots=True)

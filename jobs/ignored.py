@@ -13,11 +13,12 @@ MOST_RULES: Final = 5
 RULES_IN_ERRORS: Final = 3
 
 
-def as_json(root: OpenedRoot, left_out: LeftOut, *, heeds_git: bool) -> str:
-    """What `pgdex.note_ignored` takes: the number of entries, and the rules that left out most of them."""
+def as_json(root: bytes, left_out: LeftOut, *, heeds_git: bool) -> str:
+    """What `pgdex.note_ignored` takes, of a tree at the real path `root`: the number of entries, and the rules that
+    left out most of them."""
     rules = [
         {"file": rule.file, "line": rule.line, "pattern": rule.pattern, "entries": rule.entries}
-        for rule in left_out.most(root.real_path, number=MOST_RULES)
+        for rule in left_out.most(root, number=MOST_RULES)
     ]
     return json.dumps({"entries": left_out.entries, "heeds_git": heeds_git, "rules": rules}).replace("\\u0000", "�")
 

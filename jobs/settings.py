@@ -78,6 +78,14 @@ class Settings(BaseSettings):
     allowed_roots: str | None = Field(
         None, description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere)."
     )
+    allowed_sources: str | None = Field(
+        None,
+        description="Hosts, or hosts with the beginning of a path, separated by commas, from which git repositories "
+        "may be fetched (any).",
+    )
+    mirror_bytes: int = Field(
+        10 << 30, ge=0, description="Bytes that this machine's mirrors of git repositories may take together."
+    )
     max_file_bytes: int = Field(1 << 20, ge=1, description="Larger files are skipped with the reason `oversized`.")
     file_timeout: float = Field(
         60,
@@ -160,6 +168,11 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """The folders of `allowed_roots`; none where every folder is allowed."""
         return _split(self.allowed_roots)
+
+    @property
+    def allowed_source_names(self) -> tuple[str, ...]:
+        """The entries of `allowed_sources`; none where every host is allowed."""
+        return tuple(name.strip() for name in (self.allowed_sources or "").split(",") if name.strip())
 
     @property
     def mcp_host_names(self) -> tuple[str, ...]:

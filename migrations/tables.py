@@ -141,6 +141,7 @@ views = Table(
     ),
     Column("project_id", Text, nullable=False),
     Column("root", Text, nullable=False),
+    Column("ref", Text, nullable=False, server_default=text("''")),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False, server_default=text("'folder'")),
     Column("is_main", Boolean, nullable=False, server_default=text("true")),
@@ -155,12 +156,13 @@ views = Table(
     _timestamp("created_at", default=True),
     _timestamp("missing_since"),
     _timestamp("removed_at"),
-    CheckConstraint("kind IN ('folder', 'worktree')", name="kind_known"),
+    CheckConstraint("kind IN ('folder', 'worktree', 'branch', 'tag', 'commit')", name="kind_known"),
 )
 Index(
     "views_root_idx",
     views.c.project_id,
     views.c.root,
+    views.c.ref,
     unique=True,
     postgresql_where=text("removed_at IS NULL"),
 )
@@ -272,6 +274,7 @@ indexing_jobs = Table(
     Column("status", Text, nullable=False, server_default=text("'pending'")),
     _flag("force_reindex"),
     Column("only_paths", ARRAY(Text)),
+    Column("commit_id", Text),
     _flag("embed_all"),
     Column("embedder", Text),
     _flag("embedder_allowed"),
@@ -406,6 +409,7 @@ job_batches = Table(
     Column("path_in_progress", Text),
     Column("crash_counts", JSONB, nullable=False, server_default=text("'{}'")),
     Column("paths", ARRAY(Text)),
+    Column("blob_ids", ARRAY(LargeBinary)),
     _count("files_total"),
     _count("bytes_total", wide=True),
     _count("files_found"),

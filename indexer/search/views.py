@@ -41,6 +41,8 @@ class SearchedView:
     chunk_table: str | None
     last_indexed_at: datetime | None
     branch: str | None
+    ref: str
+    """Empty for working files, which may change while nobody asks; else what of a git repository it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +68,16 @@ class SearchedTable:
 
 
 COLUMNS: Final = (
-    "id, repository_id, name, root, embedding_model, embedding_dimension, model_id, chunk_table, last_indexed_at,"
-    " branch"
+    "id, repository_id, name, location, embedding_model, embedding_dimension, model_id, chunk_table, last_indexed_at,"
+    " branch, ref"
 )
 # The view that is named best, of each repository; a view that was removed meanwhile, or is gone from the disk, last.
 CHOSEN: Final = (
     " from (select distinct on (repository_id) * from pgdex.views_status where project_id = %(project)s"
-    " and (%(repo)s::text is null or pgdex.names_repository(%(repo)s, root, name)"
-    " or pgdex.names_repository(%(repo)s, root, view_name))"
-    " and (%(view)s::text is null or %(view)s in (view_name, branch, root))"
-    " order by repository_id, root = %(repo)s desc nulls last, is_default desc, missing_since is not null, id)"
+    " and (%(repo)s::text is null or pgdex.names_repository(%(repo)s, location, name)"
+    " or pgdex.names_repository(%(repo)s, location, view_name))"
+    " and (%(view)s::text is null or %(view)s in (view_name, branch, location))"
+    " order by repository_id, location = %(repo)s desc nulls last, is_default desc, missing_since is not null, id)"
     " as chosen"
 )
 # As above, where nothing but the project is asked for: an index has these rows.
@@ -101,7 +103,8 @@ def searched_models(connection: Connection, request: RepositoryChoice) -> list[s
 def view_at(connection: Connection, request: RepositoryChoice) -> SearchedView | None:
     """The one whose folder the request names, if it is indexed."""
     row = connection.execute(
-        f"select {COLUMNS} from pgdex.views_status where project_id = %(project)s and root = %(repo)s", _values(request)
+        f"select {COLUMNS} from pgdex.views_status where project_id = %(project)s and location = %(repo)s",
+        _values(request),
     ).fetchone()
     return SearchedView(*row) if row is not None else None
 

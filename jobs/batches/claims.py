@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
+from pgdex.indexer.git import CommitNotFound, EmptyRepository, GitAborted, GitError, NotARepository, RefNotFound
 from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
 from pgdex.indexer.storage import storable
@@ -33,6 +34,8 @@ from pgdex.jobs.settings import Settings, settings
 
 STALE = "PX003"
 FOLDER_EMPTIED = "PX006"
+# What a server says to everybody. Another machine may have a route, a key or a git that this one lacks.
+SAME_EVERYWHERE = (EmptyRepository, RefNotFound, CommitNotFound, NotARepository)
 # The first worker that was ended in a folder may have met a server that was just starting again.
 HANGS_BEFORE_FAILING = 2
 
@@ -55,7 +58,12 @@ class Claim:
     repository_id: int
     view_id: int
     project_id: str
+    root: str
+    """The folder; or the address or folder of a git repository, where there is a `ref`."""
+    ref: str
+    """What is indexed of a git repository: HEAD, refs/heads/…, refs/tags/…, a commit's id. Empty: the working files."""
     repo_path: str
+    """What people call it."""
     embed_all: bool
     embedder: str | None
     model_id: int | None
@@ -64,6 +72,10 @@ class Claim:
     reclaimed: int
     crash_counts: dict[str, int]
     embedder_allowed: bool
+    commit_id: str | None
+    """The commit of a git source, once the scan has found it."""
+    blob_ids: list[bytes] | None
+    """Of a git source, what the files of the batch are in that commit, in the order of `paths`."""
     only_paths: list[str] | None
     """What a scan has to look at; None for the whole tree."""
     witness: Witness
@@ -82,7 +94,7 @@ class Claim:
         self.require_answers()
         with self.folder_in_progress():
             try:
-                root = opened_root(self.repo_path, allowed_roots=self.settings.roots, for_listing=for_listing)
+                root = opened_root(self.root, allowed_roots=self.settings.roots, for_listing=for_listing)
             except InvalidRequest as error:
                 raise RootUnavailable(str(error)) from error
         with root:
@@ -98,17 +110,17 @@ class Claim:
     def folder_in_progress(self) -> AbstractContextManager[None]:
         """Inside the block this thread asks the file system about the repository's folders; the process is ended where
         that never answers."""
-        return folder_in_progress(self.repo_path, note=self._note_folder)
+        return folder_in_progress(self.root, note=self._note_folder)
 
     def entered(self, path: bytes) -> None:
         """The folder in progress is this one now, relative to the repository's."""
-        gone_on(storable(os.path.join(self.repo_path, os.fsdecode(path))))
+        gone_on(storable(os.path.join(self.root, os.fsdecode(path))))
 
     def require_answers(self) -> None:
         """Raise FolderHangs where workers had to be ended, again and again, because a folder never answered."""
         for path, hangs in self.crash_counts.items():
             # The paths of files are relative.
-            if path.startswith(self.repo_path) and hangs >= HANGS_BEFORE_FAILING:
+            if path.startswith(self.root) and hangs >= HANGS_BEFORE_FAILING:
                 raise FolderHangs(
                     f"The folder {path} does not answer: {hangs} workers were ended because they waited for it longer"
                     f" than PGDEX_FILE_TIMEOUT allows. Is a network share or a disk away? When it is back, index again:"
@@ -218,6 +230,14 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         _block(claim, error)
     except RootUnavailable as error:
         claim.leave_to_others(str(error), error=error)
+    except GitAborted as error:
+        _put_back(claim)
+        raise JobAborted from error
+    except GitError as error:
+        if isinstance(error, SAME_EVERYWHERE):
+            _fail(claim, str(error), error)
+        else:
+            claim.leave_to_others(str(error), kind=type(error).__name__, error=error)
     except (EmbedderError, PgdexError) as error:
         _fail(claim, str(error), error)
     except psycopg.Error as error:

@@ -6,7 +6,6 @@ import psycopg
 
 from pgdex.indexer.sources import GitTree, OpenedRoot
 from pgdex.jobs.batches.claims import Claim
-from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import ModelChanged
 
 MODEL_CHANGED = "PX004"
@@ -34,25 +33,25 @@ def family_of(root: OpenedRoot, git: GitTree | None) -> Family:
     return Family(f"{git.history}{below}", "worktree", git.is_main_worktree, git.branch, git.commit)
 
 
-def joined(claim: Claim, connection: Connection, root: OpenedRoot, git: GitTree | None) -> Claim:
+def joined(claim: Claim, family: Family) -> Claim:
     """The claim of a scan, with the repository that its view belongs to from now on. Raises ModelChanged."""
-    family = family_of(root, git)
     try:
-        row = connection.execute(
-            JOIN,
-            [
-                claim.job_id,
-                claim.attempt,
-                family.identity,
-                family.kind,
-                family.is_main,
-                family.branch,
-                family.commit_id,
-            ],
-        ).fetchone()
+        with claim.pool.connection() as connection:
+            row = connection.execute(
+                JOIN,
+                [
+                    claim.job_id,
+                    claim.attempt,
+                    family.identity,
+                    family.kind,
+                    family.is_main,
+                    family.branch,
+                    family.commit_id,
+                ],
+            ).fetchone()
     except psycopg.Error as error:
         if error.sqlstate == MODEL_CHANGED:
             raise ModelChanged(error.diag.message_primary or str(error)) from error
         raise
     assert row is not None, "the function returns one row"
-    return replace(claim, repository_id=row[0], embedder=row[1])
+    return replace(claim, repository_id=row[0], embedder=row[1], commit_id=family.commit_id if claim.ref else None)

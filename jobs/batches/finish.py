@@ -31,7 +31,7 @@ def finish_job(claim: Claim) -> None:
             claim.stop_if_aborted()
             raise
         claim.stop_if_aborted()
-        if claim.paths:
+        if claim.paths and not claim.ref:
             _look_again(claim)
         seconds = {"finishing": time.perf_counter() - started}
         with connection.transaction():

@@ -7,10 +7,11 @@ from functools import partial
 from uuid import UUID
 
 from pgdex.indexer.binary_formats import halfvec_numbers
-from pgdex.indexer.pipeline import Pipeline, Progress, Vectors
-from pgdex.indexer.storage import VersionGone, stored_files
+from pgdex.indexer.pipeline import Pipeline, Progress, ReadFiles, Vectors
+from pgdex.indexer.storage import StoredFile, VersionGone, stored_files
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.commit import commit_batch
+from pgdex.jobs.batches.commits import CommitReader, commit_snapshot
 from pgdex.jobs.batches.poison_files import fallbacks_of
 from pgdex.jobs.batches.watchdog import file_in_progress
 from pgdex.jobs.embedders import embedder_of_job
@@ -41,10 +42,7 @@ def index_files(claim: Claim) -> None:
     for is_last in (False, False, True):
         with claim.pool.connection() as connection:
             stored = stored_files(connection, repository_id=claim.repository_id, view_id=claim.view_id, paths=paths)
-        with claim.opened_root() as root:
-            content = pipeline.read(root, paths, stored=stored)
-            with claim.folder_in_progress():
-                claim.witness.require_mounts(root, content.not_seen)
+        content = _read(claim, pipeline, paths, stored)
         try:
             commit_batch(claim, pipeline.embed(content), pipeline.stopwatch)
         except VersionGone:
@@ -52,6 +50,19 @@ def index_files(claim: Claim) -> None:
                 raise
         else:
             return
+
+
+def _read(claim: Claim, pipeline: Pipeline, paths: Sequence[str], stored: Mapping[str, StoredFile]) -> ReadFiles:
+    """Read and chunk the files, from the folder or from the commit. Raises RootUnavailable, GitError."""
+    if claim.ref:
+        with commit_snapshot(claim) as snapshot:
+            blob_ids = dict(zip(paths, claim.blob_ids or (), strict=True))
+            return pipeline.read(CommitReader(snapshot, blob_ids), paths, stored=stored)
+    with claim.opened_root() as root:
+        content = pipeline.read(root, paths, stored=stored)
+        with claim.folder_in_progress():
+            claim.witness.require_mounts(root, content.not_seen)
+        return content
 
 
 class Reporter:

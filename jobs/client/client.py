@@ -14,6 +14,7 @@ from pgdex.jobs.client.broad_folders import is_named, require_narrow
 from pgdex.jobs.client.estimates import tree_size
 from pgdex.jobs.client.job_ids import id_range, parse_job_id
 from pgdex.jobs.client.models import CancelledJob, JobEvent, JobPage, JobStatus, StartedJob, Status
+from pgdex.jobs.client.targets import Target, target_of
 from pgdex.jobs.client.views import named_views
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.database.disk_space import require_disk_space
@@ -22,7 +23,6 @@ from pgdex.jobs.database.schema import ensure_current
 from pgdex.jobs.database.sessions import holds_session
 from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
-from pgdex.jobs.repository_path import resolve_root
 from pgdex.jobs.settings import Settings
 
 JOB_NOT_FOUND = "PX001"
@@ -66,7 +66,7 @@ class Client:
 
     def start(
         self,
-        repo_path: str | Path,
+        repo_path: "str | Path | Target",
         *,
         project: str | None = None,
         name: str | None = None,
@@ -74,32 +74,36 @@ class Client:
         allow_broad: bool = False,
         no_ignore: bool | None = None,
     ) -> StartedJob:
-        """Ask for `repo_path` to be indexed; returns at once with the job that does it.
+        """Ask for `repo_path` (a path or address as `target_of` takes it, or what that made of it) to be indexed;
+        returns at once with the job that does it.
 
         `allow_broad` lets folders through that nobody means as a repository. `no_ignore` says whether git's ignore
         rules count, from now on; None: as they did. One embedding is tried first, so that a wrong key or address is an
         error here and not in the middle. Raises InvalidRequest, TooBroad, NotEnoughDiskSpace, ModelChanged,
         EmbedderError.
         """
-        root = resolve_root(repo_path, allowed_roots=self.settings.roots)
-        allow_broad = allow_broad or is_named(root, self.settings.roots)
-        if not allow_broad:
-            require_narrow(root, home=self.settings.home)
+        target = repo_path if isinstance(repo_path, Target) else target_of(repo_path, settings=self.settings)
+        folder = target.folder
+        if folder is not None:
+            allow_broad = allow_broad or is_named(folder, self.settings.roots)
+            if not allow_broad:
+                require_narrow(folder, home=self.settings.home)
         embedder = embedder_for(self.settings.embedder, self.settings)
-        self._require_disk_space(
-            root,
-            project or self.settings.project,
-            dimension=embedder.dimension,
-            force=force,
-            no_ignore=no_ignore,
-        )
+        if folder is not None:
+            self._require_disk_space(
+                folder,
+                project or self.settings.project,
+                dimension=embedder.dimension,
+                force=force,
+                no_ignore=no_ignore,
+            )
         wished = uuid4()
         try:
             row = self.connection.execute(
                 "select pgdex.enqueue_job(%s, project => %s, name => %s, force => %s, embedder => %s, job_id => %s,"
-                " allow_broad => %s, no_ignore => %s)",
+                " allow_broad => %s, no_ignore => %s, ref => %s)",
                 [
-                    str(root),
+                    target.root,
                     project or self.settings.project,
                     name,
                     force,
@@ -107,6 +111,7 @@ class Client:
                     wished,
                     allow_broad,
                     no_ignore,
+                    target.ref,
                 ],
             ).fetchone()
         except psycopg.Error as error:
@@ -133,7 +138,7 @@ class Client:
         """Look before a job is made; the scan looks again, with exact figures."""
         known = self.connection.execute(
             "select last_indexed_at is not null, live_job_id is not null, no_ignore"
-            " from pgdex.views_status where project_id = %s and root = %s",
+            " from pgdex.views_status where project_id = %s and root = %s and ref = ''",
             [project, str(root)],
         ).fetchone()
         is_indexed, is_live, was_no_ignore = known or (False, False, False)

@@ -102,7 +102,7 @@ def estimate_of(connection: Connection, settings: Settings, root: Path, *, proje
     Counts the tree for COUNTING_SECONDS at most. Raises RootUnavailable.
     """
     row = connection.execute(
-        "select no_ignore from pgdex.views where project_id = %s and root = %s and removed_at is null",
+        "select no_ignore from pgdex.views where project_id = %s and root = %s and ref = '' and removed_at is null",
         [project, str(root)],
     ).fetchone()
     size = tree_size(

@@ -67,7 +67,8 @@ def why(connection: Connection, *, project: str, root: Path, path: str, max_file
     Raises InvalidRequest for a path outside of the repository.
     """
     row = connection.execute(
-        "select id, no_ignore, last_indexed_at is not null from pgdex.views_status where project_id = %s and root = %s",
+        "select id, no_ignore, last_indexed_at is not null from pgdex.views_status"
+        " where project_id = %s and location = %s",
         [project, str(root)],
     ).fetchone()
     view_id, no_ignore, was_indexed = row or (None, False, False)

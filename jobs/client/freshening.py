@@ -36,7 +36,7 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     `ensure_workers` is called where there is something to do.
     """
     seconds, most = client.settings.fresh_seconds, client.settings.fresh_files
-    if seconds <= 0 or view.last_indexed_at is None:
+    if seconds <= 0 or view.ref or view.last_indexed_at is None:
         return
     end = time.monotonic() + seconds
     if view.live_job_id is not None and not _is_over_soon(client, view.live_job_id, end=end):

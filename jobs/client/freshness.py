@@ -32,15 +32,17 @@ class FrontEndWords:
     widen: str
 
 
-def outdated_paths(client: "Client", hits: "Sequence[SearchHit]", *, project: str) -> set[tuple[str, str]]:
+def outdated_paths(
+    client: "Client", hits: "Sequence[SearchHit]", *, folders: set[str], project: str
+) -> set[tuple[str, str]]:
     """The files of `hits`, by repository path and path, that are gone or have changed since they were indexed.
 
-    A folder that this machine does not see says nothing; one that is gone says that all of its files are (see
-    `gone_roots`).
+    Only of `folders`: what git has at a branch or a commit does not change. A folder that this machine does not see
+    says nothing; one that is gone says that all of its files are (see `gone_roots`).
     """
     from pgdex.jobs.client.views import stored_files
 
-    keys = sorted({(hit.repo_path, hit.path) for hit in hits})
+    keys = sorted({(hit.repo_path, hit.path) for hit in hits if hit.repo_path in folders})
     roots = {root for root, _ in keys}
     gone = gone_roots(client, roots)
     visible = {root for root in roots - gone if Path(root).is_dir()}
@@ -93,9 +95,8 @@ def coverage_notes(
         if one.last_indexed_at is None and one.root not in live
     ]
     # Of a large project only what is shown: each look at a disk may take a while.
-    looked_at = (
-        {one.root for one in chosen} if len(chosen) <= MOST_LOOKED_AT else {hit.repo_path for hit in result.hits}
-    )
+    folders = {one.root for one in chosen if not one.ref}
+    looked_at = folders if len(folders) <= MOST_LOOKED_AT else folders & {hit.repo_path for hit in result.hits}
     gone = gone_roots(client, looked_at)
     notes += [
         f"{root} is gone: what is found in it is shown last, as it was when it was indexed. pgdex remove takes it out "

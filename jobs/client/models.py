@@ -107,6 +107,8 @@ class IndexedView(Answer):
     name: str
     view_name: str
     root: str
+    """Its location: a folder; or an address or folder with a branch, a tag or a commit."""
+    ref: str
     is_default: bool
     live_job_id: UUID | None
     last_indexed_at: datetime | None

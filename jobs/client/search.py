@@ -105,7 +105,8 @@ def live_views(client: "Client", *, project: str) -> dict[str, str]:
     Asked before a search: a job that ends meanwhile was not done when the search looked.
     """
     rows = client.connection.execute(
-        "select v.root, j.status from pgdex.indexing_jobs j join pgdex.views v on v.id = j.view_id"
+        "select pgdex.view_location(v.root, v.ref), j.status"
+        " from pgdex.indexing_jobs j join pgdex.views v on v.id = j.view_id"
         " where v.project_id = %s and v.removed_at is null and pgdex.is_live(j.status)",
         [project],
     )
@@ -120,8 +121,9 @@ def _found(
     *,
     words: FrontEndWords,
 ) -> Found:
-    outdated = outdated_paths(client, result.hits, project=request.project_id)
+    folders = {view.root for view in result.views if not view.ref}
+    outdated = outdated_paths(client, result.hits, folders=folders, project=request.project_id)
     notes = coverage_notes(client, request, result, outdated, live, words=words)
-    gone = gone_roots(client, {hit.repo_path for hit in result.hits})
+    gone = gone_roots(client, folders & {hit.repo_path for hit in result.hits})
     hits = sorted(result.hits, key=lambda hit: hit.repo_path in gone)  # a stable sort: the order is kept otherwise
     return Found(hits, notes, outdated, [view.root for view in result.views])

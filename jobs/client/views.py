@@ -31,8 +31,8 @@ def named_views(connection: Connection, text: str, *, project: str | None, whole
     return _views(
         connection,
         "(%(project)s::text is null or project_id = %(project)s)"
-        " and (pgdex.names_repository(%(text)s, root, name, whole => %(whole)s)"
-        " or pgdex.names_repository(%(text)s, root, view_name, whole => %(whole)s))",
+        " and (pgdex.names_repository(%(text)s, location, name, whole => %(whole)s)"
+        " or pgdex.names_repository(%(text)s, location, view_name, whole => %(whole)s))",
         project=project,
         text=text,
         whole=whole,
@@ -42,7 +42,9 @@ def named_views(connection: Connection, text: str, *, project: str | None, whole
 def innermost_view(connection: Connection, folders: Iterable[str], *, project: str) -> IndexedView | None:
     """The view that something lies in: `folders` are those around it, from the inside to the outside."""
     around = list(folders)
-    found = _views(connection, "project_id = %(project)s and root = any(%(roots)s)", project=project, roots=around)
+    found = _views(
+        connection, "project_id = %(project)s and ref = '' and root = any(%(roots)s)", project=project, roots=around
+    )
     return min(found, key=lambda one: around.index(one.root), default=None)
 
 
@@ -76,8 +78,8 @@ def _views(
 ) -> list[IndexedView]:
     with connection.cursor(row_factory=class_row(IndexedView)) as cursor:
         cursor.execute(
-            "select id, repository_id, name, view_name, root, is_default, live_job_id, last_indexed_at"
-            f" from pgdex.views_status where {condition} order by root limit %(limit)s",
+            "select id, repository_id, name, view_name, location as root, ref, is_default, live_job_id, last_indexed_at"
+            f" from pgdex.views_status where {condition} order by location limit %(limit)s",
             {**values, "limit": limit},
         )
         return cursor.fetchall()
@@ -119,7 +121,8 @@ def missed_files(
 ) -> dict[str, dict[str, int]]:
     """How many files of each view, by its root, are left out for which of the reasons."""
     rows = connection.execute(
-        "select v.root, e.skip_reason, count(*) from pgdex.view_files e join pgdex.views v on v.id = e.view_id"
+        "select pgdex.view_location(v.root, v.ref), e.skip_reason, count(*)"
+        " from pgdex.view_files e join pgdex.views v on v.id = e.view_id"
         " where e.view_id = any(%s) and e.skip_reason = any(%s) group by 1, 2 order by 1, 3 desc, 2",
         [list(view_ids), list(reasons)],
     )
@@ -136,7 +139,7 @@ def outdated_vectors(connection: Connection, view_ids: Sequence[int]) -> list[Ou
     """
     with connection.cursor(row_factory=class_row(OutdatedVectors)) as cursor:
         cursor.execute(
-            "select v.root, r.embedding_model, count(*) as files,"
+            "select pgdex.view_location(v.root, v.ref) as root, r.embedding_model, count(*) as files,"
             " count(*) filter (where w.model_id is distinct from r.model_id) as outdated"
             " from pgdex.views v join pgdex.repositories r on r.id = v.repository_id and r.has_older_vectors"
             " join pgdex.view_files e on e.view_id = v.id join pgdex.versions w on w.id = e.version_id and w.chunks > 0"
@@ -152,7 +155,7 @@ def stored_files(connection: Connection, keys: Sequence[tuple[str, str]], *, pro
         cursor.execute(
             "select v.root as repo_path, e.path, e.size, e.mtime_ns, e.ctime_ns, w.content_hash"
             " from unnest(%s::text[], %s::text[]) as k (root, path)"
-            " join pgdex.views v on v.root = k.root and v.project_id = %s and v.removed_at is null"
+            " join pgdex.views v on v.root = k.root and v.ref = '' and v.project_id = %s and v.removed_at is null"
             " join pgdex.view_files e on e.view_id = v.id and e.path = k.path"
             " join pgdex.versions w on w.id = e.version_id",
             [[root for root, _ in keys], [path for _, path in keys], project],

@@ -57,7 +57,8 @@ RepoPath = Annotated[
     Field(
         max_length=LONGEST_PATH,
         description="The folder of source code to index, usually a repository's root: an absolute path on the machine "
-        "that this server runs on, such as /home/me/project.",
+        "that this server runs on, such as /home/me/project. Or the address of a git repository: https://host/path, "
+        "ssh://host/path or user@host:path.",
     ),
 ]
 ProjectId = Annotated[

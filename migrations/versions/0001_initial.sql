@@ -69,13 +69,15 @@ create table pgdex.repositories (
 create unique index repositories_identity_idx on pgdex.repositories (project_id, identity) where removed_at is null;
 create index repositories_removed_idx on pgdex.repositories (id) where removed_at is not null;
 
--- A view is a list of versions: a folder, or a working tree of a git repository. `missing_since`: a worker looked for its
--- folder and it was gone.
+-- A view is a list of versions: a folder or a working tree of a git repository, or (with a `ref`) what git has at a
+-- branch, a tag or a commit; `root` is a folder or an address then. `missing_since`: a worker looked for its folder and it
+-- was gone.
 create table pgdex.views (
     id bigint generated always as identity primary key,
     repository_id bigint not null references pgdex.repositories (id) on delete cascade,
     project_id text not null,
     root text not null,
+    ref text not null default '',
     name text not null,
     kind text not null default 'folder',
     is_main boolean not null default true,
@@ -90,9 +92,9 @@ create table pgdex.views (
     created_at timestamp with time zone not null default clock_timestamp(),
     missing_since timestamp with time zone,
     removed_at timestamp with time zone,
-    constraint kind_known check (kind in ('folder', 'worktree'))
+    constraint kind_known check (kind in ('folder', 'worktree', 'branch', 'tag', 'commit'))
 );
-create unique index views_root_idx on pgdex.views (project_id, root) where removed_at is null;
+create unique index views_root_idx on pgdex.views (project_id, root, ref) where removed_at is null;
 create index views_repository_idx on pgdex.views (repository_id, id);
 create unique index views_default_idx on pgdex.views (repository_id) where is_default;
 create index views_removed_idx on pgdex.views (id) where removed_at is not null;
@@ -209,6 +211,7 @@ create table pgdex.indexing_jobs (
     -- what was asked for
     force_reindex boolean not null default false,
     only_paths text [],
+    commit_id text,
     embed_all boolean not null default false,
     embedder text,
     embedder_allowed boolean not null default false,
@@ -321,6 +324,7 @@ create table pgdex.job_batches (
     path_in_progress text,
     crash_counts jsonb not null default '{}',
     paths text [],
+    blob_ids bytea [],
     files_total integer not null default 0,
     bytes_total bigint not null default 0,
     files_found integer not null default 0,

@@ -11,14 +11,15 @@
 -- reclaimed: how many workers died with the batch in flight; crash_counts: how many of them while a certain file was in
 -- progress (see mark_in_progress), as {path: number}. witness: what the job's scan saw (see plan_job); for a scan, what the
 -- view's last scan saw. paths: the files of the batch; of a finish, those that are gone.
--- only_paths: what a scan has to look at; null for the whole tree.
+-- only_paths: what a scan has to look at; null for the whole tree. commit_id: the commit of a git source that the scan has
+-- found; blob_ids: what the files of the batch are in it. root and ref: see the table views.
 -- embedder_allowed: the job names its embedder with a worker's rights, or its repository has that model already.
 -- Lock order: job before batch (only a scan locks its job).
 create or replace function pgdex.claim_batch(p_job_id uuid, p_seq integer, p_wake_up_id bigint, p_worker_id bigint)
 returns table (
-    attempt integer, repository_id bigint, view_id bigint, project_id text, repo_path text, embed_all boolean,
+    attempt integer, repository_id bigint, view_id bigint, project_id text, root text, ref text, repo_path text, embed_all boolean,
     embedder text, model_id smallint, paths text[], reclaimed integer, crash_counts jsonb,
-    embedder_allowed boolean, witness jsonb, only_paths text[]
+    embedder_allowed boolean, witness jsonb, only_paths text[], commit_id text, blob_ids bytea[]
 )
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -46,10 +47,10 @@ begin
     join views v on v.id = j.view_id
     where b.job_id = p_job_id and b.seq = p_seq and b.state = 'waiting' and b.wake_up_id = p_wake_up_id
         and j.id = b.job_id and j.status = 'running'
-    returning b.attempt, v.repository_id, v.id, j.project_id, j.repo_path, j.embed_all,
+    returning b.attempt, v.repository_id, v.id, j.project_id, v.root, v.ref, j.repo_path, j.embed_all,
         j.embedder, j.model_id, b.paths, b.reclaimed, b.crash_counts,
         j.embedder_allowed,
         case b.kind when 'scan' then v.witness else j.witness end,
-        case b.kind when 'scan' then j.only_paths end;
+        case b.kind when 'scan' then j.only_paths end, j.commit_id, b.blob_ids;
 end
 $$;

@@ -9,7 +9,7 @@ declare
 begin
     with closed as (
         update job_batches
-        set state = 'cancelled', completed_at = clock_timestamp(), path_in_progress = null, paths = null
+        set state = 'cancelled', completed_at = clock_timestamp(), path_in_progress = null, paths = null, blob_ids = null
         where job_id = p_job_id and state in ('waiting', 'running')
         returning wake_up_id
     )

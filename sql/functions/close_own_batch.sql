@@ -10,7 +10,7 @@ declare
     v_batch job_batches;
 begin
     update job_batches
-    set state = 'completed', completed_at = clock_timestamp(), phase = null, path_in_progress = null, paths = null, seconds = p_seconds
+    set state = 'completed', completed_at = clock_timestamp(), phase = null, path_in_progress = null, paths = null, blob_ids = null, seconds = p_seconds
     where job_id = p_job_id and seq = p_seq and attempt = p_attempt and state = 'running'
     returning * into v_batch;
     if not found then

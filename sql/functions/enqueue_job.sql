@@ -2,6 +2,7 @@
 --
 --   select pgdex.enqueue_job('/path/to/repo');
 --   select pgdex.enqueue_job('/path/to/repo', project => 'web', force => true);
+--   select pgdex.enqueue_job('https://git.example.com/team/repo.git', ref => 'refs/heads/main');
 --
 -- Promises: one transaction, one live job per view. If one is already pending, running or blocked, its id is
 -- returned and nothing is written. The caller may choose job_id, and then sees from the answer whether the job is the
@@ -16,6 +17,9 @@
 -- asks while the repository's chunks are being moved to a table of their own and that takes longer.
 -- no_ignore says whether to index what .gitignore and .git/info/exclude leave out; it is remembered for the view,
 -- and null leaves it as it was.
+-- With a ref (HEAD, refs/heads/NAME, refs/tags/NAME, a commit's full id) it is what git has there that is indexed, and not
+-- the working files; of an address always, HEAD without a ref. Workers fetch it with the git of their machines. An address
+-- that holds a password is refused: give that to git, on the machines of the workers.
 -- paths, relative to repo_path: the job looks at these only (each a file, or a folder with all that is in it), for
 -- watchers, which know what has changed. A view that was never indexed to its end is walked whole. If a job is live
 -- already that looks at some paths only, a pending one gets these paths as well; one that has started is cancelled where
@@ -32,7 +36,8 @@ create or replace function pgdex.enqueue_job(
     job_id uuid default gen_random_uuid(),
     allow_broad boolean default false,
     no_ignore boolean default null,
-    paths text[] default null
+    paths text[] default null,
+    ref text default ''
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
@@ -40,7 +45,9 @@ set lock_timeout = '3s'
 as $$
 #variable_conflict use_column
 declare
-    v_path text := pgdex.normalized_path(enqueue_job.repo_path);
+    v_is_address constant boolean := coalesce(enqueue_job.repo_path, '') ~ '^(https|ssh)://|^[A-Za-z0-9_][^/:@]*@[^/:@]+:';
+    v_path text := case when v_is_address then enqueue_job.repo_path else pgdex.normalized_path(enqueue_job.repo_path) end;
+    v_ref text := case when v_is_address then coalesce(nullif(enqueue_job.ref, ''), 'HEAD') else enqueue_job.ref end;
     v_view views;
     v_repository repositories;
     v_id uuid;
@@ -48,11 +55,21 @@ declare
     v_paths text[] := enqueue_job.paths;
     v_is_worker boolean;
 begin
-    if coalesce(enqueue_job.repo_path, '') !~ '^(/|[A-Za-z]:[\\/])' then
-        raise exception 'repo_path must be an absolute path, got %', quote_nullable(enqueue_job.repo_path)
-            using errcode = 'PX005';
+    -- Only ssh has users without a secret. The value is not repeated: errors are logged.
+    if enqueue_job.repo_path ~ '^[A-Za-z][A-Za-z0-9+.-]*://[^/]*@|^[^/]*:[^/]*@'
+        and enqueue_job.repo_path !~ '^ssh://[A-Za-z0-9_][A-Za-z0-9_.+-]*@[^/@]+/' then
+        raise exception 'the address holds a password or a token'
+            using errcode = 'PX005', hint = 'Leave it out, and give it to git on the machines of the workers: a credential helper, or ssh with a key.';
     end if;
-    if pgdex.broad_folder(v_path) is not null and not coalesce(enqueue_job.allow_broad, false) then
+    if not v_is_address and coalesce(enqueue_job.repo_path, '') !~ '^(/|[A-Za-z]:[\\/])' then
+        raise exception 'repo_path must be an absolute path, https://host/path, ssh://host/path or user@host:path, got %',
+            quote_nullable(enqueue_job.repo_path) using errcode = 'PX005';
+    end if;
+    if v_ref !~ '^(|HEAD|refs/(heads|tags)/[^[:cntrl:] ~^:?*\[\\-][^[:cntrl:] ~^:?*\[\\]*|[0-9a-f]{40}|[0-9a-f]{64})$' then
+        raise exception 'ref must be HEAD, refs/heads/NAME, refs/tags/NAME or the full id of a commit, got %',
+            quote_nullable(v_ref) using errcode = 'PX005';
+    end if;
+    if v_ref = '' and pgdex.broad_folder(v_path) is not null and not coalesce(enqueue_job.allow_broad, false) then
         raise exception '% is %, not a repository', v_path, pgdex.broad_folder(v_path)
             using errcode = 'PX005', hint = 'Name the folder of the source code. If you do mean all of it: allow_broad => true.';
     end if;
@@ -71,22 +88,35 @@ begin
 
     -- A known view's row is not touched: a scan locks it for seconds, and a job's id must not wait for that.
     select * into v_view from views v
-    where v.project_id = enqueue_job.project and v.root = v_path and v.removed_at is null;
+    where v.project_id = enqueue_job.project and v.root = v_path and v.ref = v_ref and v.removed_at is null;
     if not found then
         insert into repositories (project_id, name)
-        values (enqueue_job.project, coalesce(enqueue_job.name, substring(v_path from '[^/\\]+$'), v_path))
-        returning * into v_repository;
-        insert into views (repository_id, project_id, root, name, is_default, no_ignore)
         values (
-            v_repository.id, enqueue_job.project, v_path, v_repository.name, true, coalesce(enqueue_job.no_ignore, false)
+            enqueue_job.project,
+            coalesce(enqueue_job.name, regexp_replace(substring(v_path from '[^/\\:]+$'), '(.)\.git$', '\1'), v_path)
         )
-        on conflict (project_id, root) where removed_at is null do nothing
+        returning * into v_repository;
+        insert into views (repository_id, project_id, root, ref, kind, name, is_default, no_ignore)
+        values (
+            v_repository.id, enqueue_job.project, v_path, v_ref,
+            case
+                when v_ref = '' then 'folder' when v_ref ~ '^refs/tags/' then 'tag'
+                when v_ref ~ '^(HEAD$|refs/)' then 'branch' else 'commit'
+            end,
+            coalesce(
+                enqueue_job.name,
+                case when v_ref in ('', 'HEAD') then v_repository.name
+                    else v_repository.name || '@' || regexp_replace(v_ref, '^refs/(heads|tags)/', '') end
+            ),
+            true, coalesce(enqueue_job.no_ignore, false)
+        )
+        on conflict (project_id, root, ref) where removed_at is null do nothing
         returning * into v_view;
         if not found then
             -- Somebody else was quicker.
             delete from repositories r where r.id = v_repository.id;
             select * into v_view from views v
-            where v.project_id = enqueue_job.project and v.root = v_path and v.removed_at is null;
+            where v.project_id = enqueue_job.project and v.root = v_path and v.ref = v_ref and v.removed_at is null;
         end if;
     end if;
     select * into v_repository from repositories r where r.id = v_view.repository_id;
@@ -127,7 +157,7 @@ begin
             id, view_id, project_id, repo_path, force_reindex, only_paths, embedder, embedder_allowed
         )
         values (
-            enqueue_job.job_id, v_view.id, enqueue_job.project, v_path, enqueue_job.force,
+            enqueue_job.job_id, v_view.id, enqueue_job.project, pgdex.view_location(v_path, v_ref), enqueue_job.force,
             case when v_view.last_indexed_at is not null and not enqueue_job.force then v_paths end,
             coalesce(enqueue_job.embedder, v_repository.embedding_model),
             v_is_worker or enqueue_job.embedder is null or enqueue_job.embedder is not distinct from v_repository.embedding_model

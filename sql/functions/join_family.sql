@@ -58,6 +58,7 @@ begin
     set kind = p_kind, is_main = p_is_main, branch = p_branch, commit_id = p_commit_id
     where v.id = v_view.id
         and (v.kind, v.is_main, v.branch, v.commit_id) is distinct from (p_kind, p_is_main, p_branch, p_commit_id);
+    update indexing_jobs j set commit_id = p_commit_id where j.id = p_job_id and v_view.ref <> '';
     return query select v_family.id, coalesce(v_job.embedder, v_family.embedding_model);
 end
 $$;

@@ -105,15 +105,19 @@ begin
     from pg_temp.found_files;
 
     create temporary table changed_files on commit drop as
-    select path, size, is_outdated and not is_changed as is_outdated, is_changed
+    select path, size, blob_id, is_outdated and not is_changed as is_outdated, is_changed
     from (
         select
-            w.path, w.size,
+            w.path, w.size, w.blob_id,
             v_job.force_reindex or e.version_id is null or e.size is distinct from w.size
-                or e.mtime_ns is distinct from w.mtime_ns
-                -- 0: the system does not say.
-                or w.ctime_ns <> 0 and e.ctime_ns <> w.ctime_ns
-                or w.inode <> 0 and e.inode <> w.inode as is_changed,
+                or case
+                    -- Of a commit git says what the content is.
+                    when v_view.ref <> '' then v.blob_id is distinct from w.blob_id
+                    else e.mtime_ns is distinct from w.mtime_ns
+                        -- 0: the system does not say.
+                        or w.ctime_ns <> 0 and e.ctime_ns <> w.ctime_ns
+                        or w.inode <> 0 and e.inode <> w.inode
+                end as is_changed,
             v.id is not null and (
                 v.index_format <> p_index_format
                 or v.skip_reason is null and v.model_id is distinct from v_model
@@ -140,10 +144,10 @@ begin
     end if;
 
     create temporary table planned_files on commit drop as
-    select path, size, is_outdated, n, div(total - size, p_batch_bytes)::integer as by_bytes
+    select path, size, blob_id, is_outdated, n, div(total - size, p_batch_bytes)::integer as by_bytes
     from (
         select
-            path, size, is_outdated, row_number() over by_path as n,
+            path, size, blob_id, is_outdated, row_number() over by_path as n,
             sum(size) over (by_path rows unbounded preceding) as total
         from pg_temp.changed_files
         window by_path as (order by path)
@@ -194,10 +198,11 @@ begin
     having count(*) > 0;
 
     v_batch_files := greatest(p_batch_files, least(256, v_to_index / 500));
-    insert into job_batches (job_id, seq, kind, paths, files_total, bytes_total)
+    insert into job_batches (job_id, seq, kind, paths, blob_ids, files_total, bytes_total)
     select
         p_job_id, row_number() over (order by (n - 1) / v_batch_files, by_bytes), 'index',
-        array_agg(path order by path), count(*), sum(size)
+        array_agg(path order by path), case when v_view.ref <> '' then array_agg(blob_id order by path) end,
+        count(*), sum(size)
     from pg_temp.planned_files
     group by (n - 1) / v_batch_files, by_bytes;
     get diagnostics v_batches = row_count;

@@ -44,7 +44,7 @@ begin
         pgdex.job_rate, pgdex.thousands, pgdex.worker_lock_class,
         pgdex.jobs_before, pgdex.jobs_before_text, pgdex.waiting_projects, pgdex.free_admissions, pgdex.setting,
         pgdex.max_concurrent_jobs, pgdex.is_live,
-        pgdex.normalized_path, pgdex.names_repository, pgdex.broad_folder,
+        pgdex.normalized_path, pgdex.names_repository, pgdex.view_location, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,
         pgdex.matching_versions, pgdex.view_scope, pgdex.term_frequencies, pgdex.chunk_table,
         pgdex.chunk_count, pgdex.reads_every_chunk

@@ -65,7 +65,7 @@ begin
         pgdex.claim_batch, pgdex.mark_in_progress, pgdex.report_batch, pgdex.release_batch, pgdex.close_own_batch,
         pgdex.ensure_chunk_partition, pgdex.lock_chunk_table, pgdex.delete_chunks, pgdex.plan_job, pgdex.note_ignored,
         pgdex.register_model,
-        pgdex.join_family, pgdex.choose_default_view, pgdex.store_versions, pgdex.set_view_files,
+        pgdex.join_family, pgdex.choose_default_view, pgdex.store_versions, pgdex.set_view_files, pgdex.note_blob_ids,
         pgdex.remove_view_files, pgdex.mark_unused_versions, pgdex.sweep_versions, pgdex.delete_versions,
         pgdex.remove_unused_versions, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,

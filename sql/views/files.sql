@@ -7,7 +7,7 @@ select
     e.view_id,
     w.repository_id,
     e.version_id,
-    w.root,
+    pgdex.view_location(w.root, w.ref) as root,
     e.path,
     v.language,
     e.size,

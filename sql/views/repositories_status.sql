@@ -11,7 +11,7 @@ select
     r.project_id,
     r.name,
     r.identity,
-    d.root,
+    pgdex.view_location(d.root, d.ref) as root,
     r.embedding_model,
     r.embedding_dimension,
     r.model_id,

@@ -1,4 +1,4 @@
--- One row per view that is in the index: its folder, the repository that it belongs to, its live job, and how much of it
+-- One row per view that is in the index: its folder or address (location), the repository that it belongs to, its live job, and how much of it
 -- is searchable.
 --
 --   select name, root, branch, files, chunks, live_job_status, last_indexed_at from pgdex.views_status order by root;
@@ -15,6 +15,8 @@ select
     r.name,
     w.name as view_name,
     w.root,
+    w.ref,
+    pgdex.view_location(w.root, w.ref) as location,
     w.kind,
     w.is_main,
     w.is_default,

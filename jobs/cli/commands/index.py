@@ -8,7 +8,7 @@ import click
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
 from pgdex.jobs.cli.exit_codes import OUTCOMES, ExitCode
 from pgdex.jobs.cli.render.console import note, print_json
-from pgdex.jobs.cli.session import chosen_project, open_client
+from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
 from pgdex.jobs.errors import ModelChanged, TooBroad
 
 if TYPE_CHECKING:
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", type=click.Path(file_okay=True))
+@click.argument("path", metavar="PATH|ADDRESS")
 @project_of_folder_option
 @click.option("--name", help="What to call the repository (default: the folder's name).")
+@click.option("--branch", metavar="NAME", help="What git has on this branch, instead of the working files.")
+@click.option("--tag", metavar="NAME", help="What git has at this tag.")
+@click.option("--commit", metavar="ID", help="What git has at this commit (its full id).")
 @click.option(
     "--force", is_flag=True, help="Index every file again, also unchanged ones; needed after a change of model."
 )
@@ -39,30 +42,42 @@ def index(
     path: str,
     project: str | None,
     name: str | None,
+    branch: str | None,
+    tag: str | None,
+    commit: str | None,
     force: bool,
     no_ignore: bool | None,
     allow_broad: bool,
     detach: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Index the folder PATH, so that `pgdex search` finds what is in it.
+    """Index the folder PATH, or the git repository at ADDRESS, so that `pgdex search` finds what is in it.
 
     The work is done by background processes, which are started if none run. This command shows their progress;
     Ctrl-C leaves the job running. Files that did not change since the last time cost nothing. If the folder is
     being indexed already, the command follows that job instead of starting a second one.
+
+    Of an ADDRESS (https://…, ssh://…, user@host:path, file:///…) the default branch is indexed, or --branch, --tag or
+    --commit; of a local clone too, without a checkout. The workers fetch it with the git of their machines.
 
     \b
     Examples:
       pgdex index .
       pgdex index ~/src/django --project web
       pgdex index . --detach          prints the job's id at once
+      pgdex index git@github.com:pallets/flask.git --tag 3.1.0
     """
-    folder = absolute_folder(path)
+    from pgdex.jobs.client.targets import is_address, target_of
+
+    folder = present_folder() if is_address(path) else absolute_folder(path)
     with open_client() as client:
         chosen = chosen_project(client.settings, argument=project, folder=folder)
+        target = target_of(
+            path if is_address(path) else str(folder), settings=client.settings, branch=branch, tag=tag, commit=commit
+        )
         try:
             started = client.start(
-                folder, project=chosen.id, name=name, force=force, allow_broad=allow_broad, no_ignore=no_ignore
+                target, project=chosen.id, name=name, force=force, allow_broad=allow_broad, no_ignore=no_ignore
             )
         except TooBroad as error:
             how = f"If you mean all of it: pgdex index {shlex.quote(path)} --allow-broad"

@@ -1,16 +1,15 @@
 """start_indexing_background."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from pgdex.jobs.client.targets import Target, is_address, target_of
 from pgdex.jobs.client.wording import about
 from pgdex.jobs.errors import TooBroad
 from pgdex.jobs.mcp.answers import StartedIndexing
 from pgdex.jobs.mcp.arguments import ProjectId, RepoPath, Text, absolute_path
 from pgdex.jobs.mcp.server_context import ServerContext
-from pgdex.jobs.repository_path import resolve_root
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pgdex.jobs.mcp.workers import Workforce
 
 SHORT_SECONDS = 60
+SECONDS_OF_A_FETCH = 10
 WORKERS = {
     "working": "",
     "starting": " Workers are being started on this machine.",
@@ -50,6 +50,14 @@ NoIgnore = Annotated[
 ]
 
 
+Branch = Annotated[
+    Text | None,
+    Field(max_length=250, description="Index what git has on this branch, instead of the working files."),
+]
+Tag = Annotated[Text | None, Field(max_length=250, description="Index what git has at this tag.")]
+Commit = Annotated[Text | None, Field(max_length=64, description="Index what git has at this commit: its full id.")]
+
+
 class Starting:
     """The tool that asks for a repository to be indexed."""
 
@@ -65,6 +73,9 @@ class Starting:
         force_reindex: Force = False,
         allow_broad: AllowBroad = False,
         no_ignore: NoIgnore = None,
+        branch: Branch = None,
+        tag: Tag = None,
+        commit: Commit = None,
     ) -> StartedIndexing:
         """Make a folder of source code searchable: starts a background job and returns its job_id at once.
 
@@ -79,11 +90,17 @@ class Starting:
         """
 
         def start(client: "Client") -> StartedIndexing:
-            root = resolve_root(absolute_path(repo_path), allowed_roots=self._place.settings.roots)
-            project = self._place.project(project_id, folder=root)
+            target = target_of(
+                repo_path if is_address(repo_path) else absolute_path(repo_path),
+                settings=self._place.settings,
+                branch=branch,
+                tag=tag,
+                commit=commit,
+            )
+            project = self._place.project(project_id, folder=target.folder)
             try:
                 started = client.start(
-                    root,
+                    target,
                     project=project.id,
                     name=name,
                     force=force_reindex,
@@ -95,7 +112,7 @@ class Starting:
                     f"{error}. Only if the user asked for exactly this folder: call again with allow_broad: true"
                 ) from error
             workforce = self._place.launcher.ensure(client)
-            seconds, at_least = self._seconds(client, started)
+            seconds, at_least = self._seconds(client, started, target)
             return StartedIndexing(
                 job_id=started.job_id,
                 status=started.status,
@@ -111,17 +128,19 @@ class Starting:
 
         return await self._place.run(start)
 
-    def _seconds(self, client: "Client", started: "StartedJob") -> tuple[int, bool]:
+    def _seconds(self, client: "Client", started: "StartedJob", target: Target) -> tuple[int, bool]:
         """How long it will take, and whether that is only known to be the least."""
         from pgdex.jobs.client.estimates import estimate_of
 
         job = client.status(started.job_id)
         if started.already_running and job.estimated_time_remaining_seconds is not None:
             return job.estimated_time_remaining_seconds, False
+        if target.folder is None:
+            return SECONDS_OF_A_FETCH, True  # how large it is shows when it was fetched
         estimate = estimate_of(
             client.connection,
             client.settings,
-            Path(started.repo_path),
+            target.folder,
             project=started.project_id,
             embedder=job.embedder or client.settings.embedder,
         )
