@@ -91,6 +91,7 @@ class RuleCount:
 class LeftOut:
     """Counts the files and folders that rules leave out; a folder counts once, with all that is in it.
 
+    Where one is entered for the files in it that git tracks, the others in it count instead.
     Version control's own folders are not counted: nobody expects them.
     """
 

@@ -16,12 +16,12 @@ ENVIRONMENT = {
 }
 
 
-def git(*arguments: str, at: Path, check: bool = True, given: bytes | None = None, **environment: str) -> bytes:
-    """What git writes. It knows nothing of the person who runs the tests."""
+def git(*arguments: str, at: Path, check: bool = True, given: bytes | None = None, config: Path | None = None) -> bytes:
+    """What git writes, with the user's configuration in `config`: it knows nothing of who runs the tests."""
     done = subprocess.run(
         ["git", "-c", "protocol.file.allow=always", *arguments],
         cwd=at,
-        env=ENVIRONMENT | environment,
+        env=ENVIRONMENT if config is None else ENVIRONMENT | {"GIT_CONFIG_GLOBAL": str(config)},
         input=given,
         capture_output=True,
         check=check,
@@ -58,7 +58,7 @@ def shown(path: bytes) -> str:
         return "./" + path.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
 
 
-def listed(at: Path, *arguments: str, **environment: str) -> set[str]:
+def listed(at: Path, *arguments: str, config: Path | None = None) -> set[str]:
     """The paths that `git ls-files` lists, of what is on the disk."""
-    paths = git("ls-files", "-z", *arguments, at=at, **environment).split(b"\0")
+    paths = git("ls-files", "-z", *arguments, at=at, config=config).split(b"\0")
     return {shown(path) for path in paths if path and os.path.lexists(os.path.join(os.fsencode(at), path))}

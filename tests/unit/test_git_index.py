@@ -36,7 +36,7 @@ def files(root: Path) -> dict[str, FoundFile]:
 
 
 def blob_ids(root: Path) -> dict[str, str | None]:
-    return {path: file.blob_id and file.blob_id.hex() for path, file in files(root).items()}
+    return {path: file.blob_id.hex() if file.blob_id else None for path, file in files(root).items()}
 
 
 def of_git(root: Path, path: str) -> str:

@@ -62,11 +62,11 @@ def test_the_walk_finds_what_git_tracks_and_what_no_rule_names(
     (planted.parent / "excludes").write_bytes(excludes)
     (planted / ".git" / "index").unlink(missing_ok=True)
     git("update-index", "--index-version", version, "-z", "--add", "--stdin", at=planted, given=b"\0".join(tracked))
-    config = str(planted.parent / "config")
-    git_knows = listed(planted, "-c", "-o", "--exclude-standard", GIT_CONFIG_GLOBAL=config)
+    config = planted.parent / "config"
+    git_knows = listed(planted, "-c", "-o", "--exclude-standard", config=config)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GIT_CONFIG_GLOBAL", config)
+        patch.setenv("GIT_CONFIG_GLOBAL", str(config))
         assert found(planted) == git_knows
         taken = {shown(path) for path in PATHS if says_taken(planted, path)}
     assert taken == git_knows & {shown(path) for path in PATHS}
@@ -96,8 +96,10 @@ def test_what_our_own_rules_leave_out_stays_out_although_it_is_tracked(tmp_path:
     root = repository(
         tmp_path / "r",
         {
-            **{path: "x = 1\n" for path in ("node_modules/a.js", "env/a.py", "own/a.py", "ignored/node_modules/a.js")},
-            **{"env/pyvenv.cfg": "x\n", ".gitignore": "ignored\n", ".pgdexignore": "own/\n!ignored/b.py\n"},
+            **dict.fromkeys(("node_modules/a.js", "env/a.py", "own/a.py", "ignored/node_modules/a.js"), "x = 1\n"),
+            "env/pyvenv.cfg": "x\n",
+            ".gitignore": "ignored\n",
+            ".pgdexignore": "own/\n!ignored/b.py\n",
         },
     )
     write_tree(root, {"ignored/b.py": "x = 1\n"})

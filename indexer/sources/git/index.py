@@ -8,11 +8,9 @@ import hashlib
 import logging
 import struct
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-
-import numpy as np
 
 from pgdex.indexer.sources.git.reading import read_whole
 
@@ -21,7 +19,7 @@ MAX_INDEX_BYTES: Final = 64 << 20
 # Version 4 shortens names by what they have in common: a made-up index of a few MB could hold gigabytes of them.
 MAX_NAMES_BYTES: Final = 64 << 20
 
-_STAT_BYTES: Final = 40  # ten numbers: ctime and mtime in seconds and nanoseconds, dev, ino, mode, uid, gid, size
+_STAT_BYTES: Final = 40  # ten numbers: ctime and mtime in seconds and nanoseconds, dev, inode, mode, uid, gid, size
 _NAME_LENGTH: Final = 0x0FFF
 _STAGE: Final = 0x3000
 _EXTENDED: Final = 0x4000
@@ -32,6 +30,8 @@ _FOLDER: Final = 0o040000  # a sparse index has folders
 _KIND: Final = 0o170000
 _REGULAR: Final = 0o100000
 _LINK: Final = 0o120000
+_FILES: Final = (_REGULAR, _LINK)
+_UNSURE: Final = _STAGE | _ASSUME_VALID | (_SKIP_WORKTREE | _INTENT_TO_ADD) << 16
 _OID_BYTES: Final = {"sha1": 20, "sha256": 32}
 
 _LOW_32_BITS: Final = 0xFFFFFFFF
@@ -51,12 +51,11 @@ class GitIndex:
     """The files that git tracks below a folder. Paths are bytes and count from there."""
 
     _names: Sequence[bytes] = ()  # in byte order
-    _tracked: frozenset[bytes] = frozenset()
-    _stats: dict[bytes, _Stat] = field(default_factory=dict)  # of those that can be trusted
-    _blob_ids: dict[bytes, bytes] = field(default_factory=dict)
+    _tracked: Container[bytes] = frozenset()
+    _clean: dict[bytes, tuple[_Stat, bytes]] = field(default_factory=dict)  # of those that can be trusted, with blob id
 
     def __len__(self) -> int:
-        return len(self._tracked)
+        return len(self._names)
 
     def tracks(self, path: bytes) -> bool:
         """Return whether git tracks the file (or the symbolic link) at this path; not: the submodule."""
@@ -79,14 +78,15 @@ class GitIndex:
         with filters, line endings or Git LFS the file may have other bytes, nearly always of another size. None
         otherwise.
         """
-        noted = self._stats.get(path)
-        if noted is None:
+        found = self._clean.get(path)
+        if found is None:
             return None
+        noted, blob_id = found
         if noted != (mtime_ns, ctime_ns, inode & _LOW_32_BITS, size) and (
             noted[1] or noted != (mtime_ns, 0, inode & _LOW_32_BITS, size)
         ):
             return None
-        return self._blob_ids[path]
+        return blob_id
 
 
 NO_INDEX: Final = GitIndex()
@@ -215,44 +215,24 @@ def _require_no_extension(data: bytes, position: int, end: int) -> None:
 
 
 def _index_of(data: bytes, entries: _Entries, index_mtime_ns: int, prefix: bytes, oid_bytes: int) -> GitIndex:
-    if not entries.names:
-        return NO_INDEX
     if entries.names != sorted(entries.names):
         raise _NoIndex("its entries are not in order")
-    octets = np.frombuffer(data, np.uint8)
-    offsets = np.array(entries.offsets, np.int64)
-    flags = np.array(entries.flags, np.int64)
-    numbers = octets[offsets[:, None] + np.arange(_STAT_BYTES)].view(">u4").astype(np.int64)
-    ctimes = numbers[:, 0] * 1_000_000_000 + numbers[:, 1]
-    mtimes = numbers[:, 2] * 1_000_000_000 + numbers[:, 3]
-    kinds = numbers[:, 6] & _KIND
-    sizes = numbers[:, 9]
-    if (kinds == _FOLDER).any():
-        raise _NoIndex("it is sparse: folders stand for what is in them")
-    names = entries.names
-    listed = np.isin(kinds, (_REGULAR, _LINK))
-    if prefix:
-        listed &= np.fromiter((name.startswith(prefix) for name in names), bool, len(names))
-    unsure = _STAGE | _ASSUME_VALID | (_SKIP_WORKTREE | _INTENT_TO_ADD) << 16
-    # Of an entry as new as the index a later change may have left no trace. Git writes size 0 for one that it knows to
-    # be so, hence none of size 0.
-    trusted = listed & (kinds == _REGULAR) & (flags & unsure == 0) & (mtimes < index_mtime_ns) & (sizes > 0)
+    unpack = struct.Struct(f">10I{oid_bytes}s").unpack_from
     cut = len(prefix)
-    tracked = dict.fromkeys(names[place][cut:] for place in np.flatnonzero(listed).tolist())
-    places = np.flatnonzero(trusted)
-    clean = [names[place][cut:] for place in places.tolist()]
-    stats = zip(
-        mtimes[places].tolist(),
-        ctimes[places].tolist(),
-        numbers[places, 5].tolist(),
-        sizes[places].tolist(),
-        strict=True,
-    )
-    first = (offsets[places] + _STAT_BYTES).tolist()
-    blob_ids = [data[start : start + oid_bytes] for start in first]
-    return GitIndex(
-        list(tracked),
-        frozenset(tracked),
-        dict(zip(clean, stats, strict=True)),
-        dict(zip(clean, blob_ids, strict=True)),
-    )
+    tracked: dict[bytes, None] = {}
+    clean: dict[bytes, tuple[_Stat, bytes]] = {}
+    for name, offset, flags in zip(entries.names, entries.offsets, entries.flags, strict=True):
+        ctime, ctime_ns, mtime, mtime_ns, _, inode, mode, _, _, size, blob_id = unpack(data, offset)
+        kind = mode & _KIND
+        if kind == _FOLDER:
+            raise _NoIndex("it is sparse: folders stand for what is in them")
+        if kind not in _FILES or not name.startswith(prefix):
+            continue
+        path = name[cut:]
+        tracked[path] = None
+        mtime_ns += mtime * 1_000_000_000
+        # Of an entry as new as the index a later change may have left no trace. Git writes size 0 for one that it knows
+        # to be so, hence none of size 0.
+        if not flags & _UNSURE and kind == _REGULAR and mtime_ns < index_mtime_ns and size:
+            clean[path] = (mtime_ns, ctime * 1_000_000_000 + ctime_ns, inode, size), blob_id
+    return GitIndex(tuple(tracked), tracked, clean)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     "--no-ignore/--ignore",
     "no_ignore",
     default=None,
-    help="Whether to index what .gitignore and .git/info/exclude leave out; remembered for the repository. "
+    help="Whether to index what .gitignore, .git/info/exclude and your own core.excludesFile leave out; remembered for "
+    "the repository. "
     ".pgdexignore and built-in rules (node_modules, .git …) hold in any case.",
 )
 @click.option("--allow-broad", is_flag=True, help="Index PATH even if it is `/`, a home folder, or a system's folder.")
