@@ -186,8 +186,11 @@ def _locked(
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         until = time.monotonic() + wait
+        is_told = False
         while not _taken(descriptor, kind):
-            waiting()
+            if not is_told:
+                waiting()
+                is_told = True
             if aborted():
                 raise GitAborted("waiting for another process that fetches was stopped")
             if time.monotonic() > until:

@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -102,8 +102,9 @@ class Mirrors:
         commit = Ref.commit(commit).name
         remote = self._remote(url, aborted, progress)
         mirror = MirrorFolder.of(self.folder, url, commit)
-        with mirror.in_use(aborted):
+        with ExitStack() as use:
             with _full_disk_told(self.folder):
+                use.enter_context(mirror.in_use(aborted))
                 self._bring(mirror, remote, commit, ref_name)
             seen = [mirror.identity()]
 
@@ -146,7 +147,8 @@ class Mirrors:
 
     def _remote(self, url: GitUrl, aborted: Callable[[], bool], progress: Callable[[str], object]) -> Remote:
         require_allowed(url, sources=self.sources, roots=self.roots)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _full_disk_told(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Remote(
             git=Git.find(),
             url=url,

@@ -46,6 +46,7 @@ class GitSnapshot:
     ) -> None:
         self.commit = commit
         self._git = git
+        self._is_closed = False
         self._descriptor = -1
         self._folder = folder
         self._place = self._held_open()
@@ -64,8 +65,9 @@ class GitSnapshot:
         self.close()
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes; nothing can be read afterwards."""
         self._blobs.close()
+        self._is_closed = True
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -159,6 +161,8 @@ class GitSnapshot:
 
     def _healed(self, do: Callable[[], _Result]) -> _Result:
         """Do it; where objects are missing, have them brought and do it again."""
+        if self._is_closed:
+            raise ValueError("the snapshot is closed")
         try:
             return do()
         except (PipeEnded, ObjectMissing) as missing:

@@ -66,7 +66,7 @@ TREE: dict[str, str | bytes] = {
     "docs/a.txt": "x\n",
     "docs/a.md": "text\n",
     "dir with space/ü.py": "x = 8\n",
-    "notebook.ipynb": '{"cells": [{"cell_type": "code", "source": ["x = 1"], "outputs": []}], "metadata": {}, "nbformat": 4}',
+    "notebook.ipynb": '{"cells": [{"cell_type": "code", "source": ["x"]}], "metadata": {}, "nbformat": 4}',
     "deep/" * 210 + "x.py": "x\n",
     "n" * 200 + ".py": "x = 9\n",
 }
@@ -139,7 +139,7 @@ def test_a_git_lfs_pointer_has_a_reason_of_its_own_in_working_trees_too(tmp_path
         POINTER + "text\n" * 300,
         "# " + POINTER,
         POINTER.replace("sha256", "md5"),
-        POINTER + "And more prose.\n",
+        POINTER + "And prose.\n",
     ):
         (tmp_path / "no.txt").write_text(text)
         assert isinstance(read_source(tmp_path, "no.txt", max_file_bytes=LIMIT), SourceText), text
@@ -238,6 +238,17 @@ def test_an_empty_commit_has_no_files(mirrors: Mirrors, source: Repository) -> N
     with mirrors.snapshot(GitUrl.local(source.path), commit) as snapshot:
         assert list(snapshot.listing()) == []
         assert snapshot.submodules() == []
+
+
+def test_a_closed_snapshot_is_of_no_use(mirrors: Mirrors, source: Repository) -> None:
+    commit = source.commit({"a.py": "x = 1\n"})
+    with mirrors.snapshot(GitUrl.local(source.path), commit) as snapshot:
+        blob = snapshot.blob_id("a.py")
+        assert blob is not None
+    with pytest.raises(ValueError, match="closed"):
+        snapshot.read("a.py", blob, max_file_bytes=LIMIT)
+    with pytest.raises(ValueError, match="closed"):
+        next(snapshot.listing())
 
 
 def test_a_listing_can_be_stopped_and_leaves_no_process(mirrors: Mirrors, source: Repository) -> None:
