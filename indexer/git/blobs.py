@@ -40,11 +40,11 @@ class Blobs:
 
         Raises ObjectMissing, GitAborted, GitTimedOut.
         """
-        if self._process is None:
-            self._process = PipedGit(
-                self._git, ["cat-file", "--batch"], folder=self._folder, limits=self._limits, aborted=self._aborted
-            )
         try:
+            if self._process is None:
+                self._process = PipedGit(
+                    self._git, ["cat-file", "--batch"], folder=self._folder, limits=self._limits, aborted=self._aborted
+                )
             self._process.send(blob + b"\n")
             return self._answer(self._process, blob, max_bytes)
         except PipeEnded as ended:

@@ -22,12 +22,18 @@ from pgdex.indexer.git.urls import GitUrl
 _LOOK_SECONDS: Final = 0.05
 _USED: Final = "pgdex-used"
 _FETCHING: Final = "pgdex-fetching"
-ASIDE: Final = ".aside-"
+# What stands between a mirror's name and the random end of a folder's: in use, put aside, being made.
+_IN_PLACE: Final = ".at-"
+_ASIDE: Final = ".aside-"
+_NEW: Final = ".new-"
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorFolder:
     """A bare repository below `folder`, which holds nothing but mirrors and their locks.
+
+    Its path is another one each time that it is made: a git whose parent was killed may go on for a while, and removes
+    and renames lock files by their absolute paths, as if the folder there were still its own.
 
     Two locks, which the kernel releases however a process ends: `fetch` is held by the one that changes the mirror,
     `use` is shared by all that read it and taken alone by the one that removes it.
@@ -46,8 +52,13 @@ class MirrorFolder:
 
     @property
     def path(self) -> str:
-        """The bare repository."""
-        return str(self.folder / self.name)
+        """The bare repository; where there is none, a path at which there never is one."""
+        beginning = f"{self.name}{_IN_PLACE}"
+        try:
+            found = sorted(name for name in os.listdir(self.folder) if name.startswith(beginning))
+        except FileNotFoundError:
+            found = []
+        return str(self.folder / (found[0] if found else f"{beginning}none"))
 
     @property
     def object_format(self) -> str:
@@ -92,19 +103,21 @@ class MirrorFolder:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Note that a change is under way, for whoever comes after a crash; for the holder of `fetching`."""
-        mark = os.path.join(self.path, _FETCHING)
+        path = self.path
+        mark = os.path.join(path, _FETCHING)
         with open(mark, "w"):
             pass
         try:
             yield
         finally:
-            self._sweep()  # git is gone by now, and what it left half done is nobody's
+            _sweep(path)  # git is gone by now, and what it left half done is nobody's
             with suppress(FileNotFoundError):
                 os.unlink(mark)
 
     def create(self, git: Git) -> None:
         """Make an empty mirror, beside its final place; for the holder of `fetching`."""
-        new = f"{self.path}.new-{secrets.token_hex(4)}"
+        token = secrets.token_hex(4)
+        new = str(self.folder / f"{self.name}{_NEW}{token}")
         os.mkdir(new, 0o700)
         try:
             arguments = ["init", "--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
@@ -113,7 +126,7 @@ class MirrorFolder:
                 raise GitFailed(f"git could not create a mirror in {self.folder} (git: {done.said[-300:]})")
             with open(os.path.join(new, _USED), "w"):
                 pass
-            os.rename(new, self.path)
+            os.rename(new, self.folder / f"{self.name}{_IN_PLACE}{token}")
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
@@ -122,7 +135,7 @@ class MirrorFolder:
         """Move the mirror out of the way, for the holder of `fetching`. Who reads it goes on reading, since its git
         runs in that folder; it is removed later, when nobody does."""
         with suppress(FileNotFoundError):
-            os.rename(self.path, f"{self.path}{ASIDE}{secrets.token_hex(4)}")
+            os.rename(self.path, self.folder / f"{self.name}{_ASIDE}{secrets.token_hex(4)}")
 
     def last_used(self) -> float:
         """When it was last read, in seconds since 1970."""
@@ -136,12 +149,19 @@ class MirrorFolder:
         locks.mkdir(mode=0o700, parents=True, exist_ok=True)
         return str(locks / f"{self.name}.{kind}")
 
-    def _sweep(self) -> None:
-        for below, _, files in os.walk(self.path):
-            for file in files:
-                if file.endswith(".lock") or file.startswith("tmp_"):
-                    with suppress(OSError):
-                        os.unlink(os.path.join(below, file))
+
+def owner_of(folder: Path, name: str) -> tuple[MirrorFolder, bool]:
+    """Return the mirror that a folder of this name belongs to, and whether it is in its place."""
+    mirror, mark, _ = re.split(rf"({re.escape(_IN_PLACE)}|{re.escape(_ASIDE)}|{re.escape(_NEW)}|$)", name, maxsplit=1)
+    return MirrorFolder(folder, mirror), mark == _IN_PLACE
+
+
+def _sweep(path: str) -> None:
+    for below, _, files in os.walk(path):
+        for file in files:
+            if file.endswith(".lock") or file.startswith("tmp_"):
+                with suppress(OSError):
+                    os.unlink(os.path.join(below, file))
 
 
 def bytes_below(path: str) -> int:
@@ -166,8 +186,11 @@ def _locked(
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         until = time.monotonic() + wait
+        is_told = False
         while not _taken(descriptor, kind):
-            waiting()
+            if not is_told:
+                waiting()
+                is_told = True
             if aborted():
                 raise GitAborted("waiting for another process that fetches was stopped")
             if time.monotonic() > until:

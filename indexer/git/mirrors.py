@@ -11,14 +11,14 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
 from pgdex.indexer.git.errors import DiskFull, GitFailed
-from pgdex.indexer.git.mirror_folder import ASIDE, MirrorFolder, bytes_below
+from pgdex.indexer.git.mirror_folder import MirrorFolder, bytes_below, owner_of
 from pgdex.indexer.git.program import Git
 from pgdex.indexer.git.refs import DEFAULT, Ref, Resolved
 from pgdex.indexer.git.remote import HELD, Remote
@@ -102,15 +102,17 @@ class Mirrors:
         commit = Ref.commit(commit).name
         remote = self._remote(url, aborted, progress)
         mirror = MirrorFolder.of(self.folder, url, commit)
-        with mirror.in_use(aborted):
+        with ExitStack() as use:
             with _full_disk_told(self.folder):
+                use.enter_context(mirror.in_use(aborted))
                 self._bring(mirror, remote, commit, ref_name)
             seen = [mirror.identity()]
 
-            def repair() -> None:
+            def repair() -> str:
                 with _full_disk_told(self.folder):
                     self._fetch(mirror, remote, commit, ref_name, damaged=seen[0])
                 seen[0] = mirror.identity()
+                return mirror.path
 
             with GitSnapshot(
                 remote.git, mirror.path, commit, limits=self.limits, aborted=aborted, repair=repair
@@ -120,15 +122,18 @@ class Mirrors:
     def remove_unused(self) -> None:
         """Remove what crashes left behind, and mirrors that nobody uses until `max_bytes` are kept to."""
         sizes: dict[str, int] = {}
+        in_place: dict[str, MirrorFolder] = {}
         for entry in list(os.scandir(self.folder)):
-            if entry.name != "locks" and entry.is_dir(follow_symlinks=False):
+            if entry.name == "locks" or not entry.is_dir(follow_symlinks=False):
+                continue
+            owner, is_in_place = owner_of(self.folder, entry.name)
+            if is_in_place:
+                in_place[entry.name] = owner
                 sizes[entry.name] = bytes_below(entry.path)
-        mirrors = {name: MirrorFolder(self.folder, name) for name in sizes if ASIDE not in name and ".new-" not in name}
-        for name in sizes.keys() - mirrors.keys():
-            owner = MirrorFolder(self.folder, re.split(r"\.aside-|\.new-", name)[0])
-            self._remove_if_unused(owner, name)
-        total = sum(sizes[name] for name in mirrors)
-        for name, mirror in sorted(mirrors.items(), key=lambda item: item[1].last_used()):
+            else:
+                self._remove_if_unused(owner, entry.name)
+        total = sum(sizes.values())
+        for name, mirror in sorted(in_place.items(), key=lambda item: item[1].last_used()):
             if total <= self.max_bytes:
                 break
             total -= sizes[name] if self._remove_if_unused(mirror, name) else 0
@@ -142,7 +147,8 @@ class Mirrors:
 
     def _remote(self, url: GitUrl, aborted: Callable[[], bool], progress: Callable[[str], object]) -> Remote:
         require_allowed(url, sources=self.sources, roots=self.roots)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _full_disk_told(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Remote(
             git=Git.find(),
             url=url,

@@ -61,7 +61,7 @@ _OUTCOMES: Final[tuple[tuple[str, type[GitError], str], ...]] = (
         "configuration)",
     ),
     (
-        r"unable to update url base from redirection|redirection",
+        r"unable to update url base from redirection|redirect target|returned error: 30\d",
         SourceRefused,
         "{source} leads to another address, which is not followed here; give that one",
     ),
@@ -75,7 +75,8 @@ _OUTCOMES: Final[tuple[tuple[str, type[GitError], str], ...]] = (
         r"connection (?:refused|timed out|reset)|failed to connect|couldn't connect|network is unreachable"
         r"|no route to host|early eof|rpc failed|unexpected disconnect|hung up unexpectedly|operation too slow"
         r"|returned error: (?:429|5\d\d)|operation timed out|kex_exchange_identification|transfer closed"
-        r"|connection to .* closed|empty reply|bad band|unexpectedly",
+        r"|connection to .* closed|empty reply|bad band|unexpectedly|(?:recv|send) (?:error|failure)"
+        r"|ssl_(?:read|connect|error)",
         SourceUnreachable,
         "{host} can't be reached now, or broke off",
     ),

@@ -24,7 +24,8 @@ class PipeEnded(Exception):
 
 
 class PipedGit:
-    """Runs in the mirror `folder`, and uses no network. A context manager; at its end the process is gone.
+    """Runs in the mirror `folder`, and uses no network. Raises PipeEnded where that folder is gone. A context manager;
+    the process ends with it.
 
     Where this process is killed, git reads the end of its input, or writes to nobody, and ends too.
     """
@@ -52,6 +53,9 @@ class PipedGit:
                 start_new_session=True,
                 bufsize=0,
             )
+        except FileNotFoundError as error:
+            self._said.close()
+            raise PipeEnded(f"{folder} is gone") from error
         except BaseException:
             self._said.close()
             raise
@@ -117,9 +121,11 @@ class PipedGit:
 
     def _chunk(self) -> bytes:
         waited_since = time.monotonic()
-        while not self._poll.poll(_LOOK_SECONDS * 1_000):
+        while True:
             if self._aborted():
                 raise GitAborted("reading from a mirror was stopped")
+            if self._poll.poll(_LOOK_SECONDS * 1_000):
+                break
             if time.monotonic() - waited_since > self._limits.stall:
                 raise GitTimedOut(f"git gave no answer from a mirror for {self._limits.stall:g} s and was ended")
         return os.read(self._out, _CHUNK_BYTES)

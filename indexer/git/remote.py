@@ -97,7 +97,7 @@ class Remote:
             raise CommitNotFound(f"{commit} is no commit of {self.url.identity}; it names another kind of object")
 
     def _holds(self, commit: str, name: str, mirror: str) -> bool:
-        done = self._local(mirror, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        done = self._local(mirror, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         return done.output.decode().strip() == commit
 
     def _note(self, commit: str, held: str, mirror: str) -> None:

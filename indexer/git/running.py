@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from pgdex.indexer.git.errors import GitAborted, GitTimedOut
+from pgdex.indexer.git.errors import GitAborted, GitFailed, GitTimedOut
 from pgdex.indexer.git.outcomes import readable
 from pgdex.indexer.git.program import Git
 
@@ -104,14 +104,14 @@ class _Watch:
                 selector.register(pipe, selectors.EVENT_READ, into)
             while selector.get_map():
                 heard = time.monotonic() if self._read(selector, _LOOK_SECONDS) else heard
-                if self._process.poll() is not None:
+                if has_ended(self._process):
                     # What is left in the pipes, and no more: a connection that ssh keeps open for later calls
                     # (ControlPersist) holds stderr open for as long as it lives.
                     while self._read(selector, 0):
                         pass
                     break
                 self._judge(began, heard)
-        while self._process.poll() is None:
+        while not has_ended(self._process):
             self._judge(began, heard)
             time.sleep(_LOOK_SECONDS / 10)
         return bytes(self._output), bytes(self._said)
@@ -145,18 +145,30 @@ class _Watch:
         if now - began > self._limits.total:
             raise GitTimedOut(f"git was not done after {self._limits.total:g} s and was ended")
         if len(self._output) > MAX_OUTPUT_BYTES:
-            raise GitTimedOut(f"git's answer is larger than {MAX_OUTPUT_BYTES >> 20} MiB; it was ended")
+            raise GitFailed(f"git's answer is larger than {MAX_OUTPUT_BYTES >> 20} MiB; it was ended")
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the process has ended. It is not waited for, so its number, and its group's, stays taken."""
+    if process.returncode is not None:
+        return True
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return process.poll() is not None
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """End a process that has a session of its own, with its children, and close its pipes. It is gone afterwards."""
-    if process.poll() is None:
-        _signal(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
-    # Also where git itself has ended: what it left behind in its group may wait for ever.
-    _signal(process, signal.SIGKILL)
-    process.wait()
+    if process.returncode is None:
+        if not has_ended(process):
+            _signal(process, signal.SIGTERM)
+            until = time.monotonic() + _GRACE_SECONDS
+            while not has_ended(process) and time.monotonic() < until:
+                time.sleep(_LOOK_SECONDS / 20)
+        # Also where git itself has ended: what it left behind in its group may wait for ever.
+        if process.returncode is None:
+            _signal(process, signal.SIGKILL)
+        process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with suppress(OSError):
@@ -164,6 +176,5 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # The number of the group stays taken while a process is in it, or its leader is not waited for.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

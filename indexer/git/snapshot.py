@@ -1,5 +1,6 @@
 """One commit of a mirror as a source: its files listed and read, without a working tree."""
 
+import os
 from collections.abc import Callable, Container, Iterator
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -17,6 +18,7 @@ from pgdex.indexer.sources.content import UNKNOWN, judge
 from pgdex.indexer.sources.ignores import OWN_IGNORE, Ignores
 from pgdex.indexer.sources.leaving_out import is_brought_back
 from pgdex.indexer.sources.paths import display_path
+from pgdex.indexer.sources.roots import HAS_NAMES_OF_DESCRIPTORS
 from pgdex.indexer.sources.unread import oversized, size_limit
 
 _Result = TypeVar("_Result")
@@ -28,8 +30,8 @@ MAX_SMALL_BYTES: Final = 1 << 20
 class GitSnapshot:
     """The files of `commit` in the bare repository `folder`. For one thread; close it, or use it as a context manager.
 
-    Paths are those of a walk: relative to the top, with '/'. `repair` brings the objects again where some are missing;
-    it is called once. `aborted` is asked while git is waited for.
+    Paths are those of a walk: relative to the top, with '/'. `repair` brings the objects again where some are missing,
+    and gives the folder where they are; it is called once. `aborted` is asked while git is waited for.
     """
 
     def __init__(
@@ -40,16 +42,19 @@ class GitSnapshot:
         *,
         limits: Limits = PATIENT,
         aborted: Callable[[], bool] = lambda: False,
-        repair: Callable[[], None] | None = None,
+        repair: Callable[[], str] | None = None,
     ) -> None:
         self.commit = commit
         self._git = git
+        self._is_closed = False
+        self._descriptor = -1
         self._folder = folder
+        self._place = self._held_open()
         self._limits = limits
         self._aborted = aborted
         self._repair = repair
         self._kept_notes: TreeNotes | None = None
-        self._blobs = Blobs(git, folder, limits=limits, aborted=aborted)
+        self._blobs = self._opened()
 
     def __enter__(self) -> Self:
         return self
@@ -60,8 +65,12 @@ class GitSnapshot:
         self.close()
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes; nothing can be read afterwards."""
         self._blobs.close()
+        self._is_closed = True
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def listing(
         self,
@@ -80,7 +89,7 @@ class GitSnapshot:
         if max_file_bytes < 1:
             raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
         listing = TreeListing(
-            self._notes(),
+            self._notes(aborted),
             max_file_bytes=max_file_bytes,
             content=self._small,
             left_out=LeftOut() if left_out is None else left_out,
@@ -131,10 +140,10 @@ class GitSnapshot:
             for path, commit in notes.submodules.items()
         ]
 
-    def _notes(self) -> TreeNotes:
+    def _notes(self, aborted: Callable[[], bool] = lambda: False) -> TreeNotes:
         """Go through the whole tree once, with the size of each file: an object that is missing shows here, before
         anything was listed."""
-        return self._healed(lambda: notes_of(self._entries(lambda: False)))
+        return self._healed(lambda: notes_of(self._entries(aborted)))
 
     def _known_notes(self) -> TreeNotes:
         if self._kept_notes is None:
@@ -144,7 +153,7 @@ class GitSnapshot:
     def _entries(self, aborted: Callable[[], bool], *paths: bytes) -> Iterator[Entry]:
         return entries(
             self._git,
-            self._folder,
+            self._place,
             self.commit,
             *paths,
             limits=self._limits,
@@ -153,6 +162,8 @@ class GitSnapshot:
 
     def _healed(self, do: Callable[[], _Result]) -> _Result:
         """Do it; where objects are missing, have them brought and do it again."""
+        if self._is_closed:
+            raise ValueError("the snapshot is closed")
         try:
             return do()
         except (PipeEnded, ObjectMissing) as missing:
@@ -160,11 +171,26 @@ class GitSnapshot:
             if repair is None:
                 raise self._damaged(str(missing)) from missing
             self._blobs.close()
-            repair()
+            self._folder = repair()
+            self._place = self._held_open()
+            self._blobs = self._opened()
         try:
             return do()
         except (PipeEnded, ObjectMissing) as missing:
             raise self._damaged(str(missing)) from missing
+
+    def _held_open(self) -> str:
+        """A path of the mirror that leads there also after it was put aside, where the system has such paths; elsewhere
+        its objects are missing then, and brought again."""
+        if not HAS_NAMES_OF_DESCRIPTORS:
+            return self._folder
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return f"/proc/self/fd/{self._descriptor}"
+
+    def _opened(self) -> Blobs:
+        return Blobs(self._git, self._place, limits=self._limits, aborted=self._aborted)
 
     def _damaged(self, said: str) -> MirrorDamaged:
         return MirrorDamaged(

@@ -91,6 +91,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 if self.path.startswith(old):
                     self.send_response(301)
                     self.send_header("Location", new + self.path.removeprefix(old))
+                    self.send_header("Content-Length", "0")
                     self.end_headers()
                     return
             if server.login is not None:
@@ -98,6 +99,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 if self.headers.get("Authorization") != wanted:
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", 'Basic realm="git"')
+                    self.send_header("Content-Length", "0")
                     self.end_headers()
                     return
             self._run(path.path, path.query, body)

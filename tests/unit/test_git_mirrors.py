@@ -195,26 +195,6 @@ def test_what_is_there_needs_no_server(mirrors: Mirrors, source: Repository) -> 
     assert text(mirrors, url, commit) == "x = 1\n"
 
 
-def test_a_server_that_serves_no_commit_by_id_is_asked_for_everything(mirrors: Mirrors, source: Repository) -> None:
-    """As one of protocol 0 does: the fallback is called by itself, with a source that has moved on."""
-    old = source.git("rev-parse", "HEAD")
-    source.git("tag", "v1")
-    newer = source.commit({"a.py": "x = 2\n"})
-    url = local(source)
-    mirrors.resolve(url)
-    remote = mirrors._remote(url, lambda: False, lambda line: None)
-    mirror = str(mirror_of(mirrors))
-
-    done = remote._fetched(mirror, "--depth=2147483647", "+refs/heads/*:refs/fetched/heads/*")
-    assert done.status == 0, done.said
-    assert remote._holds(old, old, mirror)
-    remote._note(old, f"refs/pgdex/{old}", mirror)
-
-    source.path.rename(source.path.with_name("moved"))
-    assert text(mirrors, url, old) == "x = 1\n"
-    assert text(mirrors, url, newer) == "x = 2\n"
-
-
 def test_many_fetches_are_put_together(mirrors: Mirrors, source: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirrors_module, "MOST_PACKS", 4)
     monkeypatch.setattr(mirrors_module, "_KEPT_COMMITS", 3)
@@ -391,7 +371,6 @@ def test_objects_that_go_missing_while_reading_are_fetched_again_once(
         assert len(all_of(snapshot)) == 3
         (whole,) = (path for path in mirrors.folder.iterdir() if path.name != "locks" and ".aside-" not in path.name)
         damage(whole)
-        snapshot.close()
         with pytest.raises(MirrorDamaged, match="missing or broken"):
             list(snapshot.listing())
     mirrors.remove_unused()

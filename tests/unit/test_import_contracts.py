@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("indexer", "jobs", "migrations", "sql")
 ROOMS = [
-    *("indexer", "indexer/chunking", "indexer/embedding", "indexer/search", "indexer/sources", "migrations", "sql"),
+    *("indexer", "indexer/chunking", "indexer/embedding", "indexer/git", "indexer/search", "indexer/sources"),
+    *("migrations", "sql"),
     *("jobs", "jobs/batches", "jobs/cli", "jobs/client", "jobs/database", "jobs/mcp", "jobs/worker", "tests/support"),
 ]
 
@@ -57,6 +58,8 @@ def test_each_import_that_goes_up_or_aside_is_found(checkout: Path) -> None:
         "jobs/mcp/auth.py": "pgdex.jobs.cli.exit_codes",
         "indexer/terms.py": "pgdex.jobs.ignored",
         "indexer/sources/skips.py": "pgdex.indexer.storage",
+        "indexer/sources/links.py": "pgdex.indexer.git.urls",
+        "indexer/git/urls.py": "pgdex.indexer.chunking.model",
         "migrations/tables.py": "pgdex.indexer.format",
     }
     for file, module in forbidden.items():
