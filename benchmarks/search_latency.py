@@ -181,9 +181,9 @@ def _nearest(client: Client, vector: str, scope: Scope, *, exact: bool) -> list[
             client.connection.execute("set local enable_indexscan = off")
         return client.connection.execute(
             "select version_id, ordinal from pgdex.search_vectors("
-            " array[1::bigint], (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, null, 100, %s)"
-            " limit 10",
-            [vector, scope.files, scope.chunks, 2_000_000_000 if exact else 20_000],
+            " array[1::bigint], (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, %s::bigint[],"
+            " null, 100, %s) limit 10",
+            [vector, scope.versions, scope.chunks, scope.outside, 2_000_000_000 if exact else 20_000],
         ).fetchall()
 
 

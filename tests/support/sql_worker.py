@@ -132,7 +132,21 @@ class SqlWorker:
             " from pgdex.claim_batch(%s, %s, %s, %s)",
             [wake_up.job_id, wake_up.seq, wake_up.id, wake_up.worker_id],
         ).fetchone()
-        return Claim(wake_up, *row[:5], row[5] or [], *row[6:]) if row else None
+        if row is None:
+            return None
+        attempt, repository_id, view_id, embed_all, embedder, paths, reclaimed, crash_counts, model_id = row
+        return Claim(
+            wake_up,
+            attempt,
+            repository_id,
+            view_id,
+            embed_all,
+            embedder,
+            paths or [],
+            reclaimed,
+            crash_counts,
+            model_id,
+        )
 
     def take(self) -> Claim:
         """Fetch and claim what is next; there must be something."""
@@ -156,7 +170,8 @@ class SqlWorker:
         self.connection.execute(FOUND_FILES)
         self.connection.execute("truncate pg_temp.found_files")
         self.connection.cursor().executemany(
-            "insert into pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail) values (%s, %s, %s, %s, %s)",
+            "insert into pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail)"
+            " values (%s, %s, %s, %s, %s)",
             files,
         )
         job_id, _, attempt = claim.key
