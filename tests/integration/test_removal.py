@@ -300,7 +300,7 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
     for text, root in (("/r/api", "/r/api"), ("/r/api/", "/r/api"), ("api", "/r/api"), ("/r/web", "/r/web")):
         assert view_to_remove(connection, text, project="default").root == root
     for text, saying in (
-        ("web", "several repositories"),
+        ("web", "several views of project default are named web; give a path: /r/other/web, /r/web"),
         ("ap", "there is no repository ap"),
         ("x", "there is no repository x in project default"),
         ("", "there is no repository ''"),

@@ -25,8 +25,8 @@ NEAREST = 10
 # Of words that are common, some of the chunks that have them are looked at, wherever they are in the table.
 BOUNDED = CHUNKS // 5
 CALL = (
-    "(array[%(repository)s::bigint], %(model)s::smallint, %(dimension)s, %(vector)s, %(versions)s::bigint[], %(chunks)s,"
-    " %(outside)s::bigint[], null, %(limit)s)"
+    "(array[%(repository)s::bigint], %(model)s::smallint, %(dimension)s, %(vector)s, %(versions)s::bigint[],"
+    " %(chunks)s, %(outside)s::bigint[], null, %(limit)s)"
 )
 Vectors = NDArray[np.float32]
 

@@ -274,7 +274,8 @@ def test_a_build_that_fails_is_noted_and_tried_again_later(
     connection: Connection, database_url: str, large: SyntheticRepository
 ) -> None:
     connection.execute(
-        f"update pgdex.chunks_r{large.id} set embedding = '[1, 2]' where version_id = (select min(id) from pgdex.files)"
+        f"update pgdex.chunks_r{large.id} set embedding = '[1, 2]'"
+        " where version_id = (select min(id) from pgdex.versions)"
     )
     settings, patience = settings_for(database_url, exact_search_chunks=1), Patience()
     for _ in range(3):
