@@ -37,7 +37,7 @@ def test_sql_and_python_normalise_every_path_alike(connection: Connection, path:
 def test_one_folder_is_one_repository_however_it_is_spelled(connection: Connection) -> None:
     spellings = ["/src/repo", "/src/./repo", "/src//repo/", "//src/x/../repo/.", "/../src/repo"]
     assert len({enqueue(connection, path) for path in spellings}) == 1
-    assert connection.execute("select root, name from pgdex.repositories").fetchall() == [("/src/repo", "repo")]
+    assert connection.execute("select root, name from pgdex.views").fetchall() == [("/src/repo", "repo")]
     assert enqueue(connection, "C:\\code\\app\\") == enqueue(connection, "C:\\code\\app")
 
 

@@ -167,7 +167,7 @@ def test_alembic_check_finds_no_difference_once_there_are_partitions(connection:
         "alter table pgdex.indexing_jobs drop column summary cascade",
         "alter table pgdex.versions add column extra text",
         "drop index pgdex.job_batches_open_idx",
-        "alter table pgdex.view_files alter column mtime_ns type integer",
+        "alter table pgdex.view_files alter column inode type integer",
         "alter table pgdex.job_batches alter column attempt drop default",
     ],
 )

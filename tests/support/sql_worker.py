@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -156,6 +156,25 @@ class SqlWorker:
         assert claim is not None, f"batch {wake_up.seq} of job {wake_up.job_id} can't be claimed"
         return claim
 
+    def join(
+        self,
+        claim: Claim,
+        identity: str,
+        *,
+        kind: str = "worktree",
+        is_main: bool = False,
+        branch: str | None = None,
+        commit_id: str | None = None,
+    ) -> Claim:
+        """Say which family the tree of a scan belongs to; returns the claim with the repository that it has now."""
+        job_id, _, attempt = claim.key
+        row = self.connection.execute(
+            "select repository_id, embedder from pgdex.join_family(%s, %s, %s, %s, %s, %s, %s)",
+            [job_id, attempt, identity, kind, is_main, branch, commit_id],
+        ).fetchone()
+        assert row is not None
+        return replace(claim, repository_id=row[0], embedder=row[1])
+
     def plan(
         self,
         claim: Claim,
@@ -253,6 +272,14 @@ class SqlWorker:
         """Complete the job."""
         self.connection.execute("select pgdex.complete_job(%s, %s, %s, %s)", [*claim.key, '{"finishing": 0.5}'])
 
+    def is_finish(self, claim: Claim) -> bool:
+        """Whether the batch is the last one of its job: then its paths are those of files that are gone."""
+        job_id, seq, _ = claim.key
+        row = self.connection.execute(
+            "select kind = 'finish' from pgdex.job_batches where job_id = %s and seq = %s", [job_id, seq]
+        ).fetchone()
+        return bool(row and row[0])
+
     def release(self, claim: Claim) -> bool:
         """Put a batch back; false where it is no longer ours."""
         row = self.connection.execute("select pgdex.release_batch(%s, %s, %s)", [*claim.key]).fetchone()
@@ -271,7 +298,7 @@ class SqlWorker:
         if claim is not None:
             if wake_up.seq == 0:
                 self.plan(claim, files, batch_files=batch_files)
-            elif claim.paths:
+            elif not self.is_finish(claim):
                 self.complete(claim, found=[file for file in files if file.path in claim.paths])
             else:
                 self.finish(claim)
