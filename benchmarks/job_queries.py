@@ -23,12 +23,13 @@ PROJECTS = 50
 REPOSITORIES = 2_000
 FILL = """
     insert into pgdex.projects (id) select 'project-' || p from generate_series(0, {projects} - 1) as p;
-    insert into pgdex.repositories (project_id, name, root)
-    select 'project-' || r % {projects}, 'repository-' || r, '/srv/team-' || r % 40 || '/repository-' || r
-    from generate_series(1, {repositories}) as r;
+    insert into pgdex.repositories (project_id, name)
+    select 'project-' || r % {projects}, 'repository-' || r from generate_series(1, {repositories}) as r;
+    insert into pgdex.views (repository_id, project_id, root, name, is_default)
+    select id, project_id, '/srv/team-' || id % 40 || '/' || name, name, true from pgdex.repositories order by id;
     alter table pgdex.indexing_jobs disable trigger user;
     insert into pgdex.indexing_jobs (
-        repository_id, project_id, repo_path, status, files_scanned, files_indexed, created_at, admitted_at, started_at,
+        view_id, project_id, repo_path, status, files_scanned, files_indexed, created_at, admitted_at, started_at,
         scanned_at, completed_at, cancelled_at, error_type, error_message, summary, progress_floor, embedder
     )
     select
@@ -45,9 +46,9 @@ FILL = """
     cross join lateral (
         select case when n % 50 = 0 then 'failed' when n % 20 = 0 then 'cancelled' else 'completed' end as status
     ) as s
-    join pgdex.repositories r on r.id = 1 + n % {repositories};
+    join pgdex.views r on r.id = 1 + n % {repositories};
     alter table pgdex.indexing_jobs enable trigger user;
-    vacuum analyze pgdex.indexing_jobs, pgdex.repositories;
+    vacuum analyze pgdex.indexing_jobs, pgdex.views, pgdex.repositories;
 """
 
 

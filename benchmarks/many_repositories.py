@@ -110,14 +110,33 @@ def fill(settings: Settings, repositories: int) -> int:
             with connection.transaction():
                 connection.execute("insert into pgdex.projects values (%s) on conflict do nothing", [project(number)])
                 row = connection.execute(
-                    "insert into pgdex.repositories (project_id, name, root, model_id, embedding_model,"
-                    " embedding_dimension, chunks, last_indexed_at)"
-                    " values (%s, %s, %s, %s, %s, 256, %s, now()) returning id",
-                    [project(number), f"r{number}", f"/r/{number}", model[0], EMBEDDER, written],
+                    "with made as (insert into pgdex.repositories (project_id, name, identity, model_id,"
+                    " embedding_model, embedding_dimension, chunks)"
+                    " values (%(project)s, %(name)s, 'folder:' || %(root)s, %(model)s, %(embedder)s, 256, %(chunks)s)"
+                    " returning id)"
+                    " insert into pgdex.views (repository_id, project_id, root, name, is_default, chunks,"
+                    " last_indexed_at)"
+                    " select id, %(project)s, %(root)s, %(name)s, true, %(chunks)s, now() from made"
+                    " returning repository_id, id",
+                    {
+                        "project": project(number),
+                        "name": f"r{number}",
+                        "root": f"/r/{number}",
+                        "model": model[0],
+                        "embedder": EMBEDDER,
+                        "chunks": written,
+                    },
                 ).fetchone()
                 assert row is not None
-                connection.execute("select pgdex.ensure_chunk_partition(%s)", [row[0]])
-                total += write_files(connection, repository_id=row[0], model_id=model[0], indexed=list(files.values()))
+                repository_id, view_id = row
+                connection.execute("select pgdex.ensure_chunk_partition(%s)", [repository_id])
+                total += write_files(
+                    connection,
+                    repository_id=repository_id,
+                    view_id=view_id,
+                    model_id=model[0],
+                    indexed=list(files.values()),
+                )
             if number % 1000 == 999:
                 print(f"{number + 1:,} written", flush=True)
     return total

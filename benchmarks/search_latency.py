@@ -108,10 +108,16 @@ def enlarge(client: Client, copies: int) -> int:
     for copy in range(present, copies):
         with connection.transaction():
             connection.execute(
-                "insert into pgdex.files (id, repository_id, path, language, size, mtime_ns, content_hash, chunks)"
-                " overriding system value"
+                "insert into pgdex.versions (id, repository_id, path, language, size, content_hash, chunks, model_id,"
+                " index_format) overriding system value"
                 " select id + %(copy)s::bigint * 1000000000, 1, 'copy' || %(copy)s || '/' || path, language,"
-                " size, mtime_ns, content_hash, chunks from pgdex.files where id < 1000000000",
+                " size, content_hash, chunks, model_id, index_format from pgdex.versions where id < 1000000000",
+                {"copy": copy},
+            )
+            connection.execute(
+                "insert into pgdex.view_files (view_id, version_id, path, size, mtime_ns, ctime_ns, inode)"
+                " select view_id, version_id + %(copy)s::bigint * 1000000000, 'copy' || %(copy)s || '/' || path, size,"
+                " mtime_ns, ctime_ns, inode from pgdex.view_files where version_id < 1000000000",
                 {"copy": copy},
             )
             connection.execute(
@@ -123,14 +129,15 @@ def enlarge(client: Client, copies: int) -> int:
                 " from pgdex.chunks_r1 where version_id < 1000000000",
                 {"copy": copy, "turn": vector_text((generator.normal(size=256) * 0.01).astype(np.float32))},
             )
-    connection.execute("analyze pgdex.chunks_r1")
+    connection.execute("analyze pgdex.chunks_r1, pgdex.versions, pgdex.view_files")
     return _number(client, "select count(*) from pgdex.chunks_r1")
 
 
 def build(client: Client) -> float:
     """Build what is due; returns the seconds that it took."""
     started = time.perf_counter()
-    client.connection.execute("update pgdex.repositories set chunks = (select count(*) from pgdex.chunks_r1)")
+    for counting in ("repositories", "views"):
+        client.connection.execute(f"update pgdex.{counting} set chunks = (select count(*) from pgdex.chunks_r1)")
     client.connection.execute("select pgdex.build_vector_index(1, %s)", [client.settings.exact_search_chunks])
     return time.perf_counter() - started
 
@@ -165,11 +172,11 @@ def recall(client: Client, chunks: int) -> Iterator[list[str]]:
     """How many of the ten nearest the vector index finds, without a filter and with two."""
     embedder = embedder_for("code", client.settings)
     every = [vector_text(embedder.embed_query(query)) for queries in QUERIES.values() for query in queries]
-    repositories = searched_views(client.connection, SearchRequest("x", project_id="default"))
+    views = searched_views(client.connection, SearchRequest("x", project_id="default"))
     for name, path, language in (("none", None, None), ("language ini", None, "ini"), ("path", "inventory", None)):
         shares = []
         for vector in every:
-            scope = Filters(path_regex=path, language=language).within(client.connection, repositories)
+            scope = Filters(path_regex=path, language=language).within(client.connection, views)
             exact, near = ({row[:2] for row in _nearest(client, vector, scope, exact=exact)} for exact in (True, False))
             shares.append(len(exact & near) / max(1, len(exact)))
         yield [f"{chunks:,}", name, f"{statistics.mean(shares):.4f}"]
@@ -181,9 +188,9 @@ def _nearest(client: Client, vector: str, scope: Scope, *, exact: bool) -> list[
             client.connection.execute("set local enable_indexscan = off")
         return client.connection.execute(
             "select version_id, ordinal from pgdex.search_vectors("
-            " array[1::bigint], (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, null, 100, %s)"
-            " limit 10",
-            [vector, scope.files, scope.chunks, 2_000_000_000 if exact else 20_000],
+            " array[1::bigint], (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, %s::bigint[],"
+            " null, 100, %s) limit 10",
+            [vector, scope.versions, scope.chunks, scope.outside, 2_000_000_000 if exact else 20_000],
         ).fetchall()
 
 

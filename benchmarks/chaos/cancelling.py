@@ -25,7 +25,7 @@ SCAN_SECONDS = "select extract(epoch from scanned_at - started_at) from pgdex.in
 PLANNING = "select count(*) from pg_stat_activity where state = 'active' and query like 'select pgdex.plan_job(%%'"
 BUILDING = "select count(*) from pg_stat_progress_create_index"
 VECTOR_INDEXES = "select count(*) from pg_indexes where indexname like 'chunks\\_r%%\\_hnsw\\_m%%' and tablename = %s"
-CHUNKS_TABLE = "select chunk_table from pgdex.repositories where root = %s"
+CHUNKS_TABLE = "select chunk_table from pgdex.views_status where root = %s"
 TRIES = 5
 OPENING_SECONDS = 10.0
 

@@ -121,8 +121,7 @@ class Pgdex:
 
     def verify(self) -> None:
         query = """
-            select count(*) from pgdex.files f join pgdex.repositories r on r.id = f.repository_id
-            where r.root = %s and f.skip_reason is null and f.chunks > 0
+            select count(*) from pgdex.files where root = %s and skip_reason is null and chunks > 0
         """
         files = self._observer.rows(query, str(self._tree))[0][0]
         if files != self._load.units * FILES_OF_A_UNIT:

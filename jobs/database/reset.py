@@ -1,6 +1,7 @@
 """Starting over: everything in the schema `pgdex` is dropped, whatever made it, and made again as it is today."""
 
 from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, LiteralString
 
 import psycopg
@@ -14,11 +15,15 @@ from pgdex.jobs.settings import Settings
 from pgdex.migrations import version
 from pgdex.migrations.version import Order
 
-# Columns that every version of these tables has had.
-COUNTS: dict[str, LiteralString] = {
-    "repositories": "select count(*) from pgdex.repositories",
-    "chunks": "select coalesce(sum(chunks), 0)::bigint from pgdex.versions",
-    "jobs": "select count(*) from pgdex.indexing_jobs",
+# Columns that every version of these tables has had. Of several queries the first counts that the schema has a table for:
+# what counts chunks was `files` before there were versions.
+COUNTS: dict[str, tuple[LiteralString, ...]] = {
+    "repositories": ("select count(*) from pgdex.repositories",),
+    "chunks": (
+        "select coalesce(sum(chunks), 0)::bigint from pgdex.versions",
+        "select coalesce(sum(chunks), 0)::bigint from pgdex.files",
+    ),
+    "jobs": ("select count(*) from pgdex.indexing_jobs",),
 }
 # All that is in the schema itself: what belongs to one of these (indexes, triggers, identities) goes with it. Tables
 # come first, since the sequence of an identity can't be dropped before its table. An extension may lie in the schema,
@@ -165,18 +170,20 @@ def _next_worker(connection: psycopg.Connection[Any]) -> int | None:
 
 def _losses(control: Connection) -> Losses:
     found = version.installed(control)
-    counted = {name: _count(control, query) for name, query in COUNTS.items()}
+    counted = {name: _count(control, queries) for name, queries in COUNTS.items()}
     objects = len(control.execute(IN_THE_SCHEMA).fetchall())
     return Losses(str(found) if found else None, **counted, objects=objects)
 
 
-def _count(control: Connection, query: LiteralString) -> int | None:
-    try:
-        row = control.execute(query).fetchone()
-    # No such table or column; someone's lock on it, or too much to count in a front end's time.
-    except (psycopg.ProgrammingError, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
-        return None
-    return int(row[0]) if row else None
+def _count(control: Connection, queries: Sequence[LiteralString]) -> int | None:
+    for query in queries:
+        try:
+            row = control.execute(query).fetchone()
+        # No such table or column; someone's lock on it, or too much to count in a front end's time.
+        except (psycopg.ProgrammingError, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+            continue
+        return int(row[0]) if row else None
+    return None
 
 
 def _drop_everything(connection: psycopg.Connection[Any], settings: Settings) -> None:

@@ -12,6 +12,7 @@ select
     v.language,
     e.size,
     e.mtime_ns,
+    e.ctime_ns,
     v.content_hash,
     coalesce(v.chunks, 0) as chunks,
     e.skip_reason,

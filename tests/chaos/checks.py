@@ -9,7 +9,7 @@ from pgdex.jobs.database.connection import Connection
 from tests.chaos.cluster import BATCH_FILES
 from tests.chaos.repositories import Repository
 from tests.chaos.run import Run
-from tests.support.index_digest import CHUNKS, FILES, MISCOUNTED, ORPHANS
+from tests.support.index_digest import CHUNKS, COLLECTED, FILES, MISCOUNTED, ORPHANS, UNMARKED
 from tests.support.job_invariants import LEGAL
 
 Rows = list[dict[str, Any]]
@@ -48,9 +48,17 @@ REASONS = """
     join pgdex.files f on f.view_id = j.view_id
     where j.id = %s and f.skip_reason is not null group by f.skip_reason
 """
+VIEWS = """
+    select r.id as repository_id, r.name, count(*) as views
+    from pgdex.repositories r join pgdex.views w on w.repository_id = r.id group by r.id
+"""
+SOUND = {
+    "chunks without a version": ORPHANS,
+    "versions with a wrong count of chunks": MISCOUNTED,
+    "files of a view without their version": COLLECTED,
+    "versions with a mark that a sweep leaves wrong": UNMARKED,
+}
 LEFTOVERS = {
-    "chunks without a file": ORPHANS,
-    "files with a wrong count of chunks": MISCOUNTED,
     "open batches of ended jobs": """
         select count(*) from pgdex.job_batches b join pgdex.indexing_jobs j on j.id = b.job_id
         where j.status in ('completed', 'failed', 'cancelled') and b.state in ('waiting', 'running')
@@ -101,6 +109,20 @@ def nothing_is_left_over(run: Run) -> Iterator[str]:
         if found:
             yield f"{found} {what}"
     yield from dead_workers(run)
+
+
+def the_index_is_sound(run: Run) -> Iterator[str]:
+    """No chunk without its version, no version without its chunks, nothing collected that a view holds, and the marks
+    of unused versions are right: in a repository with one view always, in one with several once they were swept."""
+    connection = run.cluster.client.connection
+    for row in _rows(run, VIEWS):
+        swept = _value(connection, "select pgdex.sweep_versions(%s)", row["repository_id"])
+        if swept and row["views"] == 1:
+            yield f"{swept} versions of {row['name']} with a wrong mark of being unused"
+    for what, query in SOUND.items():
+        found = _value(connection, query)
+        if found:
+            yield f"{found} {what}"
 
 
 def dead_workers(run: Run) -> Iterator[str]:
@@ -237,6 +259,7 @@ def workers_survive(run: Run) -> Iterator[str]:
 CHECKS: dict[str, Callable[[Run], Iterator[str]]] = {
     "jobs ended as they should": jobs_ended_as_they_should,
     "nothing is left over": nothing_is_left_over,
+    "the index is sound": the_index_is_sound,
     "events are in order": events_are_in_order,
     "counters equal a recount": counters_equal_a_recount,
     "repeated work is bounded": repeated_work_is_bounded,
@@ -250,6 +273,6 @@ def _rows(run: Run, query: str, *values: object, **named: object) -> Rows:
         return cursor.execute(query.encode(), named or values or None).fetchall()
 
 
-def _value(connection: Connection, query: str) -> int:
-    row = connection.execute(query.encode()).fetchone()
+def _value(connection: Connection, query: str, *values: object) -> int:
+    row = connection.execute(query.encode(), values or None).fetchone()
     return int(row[0]) if row else 0

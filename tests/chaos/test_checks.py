@@ -18,14 +18,35 @@ DAMAGE: list[tuple[Check, str, str]] = [
     (checks.jobs_ended_as_they_should, "delete from pgdex.indexing_jobs", "jobs are gone"),
     (
         checks.jobs_ended_as_they_should,
-        "with other as (insert into pgdex.indexing_jobs (repository_id, project_id, repo_path)"
-        " select repository_id, project_id, repo_path from pgdex.indexing_jobs returning id)"
+        "with other as (insert into pgdex.indexing_jobs (view_id, project_id, repo_path)"
+        " select view_id, project_id, repo_path from pgdex.indexing_jobs returning id)"
         " insert into pgdex.job_events (id, job_id, event_type) overriding system value"
         " select 0, id, 'created' from other",
         "were live at the same time",
     ),
-    (checks.nothing_is_left_over, "delete from pgdex.files where path like '%module_1.py'", "chunks without a file"),
-    (checks.nothing_is_left_over, "update pgdex.files set chunks = 7 where chunks > 0", "wrong count of chunks"),
+    (
+        checks.the_index_is_sound,
+        "delete from pgdex.versions where path like '%module_1.py'",
+        "chunks without a version",
+    ),
+    (checks.the_index_is_sound, "delete from pgdex.versions where path like '%module_1.py'", "files of a view without"),
+    (
+        checks.the_index_is_sound,
+        "update pgdex.versions set path = 'b' where path like '%module_1.py'",
+        "files of a view w",
+    ),
+    (checks.the_index_is_sound, "delete from pgdex.chunks", "versions with a wrong count of chunks"),
+    (checks.the_index_is_sound, "update pgdex.versions set chunks = 7 where chunks > 0", "wrong count of chunks"),
+    (
+        checks.the_index_is_sound,
+        "update pgdex.versions set unused_since = now() where path like '%module_1.py'",
+        "1 versions of alpha with a wrong mark of being unused",
+    ),
+    (
+        checks.the_index_is_sound,
+        "delete from pgdex.view_files where path like '%module_1.py'",
+        "1 versions of alpha with a wrong mark of being unused",
+    ),
     (checks.nothing_is_left_over, "update pgdex.job_batches set state = 'waiting' where seq = 1", "1 open batches"),
     (checks.nothing_is_left_over, "update pgdex.job_batches set paths = '{a}'", "still list files"),
     (
@@ -45,7 +66,7 @@ DAMAGE: list[tuple[Check, str, str]] = [
     (checks.counters_equal_a_recount, "delete from pgdex.job_batches where seq = 1", "its batches"),
     (checks.counters_equal_a_recount, "update pgdex.indexing_jobs set files_to_index = 99", "says what became of"),
     (checks.counters_equal_a_recount, "update pgdex.indexing_jobs set files_deleted = 9", "differ in the summary"),
-    (checks.counters_equal_a_recount, "delete from pgdex.files where path like '%empty.py'", "the last job says"),
+    (checks.counters_equal_a_recount, "delete from pgdex.view_files where path like '%empty.py'", "the last job says"),
 ]
 
 
@@ -73,7 +94,7 @@ def test_an_index_that_differs_is_complained_about(calm_run: Run) -> None:
     assert list(checks.the_index_equals(calm_run, connection)) == []
     with connection.transaction(force_rollback=True):
         files = connection.execute(FILES).fetchall()
-        connection.execute("delete from pgdex.files")
+        connection.execute("delete from pgdex.view_files")
         assert files
         assert "the undisturbed run has no file" in "\n".join(checks.the_index_equals(calm_run, connection))
 

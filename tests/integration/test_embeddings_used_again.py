@@ -17,6 +17,7 @@ from tests.support.waiting import wait_for_end
 from tests.support.workers import Workers
 
 FILES = 30
+UNUSED = "select count(*) from pgdex.versions where unused_since is not null"
 
 
 @pytest.fixture
@@ -102,16 +103,22 @@ def test_another_project_does_not_see_what_one_has_embedded(
 
 
 def test_what_was_kept_goes_when_nobody_asks_for_it_back(client: Client, workers: Workers, indexed: Path) -> None:
+    chunks = value(client.connection, "select count(*) from pgdex.chunks")
     for file in indexed.rglob("*.py"):
         file.write_text("print('all new')\n")
     index(client, workers, indexed)
-    assert value(client.connection, "select count(*) from pgdex.embedding_cache") > 0
-    assert value(client.connection, "select pgdex.remove_old_embeddings('30 days')") == 0
-    client.connection.execute("update pgdex.embedding_cache set kept_at = now() - interval '31 days'")
+    assert value(client.connection, UNUSED) > 1
+    assert value(client.connection, "select count(*) from pgdex.chunks") > chunks
+    assert value(client.connection, "select pgdex.remove_unused_versions('30 days')") == 0
+    client.connection.execute("update pgdex.versions set unused_since = unused_since - interval '31 days'")
 
-    assert value(client.connection, "select pgdex.remove_old_embeddings('30 days', 1)") == 1
-    assert value(client.connection, "select pgdex.remove_old_embeddings('30 days')") > 0
-    assert value(client.connection, "select count(*) from pgdex.embedding_cache") == 0
+    assert value(client.connection, "select pgdex.remove_unused_versions('30 days', 1)") == 1
+    assert value(client.connection, "select pgdex.remove_unused_versions('30 days')") > 0
+    assert value(client.connection, UNUSED) == 0
+    assert value(client.connection, "select count(*) from pgdex.chunks") == value(
+        client.connection, "select sum(chunks) from pgdex.files"
+    )
+    assert_index_is_sound(client.connection)
 
 
 def test_the_database_and_the_worker_make_the_same_hash_of_a_chunk(client: Client, indexed: Path) -> None:

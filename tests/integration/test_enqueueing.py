@@ -37,7 +37,7 @@ def test_sql_and_python_normalise_every_path_alike(connection: Connection, path:
 def test_one_folder_is_one_repository_however_it_is_spelled(connection: Connection) -> None:
     spellings = ["/src/repo", "/src/./repo", "/src//repo/", "//src/x/../repo/.", "/../src/repo"]
     assert len({enqueue(connection, path) for path in spellings}) == 1
-    assert connection.execute("select root, name from pgdex.repositories").fetchall() == [("/src/repo", "repo")]
+    assert connection.execute("select root, name from pgdex.views").fetchall() == [("/src/repo", "repo")]
     assert enqueue(connection, "C:\\code\\app\\") == enqueue(connection, "C:\\code\\app")
 
 
@@ -92,7 +92,7 @@ def test_a_repository_whose_job_has_ended_can_be_indexed_again(connection: Conne
 
 def test_the_same_path_in_two_projects_is_two_repositories(connection: Connection) -> None:
     assert enqueue(connection) != enqueue(connection, project="web")
-    assert value(connection, "select count(distinct repository_id) from pgdex.indexing_jobs") == 2
+    assert value(connection, "select count(distinct repository_id) from pgdex.views") == 2
 
 
 def test_a_bad_argument_is_refused_with_the_value_that_was_given(connection: Connection) -> None:
@@ -118,7 +118,7 @@ def test_a_bad_argument_is_refused_with_the_value_that_was_given(connection: Con
 
 def test_windows_paths_are_absolute(connection: Connection) -> None:
     enqueue(connection, "C:\\code\\app")
-    names = connection.execute("select root, name from pgdex.repositories order by root").fetchall()
+    names = connection.execute("select root, name from pgdex.views_status order by root").fetchall()
     assert names == [("C:\\code\\app", "app")]
 
 

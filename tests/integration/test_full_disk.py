@@ -90,7 +90,7 @@ def test_a_database_that_can_not_take_more_fails_the_job_with_what_it_has_run_ou
     )
     client.connection.execute("grant execute on function pgdex.refuse to public")
     client.connection.execute(
-        "create trigger refuse before insert on pgdex.files for each row execute function pgdex.refuse()"
+        "create trigger refuse before insert on pgdex.view_files for each row execute function pgdex.refuse()"
     )
 
     failed = wait_for_end(client, client.start(python_tree(tmp_path / "repository", 10)).job_id, workers=workers)
@@ -108,12 +108,16 @@ def test_a_statement_that_a_person_cancelled_is_tried_again(client: Client, work
         " return new; end $$"
     )
     client.connection.execute(
-        "create trigger refuse before insert on pgdex.files for each statement execute function pgdex.refuse()"
+        "create trigger refuse before insert on pgdex.view_files for each statement execute function pgdex.refuse()"
     )
 
-    ended = wait_for_end(client, client.start(python_tree(tmp_path / "repository", 10)).job_id, workers=workers)
+    tree = python_tree(tmp_path / "repository", 10)
+    with (tree / "oversized.py").open("wb") as oversized:  # the plan writes it: the walk leaves it out
+        oversized.truncate(100 << 20)
 
-    assert (ended.status, ended.files_indexed) == ("completed", 10)
+    ended = wait_for_end(client, client.start(tree).job_id, workers=workers)
+
+    assert (ended.status, ended.files_indexed, ended.files_skipped) == ("completed", 10, 1)
     assert client.connection.execute("select last_value from pgdex.tries").fetchone() == (5,), (
         "two refused, the plan, two batches"
     )
@@ -127,4 +131,4 @@ def incompressible(seed: int) -> str:
 
 def repository_id(client: Client) -> int:
     (repository,) = indexed_views(client.connection, project="default")
-    return repository.id
+    return repository.repository_id

@@ -70,16 +70,12 @@ def test_nothing_of_a_final_job_can_be_changed(connection: Connection, status: s
 
 
 def test_a_new_job_is_pending_whoever_inserts_it(connection: Connection) -> None:
-    repository = value(
-        connection, "select repository_id from pgdex.indexing_jobs where id = %s", job_in(connection, "cancelled")
-    )
-    insert = (
-        "insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, {}) values (%s, 'default', '/repo', {})"
-    )
+    view = value(connection, "select view_id from pgdex.indexing_jobs where id = %s", job_in(connection, "cancelled"))
+    insert = "insert into pgdex.indexing_jobs (view_id, project_id, repo_path, {}) values (%s, 'default', '/repo', {})"
     with refused(ILLEGAL_CHANGE, saying="must be pending, got running"):
-        connection.execute(insert.format("status", "'running'"), [repository])
+        connection.execute(insert.format("status", "'running'"), [view])
     with refused(ILLEGAL_CHANGE, saying="nothing counted"):
-        connection.execute(insert.format("files_scanned", "7"), [repository])
+        connection.execute(insert.format("files_scanned", "7"), [view])
 
 
 @pytest.mark.parametrize("column", ["error_message", "error_type"])
@@ -213,16 +209,17 @@ def test_only_jobs_that_have_ended_can_be_deleted(connection: Connection, status
         return
     with refused(ILLEGAL_CHANGE, saying="pgdex.cancel_job"):
         connection.execute(delete, [job_id])
-    with refused(ILLEGAL_CHANGE):
-        connection.execute("delete from pgdex.repositories")
+    for table in ("views", "repositories"):
+        with refused(ILLEGAL_CHANGE):
+            connection.execute(f"delete from pgdex.{table}")
 
 
-def test_a_second_live_job_of_a_repository_is_impossible_even_by_insert(connection: Connection) -> None:
+def test_a_second_live_job_of_a_view_is_impossible_even_by_insert(connection: Connection) -> None:
     job_id = job_in(connection, "running")
-    with refused("23505", saying="indexing_jobs_one_live_per_repository"):
+    with refused("23505", saying="indexing_jobs_one_live_per_view"):
         connection.execute(
-            "insert into pgdex.indexing_jobs (repository_id, project_id, repo_path)"
-            " select repository_id, project_id, repo_path from pgdex.indexing_jobs where id = %s",
+            "insert into pgdex.indexing_jobs (view_id, project_id, repo_path)"
+            " select view_id, project_id, repo_path from pgdex.indexing_jobs where id = %s",
             [job_id],
         )
 
@@ -239,8 +236,8 @@ def test_a_new_job_cannot_bring_its_own_admission(connection: Connection) -> Non
     for column, content in (("admitted_at", "now()"), ("files_to_index", "7"), ("batches_left", "-1")):
         with refused(ILLEGAL_CHANGE, saying="a new job"):
             connection.execute(
-                f"insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, {column})"
-                f" select repository_id, project_id, repo_path, {content} from pgdex.indexing_jobs where id = %s",
+                f"insert into pgdex.indexing_jobs (view_id, project_id, repo_path, {column})"
+                f" select view_id, project_id, repo_path, {content} from pgdex.indexing_jobs where id = %s",
                 [job_id],
             )
 

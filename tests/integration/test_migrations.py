@@ -124,7 +124,9 @@ def test_a_later_revision_goes_up_and_down_and_keeps_what_is_there(
         fill(connection)
         connection.execute("select pgdex.procrastinate_unregister_worker_v1(id) from pgdex.procrastinate_workers")
     jobs = "select id, status, files_indexed, summary from pgdex.indexing_jobs order by queue_number"
-    chunks = "select repository_id, version_id, ordinal, content, lexemes, embedding::text from pgdex.chunks order by 1, 2, 3"
+    chunks = (
+        "select repository_id, version_id, ordinal, content, lexemes, embedding::text from pgdex.chunks order by 2, 3"
+    )
     kept = [connection.execute(query).fetchall() for query in (jobs, chunks)]
     before = objects(connection)
 
@@ -163,9 +165,9 @@ def test_alembic_check_finds_no_difference_once_there_are_partitions(connection:
     "change",
     [
         "alter table pgdex.indexing_jobs drop column summary cascade",
-        "alter table pgdex.files add column extra text",
+        "alter table pgdex.versions add column extra text",
         "drop index pgdex.job_batches_open_idx",
-        "alter table pgdex.files alter column mtime_ns type integer",
+        "alter table pgdex.view_files alter column inode type integer",
         "alter table pgdex.job_batches alter column attempt drop default",
     ],
 )

@@ -170,8 +170,7 @@ def test_a_tree_with_an_odd_file_has_all_its_other_files_indexed(
         # One that is named like an ignore file may leave out others.
         if name not in (b".gitignore", b".pgdexignore"):
             rows = client.connection.execute(
-                "select count(*) from pgdex.files f join pgdex.repositories r on r.id = f.repository_id"
-                " where r.root = %s and f.path like 'module__.py' and f.chunks > 0",
+                "select count(*) from pgdex.files where root = %s and path like 'module__.py' and chunks > 0",
                 [str(tree)],
             ).fetchone()
             assert rows == (3,)

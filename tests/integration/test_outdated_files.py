@@ -117,7 +117,7 @@ def test_files_of_an_older_format_are_indexed_again_without_force_and_the_others
     run(client, workers, tree)
     before = index_digest(client.connection)
     client.connection.execute(
-        "update pgdex.files set index_format = 0 where path like 'package_1/%%' or path = 'picture.png'"
+        "update pgdex.versions set index_format = 0 where path like 'package_1/%%' or path = 'picture.png'"
     )
 
     status = run(client, workers, tree)

@@ -82,7 +82,8 @@ def test_a_file_that_only_a_grammar_crashes_on_is_searchable_by_lines(
     assert (status.status, status.files_indexed, status.files_skipped) == ("completed", 11, 0)
     assert crashes <= MOST_DEATHS
     rows = client.connection.execute(
-        "select c.kind, c.content from pgdex.chunks c join pgdex.files f on f.version_id = c.version_id where f.path = 'bad.py'"
+        "select c.kind, c.content from pgdex.chunks c join pgdex.files f on f.version_id = c.version_id"
+        " where f.path = 'bad.py'"
     ).fetchall()
     assert rows == [("block", "def find_me():\n    return 'SEGFAULT'\n")]
 
@@ -127,7 +128,8 @@ def test_a_healthy_file_that_was_in_progress_beside_a_poisonous_one_is_not_blame
     ]
     assert [file.path for file in skipped(client, bad)] == ["m.py"]
     kinds = client.connection.execute(
-        "select distinct c.kind from pgdex.chunks c join pgdex.files f on f.version_id = c.version_id where f.path like 'large%'"
+        "select distinct c.kind from pgdex.chunks c join pgdex.files f on f.version_id = c.version_id"
+        " where f.path like 'large%'"
     ).fetchall()
     assert ("block",) not in kinds, "it was not chunked by lines either"
 

@@ -34,12 +34,14 @@ BIG = ("indexing_jobs", "job_batches", "job_events", "procrastinate_jobs", "proc
 FEW = 250  # rows that a call may read of a big table: a page of jobs, the live jobs, the batches in progress
 HISTORY = f"""
     insert into pgdex.projects select 'p' || n from generate_series(1, 20) n;
-    insert into pgdex.repositories (project_id, name, root)
-    select 'p' || n % 20 + 1, 'repo' || n, '/src/repo' || n from generate_series(1, {REPOSITORIES}) n;
+    insert into pgdex.repositories (project_id, name)
+    select 'p' || n % 20 + 1, 'repo' || n from generate_series(1, {REPOSITORIES}) n;
+    insert into pgdex.views (repository_id, project_id, root, name, is_default)
+    select id, project_id, '/src/' || name, name, true from pgdex.repositories order by id;
     alter table pgdex.indexing_jobs disable trigger user;
     alter table pgdex.job_events disable trigger user;
     insert into pgdex.indexing_jobs (
-        repository_id, project_id, repo_path, status, created_at, started_at, completed_at, progress_floor,
+        view_id, project_id, repo_path, status, created_at, started_at, completed_at, progress_floor,
         error_message, error_type, summary
     )
     select r.id, r.project_id, r.root, (array['completed', 'completed', 'completed', 'failed', 'cancelled'])[n % 5 + 1],
@@ -47,7 +49,7 @@ HISTORY = f"""
         'no good', 'SomeError',
         '{{"files_found": 0, "files_indexed": 0, "files_unchanged": 0, "files_skipped": 0, "skipped_by_reason": {{}},
           "files_deleted": 0, "chunks_created": 0, "duration_seconds": 1, "seconds": {{}}}}'
-    from generate_series(1, {FINISHED_JOBS}) n join pgdex.repositories r on r.id = n % {REPOSITORIES} + 1;
+    from generate_series(1, {FINISHED_JOBS}) n join pgdex.views r on r.id = n % {REPOSITORIES} + 1;
     insert into pgdex.job_batches (job_id, seq, kind, state) select id, 0, 'scan', 'completed' from pgdex.indexing_jobs;
     insert into pgdex.job_events (job_id, event_type) select id, 'created' from pgdex.indexing_jobs;
     alter table pgdex.indexing_jobs enable trigger user;
@@ -56,10 +58,12 @@ HISTORY = f"""
 HEALED_AT_FIRST = 200
 WAITING = f"""
     alter table pgdex.indexing_jobs disable trigger user;
-    insert into pgdex.repositories (project_id, name, root)
-    select 'p' || n % 20 + 1, 'waiting' || n, '/waiting/' || n from generate_series(1, {WAITING_JOBS}) n;
-    insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, waits_for_admission)
-    select id, project_id, root, true from pgdex.repositories where starts_with(root, '/waiting/');
+    insert into pgdex.repositories (project_id, name)
+    select 'p' || n % 20 + 1, 'waiting' || n from generate_series(1, {WAITING_JOBS}) n;
+    insert into pgdex.views (repository_id, project_id, root, name, is_default)
+    select id, project_id, '/waiting/' || id, name, true from pgdex.repositories where starts_with(name, 'waiting');
+    insert into pgdex.indexing_jobs (view_id, project_id, repo_path, waits_for_admission)
+    select id, project_id, root, true from pgdex.views where starts_with(root, '/waiting/');
     insert into pgdex.job_batches (job_id, seq, kind)
     select id, 0, 'scan' from pgdex.indexing_jobs where starts_with(repo_path, '/waiting/');
     alter table pgdex.indexing_jobs enable trigger user;
@@ -67,6 +71,7 @@ WAITING = f"""
 FOUND = """
     create temporary table found_files as
     select 'f' || lpad(n::text, 7, '0') collate "C" as path, 10::bigint as size, 1::bigint as mtime_ns,
+        null::bigint as ctime_ns, null::bigint as inode, null::bytea as blob_id,
         null::text as skip_reason, null::text as skip_detail
     from generate_series(1, {}) n
 """
@@ -240,7 +245,7 @@ def test_counting_live_jobs_and_workers(rolled_back: Connection) -> None:
 @pytest.mark.parametrize(
     ("condition", "indexes"),
     [
-        ("repository_id = 7 and pgdex.is_live(status)", {"indexing_jobs_one_live_per_repository"}),
+        ("view_id = 7 and pgdex.is_live(status)", {"indexing_jobs_one_live_per_view"}),
         ("pgdex.is_live(status)", {"indexing_jobs_live_idx"}),
         # Few are live and few are blocked: either way is as good.
         ("pgdex.is_live(status) and status = 'blocked'", {"indexing_jobs_live_idx", "indexing_jobs_status_idx"}),

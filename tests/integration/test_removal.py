@@ -15,8 +15,8 @@ from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import IndexedView
 from pgdex.jobs.client.removal import (
     is_there,
-    remove_repository,
     remove_rows,
+    remove_view,
     remove_what_is_left,
     view_to_remove,
 )
@@ -31,17 +31,20 @@ from tests.support.waiting import wait_for
 
 ROWS = """
     select (select count(*) from pgdex.chunks where repository_id = %(id)s),
-        (select count(*) from pgdex.files where repository_id = %(id)s),
-        (select count(*) from pgdex.indexing_jobs where view_id = %(id)s),
+        (select count(*) from pgdex.versions where repository_id = %(id)s),
+        (select count(*) from pgdex.view_files e join pgdex.views v on v.id = e.view_id where v.repository_id = %(id)s),
+        (select count(*) from pgdex.indexing_jobs j join pgdex.views v on v.id = j.view_id
+            where v.repository_id = %(id)s),
+        (select count(*) from pgdex.views where repository_id = %(id)s),
         (select count(*) from pgdex.repositories where id = %(id)s)
 """
-
+NOTHING = (0, 0, 0, 0, 0, 0)
 
 WAITING = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
 
 
 def rows_of(connection: Connection, repository_id: int) -> tuple[int, ...]:
-    """How many chunks, files, jobs and rows of its own a repository has."""
+    """How many chunks, versions, files, jobs, views and rows of its own a repository has."""
     row = connection.execute(ROWS, {"id": repository_id}).fetchone()
     assert row is not None
     return row
@@ -87,7 +90,7 @@ def test_everything_of_a_repository_goes_and_nothing_of_others(connection: Conne
     before = rows_of(connection, stays.id)
 
     chosen = known(connection, "gone")
-    remove_repository(connection, chosen)
+    remove_view(connection, chosen)
 
     assert [one.root for one in indexed_views(connection, project="default")] == ["/r/stays"]
     assert roots_found(connection) == {"/r/stays"}
@@ -96,7 +99,7 @@ def test_everything_of_a_repository_goes_and_nothing_of_others(connection: Conne
     assert is_there(connection, chosen)
     assert len(list(remove_rows(connection, chosen))) >= 3
     assert not is_there(connection, chosen)
-    assert rows_of(connection, 1) == (0, 0, 0, 0)
+    assert rows_of(connection, chosen.repository_id) == NOTHING
     assert value(connection, "select count(*) from pgdex.job_batches") == 0
     assert value(connection, "select count(*) from pgdex.job_events") == 0
     assert (value(connection, "select to_regclass('pgdex.' || %s) is null", table)) is own_table
@@ -108,7 +111,7 @@ def test_the_folder_can_be_indexed_again_before_the_rows_are_gone(connection: Co
     enqueue(connection, "/r/a")
     worker.work_all(tree(4))
     old = known(connection, "a")
-    remove_repository(connection, old)
+    remove_view(connection, old)
 
     enqueue(connection, "/r/a")
     worker.work_all(tree(2))
@@ -117,18 +120,18 @@ def test_the_folder_can_be_indexed_again_before_the_rows_are_gone(connection: Co
     assert new.id != old.id
     for _ in remove_rows(connection, old):
         pass
-    assert rows_of(connection, old.id) == (0, 0, 0, 0)
-    assert rows_of(connection, new.id) == (2, 2, 1, 1)
+    assert rows_of(connection, old.repository_id) == NOTHING
+    assert rows_of(connection, new.repository_id) == (2, 2, 2, 1, 1, 1)
 
 
 def test_portions_are_bounded(connection: Connection) -> None:
     made = repository(connection, "large", own_table=False, chunks=250)
-    remove_repository(connection, known(connection, "large"))
+    remove_view(connection, known(connection, "large"))
     chunks = []
     while value(connection, "select pgdex.remove_portion(%s, 100)", made.id):
         chunks.append(rows_of(connection, made.id)[0])
-    assert chunks[:3] == [150, 50, 0]
-    assert rows_of(connection, made.id) == (0, 0, 0, 0)
+    assert chunks[:25] == list(range(240, -1, -10))
+    assert rows_of(connection, made.id) == NOTHING
 
 
 @pytest.mark.parametrize("own_table", [True, False], ids=["own table", "shared table"])
@@ -139,8 +142,8 @@ def test_an_open_transaction_that_has_read_everything_holds_up_nobody(
     repository(connection, "stays", own_table=own_table)
     connection.execute("set statement_timeout = '3s'")
     with reader_of_everything(database_url) as reader:
-        remove_repository(connection, known(connection, "gone"))
-        chosen = IndexedView(id=gone.id, name="gone", root="/r/gone", last_indexed_at=None)
+        chosen = known(connection, "gone")
+        remove_view(connection, chosen)
         for _ in remove_rows(connection, chosen):
             pass
         # The table that the reader has open stays until it ends; its rows are nobody's business any more.
@@ -153,22 +156,22 @@ def test_an_open_transaction_that_has_read_everything_holds_up_nobody(
         assert value(reader, "select count(*) from pgdex.chunks where repository_id = %s", gone.id) == 5
     for _ in remove_rows(connection, chosen):
         pass
-    assert rows_of(connection, gone.id) == (0, 0, 0, 0)
+    assert rows_of(connection, gone.id) == NOTHING
 
 
 def test_a_live_job_refuses_the_removal_unless_it_is_cancelled(connection: Connection) -> None:
     job = enqueue(connection, "/r/a")
     chosen = known(connection, "a")
     with pytest.raises(JobIsLive, match=f"{job}.*--cancel"):
-        remove_repository(connection, chosen)
+        remove_view(connection, chosen)
     assert value(connection, "select status from pgdex.indexing_jobs") == "pending"
 
-    remove_repository(connection, chosen, cancel=True)
+    remove_view(connection, chosen, cancel=True)
 
     assert value(connection, "select status from pgdex.indexing_jobs") == "cancelled"
     for _ in remove_rows(connection, chosen):
         pass
-    assert rows_of(connection, chosen.id) == (0, 0, 0, 0)
+    assert rows_of(connection, chosen.repository_id) == NOTHING
 
 
 def test_a_job_that_was_asked_for_at_the_same_time_ends_with_the_repository(
@@ -179,13 +182,13 @@ def test_a_job_that_was_asked_for_at_the_same_time_ends_with_the_repository(
     with connect(settings_for(database_url)) as client:
         client.execute("begin")
         enqueue(client, "/r/a")
-        remove_repository(connection, chosen)
+        remove_view(connection, chosen)
         # The client's transaction holds the repository: it is left for later, and nobody waits.
         assert value(connection, "select pgdex.remove_portion()") is False
         client.execute("commit")
     for _ in remove_rows(connection, chosen):
         pass
-    assert rows_of(connection, chosen.id) == (0, 0, 0, 0)
+    assert rows_of(connection, chosen.repository_id) == NOTHING
 
 
 def test_who_asks_for_it_while_its_row_is_going_is_told_to_ask_again(connection: Connection, database_url: str) -> None:
@@ -193,8 +196,8 @@ def test_who_asks_for_it_while_its_row_is_going_is_told_to_ask_again(connection:
     repository(connection, "a", own_table=False, chunks=0)
     chosen = known(connection, "a")
     connection.execute("begin")
-    remove_repository(connection, chosen)
-    while value(connection, "select pgdex.remove_portion(%s)", chosen.id):
+    remove_view(connection, chosen)
+    while value(connection, "select pgdex.remove_portion(%s)", chosen.repository_id):
         pass
     with ThreadPoolExecutor(1) as pool, connect(settings_for(database_url)) as client:
         asked = pool.submit(enqueue, client, "/r/a")
@@ -213,9 +216,10 @@ def test_no_list_and_no_shorthand_knows_a_removed_repository_whose_rows_are_stil
         jobs.append(enqueue(connection, root))
         worker.work_all([*tree(3), Found("big.bin", skip_reason="binary")])
     kept, removed = jobs
-    remove_repository(connection, known(connection, "removed"))
+    gone = known(connection, "removed")
+    remove_view(connection, gone)
 
-    assert rows_of(connection, 2)[2:] == (1, 1), "the rows are still there"
+    assert rows_of(connection, gone.repository_id) == (3, 3, 4, 1, 1, 1), "the rows are still there"
     listed = client.list_jobs(project="default", limit=1)
     assert [job.job_id for job in listed.jobs] == [kept]
     assert (listed.total_count, listed.has_more) == (1, False)
@@ -235,33 +239,35 @@ def test_a_worker_that_has_not_heard_of_it_writes_nothing(connection: Connection
     worker.plan(worker.take(), tree(4))
     claim = worker.take()
     chosen = known(connection, "a")
-    remove_repository(connection, chosen, cancel=True)
+    remove_view(connection, chosen, cancel=True)
     for _ in remove_rows(connection, chosen):
         pass
     with pytest.raises(psycopg.Error):
         worker.complete(claim)
-    assert value(connection, "select count(*) from pgdex.files") == 0
-    assert value(connection, "select count(*) from pgdex.chunks") == 0
+    for table in ("view_files", "versions", "chunks"):
+        assert value(connection, f"select count(*) from pgdex.{table}") == 0
 
 
-def test_kept_embeddings_go_with_the_last_repository_of_a_project(connection: Connection) -> None:
-    first, second = (repository(connection, name, own_table=False) for name in ("a", "b"))
-    connection.execute(
-        "insert into pgdex.embedding_cache (project_id, model_id, text_hash, embedding)"
-        " select 'default', %s, gen_random_uuid(), '[1,2]' from generate_series(1, 10)",
-        [first.model_id],
-    )
-    for made, name, left in ((first, "a", 10), (second, "b", 0)):
-        remove_repository(connection, known(connection, name))
-        while value(connection, "select pgdex.remove_portion(%s)", made.id):
-            pass
-        assert value(connection, "select count(*) from pgdex.embedding_cache") == left
+@pytest.mark.parametrize("own_table", [True, False], ids=["own table", "shared table"])
+def test_versions_that_no_view_holds_go_with_their_repository_and_those_of_others_stay(
+    connection: Connection, own_table: bool
+) -> None:
+    gone, stays = (repository(connection, name, own_table=own_table) for name in ("gone", "stays"))
+    for made in (gone, stays):
+        connection.execute("select pgdex.remove_view_files(%s, array['file000001.py'])", [made.view_id])
+    before = rows_of(connection, stays.id)
+    assert before == (5, 5, 4, 0, 1, 1)
+    remove_view(connection, known(connection, "gone"))
+    while value(connection, "select pgdex.remove_portion(%s)", gone.id):
+        pass
+    assert rows_of(connection, gone.id) == NOTHING
+    assert rows_of(connection, stays.id) == before
 
 
 def test_workers_remove_what_was_left(connection: Connection, database_url: str) -> None:
     for name, own_table in (("a", True), ("b", False)):
         repository(connection, name, own_table=own_table)
-        remove_repository(connection, known(connection, name))
+        remove_view(connection, known(connection, name))
     settings = settings_for(database_url)
     assert asyncio.run(remove_what_is_left(settings)) >= 4
     assert value(connection, "select count(*) from pgdex.repositories") == 0
@@ -271,9 +277,9 @@ def test_workers_remove_what_was_left(connection: Connection, database_url: str)
 def test_two_remove_at_once(connection: Connection, database_url: str) -> None:
     made = repository(connection, "a", own_table=False)
     chosen = known(connection, "a")
-    remove_repository(connection, chosen)
+    remove_view(connection, chosen)
     with pytest.raises(InvalidRequest, match="removed by someone else"):
-        remove_repository(connection, chosen)
+        remove_view(connection, chosen)
     with connect(settings_for(database_url)) as other:
         other.execute("begin")
         assert value(other, "select pgdex.remove_portion(%s, 2)", made.id) is True
@@ -294,7 +300,7 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
     for text, root in (("/r/api", "/r/api"), ("/r/api/", "/r/api"), ("api", "/r/api"), ("/r/web", "/r/web")):
         assert view_to_remove(connection, text, project="default").root == root
     for text, saying in (
-        ("web", "several repositories"),
+        ("web", "several views of project default are named web; give a path: /r/other/web, /r/web"),
         ("ap", "there is no repository ap"),
         ("x", "there is no repository x in project default"),
         ("", "there is no repository ''"),
@@ -313,7 +319,7 @@ def test_a_repository_that_is_not_there_cannot_be_removed(connection: Connection
 
 def test_a_scan_that_is_late_makes_no_table_for_what_was_removed(connection: Connection, database_url: str) -> None:
     made = repository(connection, "a", own_table=False)
-    remove_repository(connection, known(connection, "a"))
+    remove_view(connection, known(connection, "a"))
     with refused("PX005", saying=f"there is no repository {made.id}"):
         connection.execute("select pgdex.ensure_chunk_partition(%s, 1000000)", [made.id])
     assert value(connection, "select to_regclass(%s) is null", f"pgdex.chunks_r{made.id}") is True

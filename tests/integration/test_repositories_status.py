@@ -18,14 +18,18 @@ from tests.support.sql_worker import SqlWorker, enqueue, tree
 REPOSITORIES = 10_000
 FILES_OF_EACH = 5
 MANY = f"""
-    insert into pgdex.repositories (project_id, name, root, embedding_model, chunks)
-    select case when n % 2 = 0 then 'even' else 'odd' end, 'repo' || n, '/src/repo' || n, 'code', 7
+    insert into pgdex.repositories (project_id, name, embedding_model, chunks)
+    select case when n % 2 = 0 then 'even' else 'odd' end, 'repo' || n, 'code', 7
     from generate_series(1, {REPOSITORIES}) n;
-    insert into pgdex.files (repository_id, path, size)
-    select r.id, 'f' || n, 100 from pgdex.repositories r, generate_series(1, {FILES_OF_EACH}) n;
+    insert into pgdex.views (repository_id, project_id, root, name, is_default, chunks)
+    select r.id, r.project_id, '/src/' || r.name, r.name, true, 7 from pgdex.repositories r order by r.id;
+    insert into pgdex.versions (repository_id, path, size, content_hash)
+    select r.id, 'f' || n, 100, '' from pgdex.repositories r, generate_series(1, {FILES_OF_EACH}) n;
+    insert into pgdex.view_files (view_id, version_id, path, size)
+    select w.id, v.id, v.path, v.size from pgdex.versions v join pgdex.views w using (repository_id);
     alter table pgdex.indexing_jobs disable trigger user;
-    insert into pgdex.indexing_jobs (repository_id, project_id, repo_path, status)
-    select r.id, r.project_id, r.root, 'cancelled' from pgdex.repositories r, generate_series(1, 3) n;
+    insert into pgdex.indexing_jobs (view_id, project_id, repo_path, status)
+    select w.id, w.project_id, w.root, 'cancelled' from pgdex.views w, generate_series(1, 3) n;
     alter table pgdex.indexing_jobs enable trigger user;
 """
 
@@ -37,7 +41,9 @@ def many_url(server_url: str, template: str) -> Iterator[str]:
         url = url_of(server_url, name)
         with connect(settings_for(url)) as connection:
             connection.execute(MANY)
-            connection.execute("vacuum analyze pgdex.repositories, pgdex.files, pgdex.indexing_jobs")
+            connection.execute(
+                "vacuum analyze pgdex.repositories, pgdex.views, pgdex.view_files, pgdex.versions, pgdex.indexing_jobs"
+            )
         yield url
 
 
@@ -61,6 +67,11 @@ def rows_read(connection: Connection, table: str) -> int:
     )
 
 
+def rows_read_of_files(connection: Connection) -> int:
+    """The rows that say which files there are."""
+    return rows_read(connection, "view_files") + rows_read(connection, "versions")
+
+
 # How much is read
 
 
@@ -68,8 +79,9 @@ def test_the_repository_of_a_place_is_looked_up_by_project_and_root(many: Connec
     found = view_at(many, RelatedRequest(project_id="odd", root="/src/repo77", path="f1", line=1))
     assert found is not None
     assert found.root == "/src/repo77"
+    assert rows_read(many, "views") == 1
     assert rows_read(many, "repositories") == 1
-    assert rows_read(many, "files") == 0
+    assert rows_read_of_files(many) == 0
     assert rows_read(many, "indexing_jobs") == 0
 
 
@@ -77,15 +89,16 @@ def test_a_search_of_one_of_many_repositories_reads_no_file_to_choose_it(many: C
     request = SearchRequest("x", project_id="odd", repo="/src/repo77")
     assert [one.root for one in searched_views(many, request)] == ["/src/repo77"]
     assert searched_models(many, request) == ["code"]
-    assert rows_read(many, "files") == 0
+    assert rows_read_of_files(many) == 0
     assert rows_read(many, "indexing_jobs") == 0
+    assert rows_read(many, "views") <= 2 * REPOSITORIES
     assert rows_read(many, "repositories") <= 2 * REPOSITORIES
 
 
 def test_lists_of_repositories_read_no_file_either(many: Connection) -> None:
     assert len(indexed_views(many, project="even")) == REPOSITORIES // 2
     assert len(named_views(many, "/src", project=None)) == REPOSITORIES
-    assert rows_read(many, "files") == 0
+    assert rows_read_of_files(many) == 0
     assert rows_read(many, "indexing_jobs") == 0
 
 
@@ -93,20 +106,22 @@ def test_the_repository_around_a_path_is_looked_up_by_its_folders(many: Connecti
     around = innermost_view(many, ["/src/repo77/a/b", "/src/repo77/a", "/src/repo77", "/src", "/"], project="odd")
     assert around is not None
     assert around.root == "/src/repo77"
+    assert rows_read(many, "views") == 1
     assert rows_read(many, "repositories") == 1
 
 
 def test_everything_about_one_repository_reads_its_own_files_only(many: Connection) -> None:
     query = "select files, chunks, bytes from pgdex.views_status where project_id = %s and root = %s"
     assert many.execute(query, ["odd", "/src/repo77"]).fetchone() == (FILES_OF_EACH, 7, FILES_OF_EACH * 100)
+    assert rows_read(many, "views") == 1
     assert rows_read(many, "repositories") == 1
-    assert 0 < rows_read(many, "files") <= 3 * FILES_OF_EACH
+    assert 0 < rows_read_of_files(many) <= 3 * FILES_OF_EACH
 
 
 def test_what_a_text_names_is_one_expression_of_the_statement_that_asks(many: Connection) -> None:
     """A call for each row would cost more than all the comparisons."""
     plan = many.execute(
-        "explain verbose select id from pgdex.repositories_status where pgdex.names_repository(%s, root, name)", ["x"]
+        "explain verbose select id from pgdex.views_status where pgdex.names_repository(%s, root, name)", ["x"]
     ).fetchall()
     assert "names_repository" not in str(plan)
     assert "strpos" in str(plan)
@@ -122,27 +137,38 @@ def test_a_repository_is_shown_with_its_live_job_and_with_what_can_be_found_in_i
     job = enqueue(connection, "/r/live", project="web")
     enqueue(connection, "/r/other", project="api")
     connection.execute(
-        "update pgdex.files set skip_reason = 'binary', chunks = 0"
-        " where id = (select max(id) from pgdex.files) and pgdex.files.repository_id = 1"
+        "with skipped as (update pgdex.versions set skip_reason = 'binary', chunks = 0"
+        " where id = (select max(id) from pgdex.versions) returning id)"
+        " update pgdex.view_files set skip_reason = 'binary' where version_id = (select id from skipped)"
     )
-    connection.execute("update pgdex.files set size = 50")
+    connection.execute("update pgdex.view_files set size = 50")
     query = (
         "select name, root, live_job_id, live_job_status, files, files_skipped, bytes, last_indexed_at is not null"
-        " from pgdex.repositories_status where project_id = 'web' order by root"
+        " from pgdex.views_status where project_id = 'web' order by root"
     )
     assert connection.execute(query).fetchall() == [
         ("done", "/r/done", None, None, 2, 1, 100, True),
         ("live", "/r/live", job, "pending", 0, 0, 0, False),
     ]
-    model, chunks, kept = connection.execute(
-        "select s.embedding_model, s.chunks, r.chunks from pgdex.repositories_status s"
-        " join pgdex.repositories r using (id) where s.root = '/r/done'"
-    ).fetchone() or (None, None, None)
+    of_repositories = (
+        "select name, root, views, live_jobs, versions, versions_unused, chunks, last_indexed_at is not null"
+        " from pgdex.repositories_status where project_id = 'web' order by root"
+    )
+    assert connection.execute(of_repositories).fetchall() == [
+        ("done", "/r/done", 1, 0, 3, 0, 3, True),
+        ("live", "/r/live", 1, 1, 0, 0, 0, False),
+    ]
+    model, chunks, kept, of_view = connection.execute(
+        "select s.embedding_model, s.chunks, r.chunks, w.chunks from pgdex.views_status s"
+        " join pgdex.repositories r on r.id = s.repository_id join pgdex.views w on w.id = s.id"
+        " where s.root = '/r/done'"
+    ).fetchone() or (None, None, None, None)
     assert model is not None
-    assert chunks == kept
+    assert chunks == kept == of_view == 3
 
-    connection.execute("select pgdex.remove_repository(1)")
+    connection.execute("select pgdex.remove_repository(id) from pgdex.repositories where name = 'done'")
     assert [row[1] for row in connection.execute(query)] == ["/r/live"]
+    assert [row[1] for row in connection.execute(of_repositories)] == ["/r/live"]
 
 
 @pytest.mark.parametrize(
@@ -165,10 +191,8 @@ def test_a_text_names_repositories_by_path_folder_or_part_of_a_name_and_whole_on
     connection: Connection, text: str, named: list[str], whole: list[str]
 ) -> None:
     for root in ("/r/web", "/r/web/inner", "/r/Website", "/r/api"):
-        connection.execute(
-            "insert into pgdex.repositories (project_id, name, root) values ('p', %s, %s)", [root.split("/")[-1], root]
-        )
-    connection.execute("insert into pgdex.repositories (project_id, name, root) values ('q', 'secret', '/r/web')")
+        enqueue(connection, root, project="p")
+    enqueue(connection, "/r/web", project="q", name="secret")
     for is_whole, expected in ((False, named), (True, whole)):
         found = [one.root for one in named_views(connection, text, project="p", whole=is_whole)]
         assert sorted(found) == expected

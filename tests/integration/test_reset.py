@@ -168,7 +168,7 @@ def test_what_others_have_in_the_database_stays(empty_database_url: str) -> None
             "create table public.notes (n bigint); create index of_others on public.notes (pgdex.thousands(n))",
             "index public.of_others",
         ),
-        ("create publication of_others for table pgdex.files", "in publication of_others"),
+        ("create publication of_others for table pgdex.versions", "in publication of_others"),
     ],
     ids=["view", "foreign key", "default", "function", "trigger", "index", "publication"],
 )

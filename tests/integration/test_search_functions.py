@@ -56,7 +56,7 @@ class Scene:
         stems = list(dict.fromkeys(map(stem_of, words(query))))
         rows = self.connection.execute(
             "select version_id, ordinal, score"
-            " from pgdex.search_lexical(array[%s::bigint], %s::integer[], %s::integer[], null, null, %s, %s, %s)",
+            " from pgdex.search_lexical(array[%s::bigint], %s::integer[], %s::integer[], null, null, null, %s, %s, %s)",
             [
                 self.repository.id,
                 [term_id_of(stem) for stem in stems],
@@ -166,7 +166,8 @@ def test_of_very_common_words_the_chunks_with_them_in_a_symbol_stay(analyzed: Sc
     named = {
         version_id
         for (version_id,) in analyzed.connection.execute(
-            "select id from pgdex.files where path = any(%s)", [[f"src/{number:06}.py" for number in analyzed.symbols]]
+            "select id from pgdex.versions where path = any(%s)",
+            [[f"src/{number:06}.py" for number in analyzed.symbols]],
         )
     }
     found = analyzed.lexical("self value", candidates=100)
@@ -202,13 +203,13 @@ def test_words_that_are_nowhere_find_nothing(analyzed: Scene) -> None:
 
 def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> None:
     stem = stem_of("return")
-    repositories = searched_views(analyzed.connection, SearchRequest("x", project_id="default"))
-    scope = Filters(path_regex="^src/0001").within(analyzed.connection, repositories)
+    views = searched_views(analyzed.connection, SearchRequest("x", project_id="default"))
+    scope = Filters(path_regex="^src/0001").within(analyzed.connection, views)
     rows = analyzed.connection.execute(
         "select f.path"
-        " from pgdex.search_lexical(array[%s::bigint], %s::int[], %s::int[], %s::bigint[], %s, null, 500, 100) s"
-        " join pgdex.files f on f.id = s.version_id",
-        [analyzed.repository.id, [term_id_of(stem)], [term_id_of(symbol_term(stem))], scope.files, scope.chunks],
+        " from pgdex.search_lexical(array[%s::bigint], %s::int[], %s::int[], %s::bigint[], %s, null, null, 500, 100) s"
+        " join pgdex.versions f on f.id = s.version_id",
+        [analyzed.repository.id, [term_id_of(stem)], [term_id_of(symbol_term(stem))], scope.versions, scope.chunks],
     ).fetchall()
     assert all(path.startswith("src/0001") for (path,) in rows)
     assert len(rows) > 10
@@ -217,12 +218,13 @@ def test_of_what_a_filter_leaves_no_candidate_is_left_out(analyzed: Scene) -> No
 # A repository that has nothing
 
 CALLS = {
-    "search_lexical": "(array[%s::bigint], '{1}', '{2}', null, null, null, 10)",
-    "search_definitions": "(array[%s::bigint], '{1}', '{2}', null, null, 10)",
-    "search_vectors": "(array[%s::bigint], 1::smallint, 3, '[1,2,3]', null, null, null, 10)",
+    "search_lexical": "(array[%s::bigint], '{1}', '{2}', null, null, null, null, 10)",
+    "search_definitions": "(array[%s::bigint], '{1}', '{2}', null, null, null, 10)",
+    "search_vectors": "(array[%s::bigint], 1::smallint, 3, '[1,2,3]', null, null, null, null, 10)",
     "search_paths": "(array[%s::bigint], 'a', null, 10)",
-    "matching_files": "(array[%s::bigint], null, null, null)",
+    "matching_versions": "(array[%s::bigint], null, null, null)",
 }
+OF_VIEWS = ("search_paths", "matching_versions")
 
 
 @pytest.mark.parametrize("function", list(CALLS))
@@ -233,7 +235,8 @@ def test_a_repository_without_a_partition_has_nothing_to_find(connection: Connec
 @pytest.mark.parametrize("function", list(CALLS))
 def test_an_empty_partition_has_nothing_to_find(connection: Connection, function: str) -> None:
     repository = new_repository(connection)
-    assert connection.execute(f"select * from pgdex.{function}{CALLS[function]}", [repository.id]).fetchall() == []
+    number = repository.view_id if function in OF_VIEWS else repository.id
+    assert connection.execute(f"select * from pgdex.{function}{CALLS[function]}", [number]).fetchall() == []
 
 
 # Definitions and paths
@@ -268,8 +271,8 @@ def test_definitions_are_exact_only_where_they_are_spelled_alike(
     terms = definition_terms(name)
     assert terms is not None
     rows = connection.execute(
-        "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, null, null, 10) d"
-        " join pgdex.files f on f.id = d.version_id",
+        "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, null, null, null, 10) d"
+        " join pgdex.versions f on f.id = d.version_id",
         [small.id, [term_id_of(terms[0])], [term_id_of(terms[1])]],
     ).fetchall()
     assert {path for path, is_exact in rows if is_exact} == exact
@@ -283,8 +286,8 @@ def test_a_path_is_found_by_its_end_first_and_in_any_letter_case(connection: Con
     write_chunks(connection, repository, [chunk("a")] * len(paths), path_of=paths.__getitem__)
     rows = connection.execute(
         "select f.path, p.ends_with from pgdex.search_paths(array[%s::bigint], 'APP.py', null, 10) p"
-        " join pgdex.files f on f.id = p.version_id",
-        [repository.id],
+        " join pgdex.versions f on f.id = p.version_id",
+        [repository.view_id],
     ).fetchall()
     assert {path for path, _ in rows[:3]} == {"app.py", "src/App.py", "src/deep/app.py"}
     assert (rows[0], rows[3]) == (("app.py", True), ("lib/app.py.txt", False))
@@ -296,8 +299,8 @@ def test_a_path_is_no_pattern(connection: Connection, text: str) -> None:
     write_chunks(connection, repository, [chunk("a")] * 2, path_of=["src/a.py", f"src/{text}.py"].__getitem__)
     rows = connection.execute(
         "select f.path from pgdex.search_paths(array[%s::bigint], %s, null, 10) p"
-        " join pgdex.files f on f.id = p.version_id",
-        [repository.id, text],
+        " join pgdex.versions f on f.id = p.version_id",
+        [repository.view_id, text],
     ).fetchall()
     assert rows == [(f"src/{text}.py",)]
 

@@ -25,8 +25,8 @@ NEAREST = 10
 # Of words that are common, some of the chunks that have them are looked at, wherever they are in the table.
 BOUNDED = CHUNKS // 5
 CALL = (
-    "(array[%(repository)s::bigint], %(model)s::smallint, %(dimension)s, %(vector)s, %(files)s::bigint[], %(chunks)s,"
-    " null, %(limit)s)"
+    "(array[%(repository)s::bigint], %(model)s::smallint, %(dimension)s, %(vector)s, %(versions)s::bigint[],"
+    " %(chunks)s, %(outside)s::bigint[], null, %(limit)s)"
 )
 Vectors = NDArray[np.float32]
 
@@ -61,7 +61,7 @@ class Scene:
         )
         connection.execute("select pgdex.build_indexes(%s::bigint)", [self.repository.id])
         assert value(connection, "select pgdex.build_vector_index(%s::bigint, 1000)", self.repository.id) is True
-        connection.execute("vacuum analyze pgdex.files")
+        connection.execute("vacuum analyze pgdex.versions, pgdex.view_files")
         connection.execute(f"vacuum analyze pgdex.{self.table}")
 
     @staticmethod
@@ -128,13 +128,15 @@ def lexical(connection: Connection, scene: Scene, query: str, **filters: str) ->
     scope = scope_of(connection, scene, **filters)
     rows = connection.execute(
         "select version_id, score from pgdex.search_lexical("
-        " array[%(id)s::bigint], %(terms)s::int[], %(symbols)s::int[], %(files)s::bigint[], %(chunks)s, null, 100)",
+        " array[%(id)s::bigint], %(terms)s::int[], %(symbols)s::int[], %(versions)s::bigint[], %(chunks)s,"
+        " %(outside)s::bigint[], null, 100)",
         {
             "id": scene.repository.id,
             "terms": [term_id_of(stem) for stem in stems],
             "symbols": [term_id_of(symbol_term(stem)) for stem in stems],
-            "files": scope.files,
+            "versions": scope.versions,
             "chunks": scope.chunks,
+            "outside": scope.outside,
         },
     )
     return [(version_id, score) for version_id, score in rows]
@@ -176,14 +178,12 @@ def test_words_are_looked_up_in_the_index_with_a_filter_too(
 def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: Scene, filters: dict[str, str]) -> None:
     terms = definition_terms("method_4700")
     assert terms is not None
+    scope = scope_of(rolled_back, scene, **filters)
     rows = rolled_back.execute(
-        "select f.path, d.is_exact from pgdex.search_definitions(array[%s::bigint], %s, %s, %s::bigint[], null, 100) d"
-        " join pgdex.files f on f.id = d.version_id",
-        [
-            scene.repository.id,
-            *([term_id_of(term)] for term in terms),
-            scope_of(rolled_back, scene, **filters).files,
-        ],
+        "select v.path, d.is_exact from"
+        " pgdex.search_definitions(array[%s::bigint], %s, %s, %s::bigint[], %s::bigint[], null, 100) d"
+        " join pgdex.versions v on v.id = d.version_id",
+        [scene.repository.id, *([term_id_of(term)] for term in terms), scope.versions, scope.outside],
     ).fetchall()
     assert rows == [(scene.path_of(4_700), True)]
     assert whole_scans(rolled_back, scene.table) == 0
@@ -194,7 +194,7 @@ def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: 
 
 
 def nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: str) -> list[int]:
-    """The files that search_vectors answers."""
+    """The versions that search_vectors answers."""
     scope = scope_of(connection, scene, **filters)
     rows = connection.execute(
         f"select version_id from pgdex.search_vectors{CALL}",
@@ -203,8 +203,9 @@ def nearest(connection: Connection, scene: Scene, vector: Vectors, **filters: st
             "model": scene.repository.model_id,
             "dimension": DIMENSION,
             "vector": str(vector.tolist()),
-            "files": scope.files,
+            "versions": scope.versions,
             "chunks": scope.chunks,
+            "outside": scope.outside,
             "limit": NEAREST,
         },
     )

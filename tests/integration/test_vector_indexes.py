@@ -259,8 +259,8 @@ def test_a_login_with_a_statement_timeout_builds_it_all_the_same(
     name = connection.info.dbname
     connection.execute(f"alter database {name} set statement_timeout = '40ms'")
     connection.execute(
-        f"insert into pgdex.chunks_r{large.id} select c.repository_id, c.version_id, n, c.start_line, c.end_line, c.kind,"
-        " c.symbol, c.content, c.embedding, c.model_id, c.lexemes, c.term_weights"
+        f"insert into pgdex.chunks_r{large.id} select c.repository_id, c.version_id, n, c.start_line, c.end_line,"
+        " c.kind, c.symbol, c.content, c.embedding, c.model_id, c.lexemes, c.term_weights"
         f" from pgdex.chunks_r{large.id} c, generate_series(1, 100) n"
     )
     settings = settings_for(database_url, exact_search_chunks=1)
@@ -274,7 +274,8 @@ def test_a_build_that_fails_is_noted_and_tried_again_later(
     connection: Connection, database_url: str, large: SyntheticRepository
 ) -> None:
     connection.execute(
-        f"update pgdex.chunks_r{large.id} set embedding = '[1, 2]' where version_id = (select min(id) from pgdex.files)"
+        f"update pgdex.chunks_r{large.id} set embedding = '[1, 2]'"
+        " where version_id = (select min(id) from pgdex.versions)"
     )
     settings, patience = settings_for(database_url, exact_search_chunks=1), Patience()
     for _ in range(3):

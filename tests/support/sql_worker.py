@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -132,7 +132,21 @@ class SqlWorker:
             " from pgdex.claim_batch(%s, %s, %s, %s)",
             [wake_up.job_id, wake_up.seq, wake_up.id, wake_up.worker_id],
         ).fetchone()
-        return Claim(wake_up, *row[:5], row[5] or [], *row[6:]) if row else None
+        if row is None:
+            return None
+        attempt, repository_id, view_id, embed_all, embedder, paths, reclaimed, crash_counts, model_id = row
+        return Claim(
+            wake_up,
+            attempt,
+            repository_id,
+            view_id,
+            embed_all,
+            embedder,
+            paths or [],
+            reclaimed,
+            crash_counts,
+            model_id,
+        )
 
     def take(self) -> Claim:
         """Fetch and claim what is next; there must be something."""
@@ -141,6 +155,25 @@ class SqlWorker:
         claim = self.claim(wake_up)
         assert claim is not None, f"batch {wake_up.seq} of job {wake_up.job_id} can't be claimed"
         return claim
+
+    def join(
+        self,
+        claim: Claim,
+        identity: str,
+        *,
+        kind: str = "worktree",
+        is_main: bool = False,
+        branch: str | None = None,
+        commit_id: str | None = None,
+    ) -> Claim:
+        """Say which family the tree of a scan belongs to; returns the claim with the repository that it has now."""
+        job_id, _, attempt = claim.key
+        row = self.connection.execute(
+            "select repository_id, embedder from pgdex.join_family(%s, %s, %s, %s, %s, %s, %s)",
+            [job_id, attempt, identity, kind, is_main, branch, commit_id],
+        ).fetchone()
+        assert row is not None
+        return replace(claim, repository_id=row[0], embedder=row[1])
 
     def plan(
         self,
@@ -156,7 +189,8 @@ class SqlWorker:
         self.connection.execute(FOUND_FILES)
         self.connection.execute("truncate pg_temp.found_files")
         self.connection.cursor().executemany(
-            "insert into pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail) values (%s, %s, %s, %s, %s)",
+            "insert into pg_temp.found_files (path, size, mtime_ns, skip_reason, skip_detail)"
+            " values (%s, %s, %s, %s, %s)",
             files,
         )
         job_id, _, attempt = claim.key
@@ -238,6 +272,14 @@ class SqlWorker:
         """Complete the job."""
         self.connection.execute("select pgdex.complete_job(%s, %s, %s, %s)", [*claim.key, '{"finishing": 0.5}'])
 
+    def is_finish(self, claim: Claim) -> bool:
+        """Whether the batch is the last one of its job: then its paths are those of files that are gone."""
+        job_id, seq, _ = claim.key
+        row = self.connection.execute(
+            "select kind = 'finish' from pgdex.job_batches where job_id = %s and seq = %s", [job_id, seq]
+        ).fetchone()
+        return bool(row and row[0])
+
     def release(self, claim: Claim) -> bool:
         """Put a batch back; false where it is no longer ours."""
         row = self.connection.execute("select pgdex.release_batch(%s, %s, %s)", [*claim.key]).fetchone()
@@ -256,7 +298,7 @@ class SqlWorker:
         if claim is not None:
             if wake_up.seq == 0:
                 self.plan(claim, files, batch_files=batch_files)
-            elif claim.paths:
+            elif not self.is_finish(claim):
                 self.complete(claim, found=[file for file in files if file.path in claim.paths])
             else:
                 self.finish(claim)

@@ -65,23 +65,15 @@ def write_chunks(
     if vectors is None:
         vectors = np.full((len(chunks), DIMENSION), DIMENSION**-0.5, dtype=np.float32)
     for start in range(0, len(chunks), BLOCK):
-        block = range(start, min(start + BLOCK, len(chunks)))
-        paths = [path_of(number) for number in block]
-        terms = chunk_terms([chunks[number] for number in block], paths)
-        files = [
-            IndexedFile(
-                path=path,
-                language=language_of(number),
-                size=100,
-                mtime_ns=1,
-                content_hash=number.to_bytes(8, "big"),
-                chunks=[chunks[number]],
-                lexemes=[terms.lexemes[row]],
-                term_weights=[terms.weights[row]],
-                embeddings=vectors[number : number + 1],
-            )
-            for row, (number, path) in enumerate(zip(block, paths, strict=True))
-        ]
+        block = slice(start, start + BLOCK)
+        files = indexed_files(
+            chunks[block],
+            path_of=path_of,
+            language_of=language_of,
+            hash_of=lambda number: number.to_bytes(8, "big"),
+            vectors=vectors[block],
+            first=start,
+        )
         with connection.transaction():
             write_files(
                 connection,
@@ -90,6 +82,37 @@ def write_chunks(
                 model_id=repository.model_id,
                 indexed=files,
             )
+
+
+def indexed_files(
+    chunks: Sequence[Chunk],
+    *,
+    path_of: Callable[[int], str],
+    hash_of: Callable[[int], bytes],
+    language_of: Callable[[int], str] = lambda _: "python",
+    vectors: NDArray[np.float32] | None = None,
+    first: int = 0,
+) -> list[IndexedFile]:
+    """Each chunk as a file of its own, of which the functions tell by its number, from `first` on; all vectors are
+    alike unless given."""
+    if vectors is None:
+        vectors = np.full((len(chunks), DIMENSION), DIMENSION**-0.5, dtype=np.float32)
+    paths = [path_of(first + row) for row in range(len(chunks))]
+    terms = chunk_terms(chunks, paths)
+    return [
+        IndexedFile(
+            path=path,
+            language=language_of(first + row),
+            size=100,
+            mtime_ns=1,
+            content_hash=hash_of(first + row),
+            chunks=[chunks[row]],
+            lexemes=[terms.lexemes[row]],
+            term_weights=[terms.weights[row]],
+            embeddings=vectors[row : row + 1],
+        )
+        for row, path in enumerate(paths)
+    ]
 
 
 def chunk(content: str, *symbols: str) -> Chunk:

@@ -13,7 +13,7 @@ from tests.support.job_checks import value
 from tests.support.sql_worker import SqlWorker, enqueue, tree
 from tests.support.trees import python_tree
 
-ROOTS = "select coalesce(string_agg(root, ',' order by root), '') from pgdex.repositories where removed_at is null"
+ROOTS = "select coalesce(string_agg(root, ',' order by root), '') from pgdex.views where removed_at is null"
 
 
 def indexed(connection: Connection, root: str) -> None:

@@ -39,7 +39,7 @@ def limit(database_url: str, ending: str, *, table: str, times: int) -> None:
 
 
 # What the scan and what the commit of a batch writes.
-@pytest.mark.parametrize("table", ["embedding_models", "files"])
+@pytest.mark.parametrize("table", ["embedding_models", "view_files"])
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_job_that_is_ended_each_time_fails_with_the_reason(
     client: Client, database_url: str, workers: Workers, tmp_path: Path, ending: str, table: str
@@ -53,7 +53,7 @@ def test_a_job_that_is_ended_each_time_fails_with_the_reason(
     assert "query_timeout" in (status.error_message or "")
 
 
-@pytest.mark.parametrize("table", ["embedding_models", "files"])
+@pytest.mark.parametrize("table", ["embedding_models", "view_files"])
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_few_times_are_no_matter(
     database_url: str, workers: Workers, tmp_path: Path, ending: str, table: str

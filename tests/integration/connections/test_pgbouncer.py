@@ -220,7 +220,7 @@ def test_a_limit_of_the_poolers_fails_the_job_with_its_name(
             "create function public.slow() returns trigger language plpgsql as"
             " 'begin perform pg_sleep(1.5); return null; end'"
         )
-        admin.execute("create trigger slow after insert on pgdex.files execute function public.slow()")
+        admin.execute("create trigger slow after insert on pgdex.view_files execute function public.slow()")
     with pgbouncer(database_url, mode, query_timeout=1) as url:
         workers.database_url = url
         workers.start()

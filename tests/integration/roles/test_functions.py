@@ -14,11 +14,14 @@ from tests.support.sql_worker import SqlWorker, enqueue, tree
 READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
-    *("matching_files", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
+    *("matching_versions", "view_scope", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
     *("jobs_before", "jobs_before_text", "waiting_projects", "free_admissions"),
     *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "names_repository", "broad_folder"),
 }
-CLIENT_CALLS = {"enqueue_job", "cancel_job", "cancel_job_with_message", "remove_repository", "remove_portion"}
+CLIENT_CALLS = {
+    *("enqueue_job", "cancel_job", "cancel_job_with_message"),
+    *("remove_repository", "remove_view", "remove_portion"),
+}
 NOBODY_CALLS = {
     "share_chunk_grants",
     "procrastinate_defer_periodic_job_v2",
@@ -75,7 +78,7 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
     assert {name for name, _ in rows} == {
         *("analyze_queue", "build_indexes", "build_vector_index", "cancel_job", "drop_vector_indexes", "enqueue_job"),
         *("ensure_chunk_partition", "set_setting", "drop_unwanted_vector_indexes", "vector_index_failed"),
-        *("remove_repository", "remove_portion"),
+        *("remove_repository", "remove_view", "remove_portion", "join_family"),
     }
     # The first of a function's settings; some have one beside it.
     assert {re.split(r" (?=\w+=)", configuration)[0] for _, configuration in rows} == {path}
@@ -127,7 +130,8 @@ def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
         for sequence in ("create temporary sequence chunks_r1_hnsw_m1", "create temporary table chunks_r1 (x int)"):
             member.execute(sequence.encode())
         member.execute("create temporary table indexing_jobs (like pgdex.indexing_jobs)")
-        member.execute("create temporary table repositories (like pgdex.repositories)")
+        for table in ("repositories", "views", "versions", "view_files"):
+            member.execute(f"create temporary table {table} (like pgdex.{table})")
         job_id = value(member, "select pgdex.enqueue_job('/repo')")
         member.execute("select pgdex.ensure_chunk_partition(2)")
         member.execute("select pgdex.build_indexes(1, 0)")
@@ -141,7 +145,7 @@ def test_what_lies_in_other_schemas_is_never_run_with_the_owners_rights(
 
 
 @pytest.mark.parametrize(
-    "text", ["/x'); drop table pgdex.files; --", '/x"; select 1', "/%I%s$1", "/x\\'; --", "/$$ x $$"]
+    "text", ["/x'); drop table pgdex.versions cascade; --", '/x"; select 1', "/%I%s$1", "/x\\'; --", "/$$ x $$"]
 )
 def test_what_a_client_passes_is_never_sql(connection: Connection, database_url: str, text: str) -> None:
     with logged_in(database_url, CLIENT) as client:
@@ -149,16 +153,17 @@ def test_what_a_client_passes_is_never_sql(connection: Connection, database_url:
         client.execute("select pgdex.enqueue_job(%(path)s, name => %(name)s, embedder => %(embedder)s)", arguments)
         with refused("PX005", saying="project must be"):
             client.execute("select pgdex.enqueue_job('/repo', project => %s)", [text])
-        assert client.execute("select root, name from pgdex.repositories").fetchall() == [(text, text)]
+        assert client.execute("select root, name from pgdex.views").fetchall() == [(text, text)]
+        assert client.execute("select name from pgdex.repositories").fetchall() == [(text,)]
         for query in (
-            "search_lexical(array[1::bigint], '{1}', '{2}', null, null, array[%s], 5)",
-            "search_definitions(array[1::bigint], '{1}', '{2}', null, array[%s], 5)",
+            "search_lexical(array[1::bigint], '{1}', '{2}', null, null, null, array[%s], 5)",
+            "search_definitions(array[1::bigint], '{1}', '{2}', null, null, array[%s], 5)",
             "search_paths(array[1::bigint], %s, null, 5)",
-            "search_vectors(array[1::bigint], 1::smallint, 4, %s, null, null, array[%s], 5)",
-            "matching_files(array[1::bigint], null, null, %s)",
+            "search_vectors(array[1::bigint], 1::smallint, 4, %s, null, null, null, array[%s], 5)",
+            "matching_versions(array[1::bigint], null, null, %s)",
         ):
             assert client.execute(f"select * from pgdex.{query}".encode(), [text] * query.count("%s")).fetchall() == []
-    assert value(connection, "select count(*) from pgdex.files") == 0
+    assert value(connection, "select count(*) from pgdex.versions") == 0
 
 
 def test_search_runs_nothing_that_a_reader_passes(connection: Connection, database_url: str) -> None:
@@ -166,19 +171,21 @@ def test_search_runs_nothing_that_a_reader_passes(connection: Connection, databa
     enqueue(connection)
     worker.work_all(tree(3))
     with logged_in(database_url, READER) as reader:
-        text = "x'); drop table pgdex.files; --"
+        text = "x'); drop table pgdex.versions cascade; --"
         for call in (
-            "search_lexical(array[1::bigint], '{1}', '{2}', null, null, array[%s], 5)",
-            "search_definitions(array[1::bigint], '{1}', '{2}', null, array[%s], 5)",
+            "search_lexical(array[1::bigint], '{1}', '{2}', null, null, null, array[%s], 5)",
+            "search_definitions(array[1::bigint], '{1}', '{2}', null, null, array[%s], 5)",
             "search_paths(array[1::bigint], %s, null, 5)",
-            "search_vectors(array[1::bigint], 1::smallint, 4, '[1, 2, 3, 4]', null, null, array[%s], 5)",
-            "matching_files(array[1::bigint], null, null, %s)",
+            "search_vectors(array[1::bigint], 1::smallint, 4, '[1, 2, 3, 4]', null, null, null, array[%s], 5)",
+            "matching_versions(array[1::bigint], null, null, %s)",
         ):
             assert reader.execute(f"select * from pgdex.{call}".encode(), [text]).fetchall() == []
         with refused("22P02"):
-            vectors = "select * from pgdex.search_vectors(array[1::bigint], 1::smallint, 4, %s, null, null, null, 5)"
-            reader.execute(vectors, [text]).fetchall()
-    assert value(connection, "select count(*) from pgdex.files") == 3
+            reader.execute(
+                "select * from pgdex.search_vectors(array[1::bigint], 1::smallint, 4, %s, null, null, null, null, 5)",
+                [text],
+            ).fetchall()
+    assert value(connection, "select count(*) from pgdex.versions") == 3
 
 
 def test_a_worker_makes_partitions_of_repositories_that_exist_only(database_url: str) -> None:

@@ -83,7 +83,11 @@ def test_the_workers_of_the_compose_file_do_jobs_and_can_change_nothing_else(own
     with Client.open(settings_for(url)) as client, workers_on(url, tmp_path) as workers:
         job_id = client.start(python_tree(tmp_path / "repository", 5)).job_id
         assert wait_for_end(client, job_id, workers=workers).status == "completed"
-        for statement in ("drop table pgdex.files", "delete from pgdex.job_events", "create table pgdex.mine (x int)"):
+        for statement in (
+            "drop table pgdex.versions",
+            "delete from pgdex.job_events",
+            "create table pgdex.mine (x int)",
+        ):
             with refused("42501"):
                 client.connection.execute(statement)
         assert (

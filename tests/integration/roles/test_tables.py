@@ -11,9 +11,7 @@ from tests.support.sql_worker import enqueue
 WRITES: dict[str, dict[str, str]] = {
     "cluster_duties": {"update": "counter"},
     "chunks": {"insert": "", "delete": ""},
-    "embedding_cache": {"insert": "", "update": "kept_at", "delete": ""},
     "embedding_models": {"insert": "", "update": "name"},
-    "files": {"insert": "", "update": "", "delete": ""},
     "indexing_jobs": {"update": "", "delete": ""},
     "job_batches": {"insert": "", "update": ""},
     "job_events": {"insert": ""},
@@ -22,22 +20,23 @@ WRITES: dict[str, dict[str, str]] = {
     "procrastinate_periodic_defers": {"update": "job_id"},
     "procrastinate_workers": {"insert": "", "delete": "", "update": "last_heartbeat"},
     "projects": {"insert": "", "update": "turn"},
-    "repositories": {
-        "update": "chunks, embedding_dimension, embedding_model, has_older_vectors, last_indexed_at, last_job_id,"
-        " model_id, witness"
-    },
+    "repositories": {"update": "chunks, embedding_dimension, embedding_model, has_older_vectors, model_id"},
+    "versions": {"insert": "", "update": "", "delete": ""},
+    "view_files": {"insert": "", "update": "", "delete": ""},
+    "views": {"update": "chunks, is_default, last_indexed_at, last_job_id, missing_since, witness"},
     "workers": {"insert": "", "update": "beat, beat_at, session_lock"},
 }
 READS = {
     READER: {
-        *("projects", "repositories", "files", "chunks", "embedding_models", "embedding_cache", "indexing_jobs"),
+        *("projects", "repositories", "views", "view_files", "versions", "chunks", "embedding_models"),
+        *("indexing_jobs", "files", "views_status"),
         *("job_batches", "job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
         *("vector_index_builds", "repositories_status"),
     },
     WORKER: {"cluster_duties", "procrastinate_jobs", "procrastinate_workers"},
 }
 SHARED = {f"chunks_s{number:02}" for number in range(32)}  # with the rights of chunks
-VIEWS = {"job_status", "repositories_status", "worker_status", "skipped_files"}
+VIEWS = {"job_status", "repositories_status", "views_status", "files", "worker_status", "skipped_files"}
 TABLES = sorted({*WRITES, *READS[READER], "alembic_version"} - VIEWS)
 COLUMN = {
     "alembic_version": "version_num",
@@ -46,14 +45,15 @@ COLUMN = {
     "job_events": "event_type",
     "procrastinate_jobs": "queue_name",
     "procrastinate_workers": "id",
-    "repositories": "root",
+    "repositories": "name",
     "settings": "value",
     "workers": "hostname",
-    "embedding_cache": "kept_at",
     "vector_index_builds": "failures",
     "embedding_models": "dimension",
     "indexing_jobs": "status",
-    "files": "path",
+    "versions": "path",
+    "view_files": "path",
+    "views": "root",
     "chunks": "content",
 }
 
@@ -141,8 +141,8 @@ def test_the_grants_on_tables_are_exactly_these(connection: Connection) -> None:
         "alter table pgdex.indexing_jobs disable trigger all",
         "alter table pgdex.chunks_r1 no inherit pgdex.chunks",
         "alter function pgdex.cancel_job security invoker",
-        "create index on pgdex.files (size)",
-        "create trigger mine before insert on pgdex.files execute function suppress_redundant_updates_trigger()",
+        "create index on pgdex.versions (size)",
+        "create trigger mine before insert on pgdex.versions execute function suppress_redundant_updates_trigger()",
         "truncate pgdex.chunks_r1",
         "copy pgdex.settings from stdin",
         "set session_replication_role = replica",
@@ -167,10 +167,10 @@ def test_no_role_changes_what_there_is(connection: Connection, database_url: str
 def test_grants_to_a_role_cannot_be_passed_on(connection: Connection, database_url: str) -> None:
     """PostgreSQL only warns of a grant that is none."""
     with logged_in(database_url, WORKER) as member:
-        member.execute("grant delete on pgdex.files to public")
+        member.execute("grant delete on pgdex.view_files to public")
         member.execute("grant execute on function pgdex.cancel_job to public")
     with logged_in(database_url, NO_ROLE) as nobody:
-        for query in ("delete from pgdex.files", "select pgdex.cancel_job(gen_random_uuid())"):
+        for query in ("delete from pgdex.view_files", "select pgdex.cancel_job(gen_random_uuid())"):
             with refused(DENIED):
                 nobody.execute(query.encode())
 
