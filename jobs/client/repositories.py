@@ -2,6 +2,7 @@
 old files are."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import LiteralString
 
 from psycopg.rows import class_row
@@ -44,6 +45,16 @@ def innermost_repository(connection: Connection, folders: Iterable[str], *, proj
         connection, "project_id = %(project)s and root = any(%(roots)s)", project=project, roots=around
     )
     return min(found, key=lambda one: around.index(one.root), default=None)
+
+
+def repositories_around(connection: Connection, folder: Path) -> list[tuple[str, Path]]:
+    """The repositories, of all projects, that `folder` (a real path) lies in, is, or has below it: projects and roots."""
+    rows = connection.execute(
+        "select project_id, root from pgdex.repositories_status"
+        " where root = any(%(around)s) or starts_with(root, %(below)s) order by root, project_id",
+        {"around": [str(folder), *map(str, folder.parents)], "below": f"{str(folder).rstrip('/')}/"},
+    )
+    return [(project, Path(root)) for project, root in rows.fetchall()]
 
 
 def _repositories(connection: Connection, condition: LiteralString, **values: object) -> list[IndexedRepository]:

@@ -17,6 +17,8 @@ from pgdex.jobs.errors import JobNotFound
 from pgdex.jobs.watching.pending import EVERYTHING, Change, Pending
 from pgdex.jobs.worker.launcher import ensure_workers
 
+LIVE_SECONDS = 1.0
+"""Between two looks at a job of others."""
 WORKERS_SECONDS = 5.0
 """Between two looks at whether anyone works on the job."""
 WAIT_SECONDS = 0.5
@@ -36,8 +38,8 @@ Request = Callable[[Client, frozenset[str] | None], StartedJob]
 
 
 def request_all(root: Path, *, project: str) -> Request:
-    """Requests of a folder that is indexed, or asked for, with the model that its index has: this process needs none, and
-    whoever had it indexed said already whether they mean a folder as broad as this. They raise NotAllowed.
+    """Requests of a folder that is indexed, or asked for, with the model that its index has: this process needs none.
+    Whoever had it indexed said already whether they mean a folder as broad as this. They raise NotAllowed.
     """
 
     def request(client: Client, _changed: frozenset[str] | None) -> StartedJob:
@@ -58,6 +60,26 @@ def request_all(root: Path, *, project: str) -> Request:
         )
 
     return request
+
+
+def may_have_missed(job: StartedJob) -> bool:
+    """Whether a job may have walked past what changed before it was asked for: one that waits for its scan has not."""
+    return job.already_running and job.status != "pending"
+
+
+def request_after_live(client: Client, request: Request, *, patience_seconds: float) -> bool:
+    """Ask for all of a folder, and where its job is under way, again when that has ended; workers are started where
+    none is alive. False where it did not end within `patience_seconds`. Raises what a request raises."""
+    until = time.monotonic() + patience_seconds
+    while True:
+        job = request(client, None)
+        ensure_workers(client)
+        if not may_have_missed(job):
+            return True
+        while not client.status(job.job_id).is_final:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LIVE_SECONDS)
 
 
 class Rest:
@@ -88,7 +110,7 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A job that is waited for: `joined` where it was live before it was asked for, so that it may have missed
+    """A job that is waited for: `joined` where it was under way before it was asked for, and may have missed
     `change`."""
 
     job_id: UUID
@@ -152,9 +174,10 @@ class Requests:
         except BaseException:
             self._pending.add(change)
             raise
-        self._live = Live(job.job_id, change, job.already_running, now)
+        joined = may_have_missed(job)
+        self._live = Live(job.job_id, change, joined, now)
         self._look_at = now
-        if not job.already_running:
+        if not joined:
             self._owes_all = False
             self._rest.note(change, now=now)
             self._started(change, job)
