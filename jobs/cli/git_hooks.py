@@ -26,7 +26,7 @@ END = b"# <<< pgdex <<<\n"
 BLOCK = re.compile(re.escape(BEGIN) + rb".*?" + re.escape(END), re.DOTALL)
 OWN_HEAD = b"#!/bin/sh\n# Made by pgdex.\n"
 CHAIN = b'if [ -x "$0%s" ]; then exec "$0%s" "$@"; fi\n' % ((KEPT_SUFFIX.encode(),) * 2)
-SHELL = re.compile(rb"#! *(?:/usr/bin/env +(?:-S +)?)?(?:/[\w./-]*/)?(?:ba|da|a|k|mk|z)?sh(?: +-\w+)* *\n")
+SHELL = re.compile(rb"#! *(?:/usr/bin/env +(?:-S +)?)?(?:/[\w./-]*/)?(?:ba|da|a|k|mk)?sh(?: +-\w+)* *\n")
 GIT_SECONDS = 10.0
 
 State = Literal["absent", "other", "own", "beside", "chained"]
@@ -84,7 +84,7 @@ def install(folder: HooksFolder, *, program: str, force: bool) -> None:
         raise InvalidRequest(
             f"the hooks of this repository lie in its working tree ({folder.path}, by core.hooksPath), where husky and "
             "others keep them: changes there belong to the project. Add a line to the project's own hooks, such as "
-            f"`{program} index . --detach`, or insist with --force"
+            "`pgdex hooks run . >/dev/null 2>&1 &`, or insist with --force"
         )
     folder.path.mkdir(parents=True, exist_ok=True)
     hooks = hooks_in(folder)
@@ -172,8 +172,8 @@ def _kept(path: Path) -> Path:
 def _block(name: str, program: str) -> bytes:
     """What asks for indexing, in the background and without a word, whatever happens; nothing where pgdex is gone.
 
-    A rebase runs most hooks for each of its commits, and post-rewrite once at its end; an amended commit runs post-commit
-    too. Git's variables (GIT_DIR …) are about this one command and would mislead others.
+    A rebase runs most hooks for each of its commits, and post-rewrite once at its end; an amended commit runs
+    post-commit too. Git's variables (GIT_DIR …) are about this one command and would mislead others.
     """
     condition = (
         '[ "${1-}" = rebase ] || exit 0'
@@ -210,7 +210,7 @@ def _git(folder: Path, *arguments: str) -> str:
     """One line of git's answer. Raises InvalidRequest."""
     try:
         done = subprocess.run(
-            ["git", *arguments],
+            ["git", *arguments],  # noqa: S607  # the user's git, which has the user's configuration
             cwd=folder,
             capture_output=True,
             timeout=GIT_SECONDS,

@@ -48,7 +48,7 @@ def innermost_repository(connection: Connection, folders: Iterable[str], *, proj
 
 
 def repositories_around(connection: Connection, folder: Path) -> list[tuple[str, Path]]:
-    """The repositories, of all projects, that `folder` (a real path) lies in, is, or has below it: projects and roots."""
+    """The repositories of all projects that `folder` (a real path) lies in, is, or has below it: projects and roots."""
     rows = connection.execute(
         "select project_id, root from pgdex.repositories_status"
         " where root = any(%(around)s) or starts_with(root, %(below)s) order by root, project_id",

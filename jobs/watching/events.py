@@ -154,7 +154,7 @@ class Events:
         return True
 
     def _folders(self) -> Iterator[bytes]:
-        yield from (folder for folder in self._marks.folders if os.path.isdir(folder))
+        yield from (folder for folder in self._marks.folders if os.path.isdir(folder) and os.access(folder, os.R_OK))
         if EACH_FOLDER:
             yield from (os.path.join(self._root, folder) if folder else self._root for folder in self._rules.entered())
         else:
@@ -165,8 +165,9 @@ class Events:
         # watchfiles takes text, and nothing is indexed in a folder whose name is none.
         names = [folder.decode() for folder in folders if _is_text(folder)]
         try:
-            new = RustNotify(names, False, False, 0, not EACH_FOLDER, True)
-        except FileNotFoundError:  # a folder went meanwhile: the next round knows
+            # The last argument is False: told to ignore missing permissions, it would ignore the limit as well.
+            new = RustNotify(names, False, False, 0, not EACH_FOLDER, False)
+        except (FileNotFoundError, PermissionError):  # a folder went or was closed meanwhile: the next round knows
             if not os.path.isdir(self._root):
                 raise EventsUnavailable("the folder is gone") from None
             self._rules.forget()

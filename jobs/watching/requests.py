@@ -67,18 +67,18 @@ def may_have_missed(job: StartedJob) -> bool:
     return job.already_running and job.status != "pending"
 
 
-def request_after_live(client: Client, request: Request, *, patience_seconds: float) -> bool:
-    """Ask for all of a folder, and where its job is under way, again when that has ended; workers are started where
-    none is alive. False where it did not end within `patience_seconds`. Raises what a request raises."""
+def request_after_live(client: Client, request: Request, *, patience_seconds: float) -> UUID:
+    """Ask for all of a folder, and where its job is under way, again when that has ended, unless that takes longer than
+    `patience_seconds`; workers are started where none is alive. Returns the last job. Raises what a request raises."""
     until = time.monotonic() + patience_seconds
     while True:
         job = request(client, None)
         ensure_workers(client)
         if not may_have_missed(job):
-            return True
+            return job.job_id
         while not client.status(job.job_id).is_final:
             if time.monotonic() >= until:
-                return False
+                return job.job_id
             time.sleep(LIVE_SECONDS)
 
 

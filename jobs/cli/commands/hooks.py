@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option
+from pgdex.jobs.cli.lazy import LazyCommand, LazyGroup
 from pgdex.jobs.cli.render.console import note, print_json
 from pgdex.jobs.cli.session import open_client
 from pgdex.jobs.errors import InvalidRequest, PgdexError
@@ -27,7 +28,17 @@ PATIENCE_SECONDS = 3600.0
 path_argument = click.argument("path", default=".", type=click.Path(file_okay=True))
 
 
-@click.group()
+SECTIONS = {
+    "Commands": {
+        "install": LazyCommand("pgdex.jobs.cli.commands.hooks:install", "Put the hooks into a git repository."),
+        "remove": LazyCommand("pgdex.jobs.cli.commands.hooks:remove", "Take them out again."),
+        "status": LazyCommand("pgdex.jobs.cli.commands.hooks:status", "Say which hooks are installed."),
+        "run": LazyCommand("pgdex.jobs.cli.commands.hooks:run", "Do what the hooks do."),
+    }
+}
+
+
+@click.command(cls=LazyGroup, sections=SECTIONS)
 def hooks() -> None:
     """Have git ask for indexing after each checkout, merge, commit and rebase.
 
@@ -41,7 +52,7 @@ def hooks() -> None:
     """
 
 
-@hooks.command()
+@click.command()
 @path_argument
 @click.option("--force", is_flag=True, help="Also where core.hooksPath leads into the working tree.")
 @json_option
@@ -65,7 +76,7 @@ def install(*, path: str, force: bool, as_json: bool) -> None:
     _show(folder, as_json=as_json)
 
 
-@hooks.command()
+@click.command()
 @path_argument
 @json_option
 def remove(*, path: str, as_json: bool) -> None:
@@ -80,7 +91,7 @@ def remove(*, path: str, as_json: bool) -> None:
     _show(folder, as_json=as_json)
 
 
-@hooks.command()
+@click.command()
 @path_argument
 @json_option
 def status(*, path: str, as_json: bool) -> None:
@@ -88,27 +99,42 @@ def status(*, path: str, as_json: bool) -> None:
     _show(_folder(path), as_json=as_json)
 
 
-@hooks.command(hidden=True)
+@click.command()
 @path_argument
-def run(*, path: str) -> None:
-    """What the hooks call: ask for jobs of the repositories at PATH, below it and around it, in every project."""
-    from pgdex.indexer.embedding import EmbedderError
+@json_option
+def run(*, path: str, as_json: bool) -> None:
+    """Do what the hooks do: ask for jobs of the repositories at PATH, below it and around it, in every project.
+
+    Prints the jobs' ids. What is not indexed is left alone. Where a job is under way that may have passed by what
+    changed, this waits for its end and asks again, so start it in the background from hooks of your own.
+
+    \b
+    Example:
+      pgdex hooks run . >/dev/null 2>&1 &
+    """
+    import json
 
     root = absolute_folder(path)
     try:
-        _request(root)
-    except (PgdexError, EmbedderError, OSError) as error:
+        jobs = _request(root)
+    except Exception as error:
         _log(root, error)  # nobody reads what a hook prints
         raise
+    if as_json:
+        print_json(json.dumps({"job_ids": jobs}, indent=2))
+    else:
+        click.echo("".join(f"{job_id}\n" for job_id in jobs), nl=False)
 
 
-def _request(root: "Path") -> None:
+def _request(root: "Path") -> list[str]:
     from pgdex.jobs.client.repositories import repositories_around
     from pgdex.jobs.watching.requests import request_after_live, request_all
 
     with open_client() as client:
-        for project, found in repositories_around(client.connection, root):
-            request_after_live(client, request_all(found, project=project), patience_seconds=PATIENCE_SECONDS)
+        return [
+            str(request_after_live(client, request_all(found, project=project), patience_seconds=PATIENCE_SECONDS))
+            for project, found in repositories_around(client.connection, root)
+        ]
 
 
 def _log(root: "Path", error: Exception) -> None:
