@@ -144,23 +144,35 @@ def test_a_name_that_is_not_utf_8_does_not_end_the_watch(tree: Path, events: Eve
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify alone has a limit for each folder")
-def test_a_tree_of_more_folders_than_may_be_watched_says_which_limit_it_is(tree: Path) -> None:
+def test_a_tree_of_more_folders_than_may_be_watched_is_looked_through_and_says_which_limit_it_is(tree: Path) -> None:
     for number in range(30):
         (tree / "many" / str(number)).mkdir(parents=True)
-    program = (
-        "import sys; from pathlib import Path\n"
-        "Path('/proc/sys/user/max_inotify_watches').write_text('20')\n"
-        "from pgdex.indexer.sources import CachedRules\n"
-        "from pgdex.jobs.watching.events import Events, EventsUnavailable\n"
-        "try: Events(CachedRules(Path(sys.argv[1]), max_file_bytes=1))\n"
-        "except EventsUnavailable as error: print(error)\n"
-    )
+    program = """
+import sys, time
+from pathlib import Path
+Path("/proc/sys/user/max_inotify_watches").write_text("20")
+from pgdex.jobs.watching.eyes import Eyes
+root, changes, said = Path(sys.argv[1]), [], []
+eyes = Eyes(
+    root, max_file_bytes=1000, heeds_git=True, poll_seconds=0.2,
+    changed=changes.append, says=lambda how, why: said.append(f"{how}: {why}"), gone=lambda: None,
+)
+eyes.open()
+end = time.monotonic() + 30
+while not changes and time.monotonic() < end: time.sleep(0.05)
+(root / "late.py").write_text("x = 1")
+while len(changes) < 2 and time.monotonic() < end: time.sleep(0.05)
+print(*said, *(change.paths for change in changes), sep="\\n")
+"""
     command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", program, str(tree)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
     if "unshare" in done.stderr or "PermissionError" in done.stderr:
         pytest.skip("this system lets nobody have limits of their own")
-    assert "max_user_watches" in done.stdout, done.stdout + done.stderr
+    how, *changes = done.stdout.splitlines()
+    assert how.startswith("polling: "), done.stdout + done.stderr
+    assert "max_user_watches" in how
+    assert changes == ["None", "frozenset({'late.py'})"]
 
 
 def test_polling_names_what_changed_between_two_walks(tree: Path) -> None:
