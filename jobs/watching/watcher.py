@@ -12,7 +12,7 @@ from pgdex.indexer.embedding import EmbedderError
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus, StartedJob
 from pgdex.jobs.database.outages import Backoff, Meaning, meaning_of
-from pgdex.jobs.errors import DatabaseUnavailable, PgdexError
+from pgdex.jobs.errors import DatabaseUnavailable, NotAllowed, PgdexError
 from pgdex.jobs.logging import fields
 from pgdex.jobs.settings import Settings
 from pgdex.jobs.watching.eyes import GONE_SECONDS, Eyes
@@ -152,7 +152,7 @@ class Watcher:
                 self._check_reasons()
             try:
                 self._requests.step(client, seconds=TURN_SECONDS)
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, NotAllowed):
                 raise
             except (PgdexError, EmbedderError) as error:
                 self._check_gone()

@@ -1,6 +1,7 @@
 """What the system reports of real files, on the file system of the tests; and where it reports nothing."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,51 @@ def test_a_checkout_is_seen_in_a_linked_worktree_too(tree: Path) -> None:
         assert reported(events) == EVERYTHING
     finally:
         events.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_that_two_walks_tell_apart_goes_unreported(tree: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    polling = Polling(tree, max_file_bytes=1 << 20, heeds_git=True)
+    events = Events(CachedRules(tree, max_file_bytes=1 << 20))
+    try:
+        polling.look()
+        for number in range(4):
+            for step in range(chance.randrange(1, 12)):
+                change_something(tree, chance, f"{number}_{step}")
+            change = Change(frozenset())
+            while (more := events.read(timeout_seconds=0.5)) is not None:
+                change |= more
+            differing = polling.look()
+            if differing is None or change.paths is None:
+                continue
+            assert differing.paths is not None
+            around = {path: {path, *map(str, Path(path).parents)} for path in differing.paths}
+            assert [path for path, names in around.items() if not names & change.paths] == []
+    finally:
+        events.close()
+
+
+def change_something(tree: Path, chance: random.Random, label: str) -> None:
+    """One thing that an editor, a build or a person does."""
+    folders = [tree, *(path for path in sorted(tree.rglob("*")) if path.is_dir() and ".git" not in path.parts)]
+    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    folder, file = chance.choice(folders), chance.choice([*files, tree / "first.py"])
+    match chance.randrange(7):
+        case 0:
+            file.write_text(f"changed = {label!r}\n")
+        case 1:
+            write_tree(folder, {f"made_{label}/deep/er/{chance.choice('abc')}.py": f"x = {label!r}\n"})
+        case 2 if folder != tree:
+            folder.rename(tree / f"moved_{label}")
+        case 3 if folder != tree:
+            shutil.rmtree(folder)
+        case 4:
+            (folder / ".gitignore").write_text(f"moved_{chance.randrange(4)}_*\n/{chance.choice('abc')}.py\n")
+        case 5:
+            file.unlink(missing_ok=True)
+        case _:
+            write_tree(folder, {f"new_{label}.py": f"x = {label!r}\n"})
 
 
 def test_a_name_that_is_not_utf_8_does_not_end_the_watch(tree: Path, events: Events) -> None:
