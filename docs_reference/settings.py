@@ -35,6 +35,8 @@ def _default(name: str, field: FieldInfo) -> str:
         return DYNAMIC[name]
     if field.default is PydanticUndefined:
         raise ValueError(f"the default of {name} is computed: say in docs_reference/settings.py what it is")
+    if isinstance(field.default, bool):
+        return code("on" if field.default else "off")
     return "unset" if field.default is None else code(f"{field.default:g}" if _is_float(field) else field.default)
 
 
@@ -45,6 +47,8 @@ def _is_float(field: FieldInfo) -> bool:
 def _values(field: FieldInfo) -> str:
     """What kind of value it takes, with its limits."""
     kind = str(field.annotation)
+    if field.annotation is bool:
+        return "on or off"
     name = "integer" if "int" in kind else "number" if "float" in kind else "folder" if "Path" in kind else "text"
     if "Secret" in kind:
         return "text, never shown"

@@ -124,6 +124,16 @@ class Settings(BaseSettings):
         200, ge=1, le=10_000, description="Changed files that a search waits for; more are indexed in the background."
     )
     blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
+    watch: bool = Field(
+        True, description="Whether `pgdex mcp` on stdio keeps the indexed repository that it is started in current."
+    )
+    watch_poll_seconds: float = Field(
+        5,
+        ge=0.2,
+        le=86_400,
+        description="Seconds between two looks at a watched folder whose changes the system does not report; longer "
+        "ones, up to 60, where a look takes more than a hundredth of that.",
+    )
     mcp_token: SecretStr | None = Field(
         None,
         description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (one that is "

@@ -4,6 +4,7 @@
 through here, from a root that is opened once. All of `jobs` may import it; it imports `notebooks` and nothing else.
 """
 
+from pgdex.indexer.sources.cached_rules import CachedRules, Concern
 from pgdex.indexer.sources.content import Skipped, SourceText, Unchanged, read_source
 from pgdex.indexer.sources.explaining import Explanation, explain
 from pgdex.indexer.sources.git import GitIndex, GitTree, normalised_remote
@@ -17,6 +18,8 @@ from pgdex.indexer.sources.witness import NotSeenHere, Witness, WitnessNotes
 __all__ = [
     "DEFAULT_MAX_FILE_BYTES",
     "MAX_PATH_BYTES",
+    "CachedRules",
+    "Concern",
     "Explanation",
     "FoundFile",
     "GitIndex",

@@ -2,6 +2,7 @@
 and why, and how old files are."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 from psycopg.rows import class_row
@@ -46,6 +47,17 @@ def innermost_view(connection: Connection, folders: Iterable[str], *, project: s
         connection, "project_id = %(project)s and ref = '' and root = any(%(roots)s)", project=project, roots=around
     )
     return min(found, key=lambda one: around.index(one.root), default=None)
+
+
+def views_around(connection: Connection, folder: Path) -> list[tuple[str, Path]]:
+    """The folders that are indexed, of all projects, that `folder` (a real path) lies in, is, or has below it: projects
+    and roots."""
+    rows = connection.execute(
+        "select project_id, root from pgdex.views_status"
+        " where ref = '' and (root = any(%(around)s) or starts_with(root, %(below)s)) order by root, project_id",
+        {"around": [str(folder), *map(str, folder.parents)], "below": f"{str(folder).rstrip('/')}/"},
+    )
+    return [(project, Path(root)) for project, root in rows.fetchall()]
 
 
 def default_view_of_family(connection: Connection, identity: str, *, project: str) -> IndexedView | None:

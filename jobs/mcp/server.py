@@ -120,6 +120,7 @@ def build_server(context: ServerContext, *, eager: bool) -> PgdexServer:
             yield
         finally:
             over.set()
+            context.watched_folder.close()
             context.connections.close()
 
     return PgdexServer(

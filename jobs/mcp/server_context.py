@@ -1,6 +1,7 @@
 """What every tool works with."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +12,7 @@ from pgdex.jobs.client.projects import Project, resolve_project
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.mcp.connections import MOST_CONNECTIONS, Connections
 from pgdex.jobs.mcp.lanes import Lane
+from pgdex.jobs.mcp.watched_folder import WatchedFolder
 from pgdex.jobs.mcp.workers import WorkerLauncher
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class ServerContext:
         self.folder = folder
         self.connections = Connections(settings)
         self.launcher = WorkerLauncher()
+        self.watched_folder = WatchedFolder(settings, folder=folder)
         self._searches = Lane("searches", places=SEARCHES)
         self._calls = Lane("calls about jobs", places=OTHER_CALLS)
         self._threads = anyio.CapacityLimiter(MOST_CONNECTIONS)
@@ -45,6 +48,8 @@ class ServerContext:
         A `search` may take long: however many of them there are, calls about jobs are answered beside them.
         """
         await self._opening()
+        if search:
+            self.watched_folder.touch()
         async with (self._searches if search else self._calls).place():
             return await run_sync(self.connections.call, action, limiter=self._threads)
 
@@ -72,7 +77,7 @@ class ServerContext:
 
     def warm_up(self) -> None:
         """What the first calls would else wait for: the database, the workers for jobs that were interrupted, the
-        embedding model. Errors are left to the calls that meet them."""
+        embedding model; and the watch of the client's folder. Errors are left to the calls that meet them."""
         from pgdex.indexer.embedding import EmbedderError
         from pgdex.jobs.client.workers import live_jobs
         from pgdex.jobs.embedders import embedder_for
@@ -81,7 +86,12 @@ class ServerContext:
             if live_jobs(client.connection):
                 self.launcher.ensure(client)
 
+        def watch(client: "Client") -> None:
+            with suppress(InvalidRequest):
+                self.watched_folder.look(client, project=self.project(None).id)
+
         self.connections.call(take_up)
+        self.connections.call(watch)
         try:
             embedder_for(self.settings.embedder, self.settings)
         except EmbedderError:

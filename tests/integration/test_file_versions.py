@@ -215,7 +215,7 @@ def test_who_takes_a_version_over_that_is_just_removed_is_told_to_read_the_file_
                 view_id=repository.view_id,
                 model_id=repository.model_id,
                 unchanged=[
-                    UnchangedFile(path="f0", size=1, mtime_ns=1, ctime_ns=1, inode=1, version_id=number),
+                    UnchangedFile(path="f0", size=1, mtime_ns=1, ctime_ns=1, inode=1, blob_id=b"", version_id=number),
                 ],
             )
 

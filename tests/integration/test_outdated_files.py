@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import Workers
 
 FILES = 60
-WORDS = FrontEndWords(index="pgdex index", narrow="--path '{glob}' in {root}")
+WORDS = FrontEndWords(index="pgdex index", narrow="--path '{glob}' in {root}", widen="--all")
 
 
 @pytest.fixture

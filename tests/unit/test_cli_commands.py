@@ -50,6 +50,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
     assert {" ".join(path) for path, _ in ALL_COMMANDS} == {
         *(
             "index",
+            "watch",
             "status",
             "list",
             "cancel",
@@ -65,6 +66,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
             "doctor",
             "completion",
         ),
+        *("hooks install", "hooks remove", "hooks status", "hooks run"),
         *("db upgrade", "db downgrade", "db reset", "db grant", "db url", "db psql"),
     }
 

@@ -97,6 +97,9 @@ def test_the_defaults_in_the_example_are_the_real_ones(name: str) -> None:
     assert written is not None
     if name in ("database_url", "max_concurrent_jobs") or default is PydanticUndefined:
         return  # an example instead of a default; a default of the database (3); one that depends on the user
+    if isinstance(default, bool):
+        assert written[1] == ("on" if default else "off")
+        return
     assert written[1] == ("" if default is None else f"{default:g}" if isinstance(default, float) else str(default))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok
 from pgdex.jobs.cli.diagnosis.machine import embedder_check, grammars_check, home_check
+from pgdex.jobs.cli.diagnosis.watching import present_root, watching_check
 from pgdex.jobs.errors import InvalidSetting, PgdexError
 
 
@@ -47,6 +48,9 @@ def diagnosis() -> Iterator[Check]:
                 yield from done("workers", lambda: [workers_check(connection, configured)])
                 yield from done("jobs", lambda: jobs_checks(connection))
                 yield from done("index", lambda: index_checks(connection))
+    root = present_root()
+    if root is not None:
+        yield from done("watching", lambda: [watching_check(configured, root)])
     yield from done("embedder", lambda: [embedder_check(configured)])
     yield from done("grammars", lambda: [grammars_check()])
 

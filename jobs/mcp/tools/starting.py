@@ -112,6 +112,7 @@ class Starting:
                     f"{error}. Only if the user asked for exactly this folder: call again with allow_broad: true"
                 ) from error
             workforce = self._place.launcher.ensure(client)
+            self._place.watched_folder.look(client, project=started.project_id, is_asked_for=True)
             seconds, at_least = self._seconds(client, started, target)
             return StartedIndexing(
                 job_id=started.job_id,

@@ -52,7 +52,7 @@ def test_a_repository_that_was_never_indexed_finds_nothing_and_says_that_it_is_w
     root = write_tree(tmp_path / "new", FILES)
     with Client.open(settings_for(database_url, embedder="hashing")) as client:
         client.start(root)
-        words = FrontEndWords(index="pgdex index", narrow="{glob} in {root}")
+        words = FrontEndWords(index="pgdex index", narrow="{glob} in {root}", widen="--all")
         found = search_code(client, SearchRequest("compute_delay", project_id="default"), words=words)
         assert found.hits == []
         assert [note for note in found.notes if str(root) in note and "pending" in note]

@@ -1,0 +1,55 @@
+"""The files in git's own folder that say that a checkout happened, or which files count."""
+
+import os
+from dataclasses import dataclass
+
+LARGEST_POINTER_BYTES = 4_096  # of a file that names a folder: one path
+
+
+@dataclass(frozen=True, slots=True)
+class GitMarks:
+    """Absolute paths. `checkout`: written by every checkout, merge and reset; `rules`: info/exclude."""
+
+    checkout: frozenset[bytes] = frozenset()
+    rules: frozenset[bytes] = frozenset()
+
+    @property
+    def folders(self) -> set[bytes]:
+        """The folders that these files lie in."""
+        return {os.path.dirname(path) for path in self.checkout | self.rules}
+
+
+def git_marks(root: bytes) -> GitMarks:
+    """Those of the repository that `root`, an absolute path, is or lies in; none where there is none. A linked worktree
+    has an index of its own, and shares info/exclude with the others."""
+    top = root
+    while (own := _git_folder(top)) is None:
+        parent = os.path.dirname(top)
+        if parent == top:
+            return GitMarks()
+        top = parent
+    shared = os.path.normpath(os.path.join(own, _content(os.path.join(own, b"commondir")) or b"."))
+    return GitMarks(
+        frozenset({os.path.join(own, b"index"), os.path.join(own, b"HEAD")}),
+        frozenset({os.path.join(shared, b"info", b"exclude")}),
+    )
+
+
+def _git_folder(top: bytes) -> bytes | None:
+    named = os.path.join(top, b".git")
+    if os.path.isdir(named):
+        folder = named
+    else:
+        content = _content(named)
+        if not content.startswith(b"gitdir: "):
+            return None
+        folder = os.path.normpath(os.path.join(top, content.removeprefix(b"gitdir: ")))
+    return folder if os.path.lexists(os.path.join(folder, b"HEAD")) else None
+
+
+def _content(path: bytes) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(LARGEST_POINTER_BYTES).rstrip(b"\r\n")
+    except OSError:
+        return b""
