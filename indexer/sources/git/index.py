@@ -6,6 +6,7 @@ Read by a parser of our own. dulwich 1.2 has none in its compiled part: its Pyth
 
 import hashlib
 import logging
+import os
 import struct
 from bisect import bisect_left
 from collections.abc import Container, Sequence
@@ -96,9 +97,12 @@ def read_index(path: bytes, *, prefix: bytes, object_format: str) -> GitIndex:
     """Return the entries below `prefix` (with a slash at its end, or empty) of the index file at `path`.
 
     NO_INDEX where there is none, or none that can be relied on: broken, larger than the bounds, split, or sparse.
+    Raises OSError when this process runs out of file descriptors or memory.
     """
     read = read_whole(path, MAX_INDEX_BYTES)
     if read is None:
+        if os.path.lexists(path):
+            logger.debug("a git index is not used: it is no readable file of at most %d bytes", MAX_INDEX_BYTES)
         return NO_INDEX
     data, status = read
     try:
