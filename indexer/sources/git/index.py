@@ -15,7 +15,7 @@ from typing import Final
 
 from pgdex.indexer.sources.git.reading import read_whole
 
-# About 600,000 files, which takes a second. What is larger counts as no index.
+# About 500,000 files. One that is made up of the shortest entries takes 3 s and 520 MiB. A larger one counts as none.
 MAX_INDEX_BYTES: Final = 64 << 20
 # Version 4 shortens names by what they have in common: a made-up index of a few MB could hold gigabytes of them.
 MAX_NAMES_BYTES: Final = 64 << 20
