@@ -1,13 +1,15 @@
 """What a working tree of git is: its repository, worktree, branch and remote; and repositories that mean harm."""
 
 import os
+import resource
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from pgdex.indexer.sources import GitTree, OpenedRoot, explain, normalised_remote, walk
+from pgdex.indexer.sources import GitTree, OpenedRoot, RootUnavailable, explain, normalised_remote, walk
 from tests.support.git_trees import git, repository, settled
 from tests.support.trees import write_tree
 
@@ -295,6 +297,44 @@ def test_no_file_of_a_git_directory_hangs_a_walk_or_ends_it(root: Path, name: st
 
     assert time.monotonic() - started < 5
     assert {"a.py", "d/e/b.py"} <= set(found)
+
+
+def test_a_process_without_descriptors_takes_no_tracked_file_for_a_deleted_one(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", {"build/a.py": "x = 1\n", ".gitignore": "build/\n"})
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    ends = []
+    with OpenedRoot(root, for_listing=True) as opened:
+        assert [file.path for file in walk(opened)] == [".gitignore", "build/a.py"]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+        try:
+            with suppress(OSError):
+                while True:
+                    taken.append(os.open(os.devnull, os.O_RDONLY))
+            while taken:  # one descriptor more each time, until there are enough
+                ends.append(end_of_walk(opened))
+                os.close(taken.pop())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert set(ends) == {"Too many open files", ".gitignore build/a.py"}
+
+
+def end_of_walk(root: OpenedRoot) -> str:
+    try:
+        return " ".join(file.path for file in walk(root))
+    except (OSError, RootUnavailable) as error:
+        cause = error.__cause__ or error
+        return os.strerror(cause.errno or 0) if isinstance(cause, OSError) else str(error)
+
+
+def test_a_configured_worktree_may_be_anything(root: Path) -> None:
+    for value in (b"a\0b", b"/", b"../..", b"\xff", b""):
+        (root / ".git" / "config").write_bytes(b"[core]\n\tworktree = " + value + b"\n")
+        assert tree_of(root) is None
+        assert paths(root) == ["a.py", "d/e/b.py"]
+    git("config", "core.worktree", "..", at=root)
+    assert known(root).prefix == ""
 
 
 @pytest.mark.parametrize("target", ["fifo", "/dev/zero", "\0", "x" * 5_000, "", "."])

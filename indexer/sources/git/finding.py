@@ -68,7 +68,7 @@ def belongs_to(found: GitDirectory, top: bytes, worktree: bytes | None) -> bool:
         back = os.path.join(own, _line(read_small(os.path.join(own, b"gitdir"), _POINTER_BYTES)))
         return os.path.dirname(own) == os.path.join(common, WORKTREES) and os.path.realpath(back) == git
     if worktree is not None:
-        return os.path.realpath(os.path.join(own, worktree)) == top
+        return b"\0" not in worktree and os.path.realpath(os.path.join(own, worktree)) == top
     return own == git
 
 

@@ -6,6 +6,7 @@ Read by a parser of our own. dulwich 1.2 has none in its compiled part: its Pyth
 
 import hashlib
 import logging
+import os
 import struct
 from bisect import bisect_left
 from collections.abc import Container, Sequence
@@ -14,7 +15,7 @@ from typing import Final
 
 from pgdex.indexer.sources.git.reading import read_whole
 
-# About 600,000 files, which takes a second. What is larger counts as no index.
+# About 500,000 files. One that is made up of the shortest entries takes 3 s and 520 MiB. A larger one counts as none.
 MAX_INDEX_BYTES: Final = 64 << 20
 # Version 4 shortens names by what they have in common: a made-up index of a few MB could hold gigabytes of them.
 MAX_NAMES_BYTES: Final = 64 << 20
@@ -96,9 +97,12 @@ def read_index(path: bytes, *, prefix: bytes, object_format: str) -> GitIndex:
     """Return the entries below `prefix` (with a slash at its end, or empty) of the index file at `path`.
 
     NO_INDEX where there is none, or none that can be relied on: broken, larger than the bounds, split, or sparse.
+    Raises OSError when this process runs out of file descriptors or memory.
     """
     read = read_whole(path, MAX_INDEX_BYTES)
     if read is None:
+        if os.path.lexists(path):
+            logger.debug("a git index is not used: it is no readable file of at most %d bytes", MAX_INDEX_BYTES)
         return NO_INDEX
     data, status = read
     try:

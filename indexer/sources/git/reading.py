@@ -1,7 +1,13 @@
-"""Small files that somebody else wrote, read within a bound."""
+"""Files that somebody else wrote, read within a bound.
+
+What can't be read is as if it were not there, but where this process has run out of descriptors or memory that is
+raised: without its index, tracked files that a rule names would be taken for deleted ones.
+"""
 
 import os
 import stat
+
+from pgdex.indexer.sources.skips import OUR_OWN_FAULT
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -11,11 +17,15 @@ def open_regular(path: bytes, *, follow: bool = False, above: int | None = None)
     """Return a descriptor of a regular file, for the caller to close; None for anything else, and where it fails.
 
     Never waits for a pipe's writer. A symbolic link at the end of the path is followed only with `follow`. With `above`
-    the path counts from the folder of that descriptor.
+    the path counts from the folder of that descriptor. Raises OSError as the module says.
     """
     try:
         descriptor = os.open(path, _FLAGS if follow else _FLAGS | _NOFOLLOW, dir_fd=above)
-    except (OSError, ValueError):  # ValueError: a NUL in the path
+    except ValueError:  # a NUL in the path
+        return None
+    except OSError as error:
+        if error.errno in OUR_OWN_FAULT:
+            raise
         return None
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
@@ -30,7 +40,9 @@ def read_small(path: bytes, limit: int, *, follow: bool = False, above: int | No
         return b""
     try:
         return os.read(descriptor, limit)
-    except OSError:
+    except OSError as error:
+        if error.errno in OUR_OWN_FAULT:
+            raise
         return b""
     finally:
         os.close(descriptor)
@@ -51,7 +63,9 @@ def read_open(descriptor: int, limit: int) -> tuple[bytes, os.stat_result] | Non
         data = os.read(descriptor, status.st_size)
         while len(data) < status.st_size and (more := os.read(descriptor, status.st_size - len(data))):
             data += more  # a network file system may return less than there is
-    except OSError:
+    except OSError as error:
+        if error.errno in OUR_OWN_FAULT:
+            raise
         return None
     finally:
         os.close(descriptor)

@@ -18,6 +18,7 @@ from pgdex.indexer.sources.git.finding import (
 from pgdex.indexer.sources.git.index import GitIndex, read_index
 from pgdex.indexer.sources.git.reading import read_open
 from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
+from pgdex.indexer.sources.skips import OUR_OWN_FAULT
 
 ObjectFormat = Literal["sha1", "sha256"]
 
@@ -56,7 +57,7 @@ class GitTree:
 
         A git directory elsewhere that does not lead back to the tree (`git init --separate-git-dir`, a worktree moved
         without `git worktree repair`), one of a stranger, a bare repository and an unknown object format are not relied
-        on.
+        on. Raises OSError when this process runs out of file descriptors or memory.
         """
         return cls.at(root.real_path)
 
@@ -160,7 +161,10 @@ def _content(directory: bytes, path: bytes, limit: int) -> bytes | None:
     try:
         with OpenedRoot(Path(os.fsdecode(directory))) as opened:
             descriptor = opened.open_file(path)
-    except (OSError, RootUnavailable, ValueError):
+    except (OSError, RootUnavailable) as error:
+        cause = error.__cause__ if isinstance(error, RootUnavailable) else error
+        if isinstance(cause, OSError) and cause.errno in OUR_OWN_FAULT:
+            raise cause from None
         return None
     read = read_open(descriptor, limit)
     return None if read is None else read[0]
