@@ -65,7 +65,7 @@ begin
         raise exception 'repo_path must be an absolute path, https://host/path, ssh://host/path or user@host:path, got %',
             quote_nullable(enqueue_job.repo_path) using errcode = 'PX005';
     end if;
-    if v_ref !~ '^(|HEAD|refs/(heads|tags)/[^[:cntrl:] ~^:?*\[\\-][^[:cntrl:] ~^:?*\[\\]*|[0-9a-f]{40}|[0-9a-f]{64})$' then
+    if not v_ref ~ '^(|HEAD|refs/(heads|tags)/[^[:cntrl:] ~^:?*\[\\-][^[:cntrl:] ~^:?*\[\\]*|[0-9a-f]{40}|[0-9a-f]{64})$' then
         raise exception 'ref must be HEAD, refs/heads/NAME, refs/tags/NAME or the full id of a commit, got %',
             quote_nullable(v_ref) using errcode = 'PX005';
     end if;

@@ -38,6 +38,7 @@ def sample_job(**changes: Any) -> JobStatus:
         "status": "running",
         "project_id": "default",
         "repository": "click",
+        "view_name": "click",
         "repo_path": "/src/click",
         "progress_percentage": 50.0,
         "progress_message": "Chunking: 30/63 files · 27 files/s · 1.2 s left",
@@ -55,6 +56,7 @@ def sample_job(**changes: Any) -> JobStatus:
         "elapsed_seconds": 1.1,
         "estimated_time_remaining_seconds": 2,
         "force_reindex": False,
+        "paths_asked": None,
         "embedder": "hashing",
         "created_at": NOW,
         "started_at": NOW,
@@ -69,6 +71,8 @@ def sample_job(**changes: Any) -> JobStatus:
         "summary": None,
         "is_overdue": False,
     }
+    if "repository" in changes:
+        changes.setdefault("view_name", changes["repository"])
     return JobStatus.model_validate(job | changes)
 
 
