@@ -59,7 +59,8 @@ def _places(directory: str) -> Iterator[str]:
             raise SourceRefused(f"the repository {directory} has more than {_MOST_ALTERNATES} object stores")
         yield objects
         yield from _links(objects)
-        yield from _links(os.path.join(objects, "pack"))
+        for folder in ("pack", *(f"{number:02x}" for number in range(256))):
+            yield from _links(os.path.join(objects, folder))
         listed = _small(os.path.join(objects, "info", "alternates"))
         lines = (line for line in listed.split("\n") if line and not line.startswith("#"))
         waiting += [os.path.join(objects, line.strip('"')) for line in lines]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from pgdex.indexer.git.errors import GitFailed
 from pgdex.indexer.git.piped import PipedGit, PipeEnded
 from pgdex.indexer.git.program import Git
 from pgdex.indexer.git.running import Limits
@@ -20,6 +21,11 @@ from pgdex.indexer.sources.walking import FoundFile
 _LINK: Final = b"120000"
 _SUBMODULE: Final = b"160000"
 _GITMODULES: Final = b".gitmodules"
+# No person's name for a file; whoever writes such a tree hopes that somebody takes it for a path.
+_NO_NAMES: Final = (b"", b".", b"..")
+# A few small trees that name each other many times over are a listing of billions.
+MOST_ENTRIES: Final = 5_000_000
+
 _MARKER_ENTRIES: Final = frozenset(marker.entry for marker in MARKERS)
 
 
@@ -42,13 +48,20 @@ def entries(
 ) -> Iterator[Entry]:
     """Give all entries of the commit's tree, or those at `paths`, in the byte order of their paths.
 
-    Raises PipeEnded where an object is missing, GitAborted and GitTimedOut.
+    Raises PipeEnded where an object is missing, GitFailed for a malformed tree and for one without end, GitAborted and
+    GitTimedOut.
     """
     arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *map(os.fsdecode, paths)]
     with PipedGit(git, arguments, folder=folder, limits=limits, aborted=aborted) as process:
-        for record in process.records():
+        before = b""
+        for number, record in enumerate(process.records()):
             about, _, path = record.partition(b"\t")
             mode, kind, blob, size = about.split()
+            if path <= before:
+                raise GitFailed(f"the tree of the commit {commit} is malformed: its entries are not in order")
+            if number >= MOST_ENTRIES:
+                raise GitFailed(f"the commit {commit} has more than {MOST_ENTRIES:,} files; nothing of it is indexed")
+            before = path
             if size.isdigit():
                 yield Entry(mode, blob, int(size), path)
             elif kind == b"commit":
@@ -129,7 +142,7 @@ class TreeListing:
         if stack[-1].left_out:
             return
         ignores = stack[-1].ignores
-        cause = cause_of(path, ignores, is_folder=entry.mode == _SUBMODULE, is_link=entry.mode == _LINK)
+        cause = _cause_of(path, ignores, is_folder=entry.mode == _SUBMODULE, is_link=entry.mode == _LINK)
         if cause is None:
             yield self._row(entry, ignores)
         else:
@@ -137,7 +150,7 @@ class TreeListing:
 
     def _enter(self, prefix: bytes, ignores: Ignores) -> tuple[_Folder, FoundFile | None]:
         path = prefix[:-1]
-        cause: Cause | None = cause_of(path, ignores, is_folder=True)
+        cause = _cause_of(path, ignores, is_folder=True)
         row = None
         if cause is None and len(path) > MAX_PATH_BYTES:
             row = _unread(path, SkipReason.NAME_TOO_LONG, "a folder, with all that is in it")
@@ -185,6 +198,11 @@ class TreeListing:
         if inside(b"/tree", entry.path, target) is None:
             return f"a link to {escaped(target)}, outside the tree"
         return f"a link to {escaped(target)}, inside the tree"
+
+
+def _cause_of(path: bytes, ignores: Ignores, *, is_folder: bool, is_link: bool = False) -> Cause | None:
+    name = path.rpartition(b"/")[2]
+    return BuiltIn(name) if name in _NO_NAMES else cause_of(path, ignores, is_folder=is_folder, is_link=is_link)
 
 
 def _unread(path: bytes, reason: SkipReason, detail: str) -> FoundFile:

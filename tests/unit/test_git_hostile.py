@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pgdex.indexer.git import CommitNotFound, Git, GitError, GitUrl, Mirrors
+from pgdex.indexer.git import CommitNotFound, Git, GitError, GitFailed, GitUrl, Mirrors, remote, tree_listing
 from pgdex.indexer.git.mirror_folder import MirrorFolder
+from pgdex.indexer.git.program import UPLOAD_PACK
 from tests.support.git_repositories import ENVIRONMENT, Repository
 
 LIMIT = 1 << 20
@@ -275,8 +276,55 @@ def test_names_in_a_tree_are_never_paths_here(mirrors: Mirrors, source: Reposito
         found = {file.path: file.skip_reason for file in snapshot.listing()}
         assert snapshot.blob_id("-rf") == bytes.fromhex(blob)
         assert snapshot.blob_id("*") is None
-    assert {"-rf", "back\\slash"} <= found.keys()
+    assert found.keys() == {"-rf", "back\\slash", "link"}
     assert {path for path in tmp_path.rglob("*") if mirrors.folder not in path.parents} - before <= {mirrors.folder}
+
+
+def test_a_tree_that_multiplies_itself_is_given_up(
+    mirrors: Mirrors, source: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree_listing, "MOST_ENTRIES", 50_000)
+    tree = source.git("rev-parse", "HEAD^{tree}")
+    for _ in range(12):
+        tree = source.git("mktree", data="".join(f"040000 tree {tree}\td{number}\n" for number in range(10)).encode())
+    commit = source.git("commit-tree", tree, "-m", "x")
+    source.git("update-ref", "refs/heads/bomb", commit)
+    with (
+        mirrors.snapshot(GitUrl.local(source.path), commit) as snapshot,
+        pytest.raises(GitFailed, match="more than 50,000 files"),
+    ):
+        next(snapshot.listing())
+
+
+def test_a_tree_that_names_a_file_twice_is_refused(mirrors: Mirrors, source: Repository) -> None:
+    entry = b"100644 a.py\0" + bytes.fromhex(source.git("rev-parse", "HEAD:a.py"))
+    tree = source.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=entry * 2)
+    commit = source.git("commit-tree", tree, "-m", "x")
+    source.git("update-ref", "refs/heads/twice", commit)
+    with (
+        mirrors.snapshot(GitUrl.local(source.path), commit) as snapshot,
+        pytest.raises(GitFailed, match="not in order"),
+    ):
+        list(snapshot.listing())
+
+
+@pytest.mark.parametrize("name", INCOMPLETE)
+def test_a_git_that_fetches_promised_objects_while_it_serves_has_no_protocol_for_it(
+    mirrors: Mirrors, source: Repository, sprung: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As versions before 2.39.4 do, which don't know GIT_NO_LAZY_FETCH."""
+    older = UPLOAD_PACK.replace("GIT_NO_LAZY_FETCH=1", "GIT_NO_LAZY_FETCH=0")
+    monkeypatch.setattr(remote, "UPLOAD_PACK", older)
+    TRAPS[name](source, script(tmp_path / "trap", sprung))
+    with pytest.raises(GitError):
+        everything(mirrors, GitUrl.local(source.path))
+    assert not sprung.exists()
+
+    careless = older.replace("GIT_ALLOW_PROTOCOL=", "GIT_ALLOW_PROTOCOL=ext:ssh:file:git")
+    monkeypatch.setattr(remote, "UPLOAD_PACK", careless.replace("core.sshCommand=false", "core.abbrev=7"))
+    with pytest.raises(GitError):
+        everything(mirrors, GitUrl.local(source.path))
+    assert sprung.exists(), "the trap is none"
 
 
 def test_a_source_whose_refs_name_options_is_only_a_source(mirrors: Mirrors, source: Repository, sprung: Path) -> None:

@@ -329,9 +329,12 @@ def test_a_repository_may_not_keep_objects_outside_of_the_allowed_folders(tmp_pa
     pack = allowed / "linked" / ".git" / "objects" / "pack"
     shutil.rmtree(pack)
     pack.symlink_to(source.path / ".git" / "objects" / "pack")
+    (allowed / "loose" / ".git" / "objects" / "ab").mkdir(parents=True)
+    (allowed / "loose" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (allowed / "loose" / ".git" / "objects" / "ab" / ("c" * 38)).symlink_to(source.path / "a.py")
     strict = Mirrors(folder=tmp_path / "cache", max_bytes=1 << 30, roots=[allowed])
 
-    for name in ("shared", "tree", "linked"):
+    for name in ("shared", "tree", "linked", "loose"):
         with pytest.raises(SourceRefused, match=r"keeps a part of itself in .*source"):
             strict.resolve(GitUrl.local(allowed / name))
     wider = Mirrors(folder=tmp_path / "cache", max_bytes=1 << 30, roots=[allowed, source.path])
