@@ -19,6 +19,10 @@ RUN /opt/build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isola
     && /opt/pgdex/bin/python -m pip check
 
 FROM ${PYTHON_IMAGE}
+# For repositories that are indexed by their address.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git openssh-client \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 pgdex \
     && useradd --uid 10001 --gid pgdex --home-dir /var/lib/pgdex --create-home --shell /usr/sbin/nologin pgdex \
     # With `user:` the container may run under any id, and that one needs the folder too.

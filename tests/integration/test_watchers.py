@@ -271,9 +271,7 @@ def test_a_repository_that_is_removed_from_the_index_is_not_put_back_into_it(
 ) -> None:
     with watching(indexed, settings) as seen:
         seen.wait("completed")
-        remove_view(
-            client.connection, view_to_remove(client.connection, str(indexed), project="default"), cancel=True
-        )
+        remove_view(client.connection, view_to_remove(client.connection, str(indexed), project="default"), cancel=True)
         assert "removed" in seen.wait("ended").text
         write_tree(indexed, {"new.py": "x = 1\n"})
         time.sleep(1)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("benchmarks", "indexer", "jobs", "migrations", "pgdex", "sql", "tests", "training")
-FILES = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
+FILES = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py")) if ".cache" not in file.parts]
 SUPPRESSION = re.compile(r"#\s*(?:noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|type:\s*ignore\b(?:\[[\w\-, ]+\])?)(.*)")
 
 
