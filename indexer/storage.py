@@ -129,8 +129,9 @@ def stored_files(
 ) -> dict[str, StoredFile]:
     """The files of `paths` that the repository has searchable versions of, in whichever view."""
     rows = connection.execute(
+        # Not `exists`, and no join: for some paths PostgreSQL would read all files of the view first.
         "select v.path, v.content_hash, v.id, v.model_id, v.index_format,"
-        " exists (select from pgdex.view_files e where e.version_id = v.id and e.view_id = %s)"
+        " (select true from pgdex.view_files e where e.version_id = v.id and e.view_id = %s) is not null"
         " from pgdex.versions v where v.repository_id = %s and v.path = any(%s) and v.skip_reason is null",
         [view_id, repository_id, list(paths)],
     )

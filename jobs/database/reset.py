@@ -15,8 +15,8 @@ from pgdex.jobs.settings import Settings
 from pgdex.migrations import version
 from pgdex.migrations.version import Order
 
-# Columns that every version of these tables has had. Of several queries the first one counts whose table is there: what
-# counts chunks was `files` before there were versions.
+# Columns that every version of these tables has had. Of several queries the first counts that the schema has a table
+# for: chunks were counted in `files` before there were versions.
 COUNTS: dict[str, tuple[LiteralString, ...]] = {
     "repositories": ("select count(*) from pgdex.repositories",),
     "chunks": (

@@ -8,15 +8,23 @@ as $$
 declare
     v_repository bigint;
     v_removed integer := 0;
+    -- Not in the queries: the clock is no constant, and no index could be used.
+    v_before timestamp with time zone := clock_timestamp() - p_age;
 begin
     for v_repository in
-        select distinct v.repository_id
-        from versions v join repositories r on r.id = v.repository_id and r.removed_at is null
-        where v.unused_since < clock_timestamp() - p_age
+        select r.id
+        from repositories r
+        -- One of each, by the index; all that are kept for longer would be read otherwise, by each call.
+        cross join lateral (
+            select v.id from versions v
+            where v.repository_id = r.id and v.unused_since < v_before
+            limit 1
+        ) as due
+        where r.removed_at is null
     loop
         v_removed := pgdex.delete_versions(v_repository, array(
             select v.id from versions v
-            where v.repository_id = v_repository and v.unused_since < clock_timestamp() - p_age
+            where v.repository_id = v_repository and v.unused_since < v_before
             order by v.unused_since limit p_limit
         ));
         exit when v_removed > 0;

@@ -31,7 +31,11 @@ begin
     outside := array(
         select w.id from versions w
         where w.repository_id = any (v_repositories) and w.unused_since is not null and w.chunks > 0
-            and not exists (select from view_files e where e.version_id = w.id and e.view_id = any (p_views))
+            -- A mark may be wrong for a while. Not `not exists`: that may read all files of the views, of which there
+            -- are many more.
+            and (
+                select true from view_files e where e.version_id = w.id and e.view_id = any (p_views) limit 1
+            ) is null
     );
     if v_shared is not null then
         outside := outside || array(

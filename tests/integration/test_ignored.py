@@ -118,7 +118,7 @@ def test_a_live_job_keeps_what_it_was_asked_for(client: Client, tree: Path) -> N
     client.start(tree, no_ignore=True)
 
     assert client.start(tree, no_ignore=False).already_running
-    assert client.connection.execute("select no_ignore from pgdex.repositories").fetchone() == (True,)
+    assert client.connection.execute("select no_ignore from pgdex.views").fetchone() == (True,)
 
 
 def test_files_that_become_secrets_leave_the_index_and_come_back_by_pgdexignore(
