@@ -32,7 +32,8 @@ def rename(*, repository: str, new_name: str, only_view: bool, project: str | No
     with open_client() as client:
         place = absolute_folder(repository)
         chosen = chosen_project(client.settings, argument=project, folder=place if place.is_dir() else None).id
-        view = views_to_remove(client, Wish(repository, all_views=not only_view), project=chosen)[0]
+        views = views_to_remove(client, Wish(repository, all_views=not only_view), project=chosen)
+        view = next((one for one in views if one.is_default), views[0])
         before = client.rename(view, new_name, only_view=only_view)
     document = {
         "repo_path": view.root,
