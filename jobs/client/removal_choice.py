@@ -81,13 +81,12 @@ def removal_effect(client: "Client", views: Sequence[IndexedView]) -> list[Remov
         return cursor.execute(EFFECT, [[one.id for one in views]]).fetchall()
 
 
-def require_no_live_job(client: "Client", views: Sequence[IndexedView]) -> None:
-    """Raise JobIsLive where one of the views is being indexed: before any of several is removed."""
+def require_no_live_job(client: "Client", views: Sequence[IndexedView], *, advice: str) -> None:
+    """Raise JobIsLive where one of the views is being indexed: before any of several is removed. `advice`: what to do
+    about it, in the words of the front end."""
     row = client.connection.execute(LIVE, [[one.id for one in views]]).fetchone()
     if row is not None:
-        raise JobIsLive(
-            f"{row[0]} is being indexed by job {row[1]}: cancel it first (pgdex cancel), or remove it with --cancel"
-        )
+        raise JobIsLive(f"{row[0]} is being indexed by job {row[1]}: {advice}")
 
 
 def missing_elsewhere(client: "Client", views: Sequence[IndexedView], *, project: str) -> list[str]:

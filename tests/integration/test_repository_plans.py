@@ -26,7 +26,8 @@ MADE = f"""
     select v.id, w.id, w.size, w.path from pgdex.views v join pgdex.versions w using (repository_id);
     -- One with many worktrees.
     insert into pgdex.views (repository_id, project_id, root, name, last_indexed_at, chunks)
-    select 1, 'default', '/no/such/place/tree' || n, 'tree' || n, now(), {FILES} from generate_series(1, {MANY_VIEWS}) n;
+    select 1, 'default', '/no/such/place/tree' || n, 'tree' || n, now(), {FILES}
+    from generate_series(1, {MANY_VIEWS}) n;
     insert into pgdex.view_files (view_id, version_id, size, path)
     select v.id, w.id, w.size, w.path from pgdex.views v join pgdex.versions w using (repository_id)
     where v.repository_id = 1 and not v.is_default;

@@ -12,7 +12,8 @@ def new_view(
     """A view at `root` that holds the same versions as the view at `of`, all or those of `paths`; returns its id."""
     view_id = value(
         connection,
-        "insert into pgdex.views (repository_id, project_id, root, name, kind, is_main, branch, last_indexed_at, chunks)"
+        "insert into pgdex.views"
+        " (repository_id, project_id, root, name, kind, is_main, branch, last_indexed_at, chunks)"
         " select repository_id, project_id, %s, %s, 'worktree', false, %s, clock_timestamp(), chunks"
         " from pgdex.views where root = %s and removed_at is null returning id",
         *(root, root.rpartition("/")[2], branch, of),

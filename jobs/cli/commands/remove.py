@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
     from pgdex.jobs.client.models import IndexedView, RemovalEffect
 
+CANCEL_FIRST = "cancel it first (pgdex cancel), or remove it with --cancel"
+
 
 @click.command()
 @click.argument("repository", metavar="[PATH|NAME]", required=False)
@@ -76,7 +78,7 @@ def remove(
             _nothing_chosen(project, as_json=as_json)
             return
         if not cancel:
-            require_no_live_job(client, chosen)
+            require_no_live_job(client, chosen, advice=CANCEL_FIRST)
         effects = removal_effect(client, chosen)
         if not yes and not _agreed(chosen, effects, project):
             return

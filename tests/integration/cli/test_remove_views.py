@@ -1,6 +1,7 @@
 """`pgdex remove` where there are several views: one of them, all, those that are gone, those that are old."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.support.sql_worker import SqlWorker, enqueue, tree
 ROOTS = "select coalesce(string_agg(root, ',' order by root), '') from pgdex.views where removed_at is null"
 
 
-def indexed(connection: Connection, root: str, **arguments: object) -> None:
+def indexed(connection: Connection, root: str, **arguments: Any) -> None:
     """A repository with a completed job."""
     enqueue(connection, root, **arguments)
     SqlWorker(connection).work_all(tree(5))
@@ -152,3 +153,18 @@ def test_a_table_of_its_own_is_given_back_to_the_disk(run_pgdex: Run, connection
     bytes_there = value(connection, "select pg_total_relation_size('pgdex.chunks_r1')")
     done = run_pgdex("remove", "large", "--yes", "--json").json
     assert (done["bytes_freed"], done["bytes_freed_is_estimate"]) == (bytes_there, False)
+
+
+def test_the_doctor_tells_of_folders_that_are_gone_and_what_removes_them(
+    run_pgdex: Run, connection: Connection, tmp_path: Path
+) -> None:
+    assert "0 indexed folders, none known to be gone" in run_pgdex("doctor").out
+    indexed(connection, str(tmp_path.resolve() / "gone"), project="web")
+    indexed(connection, "/no/such/place/api")
+    assert "pgdex remove --missing --project web" in run_pgdex("doctor").out
+    connection.execute("update pgdex.views set missing_since = now() where root like '%%/api'")
+    found = [check for check in run_pgdex("doctor", "--json").json["checks"] if check["name"] == "views"]
+    assert [check["outcome"] for check in found] == ["warning", "warning"]
+    assert "/no/such/place/api" in found[1]["finding"]
+    assert run_pgdex("remove", "--missing", "--project", "web", "--yes").code == ExitCode.DONE
+    assert value(connection, ROOTS) == "/no/such/place/api"

@@ -1,6 +1,7 @@
 """`pgdex rename` and `pgdex retry`."""
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -26,7 +27,7 @@ def no_workers(database_url: str) -> Iterator[Environment]:
         yield {"PGDEX_DATABASE_URL": url}
 
 
-def failed(connection: Connection, root: str, **arguments: object) -> UUID:
+def failed(connection: Connection, root: str, **arguments: Any) -> UUID:
     """A job that failed."""
     job = enqueue(connection, root, **arguments)
     worker = SqlWorker(connection)

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.database.connection import Connection
@@ -12,7 +13,7 @@ from tests.support.sql_worker import SqlWorker, enqueue, tree
 from tests.support.trees import python_tree
 
 
-def indexed(connection: Connection, root: str, *, files: int = 5, **arguments: object) -> None:
+def indexed(connection: Connection, root: str, *, files: int = 5, **arguments: Any) -> None:
     """A repository with a completed job."""
     enqueue(connection, root, **arguments)
     SqlWorker(connection).work_all(tree(files))
