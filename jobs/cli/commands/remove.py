@@ -143,6 +143,7 @@ def _say(
     from pgdex.jobs.cli.render.repositories import freed
 
     what = printable(chosen[0].root) if len(chosen) == 1 else count(len(chosen), "view")
-    click.echo(f"Removed {what} from the index: {freed(effects)}.")
+    click.echo(f"Removed {what} from the index.")
+    note(f"Of space, {freed(effects)}.")
     if not is_complete:
         note("Another transaction (a backup, perhaps) still has its table open: a worker deletes the rest later.")
