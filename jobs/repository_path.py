@@ -69,6 +69,18 @@ def opened_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = (), fo
     return OpenedRoot(resolved, within=within, for_listing=for_listing)
 
 
+def is_gone(root: str | Path, *, is_local: bool) -> bool:
+    """Whether a folder was moved or deleted, and is not just out of this machine's sight.
+
+    `is_local`: all that is indexed was on this machine, as with the embedded server. Elsewhere a folder is gone where
+    the folder above it is there; else a disk may not be mounted, or the folder is another machine's.
+    """
+    try:
+        return not os.path.lexists(root) and (is_local or Path(root).parent.is_dir())
+    except (OSError, ValueError):
+        return False
+
+
 def _checked(repo_path: str | Path, allowed_roots: Sequence[Path]) -> tuple[Path, Path | None]:
     path = Path(repo_path)
     try:

@@ -29,7 +29,7 @@ from pgdex.jobs.database.outages import LIMIT_TRIES, Meaning, full_message, limi
 from pgdex.jobs.database.schema_watch import is_left_behind
 from pgdex.jobs.errors import FolderHangs, InvalidRequest, PgdexError
 from pgdex.jobs.logging import fields
-from pgdex.jobs.repository_path import opened_root
+from pgdex.jobs.repository_path import is_gone, opened_root
 from pgdex.jobs.settings import Settings, settings
 
 STALE = "PX003"
@@ -136,15 +136,22 @@ class Claim:
             logger.warning("a slow folder was not noted: %s", error, extra=_about(self, "folder_not_noted", path=path))
 
     def leave_to_others(
-        self, reason: str, *, kind: str = "RootUnavailable", error: BaseException | None = None, fails: bool = True
+        self,
+        reason: str,
+        *,
+        kind: str = "RootUnavailable",
+        error: BaseException | None = None,
+        fails: bool = True,
+        is_missing: bool = False,
     ) -> str:
         """Put the batch back for workers that see the repository, and take no more of this job; the job fails where
-        none is left, or with `fails` false this worker goes on. What became of it: see leave_batch_to_others."""
+        none is left, or with `fails` false this worker goes on. `is_missing`: the folder is gone, as far as this
+        machine can tell. What became of it: see leave_batch_to_others."""
         trace = None if error is None else storable("".join(traceback.format_exception(error)))
         with self.pool.connection() as connection:
             row = connection.execute(
-                "select pgdex.leave_batch_to_others(%s, %s, %s, %s, %s, %s, %s)",
-                [self.job_id, self.seq, self.attempt, storable(reason), kind, trace, fails],
+                "select pgdex.leave_batch_to_others(%s, %s, %s, %s, %s, %s, %s, %s)",
+                [self.job_id, self.seq, self.attempt, storable(reason), kind, trace, fails, is_missing],
             ).fetchone()
         assert row is not None, "a function has a value"
         logger.warning(reason, extra=_about(self, "repository_unseen", error_type=kind, outcome=row[0]))
@@ -229,7 +236,9 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
     except EmbedderUnavailable as error:
         _block(claim, error)
     except RootUnavailable as error:
-        claim.leave_to_others(str(error), error=error)
+        with claim.folder_in_progress():
+            is_missing = is_gone(claim.root, is_local=claim.settings.database_url is None)
+        claim.leave_to_others(str(error), error=error, is_missing=is_missing)
     except GitAborted as error:
         _put_back(claim)
         raise JobAborted from error

@@ -15,7 +15,10 @@ SECTIONS = {
         "status": LazyCommand("pgdex.jobs.cli.commands.status:status", "Show how far a job is."),
         "list": LazyCommand("pgdex.jobs.cli.commands.list:list_jobs", "List jobs, newest first."),
         "cancel": LazyCommand("pgdex.jobs.cli.commands.cancel:cancel", "Cancel a job."),
-        "remove": LazyCommand("pgdex.jobs.cli.commands.remove:remove", "Remove a repository from the index."),
+        "retry": LazyCommand("pgdex.jobs.cli.commands.retry:retry", "Run a failed or cancelled job again."),
+        "repos": LazyCommand("pgdex.jobs.cli.commands.repos:repos", "List the repositories and their views."),
+        "rename": LazyCommand("pgdex.jobs.cli.commands.rename:rename", "Rename a repository or a view."),
+        "remove": LazyCommand("pgdex.jobs.cli.commands.remove:remove", "Remove repositories or views from the index."),
         "events": LazyCommand("pgdex.jobs.cli.commands.events:events", "Show the history of a job."),
     },
     "Search": {

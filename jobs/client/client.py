@@ -13,7 +13,16 @@ from psycopg.rows import class_row
 from pgdex.jobs.client.broad_folders import is_named, require_narrow
 from pgdex.jobs.client.estimates import tree_size
 from pgdex.jobs.client.job_ids import id_range, parse_job_id
-from pgdex.jobs.client.models import CancelledJob, JobEvent, JobPage, JobStatus, StartedJob, Status
+from pgdex.jobs.client.models import (
+    CancelledJob,
+    IndexedView,
+    JobEvent,
+    JobPage,
+    JobStatus,
+    RetriedJob,
+    StartedJob,
+    Status,
+)
 from pgdex.jobs.client.targets import Target, target_of
 from pgdex.jobs.client.views import named_views
 from pgdex.jobs.database.connection import Connection, connect
@@ -22,7 +31,7 @@ from pgdex.jobs.database.roles import CLIENT, READER, not_allowed
 from pgdex.jobs.database.schema import ensure_current
 from pgdex.jobs.database.sessions import holds_session
 from pgdex.jobs.embedders import embedder_for
-from pgdex.jobs.errors import InvalidRequest, JobIsFinal, JobNotFound, ModelChanged
+from pgdex.jobs.errors import InvalidRequest, JobIsFinal, JobIsLive, JobNotFound, ModelChanged
 from pgdex.jobs.settings import Settings
 
 JOB_NOT_FOUND = "PX001"
@@ -291,6 +300,46 @@ class Client:
             raise _translated(error, self.connection) from error
         assert row is not None
         return CancelledJob(job_id=wanted, previous_status=row[0], message=row[1])
+
+    def retry(self, job_id: UUID | str, *, project: str | None = None) -> RetriedJob:
+        """Ask again for what a failed or cancelled job was to do, with `project` only one of that; returns at once.
+
+        Raises InvalidRequest for a malformed id, JobNotFound, JobIsFinal (completed), JobIsLive, ModelChanged,
+        NotAllowed.
+        """
+        old = self.status(job_id, project=project)
+        if not old.is_final:
+            raise JobIsLive(f"job {old.job_id} is {old.status}: there is nothing to retry")
+        wished = uuid4()
+        try:
+            row = self.connection.execute("select pgdex.retry_job(%s, %s)", [old.job_id, wished]).fetchone()
+        except psycopg.Error as error:
+            raise _translated(error, self.connection) from error
+        assert row is not None
+        new = self.status(row[0])
+        return RetriedJob(
+            job_id=new.job_id,
+            retried_job_id=old.job_id,
+            status=new.status,
+            already_running=row[0] != wished,
+            project_id=new.project_id,
+            repo_path=new.repo_path,
+        )
+
+    def rename(self, view: IndexedView, name: str, *, only_view: bool = False) -> str:
+        """Give the repository of a view another name, or with `only_view` the view; returns the name before.
+
+        Raises InvalidRequest (no usable name, or it was removed just now), NotAllowed.
+        """
+        try:
+            row = self.connection.execute(
+                "select pgdex.rename_view(%s, %s)" if only_view else "select pgdex.rename_repository(%s, %s)",
+                [view.id if only_view else view.repository_id, name],
+            ).fetchone()
+        except psycopg.Error as error:
+            raise _translated(error, self.connection) from error
+        assert row is not None
+        return str(row[0])
 
     def events(self, job_id: UUID | str, *, after: int = 0) -> list[JobEvent]:
         """A job's history, oldest first, from the event after `after`."""

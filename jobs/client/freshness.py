@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from pgdex.jobs.client.wording import counted
+from pgdex.jobs.repository_path import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,14 +55,9 @@ def outdated_paths(
 
 
 def gone_roots(client: "Client", roots: "Iterable[str]") -> set[str]:
-    """Those of the folders that were moved or deleted, and are not just out of this machine's sight.
-
-    With the embedded server all that is indexed was on this machine. Elsewhere a folder is gone where the folder above
-    it is there.
-    """
-    missing = {root for root in roots if not os.path.lexists(root)}
+    """Those of the folders that were moved or deleted, and are not just out of this machine's sight (see is_gone)."""
     is_local = client.settings.database_url is None
-    return {root for root in missing if is_local or Path(root).parent.is_dir()}
+    return {root for root in roots if is_gone(root, is_local=is_local)}
 
 
 def coverage_notes(

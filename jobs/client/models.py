@@ -114,6 +114,92 @@ class IndexedView(Answer):
     last_indexed_at: datetime | None
 
 
+class ViewSummary(Answer):
+    """A view as lists show it. `missing`: its folder is gone, as far as this machine can tell; `missing_since`: all
+    workers that looked for it said so. `bytes`: of the files themselves. last_job_*: null where the history ends."""
+
+    id: int
+    name: str
+    root: str
+    kind: str
+    branch: str | None
+    is_default: bool
+    files: int
+    files_skipped: int
+    chunks: int
+    bytes: int
+    created_at: datetime
+    last_indexed_at: datetime | None
+    last_job_id: UUID | None
+    last_job_status: Status | None
+    last_job_at: datetime | None
+    live_job_id: UUID | None
+    live_job_status: Status | None
+    missing_since: datetime | None
+    missing: bool
+
+
+class IndexedRepository(Answer):
+    """A repository with its views, the default one first, at most as many as were asked for of `views_total`.
+
+    `versions` counts what its views hold, `versions_shared` what more than one holds, `versions_unused` what none holds
+    any more and is kept for a while; the source_bytes are theirs. `bytes_on_disk` is of the chunks, with their indexes.
+    """
+
+    id: int
+    name: str
+    project_id: str
+    embedding_model: str | None
+    chunks: int
+    versions: int
+    source_bytes: int
+    versions_shared: int
+    shared_source_bytes: int
+    versions_unused: int
+    unused_source_bytes: int
+    bytes_on_disk: int
+    bytes_on_disk_is_estimate: bool
+    created_at: datetime
+    last_indexed_at: datetime | None
+    views_total: int
+    views: list[ViewSummary]
+
+
+class RepositoryPage(Answer):
+    """Repositories by their names, with the number of all that match."""
+
+    repositories: list[IndexedRepository]
+    total_count: int
+    has_more: bool
+
+
+class RemovalEffect(Answer):
+    """What removing views takes away of one repository: one row of pgdex.removal_effect."""
+
+    repository_id: int
+    name: str
+    is_whole: bool
+    views: int
+    files: int
+    jobs: int
+    versions: int
+    chunks: int
+    versions_kept: int
+    bytes_freed: int
+    is_estimate: bool
+
+
+class RetriedJob(Answer):
+    """The job that does again what `retried_job_id` was to do; `already_running` where its view had a live one."""
+
+    job_id: UUID
+    retried_job_id: UUID
+    status: Status
+    already_running: bool
+    project_id: str
+    repo_path: str
+
+
 class SkippedFile(Answer):
     """A file that is known but not searchable, and why."""
 

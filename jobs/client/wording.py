@@ -30,3 +30,10 @@ def about(seconds: float) -> str:
 def counted(number: int, thing: str) -> str:
     """A number with its noun: "1 file", "1,204 files"."""
     return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def megabytes(number: int) -> str:
+    """Bytes as a rough figure: "less than 1 MB", "12 MB", "3.4 GB"."""
+    if number < 1_000_000:
+        return "less than 1 MB"
+    return f"{number / 1e6:,.0f} MB" if number < 1_000_000_000 else f"{number / 1e9:,.1f} GB"

@@ -31,6 +31,9 @@ from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.stdio import run_on_stdio
 from pgdex.jobs.mcp.tools.cancelling import Cancelling
 from pgdex.jobs.mcp.tools.listing import Listing
+from pgdex.jobs.mcp.tools.removing import Removing
+from pgdex.jobs.mcp.tools.repositories import Repositories
+from pgdex.jobs.mcp.tools.retrying import Retrying
 from pgdex.jobs.mcp.tools.searching import Searching
 from pgdex.jobs.mcp.tools.starting import Starting
 from pgdex.jobs.mcp.tools.status import Status
@@ -144,6 +147,9 @@ def _tools(context: ServerContext) -> list[Tool]:
         _tool("Indexing status", Status(context).get_indexing_status, READS),
         _tool("List indexing jobs", Listing(context).list_background_jobs, READS),
         _tool("Cancel indexing", Cancelling(context).cancel_indexing_background, CANCELS),
+        _tool("Retry indexing", Retrying(context).retry_indexing, STARTS),
+        _tool("List repositories", Repositories(context).list_repositories, READS),
+        _tool("Remove a repository", Removing(context).remove_repository, CANCELS),
         _tool("Search code", searching.search_code, READS),
         _tool("Find related code", searching.find_related_code, READS),
         _tool("Wait for indexing", Watching(context).watch_indexing, READS),

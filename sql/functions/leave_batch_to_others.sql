@@ -5,12 +5,13 @@
 -- Promises: the batch goes back to the queue, with an event `unseen`, and this worker gets no other batch of the job
 -- (see fetch_wake_up). Once every living worker has said so, the job fails with what each of them reported; with p_fails
 -- false nothing happens then, and the worker continues. A restarted process is another worker: if one that is gone has
--- worked on the job, its successor may see the folder, and the job waits for it (see fail_unseen_jobs). Returns 'left',
--- 'failed', 'alone', or 'stale' if the batch is no longer the caller's.
+-- worked on the job, its successor may see the folder, and the job waits for it (see fail_unseen_jobs). p_is_missing: the
+-- worker sees the folder above, and the folder is gone: if all say so, the view is marked (see mark_missing_view). Returns
+-- 'left', 'failed', 'alone', or 'stale' if the batch is no longer the caller's.
 -- Lock order: job before batch.
 create or replace function pgdex.leave_batch_to_others(
     p_job_id uuid, p_seq integer, p_attempt integer, p_reason text, p_type text, p_traceback text default null,
-    p_fails boolean default true
+    p_fails boolean default true, p_is_missing boolean default false
 ) returns text
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -28,7 +29,9 @@ begin
         return 'stale';
     end if;
     v_job.unseen_by := v_job.unseen_by || jsonb_build_object(
-        v_worker, jsonb_build_object('host', v_host, 'reason', p_reason, 'type', p_type)
+        v_worker, jsonb_build_object(
+            'host', v_host, 'reason', p_reason, 'type', p_type, 'is_missing', p_is_missing
+        )
     );
     if not exists (select from procrastinate_workers w where not v_job.unseen_by ? w.id::text) then
         if not p_fails then

@@ -2,14 +2,14 @@
 -- of whichever is next. Returns true as long as there is more that can be deleted now, so the caller repeats it until it
 -- returns false.
 --
--- A portion takes some milliseconds, and no other transaction waits for it: repositories that another caller is
+-- A portion takes some milliseconds, and no other transaction waits for it for longer than the lock timeout: repositories that another caller is
 -- removing are skipped, and a repository's own table that another transaction has read (a dump does) is left for a
 -- later call. Runs with its owner's rights.
 create or replace function pgdex.remove_portion(p_repository_id bigint default null, p_rows integer default 2000)
 returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
-set lock_timeout = '200ms'
+set lock_timeout = '50ms'
 as $$
 declare
     v_repository repositories;

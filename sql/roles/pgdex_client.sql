@@ -1,8 +1,9 @@
--- The role pgdex_client requests work: it enqueues and cancels jobs, removes repositories, and is a pgdex_reader.
+-- The role pgdex_client requests work: it enqueues, cancels and retries jobs, renames and removes repositories, and is a
+-- pgdex_reader.
 --
 --   grant pgdex_client to bob;
 --
--- Promises: calls enqueue_job, cancel_job and remove_repository, which write with their owner's rights and by the rules
+-- Promises: calls enqueue_job, cancel_job, remove_repository and the like, which write with their owner's rights and by the rules
 -- for jobs. May not write to any table itself, change a setting, or call what workers call. A client can index, and so
 -- read, any folder that the workers can read. Created or skipped like pgdex_reader.
 do $$
@@ -30,7 +31,8 @@ begin
     end if;
 
     grant execute on function
-        pgdex.enqueue_job, pgdex.cancel_job, pgdex.cancel_job_with_message, pgdex.remove_repository, pgdex.remove_view, pgdex.remove_portion
+        pgdex.enqueue_job, pgdex.cancel_job, pgdex.cancel_job_with_message, pgdex.remove_repository, pgdex.remove_view, pgdex.remove_portion,
+        pgdex.rename_repository, pgdex.rename_view, pgdex.retry_job
         to pgdex_client;
 end
 $$;

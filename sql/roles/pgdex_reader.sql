@@ -47,7 +47,8 @@ begin
         pgdex.normalized_path, pgdex.names_repository, pgdex.view_location, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,
         pgdex.matching_versions, pgdex.view_scope, pgdex.term_frequencies, pgdex.chunk_table,
-        pgdex.chunk_count, pgdex.reads_every_chunk
+        pgdex.chunk_count, pgdex.reads_every_chunk,
+        pgdex.chunk_bytes, pgdex.repository_sizes, pgdex.removal_effect
         to pgdex_reader;
 end
 $$;

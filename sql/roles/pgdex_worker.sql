@@ -70,7 +70,7 @@ begin
         pgdex.remove_unused_versions, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,
         pgdex.build_vector_index, pgdex.vector_index_failed, pgdex.drop_unwanted_vector_indexes,
-        pgdex.rewrites_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job,
+        pgdex.rewrites_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job, pgdex.mark_missing_view,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds,
         pgdex.added_counts

@@ -5,7 +5,8 @@
 --
 -- chunks is how many there were when the last job ended; files, files_skipped and bytes are counted when they are asked
 -- for. A statement that names none of these three reads no row of view_files: which views a search looks into is found
--- out here, of ten thousand too. Removed views are not shown. model_id, embedding_model, embedding_dimension and
+-- out here, of ten thousand too. last_job_*: the job that was asked for last, as long
+-- as the history has it. Removed views are not shown. model_id, embedding_model, embedding_dimension and
 -- chunk_table are the repository's.
 create or replace view pgdex.views_status as
 select
@@ -45,7 +46,16 @@ select
     w.no_ignore,
     w.created_at,
     w.last_indexed_at,
-    w.missing_since
+    w.missing_since,
+    (
+        select j.id from pgdex.indexing_jobs j where j.view_id = w.id order by j.created_at desc limit 1
+    ) as last_job_id,
+    (
+        select j.status from pgdex.indexing_jobs j where j.view_id = w.id order by j.created_at desc limit 1
+    ) as last_job_status,
+    (
+        select j.created_at from pgdex.indexing_jobs j where j.view_id = w.id order by j.created_at desc limit 1
+    ) as last_job_at
 from pgdex.views w
 join pgdex.repositories r on r.id = w.repository_id and r.removed_at is null
 where w.removed_at is null;

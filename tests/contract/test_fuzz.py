@@ -12,7 +12,7 @@ from tests.contract.agents import TRANSPORTS, Agent, Agents
 from tests.contract.conftest import PROJECT
 from tests.contract.test_tools import TOOLS
 
-CODES = {"VALIDATION_ERROR", "JOB_NOT_FOUND", "JOB_IS_FINAL"}
+CODES = {"VALIDATION_ERROR", "JOB_NOT_FOUND", "JOB_IS_FINAL", "JOB_IS_LIVE"}
 # No lone surrogates: they are no UTF-8, so no client can send them.
 TEXT = st.text(st.characters(codec="utf-8"), max_size=60) | st.text(string.printable, max_size=40)
 PATHS = st.sampled_from(["/", "/tmp", "/no/such", "~", "~root/x", "//", "/..", "/dev/null", "/proc/self/fd", "C:\\x"])

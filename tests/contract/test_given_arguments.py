@@ -15,6 +15,9 @@ REQUIRED = {
     "get_indexing_status": ("job_id",),
     "list_background_jobs": (),
     "cancel_indexing_background": ("job_id",),
+    "retry_indexing": ("job_id",),
+    "list_repositories": (),
+    "remove_repository": ("repo_path",),
     "search_code": ("query",),
     "find_related_code": ("repo_path", "path", "line"),
     "watch_indexing": ("job_id",),
@@ -36,6 +39,8 @@ def values(indexed: Path, repository: Path) -> dict[str, dict[str, Any]]:
     return by_tool | {
         "start_indexing_background": {"repo_path": str(repository)},
         "list_background_jobs": {},
+        "list_repositories": {},
+        "remove_repository": {"repo_path": str(indexed)},
         "search_code": {"query": "cart"},
         "find_related_code": place,
     }
@@ -48,7 +53,7 @@ def test_an_optional_argument_that_says_nothing_is_as_if_it_was_not_given(
 ) -> None:
     optional = [name for name in TOOLS[tool] if name not in REQUIRED[tool]]
 
-    if tool == "find_related_code":  # which is in a project of its own
+    if tool in ("find_related_code", "remove_repository"):  # which is in a project of its own
         values[tool]["project_id"] = PROJECT
     plain = agent.call(tool, **values[tool])
     for filled in [dict.fromkeys(optional, nothing), *({name: nothing} for name in optional)]:

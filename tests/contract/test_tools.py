@@ -17,11 +17,18 @@ TOOLS = {
         *("status", "repo_path", "project_id", "created_after", "created_before", "limit", "offset"),
     ),
     "cancel_indexing_background": ("job_id", "confirmed", "project_id"),
+    "retry_indexing": ("job_id", "project_id"),
+    "list_repositories": ("repo_path", "project_id", "limit", "offset"),
+    "remove_repository": ("repo_path", "all_views", "confirmed", "project_id"),
     "search_code": ("query", "project_id", "repo_path", "path_glob", "language", "kinds", "tests", "limit"),
     "find_related_code": ("repo_path", "path", "line", "project_id", "tests", "limit"),
     "watch_indexing": ("job_id", "timeout_seconds", "project_id"),
 }
-READERS = {"get_indexing_status", "list_background_jobs", "search_code", "find_related_code", "watch_indexing"}
+READERS = {
+    *("get_indexing_status", "list_background_jobs", "list_repositories", "search_code", "find_related_code"),
+    "watch_indexing",
+}
+DESTROYERS = {"cancel_indexing_background", "remove_repository"}
 
 
 def tools_of(agent: Agent) -> dict[str, Tool]:
@@ -64,8 +71,8 @@ def test_the_annotations_say_what_a_tool_may_change(agent: Agent) -> None:
         notes = tool.annotations
         assert notes is not None
         assert notes.read_only_hint is (name in READERS)
-        assert notes.destructive_hint is (name == "cancel_indexing_background")
-        assert notes.idempotent_hint is (name != "cancel_indexing_background")
+        assert notes.destructive_hint is (name in DESTROYERS)
+        assert notes.idempotent_hint is (name not in DESTROYERS)
         assert notes.open_world_hint is False
 
 
@@ -101,6 +108,11 @@ def test_every_answer_has_the_form_of_its_output_schema(agent: Agent, indexed: o
     checked("list_background_jobs", project_id=PROJECT)
     checked("cancel_indexing_background", **job)
     checked("cancel_indexing_background", **job, confirmed=True)
+    again = checked("retry_indexing", **job)
+    checked("cancel_indexing_background", job_id=again["job_id"], project_id="schemas", confirmed=True)
+    checked("list_repositories", project_id="schemas")
+    checked("remove_repository", repo_path=str(indexed), project_id="schemas")
+    checked("remove_repository", repo_path=str(indexed), project_id="schemas", confirmed=True)
     checked("search_code", query="cart", project_id=PROJECT)
     hit = checked("search_code", query="cart", project_id=PROJECT)["hits"][0]
     place = {"repo_path": hit["repo_path"], "path": hit["path"], "line": hit["start_line"]}

@@ -25,6 +25,7 @@ def diagnosis() -> Iterator[Check]:
 
     from pgdex.jobs.cli.diagnosis.database import login_check, schema_check, server_check, vector_check
     from pgdex.jobs.cli.diagnosis.index import index_checks
+    from pgdex.jobs.cli.diagnosis.views import views_checks
     from pgdex.jobs.cli.diagnosis.work import jobs_checks, workers_check
     from pgdex.jobs.database.connection import connect
 
@@ -48,6 +49,7 @@ def diagnosis() -> Iterator[Check]:
                 yield from done("workers", lambda: [workers_check(connection, configured)])
                 yield from done("jobs", lambda: jobs_checks(connection))
                 yield from done("index", lambda: index_checks(connection))
+                yield from done("views", lambda: views_checks(connection, configured))
     root = present_root()
     if root is not None:
         yield from done("watching", lambda: [watching_check(configured, root)])

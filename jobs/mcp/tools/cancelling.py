@@ -10,6 +10,7 @@ from pgdex.jobs.client.wording import kept_and_lost
 from pgdex.jobs.errors import JobIsFinal
 from pgdex.jobs.mcp.answers import Cancellation
 from pgdex.jobs.mcp.arguments import JobId, ProjectId
+from pgdex.jobs.mcp.asking import NotAsked, can_ask, was_asked
 from pgdex.jobs.mcp.jobs_of_projects import visible_job
 from pgdex.jobs.mcp.server_context import ServerContext
 
@@ -34,10 +35,6 @@ class Consent(BaseModel):
     cancel: bool = Field(description="Cancel the job")
 
 
-class NotAsked(BaseModel):
-    """The client can't ask its user, or there is nothing to ask."""
-
-
 class Cancelling:
     """The tool that ends a job."""
 
@@ -47,7 +44,7 @@ class Cancelling:
         async def consent(
             *, job_id: str, confirmed: bool, project_id: str | None, context: Context
         ) -> Elicit[Consent] | NotAsked:
-            if confirmed or not _can_ask(context):
+            if confirmed or not can_ask(context):
                 return NotAsked()
             return Elicit(_question(await self._live_job(job_id, project_id)), Consent)
 
@@ -65,8 +62,7 @@ class Cancelling:
             a later start_indexing_background continues from there. A job that has ended can't be cancelled.
             """
             agreed = confirmed or _says_yes(answer)
-            was_asked = not (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked))
-            return await self._cancelled(job_id, project_id, agreed=agreed, was_asked=was_asked)
+            return await self._cancelled(job_id, project_id, agreed=agreed, was_asked=was_asked(answer))
 
         self.cancel_indexing_background = cancel_indexing_background
 
@@ -113,13 +109,6 @@ def _question(job: "JobStatus") -> str:
         f"Cancel the indexing of {job.title} ({job.repo_path}), job {job.job_id}? What it has indexed stays "
         "searchable, and indexing can be taken up again from there; only the work on the few files in progress is lost."
     )
-
-
-def _can_ask(context: Context) -> bool:
-    """Whether the client said that it can show a form to its user (an empty capability means that it can)."""
-    capabilities = context.client_capabilities
-    elicitation = capabilities.elicitation if capabilities is not None else None
-    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
 def _says_yes(answer: ElicitationResult[Consent]) -> bool:

@@ -16,14 +16,16 @@ READER_CALLS = {
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
     *("matching_versions", "view_scope", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
     *("jobs_before", "jobs_before_text", "waiting_projects", "free_admissions"),
+    *("chunk_bytes", "repository_sizes", "removal_effect"),
     *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "names_repository", "broad_folder"),
 }
 CLIENT_CALLS = {
-    *("enqueue_job", "cancel_job", "cancel_job_with_message"),
+    *("enqueue_job", "cancel_job", "cancel_job_with_message", "retry_job", "rename_repository", "rename_view"),
     *("remove_repository", "remove_view", "remove_portion"),
 }
 NOBODY_CALLS = {
     "share_chunk_grants",
+    "checked_name",
     "procrastinate_defer_periodic_job_v2",
     "procrastinate_retry_job_v1",
     "procrastinate_retry_job_v2",
@@ -78,7 +80,8 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
     assert {name for name, _ in rows} == {
         *("analyze_queue", "build_indexes", "build_vector_index", "cancel_job", "drop_vector_indexes", "enqueue_job"),
         *("ensure_chunk_partition", "set_setting", "drop_unwanted_vector_indexes", "vector_index_failed"),
-        *("remove_repository", "remove_view", "remove_portion", "join_family"),
+        *("remove_repository", "remove_portion", "remove_view", "join_family"),
+        *("rename_repository", "rename_view", "retry_job"),
     }
     # The first of a function's settings; some have one beside it.
     assert {re.split(r" (?=\w+=)", configuration)[0] for _, configuration in rows} == {path}
@@ -90,7 +93,7 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
     ).fetchall()
     assert {row[0] for row in others} == {
         *("build_indexes", "build_vector_index", "drop_vector_indexes", "ensure_chunk_partition", "remove_portion"),
-        *("enqueue_job", "admit_jobs"),
+        *("enqueue_job", "admit_jobs", "rename_repository", "rename_view"),
     }
 
 

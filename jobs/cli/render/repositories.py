@@ -1,0 +1,134 @@
+"""Repositories and their views for people; what a removal takes away."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pgdex.jobs.cli.render.job import STYLES
+from pgdex.jobs.cli.render.text import age, count, printable, size
+from pgdex.jobs.client.models import IndexedRepository, IndexedView, RemovalEffect, RepositoryPage, ViewSummary
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+MOST_ROOTS = 20
+
+
+def repository_lines(page: RepositoryPage, *, now: datetime) -> "Iterator[RenderableType]":
+    """Of each repository a line of figures, and below it a line for each view."""
+    from rich.text import Text
+
+    for number, repository in enumerate(page.repositories):
+        if number:
+            yield Text()
+        yield Text.assemble((printable(repository.name), "bold"), (f"  {figures(repository)}", "dim"))
+        yield _views_table(repository, now=now)
+        hidden = repository.views_total - len(repository.views)
+        if hidden > 0:
+            name = shlex.quote(repository.name)
+            yield Text(f"  … and {count(hidden, 'more view')}: pgdex repos --repo {printable(name)}", "dim")
+
+
+def figures(repository: IndexedRepository) -> str:
+    """What a repository holds: "1,204 chunks · 12 MB on disk · 96 % shared by 3 views"."""
+    about = "~" if repository.bytes_on_disk_is_estimate else ""
+    parts = [count(repository.chunks, "chunk"), f"{about}{size(repository.bytes_on_disk)} on disk"]
+    if repository.versions_shared:
+        share = 100 * repository.shared_source_bytes / max(1, repository.source_bytes)
+        parts.append(
+            f"shared by views: {count(repository.versions_shared, 'file')}, "
+            f"{size(repository.shared_source_bytes)} of source code ({share:.0f} %)"
+        )
+    if repository.versions_unused:
+        parts.append(f"unused: {count(repository.versions_unused, 'version')}, {size(repository.unused_source_bytes)}")
+    return " · ".join(parts)
+
+
+def page_notes(page: RepositoryPage, *, offset: int) -> list[str]:
+    """Where the page is within all repositories, and what to do about folders that are gone."""
+    remarks = []
+    last = offset + len(page.repositories)
+    if page.has_more or offset:
+        where = (
+            f"Repositories {offset + 1:,} to {last:,} of {page.total_count:,}."
+            if page.repositories
+            else "No repositories on this page."
+        )
+        remarks.append(f"{where} The next: --offset {last}" if page.has_more else where)
+    gone = sum(view.missing for repository in page.repositories for view in repository.views)
+    if gone:
+        verb = "is" if gone == 1 else "are"
+        remarks.append(f"The folders of {count(gone, 'view')} {verb} gone. To remove those: pgdex remove --missing")
+    return remarks
+
+
+def removal_explained(
+    views: Sequence[IndexedView], effects: Sequence[RemovalEffect], *, project: str, question: str
+) -> str:
+    """What a removal loses, frees and keeps, as the text in front of the question."""
+    lines = [question]
+    if len(views) > 1:
+        lines += [f"  {printable(view.root)}" for view in views[:MOST_ROOTS]]
+        if len(views) > MOST_ROOTS:
+            lines.append(f"  … and {len(views) - MOST_ROOTS:,} more")
+    files, jobs = sum(one.files for one in effects), sum(one.jobs for one in effects)
+    chunks, kept = sum(one.chunks for one in effects), sum(one.versions_kept for one in effects)
+    lines.append(
+        f"  lost: the index of {count(files, 'file')} ({count(chunks, 'chunk')}), the history of {count(jobs, 'job')}"
+    )
+    lines.append(f"  space: {freed(effects)}")
+    what_stays = "the folder itself" if len(views) == 1 else "the folders themselves"
+    shared = f", and {count(kept, 'file')} that other views hold too" if kept else ""
+    lines.append(f"  kept: {what_stays}{shared}")
+    return "\n".join(lines)
+
+
+def freed(effects: Sequence[RemovalEffect]) -> str:
+    """How many bytes come back: to the disk where a table is dropped, else to what is indexed next."""
+    dropped = sum(one.bytes_freed for one in effects if not one.is_estimate)
+    reused = sum(one.bytes_freed for one in effects if one.is_estimate)
+    parts = [f"{size(dropped)} are given back to the disk"] if dropped else []
+    if reused or not parts:
+        parts.append(f"about {size(reused)} become free in the database, for what is indexed next")
+    return "; ".join(parts)
+
+
+def _views_table(repository: IndexedRepository, *, now: datetime) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    for view in repository.views:
+        table.add_row(
+            f"  {'*' if view.is_default and repository.views_total > 1 else ' '}",
+            _place(view, repository),
+            count(view.files, "file"),
+            age(view.last_indexed_at, now=now) if view.last_indexed_at is not None else "never indexed",
+            _state(view),
+        )
+    return table
+
+
+def _place(view: ViewSummary, repository: IndexedRepository) -> str:
+    about = []
+    if view.name != repository.name:
+        about.append(printable(view.name))
+    if view.branch and view.branch != view.name:
+        about.append(printable(view.branch))
+    return f"{printable(view.root)} ({', '.join(about)})" if about else printable(view.root)
+
+
+def _state(view: ViewSummary) -> "Text":
+    from rich.text import Text
+
+    if view.missing:
+        return Text("folder is gone", "bold yellow")
+    status = view.live_job_status or view.last_job_status
+    return Text(status, STYLES[status]) if status is not None else Text("-", "dim")
