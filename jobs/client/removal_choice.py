@@ -24,7 +24,7 @@ MOST_SHOWN = 20
 EFFECT = "select * from pgdex.removal_effect(%s)"
 OUT_OF_SIGHT = """
     select root from pgdex.views
-    where project_id = %s and removed_at is null and missing_since is not null and id <> all(%s) order by root
+    where project_id = %s and ref = '' and removed_at is null and missing_since is not null and id <> all(%s) order by root
 """
 # What counts is when someone last asked for it: a history that was cut short is no reason to call a view old.
 OLDER: LiteralString = """
@@ -66,7 +66,7 @@ def views_to_remove(client: "Client", wish: Wish, *, project: str) -> list[Index
     else:
         chosen = _named(client, wish.text, project=project, all_of_it=wish.all_views or wish.is_selective)
     if wish.missing:
-        gone = gone_roots(client, [one.root for one in chosen])
+        gone = gone_roots(client, [one.root for one in chosen if not one.ref])
         chosen = [one for one in chosen if one.root in gone]
     if wish.older_than is not None:
         rows = client.connection.execute(OLDER, [[one.id for one in chosen], wish.older_than])
@@ -98,7 +98,7 @@ def missing_elsewhere(client: "Client", views: Sequence[IndexedView], *, project
 def _named(client: "Client", text: str, *, project: str, all_of_it: bool) -> list[IndexedView]:
     """One view, or all of its repository: by the view's path, the repository's name, or the view's own name."""
     known = indexed_views(client.connection, project=project)
-    paths = spellings(text)
+    paths = [text, *spellings(text)]  # as it is: an address
     one_view = sorted((one for one in known if one.root in paths), key=lambda one: paths.index(one.root))[:1]
     of_name = [one for one in known if one.name == text]
     if not one_view and not of_name:

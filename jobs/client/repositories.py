@@ -43,7 +43,7 @@ REPOSITORIES = """
 # Which views are shown is decided before their files are counted.
 VIEWS = """
     select
-        s.repository_id, s.id, s.view_name as name, s.root, s.kind, s.branch, s.is_default, s.files, s.files_skipped,
+        s.repository_id, s.id, s.view_name as name, s.location as root, s.ref, s.kind, s.branch, s.is_default, s.files, s.files_skipped,
         s.chunks, s.bytes, s.created_at, s.last_indexed_at, s.last_job_id, s.last_job_status, s.last_job_at,
         s.live_job_id, s.live_job_status, s.missing_since
     from unnest(%(ids)s::bigint[]) as page (id)
@@ -94,10 +94,12 @@ def _repositories(client: "Client", ids: Sequence[int], *, most_views: int) -> l
     with client.connection.cursor(row_factory=dict_row) as cursor:
         views = cursor.execute(VIEWS, {"ids": list(ids), "most": most_views}).fetchall()
         repositories = cursor.execute(REPOSITORIES, {"ids": list(ids)}).fetchall()
-    gone = gone_roots(client, {view["root"] for view in views})
+    gone = gone_roots(client, {view["root"] for view in views if not view["ref"]})
     by_repository: dict[int, list[ViewSummary]] = {one: [] for one in ids}
     for view in views:
-        missing = view["root"] in gone or (view["missing_since"] is not None and not os.path.lexists(view["root"]))
+        is_folder = not view.pop("ref")
+        said_missing = view["missing_since"] is not None and not os.path.lexists(view["root"])
+        missing = is_folder and (view["root"] in gone or said_missing)
         by_repository[view.pop("repository_id")].append(ViewSummary(**view, missing=missing))
     made = {row["id"]: IndexedRepository(**row, views=by_repository[row["id"]]) for row in repositories}
     return [made[one] for one in ids if one in made]

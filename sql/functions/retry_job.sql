@@ -12,9 +12,10 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_job indexing_jobs;
+    v_view views;
 begin
-    select j.* into v_job from indexing_jobs j join views v on v.id = j.view_id and v.removed_at is null
-    where j.id = retry_job.job_id;
+    select * into v_job from indexing_jobs j where j.id = retry_job.job_id;
+    select * into v_view from views v where v.id = v_job.view_id and v.removed_at is null;
     if not found then
         raise exception 'there is no job %', retry_job.job_id using errcode = 'PX001';
     end if;
@@ -23,8 +24,8 @@ begin
             using errcode = 'PX002';
     end if;
     return pgdex.enqueue_job(
-        v_job.repo_path, project => v_job.project_id, force => v_job.force_reindex, embedder => v_job.embedder,
-        job_id => retry_job.new_job_id, allow_broad => true
+        v_view.root, project => v_job.project_id, force => v_job.force_reindex, embedder => v_job.embedder,
+        job_id => retry_job.new_job_id, allow_broad => true, ref => v_view.ref
     );
 end
 $$;

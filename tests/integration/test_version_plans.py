@@ -201,7 +201,7 @@ def test_a_batch_of_files_that_are_as_they_were(rolled_back: Connection, scene: 
         )
     ]
     unchanged = [
-        UnchangedFile(path=path, size=10, mtime_ns=2, ctime_ns=2, inode=2, version_id=number)
+        UnchangedFile(path=path, size=10, mtime_ns=2, ctime_ns=2, inode=2, blob_id=b"", version_id=number)
         for path, number in zip(paths, ids, strict=True)
     ]
 

@@ -16,7 +16,7 @@ MOST_NAMED = 3
 USUAL_PROJECT = "default"
 VIEWS = """
     select project_id, root, missing_since is not null from pgdex.views
-    where removed_at is null order by missing_since is null, project_id, root
+    where removed_at is null and ref = '' order by missing_since is null, project_id, root
 """
 
 
