@@ -24,7 +24,8 @@ MOST_SHOWN = 20
 EFFECT = "select * from pgdex.removal_effect(%s)"
 OUT_OF_SIGHT = """
     select root from pgdex.views
-    where project_id = %s and ref = '' and removed_at is null and missing_since is not null and id <> all(%s) order by root
+    where project_id = %s and ref = '' and removed_at is null and missing_since is not null and id <> all(%s)
+    order by root
 """
 # What counts is when someone last asked for it: a history that was cut short is no reason to call a view old.
 OLDER: LiteralString = """
