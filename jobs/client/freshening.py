@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.models import IndexedView
 
 POLL_SECONDS = 0.02
-ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, paths => %s)"
+ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, job_id => %s, allow_broad => true, paths => %s)"
 STATUS = "select status from pgdex.indexing_jobs where id = %s"
 
 logger = logging.getLogger("pgdex.client")
@@ -41,29 +41,39 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     end = time.monotonic() + seconds
     if view.live_job_id is not None and not _is_over_soon(client, view.live_job_id, end=end):
         return
+    while True:
+        changes = _changes(client, view, end=end)
+        if not changes:
+            return
+        wished = uuid4()
+        is_little = len(changes) <= most
+        try:
+            values = [view.root, project, wished, changes if is_little else None]
+            row = client.connection.execute(ENQUEUE, values).fetchone()
+        except psycopg.Error as error:
+            # Whoever may only read gets the answer as it is, with its notes.
+            logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
+            return
+        ensure_workers()
+        if row is None or not is_little or not _wait_for(client, row[0], end=end) or row[0] == wished:
+            return
+        # A job that was under way when it was asked for may have walked past what changed: look again.
+
+
+def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
+    """The paths that have changed; none where the folder is not there, or too large to be looked at in the time."""
     try:
-        root = resolve_root(Path(view.root), allowed_roots=client.settings.roots)
         changes = changes_since(
             client.connection,
             view_id=view.id,
-            root=root,
+            root=resolve_root(Path(view.root), allowed_roots=client.settings.roots),
             max_file_bytes=client.settings.max_file_bytes,
             aborted=lambda: time.monotonic() > end,
         )
     except (InvalidRequest, RootUnavailable, WalkAborted):
-        return
-    if not changes:
-        return
-    is_little = len(changes) <= most
-    try:
-        row = client.connection.execute(ENQUEUE, [view.root, project, changes if is_little else None]).fetchone()
-    except psycopg.Error as error:
-        # Whoever may only read gets the answer as it is, with its notes.
-        logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
-        return
-    ensure_workers()
-    if row is not None and is_little:
-        _wait_for(client, row[0], end=end)
+        return []
+    # Names that are no UTF-8, or too long, begin so (see FoundFile): they are in no index, and no job can ask for them.
+    return [path for path in changes if not path.startswith("./")]
 
 
 def _is_over_soon(client: "Client", job_id: UUID, *, end: float) -> bool:
@@ -74,10 +84,12 @@ def _is_over_soon(client: "Client", job_id: UUID, *, end: float) -> bool:
 
 
 def _wait_for(client: "Client", job_id: UUID, *, end: float) -> bool:
-    """Wait until the job has ended, or the time has; false for the latter."""
+    """Wait until the job has ended; false where the time has, or where the job waits for an embedding service."""
     while time.monotonic() < end:
         row = client.connection.execute(STATUS, [job_id]).fetchone()
         if row is None or row[0] not in LIVE:
             return True
+        if row[0] == "blocked":
+            return False
         time.sleep(POLL_SECONDS)
     return False
