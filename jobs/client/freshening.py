@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.02
 ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, job_id => %s, allow_broad => true, paths => %s)"
-STATUS = "select status from pgdex.indexing_jobs where id = %s"
+STATUS = "select status, files_to_index - files_done <= %s from pgdex.indexing_jobs where id = %s"
 
 logger = logging.getLogger("pgdex.client")
 
@@ -31,8 +31,9 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     """See to it that a search of `view` knows the files as they are now.
 
     Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
-    looking and waiting together; more of them are asked for and not waited for. Does nothing where the view is being
-    indexed, was never indexed to its end, is not on this machine, or the login may not ask for a job.
+    looking and waiting together; more of them are asked for and not waited for. A job that is under way is waited for
+    in the same way. Does nothing where the view was never indexed to its end, is not on this machine, or the login may
+    not ask for a job.
     `ensure_workers` is called where there is something to do.
     """
     seconds, most = client.settings.fresh_seconds, client.settings.fresh_files
@@ -55,7 +56,7 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
             logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
             return
         ensure_workers()
-        if row is None or not is_little or not _wait_for(client, row[0], end=end) or row[0] == wished:
+        if row is None or not is_little or not _is_over_soon(client, row[0], end=end) or row[0] == wished:
             return
         # A job that was under way when it was asked for may have walked past what changed: look again.
 
@@ -77,19 +78,13 @@ def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
 
 
 def _is_over_soon(client: "Client", job_id: UUID, *, end: float) -> bool:
-    """Whether the live job of the view is one that others have asked for before their answers, and has ended by now."""
-    row = client.connection.execute("select only_paths is not null from pgdex.indexing_jobs where id = %s", [job_id])
-    found = row.fetchone()
-    return found is None or (found[0] and _wait_for(client, job_id, end=end))
-
-
-def _wait_for(client: "Client", job_id: UUID, *, end: float) -> bool:
-    """Wait until the job has ended; false where the time has, or where the job waits for an embedding service."""
+    """Wait for a job of the view; false where the time is over first, and at once where the job has many files to
+    index, or waits for an embedding service."""
     while time.monotonic() < end:
-        row = client.connection.execute(STATUS, [job_id]).fetchone()
+        row = client.connection.execute(STATUS, [client.settings.fresh_files, job_id]).fetchone()
         if row is None or row[0] not in LIVE:
             return True
-        if row[0] == "blocked":
+        if row[0] == "blocked" or not row[1]:
             return False
         time.sleep(POLL_SECONDS)
     return False

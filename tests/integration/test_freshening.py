@@ -218,6 +218,26 @@ def _enqueued(client: Client, root: Path, paths: list[str] | None) -> UUID:
     return UUID(str(row[0]))
 
 
+def test_a_whole_job_that_is_under_way_is_waited_for_unless_it_has_many_files_to_index(
+    client: Client, indexed: Path, workers: Workers, database_url: str
+) -> None:
+    write_tree(indexed, {f"many/f{number}.py": f"def many_{number}():\n    pass\n" for number in range(5)})
+    whole = _enqueued(client, indexed, None)
+    assert finds(client, "many_3", indexed)
+    assert client.status(whole).is_final
+    assert len(requested(client)) == 1
+
+    write_tree(indexed, {f"more/f{number}.py": f"def more_{number}():\n    pass\n" for number in range(5)})
+    workers.pause(workers.processes[0])
+    with Client.open(settings_for(database_url, embedder="hashing", fresh_seconds=30, fresh_files=4)) as hasty:
+        job = _enqueued(client, indexed, None)
+        client.connection.execute("alter table pgdex.indexing_jobs disable trigger user")
+        client.connection.execute("update pgdex.indexing_jobs set files_to_index = 5 where id = %s", [job])
+        began = time.monotonic()
+        assert finds(hasty, "many_3", indexed)
+        assert time.monotonic() - began < 10
+
+
 def test_a_reader_and_a_cluster_without_workers_get_their_answer_at_once_or_in_time(
     client: Client, workers: Workers, indexed: Path, database_url: str
 ) -> None:
