@@ -163,7 +163,7 @@ def test_what_is_no_repository_or_has_no_such_ref_says_so(
     with pytest.raises(InvalidRequest, match="only one of --branch and --tag"):
         target_of(origin.path, settings=client.settings, branch="main", tag="v1")
     git(tmp_path, "init", "--quiet", "--bare", "void.git")
-    assert "empty" in str(job(client, workers, tmp_path / "void.git").error_message)
+    assert "has no commit yet" in str(job(client, workers, tmp_path / "void.git").error_message)
 
 
 def test_nothing_is_looked_at_before_an_answer_from_a_git_source(
