@@ -95,9 +95,9 @@ begin
             w.path, w.size,
             v_job.force_reindex or e.version_id is null or e.size is distinct from w.size
                 or e.mtime_ns is distinct from w.mtime_ns
-                -- 0: the system does not say.
-                or w.ctime_ns <> 0 and e.ctime_ns <> w.ctime_ns
-                or w.inode <> 0 and e.inode <> w.inode as is_changed,
+                -- 0: the system does not say; null: nothing was noted of it.
+                or coalesce(w.ctime_ns <> 0 and e.ctime_ns <> w.ctime_ns, false)
+                or coalesce(w.inode <> 0 and e.inode <> w.inode, false) as is_changed,
             v.id is not null and (
                 v.index_format <> p_index_format
                 or v.skip_reason is null and v.model_id is distinct from v_model
