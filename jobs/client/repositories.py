@@ -43,7 +43,8 @@ REPOSITORIES = """
 # Which views are shown is decided before their files are counted.
 VIEWS = """
     select
-        s.repository_id, s.id, s.view_name as name, s.location as root, s.ref, s.kind, s.branch, s.is_default, s.files, s.files_skipped,
+        s.repository_id, s.id, s.view_name as name, s.location as root, s.ref, s.kind, s.branch, s.is_default, s.files,
+        s.files_skipped,
         s.chunks, s.bytes, s.created_at, s.last_indexed_at, s.last_job_id, s.last_job_status, s.last_job_at,
         s.live_job_id, s.live_job_status, s.missing_since
     from unnest(%(ids)s::bigint[]) as page (id)

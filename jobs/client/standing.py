@@ -1,6 +1,7 @@
 """Where the one who asks stands: the view whose files surround a folder."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,11 +25,13 @@ class Standing:
     worktree: str | None = None
 
     def note_on_worktree(self, *, index: str) -> list[str]:
-        """What to say with any answer; `index` says how to index a folder, in the words of the front end."""
+        """What to say with any answer; `index` says how to index a folder, in the words of the front end (PATH is the
+        folder)."""
         if self.worktree is None:
             return []
+        how = index.replace("PATH", shlex.quote(self.worktree))
         return [
-            f"the worktree {self.worktree} is not indexed: the answers are those of {self.view.root}. {index} indexes "
+            f"the worktree {self.worktree} is not indexed: the answers are those of {self.view.root}. {how} indexes "
             "it, and only what is different in it takes time"
         ]
 

@@ -114,9 +114,9 @@ begin
                     -- Of a commit git says what the content is.
                     when v_view.ref <> '' then v.blob_id is distinct from w.blob_id
                     else e.mtime_ns is distinct from w.mtime_ns
-                        -- 0: the system does not say.
-                        or w.ctime_ns <> 0 and e.ctime_ns <> w.ctime_ns
-                        or w.inode <> 0 and e.inode <> w.inode
+                        -- 0: the system does not say; null: nothing was noted of it.
+                        or coalesce(w.ctime_ns <> 0 and e.ctime_ns <> w.ctime_ns, false)
+                        or coalesce(w.inode <> 0 and e.inode <> w.inode, false)
                 end as is_changed,
             v.id is not null and (
                 v.index_format <> p_index_format
