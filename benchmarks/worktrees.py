@@ -232,7 +232,7 @@ def described(
                 ""
                 if former is None or kind != FIRST
                 else f"{middle(taken, lambda step: step.bytes) / middle(former, lambda step: step.bytes):.3f}",
-                PROMISED.get(kind, ""),
+                PROMISED.get(kind, "") if name == "now" else "",
             ]
         )
     commits = ", ".join(f"{name} is commit {commit_of(checkout)}" for name, checkout in checkouts.items())
