@@ -9,6 +9,7 @@ from pgdex.indexer.git import GitSnapshot, GitUrl, SourceRefused, Submodule, req
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.commits import source_of
 from pgdex.jobs.database.connection import Connection
+from pgdex.jobs.settings import Settings
 
 MOST_LEVELS = 5
 MOST_FOLLOWED = 100
@@ -29,7 +30,7 @@ def follow_submodules(claim: Claim, snapshot: GitSnapshot, connection: Connectio
         return
     parent = source_of(claim)
     chain = [*above, parent.identity]
-    choice = Choice(parent=parent, chain=chain, claim=claim)
+    choice = Choice(parent=parent, chain=chain, settings=claim.settings)
     found = list(choice.entries(snapshot.submodules(parent)))
     with connection.transaction():
         connection.execute(FOLLOW, [claim.job_id, claim.attempt, embedder, chain, json.dumps(found)])
@@ -42,7 +43,7 @@ class Choice:
 
     parent: GitUrl
     chain: Sequence[str]
-    claim: Claim
+    settings: Settings
 
     def entries(self, submodules: Sequence[Submodule]) -> Iterator[dict[str, str]]:
         """What follow_submodules takes of each."""
@@ -79,7 +80,7 @@ class Choice:
         return reason
 
     def _refusal(self, url: GitUrl) -> str | None:
-        settings = self.claim.settings
+        settings = self.settings
         try:
             require_allowed(url, sources=settings.allowed_source_names, roots=settings.roots)
         except SourceRefused as refused:

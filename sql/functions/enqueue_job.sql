@@ -113,7 +113,10 @@ begin
             coalesce(
                 enqueue_job.name,
                 case when v_ref in ('', 'HEAD') then v_repository.name
-                    else v_repository.name || '@' || regexp_replace(v_ref, '^refs/(heads|tags)/', '') end
+                    else v_repository.name || '@' || case
+                        when v_ref ~ '^refs/' then regexp_replace(v_ref, '^refs/(heads|tags)/', '') else left(v_ref, 12)
+                    end
+                end
             ),
             true, coalesce(enqueue_job.no_ignore, false)
         )

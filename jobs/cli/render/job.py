@@ -24,6 +24,14 @@ STYLES = {
 }
 USUAL_PROJECT = "default"
 MOST_SUBMODULES = 5
+# What workers say of git sources (indexer/git/errors.py), by the names that jobs have for it. A traceback adds nothing.
+GIT_ERRORS = frozenset(
+    {
+        *("SourceRefused", "GitMissing", "GitTimedOut", "SourceUnreachable", "HostUnknown", "AuthenticationFailed"),
+        *("HostKeyRefused", "CertificateRefused", "NotARepository", "EmptyRepository", "RefNotFound"),
+        *("CommitNotFound", "DiskFull"),
+    }
+)
 PHASES = ("scanning", "reading", "chunking", "embedding", "writing", "finishing")
 
 
@@ -100,6 +108,8 @@ def outcome_lines(job: JobStatus) -> list[str]:
     """How a job that did not complete ended, and what to do."""
     if job.status == "failed" and job.error_type == NothingFound.__name__:
         return [f"Error: {printable(job.error_message or '')}"]
+    if job.status == "failed" and job.error_type in GIT_ERRORS:
+        return [f"Error: {printable(job.error_message or '')}", *_after_git(job)]
     if job.status == "failed":
         short = f"{str(job.job_id)[:SHORT_ID]}{in_project(job.project_id)}"
         return [
@@ -108,6 +118,15 @@ def outcome_lines(job: JobStatus) -> list[str]:
             "  try again       pgdex index goes on from what was indexed before",
         ]
     return [f"{printable(job.progress_message)}."]
+
+
+def _after_git(job: JobStatus) -> list[str]:
+    """What to do where git could not have a source: its message has said what is wrong."""
+    project = in_project(job.project_id)
+    lines = [f"  try again   pgdex retry {str(job.job_id)[:SHORT_ID]}{project}"]
+    if not job.files_scanned:
+        lines.append(f"  forget it   pgdex remove {shlex.quote(printable(job.repo_path))}{project}")
+    return lines
 
 
 def next_steps(job: JobStatus, *, default_project: str) -> list[str]:
