@@ -207,11 +207,18 @@ def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[C
     leaves it to those that may. An embedding service that is away blocks the job. Everything else fails it, with the
     message for users and the traceback.
     """
+    with in_flight(context):
+        _run(context, job_id=job_id, seq=seq, work=work)
+
+
+@contextmanager
+def in_flight(context: JobContext) -> Iterator[None]:
+    """This process works on the wake-up in the block: it is not one that was forgotten."""
     wake_up = context.job.id
     assert wake_up is not None, "a fetched job has its id"
     WAKE_UPS_IN_FLIGHT.add(wake_up)
     try:
-        _run(context, job_id=job_id, seq=seq, work=work)
+        yield
     finally:
         WAKE_UPS_IN_FLIGHT.discard(wake_up)
 
