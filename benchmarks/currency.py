@@ -167,7 +167,10 @@ def saved_and_found(
                 early += 1
                 pause()
                 if time.perf_counter() - started > LATE_SECONDS:
-                    raise TimeoutError(f"{name} was not found within {LATE_SECONDS:.0f} s")
+                    raise TimeoutError(
+                        f"{name} was not found within {LATE_SECONDS:.0f} s. On a busy machine the look may take longer"
+                        " than PGDEX_FRESH_SECONDS; then a search answers without it"
+                    )
             taken.append(time.perf_counter() - started)
             until_idle(client)
     return taken, early

@@ -18,8 +18,8 @@ NOT_SEEN = frozenset({SkipReason.UNREADABLE, SkipReason.IO_ERROR})
 
 
 # What the index has of a file of the view: path, size, times of modification and change, inode, whether it was read,
-# and why it was skipped. An ordinary tuple: the garbage collector lets go of those that hold numbers and texts only,
-# and among 21,000 named ones it spent 40 ms of a look.
+# and why it was skipped. An ordinary tuple: the garbage collector lets go of those that hold numbers and texts only.
+# With 21,000 named ones it took 40 ms of a look.
 Known = tuple[str, int | None, int | None, int | None, int | None, bool, str | None]
 
 
