@@ -222,7 +222,7 @@ def floor(settings: Settings, asked: Asked, repositories: int) -> float:
         for query in QUERIES * 3:
             chosen, repo = asked(dice, repositories)
             rows = client.connection.execute(
-                "select id, chunk_table from pgdex.repositories where project_id = %s"
+                "select repository_id, chunk_table from pgdex.views_status where project_id = %s"
                 " and (%s::text is null or root = %s)",
                 [chosen, repo, repo],
             ).fetchall()

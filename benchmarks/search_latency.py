@@ -109,15 +109,16 @@ def enlarge(client: Client, copies: int) -> int:
         with connection.transaction():
             connection.execute(
                 "insert into pgdex.versions (id, repository_id, path, language, size, content_hash, chunks, model_id,"
-                " index_format) overriding system value"
+                " index_format, skip_reason) overriding system value"
                 " select id + %(copy)s::bigint * 1000000000, 1, 'copy' || %(copy)s || '/' || path, language,"
-                " size, content_hash, chunks, model_id, index_format from pgdex.versions where id < 1000000000",
+                " size, content_hash, chunks, model_id, index_format, skip_reason from pgdex.versions"
+                " where id < 1000000000",
                 {"copy": copy},
             )
             connection.execute(
-                "insert into pgdex.view_files (view_id, version_id, path, size, mtime_ns, ctime_ns, inode)"
+                "insert into pgdex.view_files (view_id, version_id, path, size, mtime_ns, skip_reason)"
                 " select view_id, version_id + %(copy)s::bigint * 1000000000, 'copy' || %(copy)s || '/' || path, size,"
-                " mtime_ns, ctime_ns, inode from pgdex.view_files where version_id < 1000000000",
+                " mtime_ns, skip_reason from pgdex.view_files where version_id < 1000000000",
                 {"copy": copy},
             )
             connection.execute(

@@ -184,7 +184,8 @@ def pgdex(server: Server, load: Load, folder: Path) -> Iterator[System]:
             "PGDEX_BATCH_FILES": str(FILES_OF_A_UNIT),
         }
         if load.slots == 1:
-            command = [sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker", "--processes", str(load.processes)]
+            command = [sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker"]
+            command += ["--processes", str(load.processes), "--slots", "1"]
             count = 1
         else:
             command = worker_command("pgdex.app", "--concurrency", str(load.slots))

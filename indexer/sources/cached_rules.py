@@ -7,11 +7,14 @@ event, and most events are of no interest: what a compiler writes, what a packag
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from pgdex.indexer.sources.ignores import GIT_IGNORE, OWN_IGNORE, Ignores, around
-from pgdex.indexer.sources.leaving_out import cause_of, is_brought_back
+from pgdex.indexer.sources.git import NO_INDEX, GitTree
+from pgdex.indexer.sources.git.finding import GIT_DIRECTORY
+from pgdex.indexer.sources.ignores import GIT_IGNORE, OWN_IGNORE, Decision, Ignores, around
+from pgdex.indexer.sources.leaving_out import Cause, cause_of, is_brought_back, is_tracked
 from pgdex.indexer.sources.paths import MAX_PATH_BYTES
 from pgdex.indexer.sources.pruning import marker_of
 from pgdex.indexer.sources.skips import SkipReason
@@ -30,9 +33,19 @@ class Concern(Enum):
     """Rules changed: any file may have come or gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What holds in a folder that the walk enters; `within` is the rule of git's that leaves out all in it that git
+    does not track."""
+
+    ignores: Ignores
+    within: Decision | None = None
+
+
 class CachedRules:
-    """The ignore rules of a tree, read folder by folder as they are asked for, and kept until a change of them is
-    asked about. Not for several threads at once.
+    """The ignore rules of a tree and what git tracks in it, read folder by folder as they are asked for, and kept until
+    a change of them is asked about; of git's index that is for the caller to say (`forget`). Not for several threads at
+    once.
 
     Paths are bytes, relative to the root, with '/', and b"" for the root itself.
     """
@@ -41,13 +54,15 @@ class CachedRules:
         self.real_root = os.path.realpath(os.fsencode(root))
         self._max_file_bytes = max_file_bytes
         self._heeds_git = heeds_git
-        self._folders: dict[bytes, Ignores | None] = {}  # None: the walk does not enter it
+        self._folders: dict[bytes, _Inside | None] = {}  # None: the walk does not enter it
         self._oversized: set[bytes] = set()
         self.forget()
 
     def forget(self) -> None:
-        """Read all rules again when they are needed next."""
+        """Read all rules again when they are needed next, and which files git tracks."""
         self._outer, self._outer_ignores = around(self.real_root, heeds_git=self._heeds_git)
+        self._git = GitTree.at(self.real_root)
+        self._index = NO_INDEX if self._git is None else self._git.index()
         self._folders.clear()
 
     def concern(self, path: bytes) -> Concern:
@@ -55,7 +70,9 @@ class CachedRules:
         parent, _, name = path.rpartition(b"/")
         if not path or (rules := self._inside(parent)) is None:
             return Concern.NOTHING
-        if name in (GIT_IGNORE, OWN_IGNORE) or (parent and marker_of(parent, (name,)) is not None):
+        # A folder becomes a repository of its own, or a linked worktree, by its .git.
+        is_marker = parent and (name == GIT_DIRECTORY or marker_of(parent, (name,)) is not None)
+        if name in (GIT_IGNORE, OWN_IGNORE) or is_marker:
             self.forget()
             return Concern.EVERYTHING
         was_folder = self._folders.get(path) is not None
@@ -83,32 +100,52 @@ class CachedRules:
             except OSError:
                 continue
 
-    def _inside(self, folder: bytes) -> Ignores | None:
-        """The rules inside `folder`; None where the walk does not enter it."""
+    def _inside(self, folder: bytes) -> _Inside | None:
+        """What holds inside `folder`; None where the walk does not enter it."""
         if folder in self._folders:
             return self._folders[folder]
-        if not folder:
-            above: Ignores | None = self._outer_ignores
-        else:
-            above = self._inside(folder.rpartition(b"/")[0])
+        above = self._inside(folder.rpartition(b"/")[0]) if folder else _Inside(self._outer_ignores)
         location = os.path.join(self.real_root, folder)
         # Not kept: what lies below a folder that is left out may be a great deal, and what is no folder may become one.
         if above is None or (names := _names_in(location)) is None:
             return None
-        if self._is_left_out(folder, names, above):
+        cause, within = self._cause(folder, above, is_folder=True) if folder else (None, None)
+        if cause is not None or self._is_left_out(folder, names, above.ignores):
             self._folders[folder] = None
         else:
             cut = len(self._outer) + (len(folder) + 1 if folder else 0)
-            self._folders[folder] = above.entering(location, cut=cut, names=names, is_root=not folder)
+            ignores = above.ignores.entering(location, cut=cut, names=names, is_root=not folder)
+            self._folders[folder] = _Inside(ignores, within)
         return self._folders[folder]
 
+    def _cause(
+        self, path: bytes, around_it: _Inside, *, is_folder: bool, is_link: bool = False
+    ) -> tuple[Cause | None, Decision | None]:
+        """What leaves an entry out; or None, and the rule of git's that would if git tracked nothing of it."""
+        cause = cause_of(
+            self._outer + path, around_it.ignores, is_folder=is_folder, is_link=is_link, within=around_it.within
+        )
+        if isinstance(cause, Decision) and cause.is_gits and is_tracked(path, self._index, is_folder=is_folder):
+            return None, cause
+        return cause, None
+
     def _is_left_out(self, folder: bytes, names: set[bytes], above: Ignores) -> bool:
+        """Whether a folder that no rule names is left out, by what it is."""
         if not folder:
             return False
-        full = self._outer + folder
-        if cause_of(full, above, is_folder=True) is not None or len(folder) > MAX_PATH_BYTES:
+        if len(folder) > MAX_PATH_BYTES:
             return True
-        return marker_of(folder, names) is not None and not is_brought_back(full, above, is_folder=True)
+        is_marked = marker_of(folder, names) is not None or (GIT_DIRECTORY in names and self._is_copy(folder))
+        return is_marked and not is_brought_back(self._outer + folder, above, is_folder=True)
+
+    def _is_copy(self, folder: bytes) -> bool:
+        """Whether it is a linked worktree of the repository that is walked."""
+        location = os.path.join(self.real_root, folder)
+        return (
+            self._git is not None
+            and not os.path.isdir(os.path.join(location, GIT_DIRECTORY))
+            and self._git.has_worktree_at(location, descriptor=None)
+        )
 
     def _drop(self, folder: bytes) -> None:
         """Forget a folder and what is in it: it may be another one by now."""
@@ -117,21 +154,20 @@ class CachedRules:
             for known in [known for known in self._folders if known == folder or known.startswith(prefix)]:
                 del self._folders[known]
 
-    def _of_present(self, path: bytes, status: os.stat_result, rules: Ignores) -> Concern:
+    def _of_present(self, path: bytes, status: os.stat_result, rules: _Inside) -> Concern:
         is_link = stat.S_ISLNK(status.st_mode)
         if not is_link and not stat.S_ISREG(status.st_mode):
             return Concern.NOTHING
-        if cause_of(self._outer + path, rules, is_folder=False, is_link=is_link) is not None:
+        if self._cause(path, rules, is_folder=False, is_link=is_link)[0] is not None:
             return Concern.NOTHING
-        return self._of_file(path, 1 if is_link else status.st_size, rules)
+        return self._of_file(path, 1 if is_link else status.st_size, rules.ignores)
 
-    def _of_missing(self, path: bytes, rules: Ignores) -> Concern:
+    def _of_missing(self, path: bytes, rules: _Inside) -> Concern:
         """What is gone was a file, or a folder that nobody had asked about: it counts where either would."""
-        full = self._outer + path
-        if cause_of(full, rules, is_folder=False) is not None and cause_of(full, rules, is_folder=True) is not None:
+        if all(self._cause(path, rules, is_folder=is_folder)[0] is not None for is_folder in (False, True)):
             return Concern.NOTHING
         self._oversized.discard(path)
-        return self._of_file(path, 1, rules)
+        return self._of_file(path, 1, rules.ignores)
 
     def _of_file(self, path: bytes, size: int, rules: Ignores) -> Concern:
         if len(path) > MAX_PATH_BYTES or not _is_utf8(path):

@@ -20,7 +20,7 @@ from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, Embeddin
 from pgdex.indexer.git import CommitNotFound, EmptyRepository, GitAborted, GitError, NotARepository, RefNotFound
 from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
-from pgdex.indexer.storage import storable
+from pgdex.indexer.storage import VersionGone, storable
 from pgdex.jobs.batches.poison_files import CRASHES_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.watchdog import folder_in_progress, gone_on
@@ -258,6 +258,9 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         _fail(claim, str(error), error)
     except psycopg.Error as error:
         _handle_database_error(claim, error)
+    except VersionGone as error:
+        logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
+        _put_back(claim)
     except Exception as error:
         _require_schema(claim, error)
         _fail(claim, f"Internal error: {type(error).__name__}: {error}", error)

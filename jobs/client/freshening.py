@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.models import IndexedView
 
 POLL_SECONDS = 0.02
-ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, paths => %s)"
-STATUS = "select status from pgdex.indexing_jobs where id = %s"
+ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, job_id => %s, allow_broad => true, paths => %s)"
+STATUS = "select status, files_to_index - files_done <= %s from pgdex.indexing_jobs where id = %s"
 
 logger = logging.getLogger("pgdex.client")
 
@@ -31,8 +31,9 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     """See to it that a search of `view` knows the files as they are now.
 
     Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
-    looking and waiting together; more of them are asked for and not waited for. Does nothing where the view is being
-    indexed, was never indexed to its end, is not on this machine, or the login may not ask for a job.
+    looking and waiting together; more of them are asked for and not waited for. A job that is under way is waited for
+    in the same way. Does nothing where the view was never indexed to its end, is not on this machine, or the login may
+    not ask for a job.
     `ensure_workers` is called where there is something to do.
     """
     seconds, most = client.settings.fresh_seconds, client.settings.fresh_files
@@ -41,43 +42,49 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     end = time.monotonic() + seconds
     if view.live_job_id is not None and not _is_over_soon(client, view.live_job_id, end=end):
         return
+    while True:
+        changes = _changes(client, view, end=end)
+        if not changes:
+            return
+        wished = uuid4()
+        is_little = len(changes) <= most
+        try:
+            values = [view.root, project, wished, changes if is_little else None]
+            row = client.connection.execute(ENQUEUE, values).fetchone()
+        except psycopg.Error as error:
+            # Whoever may only read gets the answer as it is, with its notes.
+            logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
+            return
+        ensure_workers()
+        if row is None or not is_little or not _is_over_soon(client, row[0], end=end) or row[0] == wished:
+            return
+        # A job that was under way when it was asked for may have walked past what changed: look again.
+
+
+def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
+    """The paths that have changed; none where the folder is not there, or too large to be looked at in the time."""
     try:
-        root = resolve_root(Path(view.root), allowed_roots=client.settings.roots)
         changes = changes_since(
             client.connection,
             view_id=view.id,
-            root=root,
+            root=resolve_root(Path(view.root), allowed_roots=client.settings.roots),
             max_file_bytes=client.settings.max_file_bytes,
             aborted=lambda: time.monotonic() > end,
         )
     except (InvalidRequest, RootUnavailable, WalkAborted):
-        return
-    if not changes:
-        return
-    is_little = len(changes) <= most
-    try:
-        row = client.connection.execute(ENQUEUE, [view.root, project, changes if is_little else None]).fetchone()
-    except psycopg.Error as error:
-        # Whoever may only read gets the answer as it is, with its notes.
-        logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
-        return
-    ensure_workers()
-    if row is not None and is_little:
-        _wait_for(client, row[0], end=end)
+        return []
+    # Names that are no UTF-8, or too long, begin so (see FoundFile): they are in no index, and no job can ask for them.
+    return [path for path in changes if not path.startswith("./")]
 
 
 def _is_over_soon(client: "Client", job_id: UUID, *, end: float) -> bool:
-    """Whether the live job of the view is one that others have asked for before their answers, and has ended by now."""
-    row = client.connection.execute("select only_paths is not null from pgdex.indexing_jobs where id = %s", [job_id])
-    found = row.fetchone()
-    return found is None or (found[0] and _wait_for(client, job_id, end=end))
-
-
-def _wait_for(client: "Client", job_id: UUID, *, end: float) -> bool:
-    """Wait until the job has ended, or the time has; false for the latter."""
+    """Wait for a job of the view; false where the time is over first, and at once where the job has many files to
+    index, or waits for an embedding service."""
     while time.monotonic() < end:
-        row = client.connection.execute(STATUS, [job_id]).fetchone()
+        row = client.connection.execute(STATUS, [client.settings.fresh_files, job_id]).fetchone()
         if row is None or row[0] not in LIVE:
             return True
+        if row[0] == "blocked" or not row[1]:
+            return False
         time.sleep(POLL_SECONDS)
     return False

@@ -1,8 +1,9 @@
 """Where the one who asks stands: the view whose files surround a folder."""
 
 import os
+import shlex
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pgdex.indexer.sources import GitTree
 from pgdex.jobs.client.models import IndexedView
@@ -24,11 +25,13 @@ class Standing:
     worktree: str | None = None
 
     def note_on_worktree(self, *, index: str) -> list[str]:
-        """What to say with any answer; `index` says how to index a folder, in the words of the front end."""
+        """What to say with any answer; `index` says how to index a folder, in the words of the front end (PATH is the
+        folder)."""
         if self.worktree is None:
             return []
+        how = index.replace("PATH", shlex.quote(self.worktree))
         return [
-            f"the worktree {self.worktree} is not indexed: the answers are those of {self.view.root}. {index} indexes "
+            f"the worktree {self.worktree} is not indexed: the answers are those of {self.view.root}. {how} indexes "
             "it, and only what is different in it takes time"
         ]
 
@@ -43,15 +46,19 @@ class Standing:
 def standing_at(connection: Connection, folder: Path, *, project: str) -> Standing | None:
     """The innermost view of a project that contains `folder`, or a view of the repository whose worktree contains it;
     None where nothing like that is indexed."""
+    folder = Path(os.path.realpath(folder))
     around = innermost_view(connection, map(str, (folder, *folder.parents)), project=project)
-    git = GitTree.at(os.path.realpath(os.fsencode(folder)))
+    git = GitTree.at(os.fsencode(folder))
     if git is None:
         return None if around is None else Standing(around)
-    top = Path(str(os.path.realpath(folder)).removesuffix(f"/{git.prefix}") if git.prefix else os.path.realpath(folder))
+    top = Path(str(folder).removesuffix(f"/{git.prefix}") if git.prefix else folder)
     # A linked worktree inside of an indexed folder is no part of it; a submodule is.
     if around is not None and (git.is_main_worktree or Path(around.root).is_relative_to(top)):
         return Standing(around)
-    family = default_view_of_family(connection, git.history, project=project)
-    if family is not None:
-        return Standing(family, worktree=str(top))
+    # A folder of a worktree is of a family of its own (see family_of): the innermost one that is indexed elsewhere.
+    below = [folder for folder in (git.prefix, *map(str, PurePosixPath(git.prefix).parents)) if folder not in ("", ".")]
+    for identity in (*(f"{git.history}//{folder}" for folder in below), git.history):
+        family = default_view_of_family(connection, identity, project=project)
+        if family is not None:
+            return Standing(family, worktree=str(top))
     return None if around is None else Standing(around)

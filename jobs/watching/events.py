@@ -130,10 +130,8 @@ class Events:
         return Change(frozenset()) | Change(frozenset(counted)) if counted else None
 
     def _concern(self, path: bytes) -> Concern:
-        if path in self._marks.checkout:
-            return Concern.EVERYTHING
-        if path in self._marks.rules:
-            self._rules.forget()
+        if path in self._marks.checkout or path in self._marks.rules:
+            self._rules.forget()  # what git tracks counts whatever a rule says
             return Concern.EVERYTHING
         below = os.path.join(self._root, b"")
         return self._rules.concern(path[len(below) :]) if path.startswith(below) else Concern.NOTHING

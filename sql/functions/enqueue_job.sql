@@ -15,8 +15,8 @@
 -- It inserts and returns: a worker admits the job. So a transaction that is left open after it delays only those who
 -- ask for the very same repository for the first time: they get an error after three seconds, as does a caller that
 -- asks while the repository's chunks are being moved to a table of their own and that takes longer.
--- no_ignore says whether to index what .gitignore and .git/info/exclude leave out; it is remembered for the view,
--- and null leaves it as it was.
+-- no_ignore says whether to index what .gitignore, .git/info/exclude and the user's core.excludesFile leave out; it is
+-- remembered for the view, and null leaves it as it was.
 -- With a ref (HEAD, refs/heads/NAME, refs/tags/NAME, a commit's full id) it is what git has there that is indexed, and not
 -- the working files; of an address always, HEAD without a ref. Workers fetch it with the git of their machines. An address
 -- that holds a password is refused: give that to git, on the machines of the workers.
@@ -25,7 +25,7 @@
 -- paths, relative to repo_path: the job looks at these only (each a file, or a folder with all that is in it), for
 -- watchers, which know what has changed. A view that was never indexed to its end is walked whole. If a job is live
 -- already that looks at some paths only, a pending one gets these paths as well; one that has started is cancelled where
--- the whole tree is asked for now.
+-- the whole tree is asked for now. With force it is always the whole tree.
 -- Runs with its owner's rights: whoever may call it needs no rights on the tables.
 -- Errors: PX005 (bad argument), PX004 (a different embedding model from that of the index, without force), 55P03 (see
 -- above).
@@ -140,7 +140,7 @@ begin
     -- The loop is for a live job that ends between the insert and the look: then ours can be live.
     loop
         select * into v_live from indexing_jobs j where j.view_id = v_view.id and pgdex.is_live(j.status);
-        if found and (v_live.only_paths is null or v_live.only_paths @> v_paths) then
+        if found and (v_live.only_paths is null or v_live.only_paths @> v_paths and not enqueue_job.force) then
             return v_live.id;
         elsif found then
             update indexing_jobs j

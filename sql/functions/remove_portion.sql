@@ -35,7 +35,16 @@ begin
             with removed as (
                 delete from view_files e
                 where (e.view_id, e.path) in (
-                    select f.view_id, f.path from view_files f where f.view_id = v_view.id limit greatest(1, p_rows / 10)
+                    select v_view.id, counted.path
+                    from (
+                        select f.path, sum(coalesce(v.chunks, 0)) over (order by f.path) - coalesce(v.chunks, 0) as before
+                        from (
+                            select f.path, f.version_id from view_files f where f.view_id = v_view.id
+                            order by f.path limit greatest(1, p_rows / 10)
+                        ) as f
+                        left join versions v on v.id = f.version_id
+                    ) as counted
+                    where counted.before < p_rows  -- a file has one chunk, or a thousand
                 )
                 returning e.version_id
             )
@@ -76,6 +85,9 @@ begin
             if v_removed > 0 then
                 return true;
             end if;
+            -- Those that another transaction has locked (a sweep) are left for a later call: deleted with the repository,
+            -- they would leave their chunks behind.
+            continue when exists (select from versions v where v.repository_id = v_repository.id);
             delete from repositories where id = v_repository.id;
             return true;
         exception when lock_not_available then

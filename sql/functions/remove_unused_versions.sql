@@ -1,7 +1,10 @@
--- Deletes versions that no view has held for longer than p_age, with their chunks, at most p_limit of one repository.
+-- Deletes versions that no view has held for longer than p_age, with their chunks, at most p_limit of one repository
+-- and not many more than p_chunks chunks.
 -- Returns how many; the caller repeats it until it returns 0. Until then they make the way back to a branch, or the next
 -- worktree, cost nothing: whoever finds the same content at the same path again takes the version over.
-create or replace function pgdex.remove_unused_versions(p_age interval, p_limit integer default 500) returns integer
+create or replace function pgdex.remove_unused_versions(
+    p_age interval, p_limit integer default 500, p_chunks integer default 5000
+) returns integer
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
@@ -23,9 +26,16 @@ begin
         where r.removed_at is null
     loop
         v_removed := pgdex.delete_versions(v_repository, array(
-            select v.id from versions v
-            where v.repository_id = v_repository and v.unused_since < v_before
-            order by v.unused_since limit p_limit
+            select counted.id
+            from (
+                select v.id, sum(v.chunks) over (rows unbounded preceding) - v.chunks as before
+                from (
+                    select w.id, w.chunks, w.unused_since from versions w
+                    where w.repository_id = v_repository and w.unused_since < v_before
+                    order by w.unused_since limit p_limit
+                ) as v
+            ) as counted
+            where counted.before < p_chunks
         ));
         exit when v_removed > 0;
     end loop;

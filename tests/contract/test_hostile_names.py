@@ -45,6 +45,13 @@ def hostile(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["skipped", "--json"],
         ["list"],
         ["list", "--json"],
+        ["repos"],
+        ["repos", "--json"],
+        ["remove", "--missing"],
+        ["remove", "none"],
+        ["rename", "none", "other"],
+        ["retry", "--failed", "--json"],
+        ["retry", "last"],
         ["status"],
         ["status", "--json"],
         ["events"],
@@ -84,10 +91,11 @@ def strings_of(value: Any) -> list[str]:
 def test_no_tool_answers_with_what_nobody_sees(agent: Agent, hostile: Path) -> None:
     found = agent.call("search_code", query="hostile_function", project_id=PROJECT)
     jobs = agent.call("list_background_jobs", project_id=PROJECT)
+    listed = agent.call("list_repositories", project_id=PROJECT)
     refused = agent.call("search_code", query="x", project_id=PROJECT, path_glob=f"/{ESCAPE}\0")
 
     assert "def hostile_function" in found.data["hits"][0]["code"]
-    for reply in (found, jobs):
+    for reply in (found, jobs, listed):
         assert json.loads(reply.text) == reply.data
         for text in (reply.text, *strings_of(reply.data)):
             assert not UNSAFE_IN_CODE.search(text), repr(text)

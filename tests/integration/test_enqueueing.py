@@ -96,7 +96,7 @@ def test_the_same_path_in_two_projects_is_two_repositories(connection: Connectio
 
 
 def test_a_bad_argument_is_refused_with_the_value_that_was_given(connection: Connection) -> None:
-    path = "repo_path must be an absolute path, got "
+    path = "repo_path must be an absolute path, https://host/path, ssh://host/path or user@host:path, got "
     project_id = "project must be 1 to 100 letters, digits, dots, dashes or underscores, got "
     for repo_path, project, message in (
         (None, "default", path + "NULL"),

@@ -28,13 +28,13 @@ from tests.unit.privileges import tree_of_a_plain_user
 from tests.unit.source_files import paths, skips, write
 
 
-def test_a_plain_file_has_its_path_size_and_timestamp(tmp_path: Path) -> None:
+def test_a_plain_file_has_its_path_size_timestamps_and_inode(tmp_path: Path) -> None:
     write(tmp_path, "d/a.py", content="x = 1\n")
     os.utime(tmp_path / "d" / "a.py", ns=(1, 1_700_000_000_123_456_789))
+    now = (tmp_path / "d" / "a.py").stat()
 
-    status = (tmp_path / "d" / "a.py").stat()
     assert list(walk(tmp_path)) == [
-        FoundFile("d/a.py", 6, 1_700_000_000_123_456_789, None, None, ctime_ns=status.st_ctime_ns, inode=status.st_ino)
+        FoundFile("d/a.py", 6, 1_700_000_000_123_456_789, None, None, ctime_ns=now.st_ctime_ns, inode=now.st_ino)
     ]
 
 

@@ -80,18 +80,20 @@ def remove(
         if not cancel:
             require_no_live_job(client, chosen, advice=CANCEL_FIRST)
         effects = removal_effect(client, chosen)
-        if not yes and not _agreed(chosen, effects, project):
+        if not yes and not _agreed(chosen, effects, project, folders_exist=not missing):
             return
         is_complete = _removed(client, chosen, cancel=cancel)
     _say(chosen, effects, project=project, is_complete=is_complete, as_json=as_json)
 
 
-def _agreed(chosen: "Sequence[IndexedView]", effects: "Sequence[RemovalEffect]", project: str) -> bool:
+def _agreed(
+    chosen: "Sequence[IndexedView]", effects: "Sequence[RemovalEffect]", project: str, *, folders_exist: bool
+) -> bool:
     from pgdex.jobs.cli.render.repositories import removal_explained
 
     what = printable(chosen[0].root) if len(chosen) == 1 else count(len(chosen), "view")
     explanation = removal_explained(
-        chosen, effects, project=project, question=f"Remove {what} from project {printable(project)}?"
+        chosen, effects, question=f"Remove {what} from project {printable(project)}?", folders_exist=folders_exist
     )
     question = "Remove it?" if len(chosen) == 1 else "Remove them?"
     return is_confirmed(explanation, question=question, declined="Not removed.")
@@ -144,6 +146,6 @@ def _say(
 
     what = printable(chosen[0].root) if len(chosen) == 1 else count(len(chosen), "view")
     click.echo(f"Removed {what} from the index.")
-    note(f"Of space, {freed(effects)}.")
+    note(f"Space freed: {freed(effects)}.")
     if not is_complete:
         note("Another transaction (a backup, perhaps) still has its table open: a worker deletes the rest later.")

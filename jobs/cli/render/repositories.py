@@ -64,13 +64,13 @@ def page_notes(page: RepositoryPage, *, offset: int) -> list[str]:
         remarks.append(f"{count(failing, 'schedule fails', 'schedules fail')}. Why: pgdex schedule")
     gone = sum(view.missing for view in views)
     if gone:
-        verb = "is" if gone == 1 else "are"
-        remarks.append(f"The folders of {count(gone, 'view')} {verb} gone. To remove those: pgdex remove --missing")
+        those = "The folder of 1 view is" if gone == 1 else f"The folders of {gone:,} views are"
+        remarks.append(f"{those} gone. To take what is gone out of the index: pgdex remove --missing")
     return remarks
 
 
 def removal_explained(
-    views: Sequence[IndexedView], effects: Sequence[RemovalEffect], *, project: str, question: str
+    views: Sequence[IndexedView], effects: Sequence[RemovalEffect], *, question: str, folders_exist: bool
 ) -> str:
     """What a removal loses, frees and keeps, as the text in front of the question."""
     lines = [question]
@@ -79,14 +79,16 @@ def removal_explained(
         if len(views) > MOST_ROOTS:
             lines.append(f"  … and {len(views) - MOST_ROOTS:,} more")
     files, jobs = sum(one.files for one in effects), sum(one.jobs for one in effects)
-    chunks, kept = sum(one.chunks for one in effects), sum(one.versions_kept for one in effects)
+    chunks, shared = sum(one.chunks for one in effects), sum(one.versions_kept for one in effects)
+    kept = ["the folder itself" if len(views) == 1 else "the folders themselves"] if folders_exist else []
+    if shared:
+        kept.append(f"{count(shared, 'file')} that other views hold too")
     lines.append(
         f"  lost: the index of {count(files, 'file')} ({count(chunks, 'chunk')}), the history of {count(jobs, 'job')}"
     )
     lines.append(f"  space: {freed(effects)}")
-    what_stays = "the folder itself" if len(views) == 1 else "the folders themselves"
-    shared = f", and {count(kept, 'file')} that other views hold too" if kept else ""
-    lines.append(f"  kept: {what_stays}{shared}")
+    if kept:
+        lines.append(f"  kept: {' and '.join(kept)}")
     return "\n".join(lines)
 
 
@@ -94,10 +96,10 @@ def freed(effects: Sequence[RemovalEffect]) -> str:
     """How many bytes come back: to the disk where a table is dropped, else to what is indexed next."""
     dropped = sum(one.bytes_freed for one in effects if not one.is_estimate)
     reused = sum(one.bytes_freed for one in effects if one.is_estimate)
-    parts = [f"{size(dropped)} are given back to the disk"] if dropped else []
-    if reused or not parts:
-        parts.append(f"about {size(reused)} become free in the database, for what is indexed next")
-    return "; ".join(parts)
+    parts = [f"{size(dropped)}, given back to the disk"] if dropped else []
+    if reused:
+        parts.append(f"about {size(reused)} in the database, for what is indexed next")
+    return "; ".join(parts) or "next to nothing"
 
 
 def _views_table(repository: IndexedRepository, *, now: datetime) -> "Table":

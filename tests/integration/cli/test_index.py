@@ -38,7 +38,7 @@ def test_a_folder_is_indexed_and_found_again(run_pgdex: Run, repository: Path) -
     assert "     1 def handler_7(request):" in found.out
 
     hits = run_pgdex("search", "handler_7", "--limit", "1", "--json").json
-    assert set(hits) == {"hits", "notes"}
+    assert set(hits) == {"hits", "notes", "searched"}
     assert set(hits["hits"][0]) == {
         *("repository", "repo_path", "path", "start_line", "end_line", "kind", "symbol", "language", "score"),
         *("content", "more", "also_in", "reasons", "is_outdated"),

@@ -47,7 +47,8 @@ def test_a_repository_whose_folder_is_gone_is_removed_by_path_or_name(run_pgdex:
     indexed(connection, "/nowhere/api")
     assert run_pgdex("remove", "/nowhere/web", "--yes").code == ExitCode.DONE
     removed = run_pgdex("remove", "api", "--yes", "--json")
-    assert removed.json == {"repo_path": "/nowhere/api", "project_id": "default", "is_complete": True}
+    assert [one["repo_path"] for one in removed.json["removed"]] == ["/nowhere/api"]
+    assert (removed.json["project_id"], removed.json["is_complete"]) == ("default", True)
     assert value(connection, "select count(*) from pgdex.repositories") == 0
 
 
