@@ -1,6 +1,8 @@
 """The procrastinate tasks. scan, index_batch and finish do one claimed batch each and commit it behind its fence;
 run_schedules enqueues the jobs that are due."""
 
+import logging
+
 from procrastinate import JobContext
 
 from pgdex.jobs.app import QUEUE, app
@@ -13,6 +15,9 @@ from pgdex.jobs.worker.schedules import enqueue_due
 
 # Before everything else in the queue: it takes milliseconds.
 FIRST = 2_000_000
+
+# Each worker would say that it registers the periodic task, and one of them each minute that it deferred it.
+logging.getLogger("procrastinate.periodic").setLevel(logging.WARNING)
 
 
 @app.task(name="scan", queue=QUEUE, pass_context=True)

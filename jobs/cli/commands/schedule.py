@@ -34,9 +34,9 @@ def schedule(
 
     \b
     Examples:
-      pgdex schedule https://git.example.com/team/app.git "*/15 * * * *"
+      pgdex schedule git@example.com:app.git "*/15 * * * *"
       pgdex schedule app "30 3 * * *"      every night
-      pgdex schedule                       what is scheduled, when next, and what failed
+      pgdex schedule                       what is scheduled, and what failed
       pgdex schedule app --remove
     """
     from pgdex.jobs.client.schedules import remove_schedule, schedules, set_schedule, view_to_schedule
