@@ -262,7 +262,8 @@ def test_a_scan_that_finds_a_version_by_its_blob_while_it_is_removed_has_the_fil
     connection.execute(FOUND_FILES)
     connection.execute("truncate pg_temp.found_files")
     connection.execute(
-        "insert into pg_temp.found_files (path, size, mtime_ns, blob_id) select path, size, 1, blob_id from pgdex.versions"
+        "insert into pg_temp.found_files (path, size, mtime_ns, blob_id)"
+        " select path, size, 1, blob_id from pgdex.versions"
     )
     with connect(settings_for(database_url)) as other, other.transaction():
         gone = "select pgdex.delete_versions(%s, array(select id from pgdex.versions where path = 'file00000.py'))"
