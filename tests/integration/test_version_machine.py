@@ -18,8 +18,8 @@ def test_versions_and_views_are_what_their_model_says(connection: Connection) ->
     run_state_machine_as_test(
         OnThisDatabase,
         settings=settings(
-            max_examples=1000 if thorough else 20,
-            stateful_step_count=40 if thorough else 20,
+            max_examples=1000 if thorough else 30,
+            stateful_step_count=40 if thorough else 30,
             suppress_health_check=list(HealthCheck),
         ),
     )
