@@ -40,7 +40,7 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     if seconds <= 0 or view.ref or view.last_indexed_at is None:
         return
     end = time.monotonic() + seconds
-    if view.live_job_id is not None and not _is_over_soon(client, view.live_job_id, end=end):
+    if view.live_job_id is not None and _end_soon(client, view.live_job_id, end=end) is None:
         return
     while True:
         changes = _changes(client, view, end=end)
@@ -56,9 +56,13 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
             logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
             return
         ensure_workers()
-        if row is None or not is_little or not _is_over_soon(client, row[0], end=end) or row[0] == wished:
+        if row is None or not is_little:
             return
-        # A job that was under way when it was asked for may have walked past what changed: look again.
+        ended = _end_soon(client, row[0], end=end)
+        if ended is None or (row[0] == wished and ended != "cancelled"):
+            return
+        # Look again: a job that was under way when it was asked for may have walked past what changed, and one that a
+        # watcher wants to be of the whole tree is cancelled for it.
 
 
 def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
@@ -77,14 +81,17 @@ def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
     return [path for path in changes if not path.startswith("./")]
 
 
-def _is_over_soon(client: "Client", job_id: UUID, *, end: float) -> bool:
-    """Wait for a job of the view; false where the time is over first, and at once where the job has many files to
-    index, or waits for an embedding service."""
+def _end_soon(client: "Client", job_id: UUID, *, end: float) -> str | None:
+    """Wait for a job of the view: its last status. None where the time is over first, and at once where the job has
+    many files to index, or waits for an embedding service."""
     while time.monotonic() < end:
         row = client.connection.execute(STATUS, [client.settings.fresh_files, job_id]).fetchone()
-        if row is None or row[0] not in LIVE:
-            return True
-        if row[0] == "blocked" or not row[1]:
-            return False
+        if row is None:
+            return "removed"
+        status, is_little = row
+        if status not in LIVE:
+            return str(status)
+        if status == "blocked" or not is_little:
+            return None
         time.sleep(POLL_SECONDS)
-    return False
+    return None

@@ -166,6 +166,7 @@ def test_files_that_changed_since_are_marked_and_counted(changed: tuple[str, Pat
     outdated = {hit["path"]: hit["is_outdated"] for hit in answer["hits"] if "zebra" in hit["code"]}
     assert outdated == {"same.py": False, "new.py": True, "new2.py": True, "gone.py": True}
     assert answer["notes"] == [
+        f"{root} is being indexed (pending): the answers may be incomplete",  # asked for by the search; nobody works
         f"3 files of those found in {root} changed or went away since they were indexed; start_indexing_background "
-        "brings the index up to date"
+        "brings the index up to date",
     ]

@@ -11,7 +11,9 @@ from tests.contract.agents import TRANSPORTS, Agent, Agents
 from tests.contract.conftest import PROJECT
 
 TOOLS = {
-    "start_indexing_background": ("repo_path", "name", "project_id", "force_reindex", "allow_broad", "no_ignore"),
+    "start_indexing_background": (
+        *("repo_path", "name", "project_id", "force_reindex", "allow_broad", "no_ignore", "branch", "tag", "commit"),
+    ),
     "get_indexing_status": ("job_id", "project_id"),
     "list_background_jobs": (
         *("status", "repo_path", "project_id", "created_after", "created_before", "limit", "offset"),
@@ -20,7 +22,10 @@ TOOLS = {
     "retry_indexing": ("job_id", "project_id"),
     "list_repositories": ("repo_path", "project_id", "limit", "offset"),
     "remove_repository": ("repo_path", "all_views", "confirmed", "project_id"),
-    "search_code": ("query", "project_id", "repo_path", "path_glob", "language", "kinds", "tests", "limit"),
+    "search_code": (
+        *("query", "project_id", "repo_path", "everywhere", "view", "path_glob", "language", "kinds", "tests"),
+        "limit",
+    ),
     "find_related_code": ("repo_path", "path", "line", "project_id", "tests", "limit"),
     "watch_indexing": ("job_id", "timeout_seconds", "project_id"),
 }

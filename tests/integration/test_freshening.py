@@ -203,6 +203,19 @@ def test_a_change_after_the_scan_of_a_job_that_is_under_way_is_not_missed(
     assert client.status(first).is_final
 
 
+def test_a_job_that_is_cancelled_for_one_of_the_whole_tree_is_not_the_last_word(
+    client: Client, indexed: Path, workers: Workers
+) -> None:
+    workers.stop()
+    write_tree(indexed, {"a.py": "def beta_saved():\n    return 2\n"})
+    with ThreadPoolExecutor(1) as pool, Client.open(client.settings) as other:
+        searching = pool.submit(finds, other, "beta_saved", indexed)
+        wait_for(lambda: requested(client), what="the job of the search")
+        client.connection.execute("select pgdex.cancel_job(id) from pgdex.indexing_jobs where status = 'pending'")
+        workers.start()
+        assert searching.result()
+
+
 @contextmanager
 def _held(client: Client, workers: Workers) -> Iterator[None]:
     workers.pause(workers.processes[0])

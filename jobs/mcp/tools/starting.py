@@ -44,8 +44,8 @@ AllowBroad = Annotated[
 NoIgnore = Annotated[
     bool | None,
     Field(
-        description="Whether to index what .gitignore leaves out, from now on. Omit it to keep the repository's "
-        "present choice."
+        description="Whether to index what .gitignore, .git/info/exclude and the user's own excludes leave out, from "
+        "now on. Omit it to keep the repository's present choice."
     ),
 ]
 
@@ -77,10 +77,12 @@ class Starting:
         tag: Tag = None,
         commit: Commit = None,
     ) -> StartedIndexing:
-        """Make a folder of source code searchable: starts a background job and returns its job_id at once.
+        """Make a folder of source code, or a git repository, searchable: starts a background job and returns its job_id
+        at once.
 
-        Call it before search_code for a repository that is not indexed yet, and again after many files have changed:
-        then it reads only new and changed files, so it costs little. Separate worker processes do the job. It continues
+        Call it before search_code for a repository or worktree that is not indexed yet, and again after many files have
+        changed: then it reads only new and changed files, so it costs little. After a few edits it isn't needed:
+        search_code indexes them first. Separate worker processes do the job. It continues
         after this conversation or the editor ends, and resumes where it was after a restart of the machine. Don't wait
         for it idly: continue with other work and check with get_indexing_status after estimated_duration_seconds, or
         call watch_indexing to wait. A job of under 60 s is called short. A few thousand files take seconds to a minute.
