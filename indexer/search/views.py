@@ -107,9 +107,13 @@ def searched_models(connection: Connection, request: RepositoryChoice) -> list[s
 
 def view_at(connection: Connection, request: RepositoryChoice) -> SearchedView | None:
     """The one whose folder the request names, if it is indexed."""
+    location = request.repo or ""
+    # By the root, which is what an index has: all of the location, or what stands before an @ in it.
+    roots = [location, *(location[:place] for place, letter in enumerate(location) if letter == "@")]
     row = connection.execute(
-        f"select {COLUMNS} from pgdex.views_status where project_id = %(project)s and location = %(repo)s",
-        _values(request),
+        f"select {COLUMNS} from pgdex.views_status"
+        " where project_id = %(project)s and location = %(repo)s and root = any(%(roots)s)",
+        {**_values(request), "roots": roots},
     ).fetchone()
     return SearchedView(*row) if row is not None else None
 
