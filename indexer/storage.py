@@ -240,7 +240,10 @@ def _store_versions(
             force,
         ],
     )
-    return {path: _Written(version_id, is_written) for path, version_id, is_written in rows}
+    stored = {path: _Written(version_id, is_written) for path, version_id, is_written in rows}
+    if len(stored) < len(files):
+        raise VersionGone("a version that another view had just written has been removed again")
+    return stored
 
 
 def _copy_chunks(

@@ -149,6 +149,8 @@ views = Table(
     Column("branch", Text),
     Column("commit_id", Text),
     _flag("no_ignore"),
+    _flag("follows_submodules"),
+    Column("submodule_of", ARRAY(Text)),
     Column("witness", JSONB),
     _count("chunks", wide=True),
     Column("last_job_id", Uuid),
@@ -169,6 +171,38 @@ Index(
 Index("views_repository_idx", views.c.repository_id, views.c.id)
 Index("views_default_idx", views.c.repository_id, unique=True, postgresql_where=text("is_default"))
 Index("views_removed_idx", views.c.id, postgresql_where=text("removed_at IS NOT NULL"))
+
+# The submodules that views follow, each a view of its own unless `reason` says why not.
+submodules = Table(
+    "submodules",
+    metadata,
+    Column("parent_id", BigInteger, ForeignKey("pgdex.views.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text(collation="C"), primary_key=True),
+    Column("view_id", BigInteger, ForeignKey("pgdex.views.id", ondelete="CASCADE")),
+    Column("location", Text, nullable=False),
+    Column("reason", Text),
+)
+Index("submodules_view_idx", submodules.c.view_id)
+
+# Views that are indexed again and again. `failures`: how many jobs of the view have failed in a row.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column(
+        "view_id",
+        BigInteger,
+        ForeignKey("pgdex.views.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("expression", Text, nullable=False),
+    _timestamp("next_at"),
+    _timestamp("last_at"),
+    Column("last_job_id", Uuid),
+    _count("failures"),
+    Column("error", Text),
+    _timestamp("created_at", default=True),
+)
 
 # Builds that failed: how often in a row, and why the last time.
 vector_index_builds = Table(
@@ -315,6 +349,7 @@ indexing_jobs = Table(
     Column("unseen_by", JSONB, nullable=False, server_default=text("'{}'")),
     Column("unseen_rounds", SmallInteger, nullable=False, server_default=text("0")),
     Column("ignored", JSONB),
+    Column("submodules", JSONB),
     CheckConstraint(
         "status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')",
         name="status_known",

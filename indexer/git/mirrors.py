@@ -119,6 +119,15 @@ class Mirrors:
             ) as snapshot:
                 yield snapshot
 
+    def taken(self) -> tuple[int, int]:
+        """Return how many mirrors there are, and how many bytes they take."""
+        mirrors = [
+            entry.path
+            for entry in os.scandir(self.folder)
+            if entry.name != "locks" and entry.is_dir(follow_symlinks=False) and owner_of(self.folder, entry.name)[1]
+        ]
+        return len(mirrors), sum(map(bytes_below, mirrors))
+
     def remove_unused(self) -> None:
         """Remove what crashes left behind, and mirrors that nobody uses until `max_bytes` are kept to."""
         sizes: dict[str, int] = {}

@@ -89,7 +89,8 @@ def _names(connection: Connection, ids: Sequence[int]) -> list[str]:
 def _languages(connection: Connection, ids: Sequence[int]) -> list[str]:
     rows = connection.execute(
         "select v.language from pgdex.view_files e join pgdex.versions v on v.id = e.version_id"
-        " where e.view_id = any(%s) and e.skip_reason is null group by 1 order by count(*) desc, 1",
+        " where e.view_id = any(%s) and e.skip_reason is null and v.language is not null"
+        " group by 1 order by count(*) desc, 1",
         [list(ids)],
     )
     return [row[0] for row in rows]

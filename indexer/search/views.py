@@ -80,8 +80,13 @@ CHOSEN: Final = (
     " order by repository_id, location = %(repo)s desc nulls last, is_default desc, missing_since is not null, id)"
     " as chosen"
 )
-# As above, where nothing but the project is asked for: an index has these rows.
-DEFAULTS: Final = " from pgdex.views_status where project_id = %(project)s and is_default"
+# As above, where nothing but the project is asked for: an index has these rows. A view whose first job failed (there is
+# no such branch) has nothing to find, and would be in the notes of every search.
+DEFAULTS: Final = (
+    " from pgdex.views_status s where project_id = %(project)s and is_default"
+    " and (last_indexed_at is not null or live_job_id is not null"
+    " or exists (select from pgdex.view_files e where e.view_id = s.id))"
+)
 
 
 def searched_views(connection: Connection, request: RepositoryChoice) -> list[SearchedView]:

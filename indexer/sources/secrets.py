@@ -64,6 +64,7 @@ _PATHS: Final = {
     b".config/gcloud/application_default_credentials.json": "the login of Google Cloud",
     b".azure/accesstokens.json": "the login of Azure",
 }
+_ENDS: Final = tuple(_SUFFIXES)
 _PATH_NAMES: Final = frozenset(path.rpartition(b"/")[2] for path in _PATHS)
 
 # `.env.production` is one; what people copy to make one, and what only speaks of it, is none.
@@ -98,8 +99,8 @@ def secret_by_name(path: bytes) -> str | None:
         for end, what in _PATHS.items():
             if lowered.endswith(b"/" + end):
                 return what
-    stem, dot, _ = name.partition(b".")
-    if dot and stem:
+    # One call for nearly all files: eleven took a twelfth of a walk.
+    if name.endswith(_ENDS) and not name.startswith(b"."):
         for suffix, what in _SUFFIXES.items():
             if name.endswith(suffix):
                 return what

@@ -74,6 +74,7 @@ def walk(
     left_out: LeftOut | None = None,
     git: GitTree | None = None,
     only: Collection[str] | None = None,
+    blob_ids: bool = True,
 ) -> Iterator[FoundFile]:
     """List the files below `root` that no rule leaves out, in the byte order of their paths.
 
@@ -85,7 +86,8 @@ def walk(
     user's excludes don't count. `left_out` counts what rules leave out. `git` is what
     `GitTree.of` says of the root, for those who have it already. `only` (paths below the root, each of a
     file, or of a folder with all that is in it) leaves everything else unlisted and uncounted; what
-    is listed is what the whole walk would say of it.
+    is listed is what the whole walk would say of it. Without `blob_ids` they are None, and git's index is read only
+    where a rule of git's leaves something out.
 
     A root given as a path is opened here and closed at the end of the walk; an OpenedRoot (opened
     with `for_listing`) stays open. Raises ValueError for a limit below 1, RootUnavailable when the
@@ -106,6 +108,7 @@ def walk(
             left_out=LeftOut() if left_out is None else left_out,
             git=git or GitTree.of(opened),
             wanted=None if only is None else Wanted.of(only),
+            blob_ids=blob_ids,
         )
         files = walker.files(walker.enter_root())
     except BaseException:
@@ -155,11 +158,12 @@ class _Walker:
         left_out: LeftOut,
         git: GitTree | None,
         wanted: Wanted | None,
+        blob_ids: bool,
     ) -> None:
         self._root = root
         self._wanted = wanted
         self._git = git
-        self._index = NO_INDEX if git is None else git.index()
+        self._blob_ids = NO_INDEX if git is None or not blob_ids else git.index()
         self._left_out = left_out
         self._max_file_bytes = max_file_bytes
         self._aborted = aborted
@@ -247,11 +251,7 @@ class _Walker:
                     continue
                 is_folder = _is_folder(entry)
                 cause = cause_of(above + name, ignores, is_folder=is_folder, is_link=_is_link(entry), within=within)
-                if (
-                    isinstance(cause, Decision)
-                    and cause.is_gits
-                    and is_tracked(prefix + name, self._index, is_folder=is_folder)
-                ):
+                if isinstance(cause, Decision) and cause.is_gits and self._tracks(prefix + name, is_folder=is_folder):
                     if is_folder:
                         tracked_only[name + b"/"] = cause
                     cause = None
@@ -267,6 +267,9 @@ class _Walker:
         if not path:
             self._notes.root(self._root, [entry.name for entry in entries])
         return _Folder(prefix, ignores, iter(entries), tracked_only)
+
+    def _tracks(self, path: bytes, *, is_folder: bool) -> bool:
+        return self._git is not None and is_tracked(path, self._git.index(), is_folder=is_folder)
 
     def _is_copy(self, path: bytes, ignores: Ignores, git: os.DirEntry[str] | None, descriptor: int | None) -> bool:
         """Whether a folder, with this entry .git in it, is a linked worktree of the repository that is walked."""
@@ -289,7 +292,7 @@ class _Walker:
             return FoundFile(text, entry.size, entry.mtime_ns, reason, detail, entry.ctime_ns, entry.inode)
         if may_be_secret(text.rpartition("/")[2]):
             return FoundFile(text, entry.size, 0, None, None)
-        blob_id = self._index.clean_blob_id(
+        blob_id = self._blob_ids.clean_blob_id(
             path, size=entry.size, mtime_ns=entry.mtime_ns, ctime_ns=entry.ctime_ns, inode=entry.inode
         )
         return FoundFile(text, entry.size, entry.mtime_ns, None, None, entry.ctime_ns, entry.inode, blob_id)

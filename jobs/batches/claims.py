@@ -20,7 +20,7 @@ from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, Embeddin
 from pgdex.indexer.git import CommitNotFound, EmptyRepository, GitAborted, GitError, NotARepository, RefNotFound
 from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
-from pgdex.indexer.storage import storable
+from pgdex.indexer.storage import VersionGone, storable
 from pgdex.jobs.batches.poison_files import CRASHES_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.watchdog import folder_in_progress, gone_on
@@ -207,11 +207,18 @@ def run_claimed(context: JobContext, *, job_id: str, seq: int, work: Callable[[C
     leaves it to those that may. An embedding service that is away blocks the job. Everything else fails it, with the
     message for users and the traceback.
     """
+    with in_flight(context):
+        _run(context, job_id=job_id, seq=seq, work=work)
+
+
+@contextmanager
+def in_flight(context: JobContext) -> Iterator[None]:
+    """This process works on the wake-up in the block: it is not one that was forgotten."""
     wake_up = context.job.id
     assert wake_up is not None, "a fetched job has its id"
     WAKE_UPS_IN_FLIGHT.add(wake_up)
     try:
-        _run(context, job_id=job_id, seq=seq, work=work)
+        yield
     finally:
         WAKE_UPS_IN_FLIGHT.discard(wake_up)
 
@@ -251,6 +258,9 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         _fail(claim, str(error), error)
     except psycopg.Error as error:
         _handle_database_error(claim, error)
+    except VersionGone as error:
+        logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
+        _put_back(claim)
     except Exception as error:
         _require_schema(claim, error)
         _fail(claim, f"Internal error: {type(error).__name__}: {error}", error)

@@ -1,8 +1,9 @@
 """The commit of a git source, by this machine's mirror of it."""
 
+import time
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pgdex.indexer.git import GitSnapshot, GitUrl, Mirrors, Ref, Resolved, require_allowed
 from pgdex.indexer.sources import GitTree, Skipped, SourceText, Unchanged
@@ -12,6 +13,7 @@ from pgdex.jobs.database.home import make_home
 from pgdex.jobs.settings import Settings
 
 BRANCH, TAG, DEFAULT = "refs/heads/", "refs/tags/", "HEAD"
+REPORT_SECONDS = 0.5
 
 
 def ref_of(full_name: str) -> Ref:
@@ -37,8 +39,12 @@ def mirrors_of(settings: Settings) -> Mirrors:
 
 def resolved(claim: Claim) -> Family:
     """The commit that is indexed, fetched, and the family that it belongs to. Raises GitError."""
-    url = _url(claim)
-    found: Resolved = mirrors_of(claim.settings).resolve(url, ref_of(claim.ref), aborted=claim.aborted)
+    url = source_of(claim)
+    claim.report("fetching")
+    found: Resolved = mirrors_of(claim.settings).resolve(
+        url, ref_of(claim.ref), aborted=claim.aborted, progress=FetchReporter(claim).tell
+    )
+    claim.report("scanning")
     kind = {"tag": "tag", "commit": "commit"}.get(ref_of(claim.ref).kind, "branch")
     return Family(
         identity=_history(url),
@@ -56,9 +62,27 @@ def commit_snapshot(claim: Claim) -> Iterator[GitSnapshot]:
     ref = ref_of(claim.ref)
     ref_name = ref.name if ref.kind in ("branch", "tag") else None
     with mirrors_of(claim.settings).snapshot(
-        _url(claim), claim.commit_id, ref_name=ref_name, aborted=claim.aborted
+        source_of(claim),
+        claim.commit_id,
+        ref_name=ref_name,
+        aborted=claim.aborted,
+        progress=FetchReporter(claim).tell,
     ) as snapshot:
         yield snapshot
+
+
+@dataclass(slots=True)
+class FetchReporter:
+    """Reports while git fetches, which it may do for minutes: a job that says nothing looks stuck."""
+
+    claim: Claim
+    reported_at: float = field(default_factory=time.monotonic)
+
+    def tell(self, _line: str) -> None:
+        """Take a line of git's. Raises JobAborted where the batch is no longer ours."""
+        if time.monotonic() - self.reported_at >= REPORT_SECONDS:
+            self.reported_at = time.monotonic()
+            self.claim.report("fetching")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +99,8 @@ class CommitReader:
         return self.snapshot.read(path, self.blob_ids[path], max_file_bytes=max_file_bytes, known_hashes=known_hashes)
 
 
-def _url(claim: Claim) -> GitUrl:
+def source_of(claim: Claim) -> GitUrl:
+    """The repository that the job is about. Raises SourceRefused where this machine may not fetch it."""
     url = GitUrl.parse(claim.root)
     require_allowed(url, sources=claim.settings.allowed_source_names, roots=claim.settings.roots)
     return url

@@ -9,6 +9,7 @@ from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.commits import commit_snapshot, resolved
 from pgdex.jobs.batches.family import family_of, joined
 from pgdex.jobs.batches.planning import Planning, Seen, planning
+from pgdex.jobs.batches.submodules import follow_submodules
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.embedders import embedder_of_job
 from pgdex.jobs.errors import NothingFound
@@ -65,6 +66,7 @@ def _scan_commit(claim: Claim) -> None:
         _add_all(plan, found)
         if not plan.total:
             raise NothingFound(f"no file to index in {claim.repo_path}: the commit {claim.commit_id} has none")
+        follow_submodules(claim, snapshot, plan.connection, embedder=embedder.name)
         plan.plan(embedder, Seen(), ignored=as_json(b"/", left_out, heeds_git=True), started=started)
 
 

@@ -12,6 +12,7 @@ SECTIONS = {
         "index": LazyCommand("pgdex.jobs.cli.commands.index:index", "Index a folder of source code."),
         "watch": LazyCommand("pgdex.jobs.cli.commands.watch:watch", "Index folders again whenever they change."),
         "hooks": LazyCommand("pgdex.jobs.cli.commands.hooks:hooks", "Have git ask for indexing after a checkout."),
+        "schedule": LazyCommand("pgdex.jobs.cli.commands.schedule:schedule", "Index again and again, as cron does."),
         "status": LazyCommand("pgdex.jobs.cli.commands.status:status", "Show how far a job is."),
         "list": LazyCommand("pgdex.jobs.cli.commands.list:list_jobs", "List jobs, newest first."),
         "cancel": LazyCommand("pgdex.jobs.cli.commands.cancel:cancel", "Cancel a job."),

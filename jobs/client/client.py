@@ -82,13 +82,15 @@ class Client:
         force: bool = False,
         allow_broad: bool = False,
         no_ignore: bool | None = None,
+        submodules: bool | None = None,
     ) -> StartedJob:
         """Ask for `repo_path` (a path or address as `target_of` takes it, or what that made of it) to be indexed;
         returns at once with the job that does it.
 
         `allow_broad` lets folders through that nobody means as a repository. `no_ignore` says whether git's ignore
-        rules count, from now on; None: as they did. One embedding is tried first, so that a wrong key or address is an
-        error here and not in the middle. Raises InvalidRequest, TooBroad, NotEnoughDiskSpace, ModelChanged,
+        rules count, and `submodules` whether those of a git source are followed, from now on; None: as before. One
+        embedding is tried first, so that a wrong key or address is an error here and not in the middle. Raises
+        InvalidRequest, TooBroad, NotEnoughDiskSpace, ModelChanged,
         EmbedderError.
         """
         target = repo_path if isinstance(repo_path, Target) else target_of(repo_path, settings=self.settings)
@@ -110,7 +112,7 @@ class Client:
         try:
             row = self.connection.execute(
                 "select pgdex.enqueue_job(%s, project => %s, name => %s, force => %s, embedder => %s, job_id => %s,"
-                " allow_broad => %s, no_ignore => %s, ref => %s)",
+                " allow_broad => %s, no_ignore => %s, ref => %s, submodules => %s)",
                 [
                     target.root,
                     project or self.settings.project,
@@ -121,6 +123,7 @@ class Client:
                     allow_broad,
                     no_ignore,
                     target.ref,
+                    submodules,
                 ],
             ).fetchone()
         except psycopg.Error as error:

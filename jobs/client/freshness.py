@@ -135,6 +135,11 @@ def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", 
             glob = f"{PurePath(repo).relative_to(around.root)}/**"
             return f"{repo} is a part of {around.root}: search with {words.narrow.format(root=around.root, glob=glob)}"
     known = ", ".join(one.root for one in repositories[:10])
+    if repo is None:
+        return (
+            f"nothing in project {project} has been indexed successfully yet; pgdex repos shows what was tried, and "
+            f"pgdex list what went wrong: {known}"
+        )
     return f"{repo} is not indexed in project {project}; {words.index} does it. What is indexed: {known}"
 
 

@@ -116,7 +116,8 @@ class IndexedView(Answer):
 
 class ViewSummary(Answer):
     """A view as lists show it. `missing`: its folder is gone, as far as this machine can tell; `missing_since`: all
-    workers that looked for it said so. `bytes`: of the files themselves. last_job_*: null where the history ends."""
+    workers that looked for it said so. `bytes`: of the files themselves. last_job_*: null where the history ends.
+    `schedule` is a cron expression; `submodule_of` are the ids of the views that have it as a submodule."""
 
     id: int
     name: str
@@ -137,6 +138,10 @@ class ViewSummary(Answer):
     live_job_status: Status | None
     missing_since: datetime | None
     missing: bool
+    schedule: str | None = None
+    schedule_failures: int = 0
+    schedule_error: str | None = None
+    submodule_of: list[int] = []
 
 
 class IndexedRepository(Answer):

@@ -44,9 +44,12 @@ REPOSITORIES = """
 VIEWS = """
     select
         s.repository_id, s.id, s.view_name as name, s.location as root, s.ref, s.kind, s.branch, s.is_default, s.files,
-        s.files_skipped,
-        s.chunks, s.bytes, s.created_at, s.last_indexed_at, s.last_job_id, s.last_job_status, s.last_job_at,
-        s.live_job_id, s.live_job_status, s.missing_since
+        s.files_skipped, s.chunks, s.bytes, s.created_at, s.last_indexed_at, s.last_job_id, s.last_job_status,
+        s.last_job_at, s.live_job_id, s.live_job_status, s.missing_since,
+        c.expression as schedule, coalesce(c.failures, 0) as schedule_failures, c.error as schedule_error,
+        array(
+            select m.parent_id from pgdex.submodules m where m.view_id = s.id order by m.parent_id
+        ) as submodule_of
     from unnest(%(ids)s::bigint[]) as page (id)
     cross join lateral (
         select v.id from pgdex.views v
@@ -54,6 +57,7 @@ VIEWS = """
         order by v.is_default desc, v.root limit %(most)s
     ) as shown
     join pgdex.views_status s on s.id = shown.id
+    left join pgdex.schedules c on c.view_id = s.id
     order by s.is_default desc, s.root
 """
 LAST_FAILED = """

@@ -60,6 +60,8 @@ def target_of(
 
     try:
         url = GitUrl.parse(str(text))
+        if url.is_local and url.text.endswith("/.git"):  # of a working tree: that is what people call it
+            url = GitUrl.local(Path(url.text).parent)
         require_allowed(url, sources=settings.allowed_source_names, roots=settings.roots)
         if branch is not None:
             return Target(url.text, Ref.branch(branch).full_name)

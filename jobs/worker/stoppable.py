@@ -6,6 +6,7 @@ from procrastinate.worker import Worker
 
 from pgdex.jobs.database.schema_watch import End
 from pgdex.jobs.logging import fields
+from pgdex.jobs.worker.schedules import keep_deferring
 
 logger = logging.getLogger("pgdex.worker")
 
@@ -15,6 +16,9 @@ class StoppableWorker(Worker):
 
     was_stopped = False
     was_left_behind = False
+
+    async def _periodic_deferrer(self) -> None:
+        await keep_deferring(self.app)
 
     def stop(self) -> None:
         """Finish what is in progress and return from `run`."""

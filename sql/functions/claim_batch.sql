@@ -38,7 +38,7 @@ begin
     return query
     update job_batches b
     set state = 'running', worker_id = p_worker_id, started_at = clock_timestamp(),
-        phase = case b.kind when 'scan' then 'scanning' when 'finish' then 'finishing' else 'chunking' end,
+        phase = case b.kind when 'scan' then case when v.ref = '' then 'scanning' else 'fetching' end when 'finish' then 'finishing' else 'chunking' end,
         path_in_progress = null, files_found = 0, files_chunked = 0, files_embedded = 0,
         -- 1 to 2^31 - 1, and never the one before.
         attempt = case b.kind when 'scan' then b.attempt + 1

@@ -65,7 +65,7 @@ begin
                 from unnest(array['scanning', 'reading', 'chunking', 'embedding', 'writing', 'finishing']) as p (phase)
             ),
             'embedder', embedder
-        )
+        ) || case when submodules is null then '{}' else jsonb_build_object('submodules', submodules) end
     where id = p_job_id;
 end
 $$;

@@ -20,6 +20,8 @@
 -- With a ref (HEAD, refs/heads/NAME, refs/tags/NAME, a commit's full id) it is what git has there that is indexed, and not
 -- the working files; of an address always, HEAD without a ref. Workers fetch it with the git of their machines. An address
 -- that holds a password is refused: give that to git, on the machines of the workers.
+-- submodules says whether the repositories that its commits name as submodules are indexed too, each as a view of its own
+-- (follow_submodules); it is remembered, and null leaves it as it was. In a folder they are a part of the tree.
 -- paths, relative to repo_path: the job looks at these only (each a file, or a folder with all that is in it), for
 -- watchers, which know what has changed. A view that was never indexed to its end is walked whole. If a job is live
 -- already that looks at some paths only, a pending one gets these paths as well; one that has started is cancelled where
@@ -37,7 +39,8 @@ create or replace function pgdex.enqueue_job(
     allow_broad boolean default false,
     no_ignore boolean default null,
     paths text[] default null,
-    ref text default ''
+    ref text default '',
+    submodules boolean default null
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
@@ -68,6 +71,10 @@ begin
     if not v_ref ~ '^(|HEAD|refs/(heads|tags)/[^[:cntrl:] ~^:?*\[\\-][^[:cntrl:] ~^:?*\[\\]*|[0-9a-f]{40}|[0-9a-f]{64})$' then
         raise exception 'ref must be HEAD, refs/heads/NAME, refs/tags/NAME or the full id of a commit, got %',
             quote_nullable(v_ref) using errcode = 'PX005';
+    end if;
+    if v_ref = '' and enqueue_job.submodules then
+        raise exception 'submodules of working files are indexed as a part of them; only those of a git source are followed'
+            using errcode = 'PX005', hint = 'Leave submodules out, or index a branch, a tag or a commit.';
     end if;
     if v_ref = '' and pgdex.broad_folder(v_path) is not null and not coalesce(enqueue_job.allow_broad, false) then
         raise exception '% is %, not a repository', v_path, pgdex.broad_folder(v_path)
@@ -106,7 +113,10 @@ begin
             coalesce(
                 enqueue_job.name,
                 case when v_ref in ('', 'HEAD') then v_repository.name
-                    else v_repository.name || '@' || regexp_replace(v_ref, '^refs/(heads|tags)/', '') end
+                    else v_repository.name || '@' || case
+                        when v_ref ~ '^refs/' then regexp_replace(v_ref, '^refs/(heads|tags)/', '') else left(v_ref, 12)
+                    end
+                end
             ),
             true, coalesce(enqueue_job.no_ignore, false)
         )
@@ -167,9 +177,12 @@ begin
         if found then
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');
             update views v set name = coalesce(enqueue_job.name, v.name),
-                no_ignore = coalesce(enqueue_job.no_ignore, v.no_ignore)
-            where v.id = v_view.id
-                and (v.name <> enqueue_job.name or v.no_ignore <> enqueue_job.no_ignore);
+                no_ignore = coalesce(enqueue_job.no_ignore, v.no_ignore),
+                follows_submodules = coalesce(enqueue_job.submodules, v.follows_submodules)
+            where v.id = v_view.id and (
+                v.name <> enqueue_job.name or v.no_ignore <> enqueue_job.no_ignore
+                or v.follows_submodules <> enqueue_job.submodules
+            );
             update repositories r set name = enqueue_job.name
             where r.id = v_repository.id and r.name <> enqueue_job.name and v_view.is_default;
             return v_id;

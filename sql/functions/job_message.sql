@@ -59,6 +59,9 @@ begin
         if v_phase is null and not exists (select from worker_status where alive) then
             return 'Waiting for a worker to scan: none is running (start one with: pgdex worker)';
         end if;
+        if v_phase = 'fetching' then
+            return 'Fetching ' || left(job.repo_path, 300);
+        end if;
         return format('Scanning: %s files found', pgdex.thousands(coalesce(v_found, 0)));
     end if;
     if job.files_done >= job.files_to_index then
@@ -78,7 +81,7 @@ begin
         format(
             '%s: %s/%s files',
             case v_phase when 'embedding' then 'Generating embeddings' when 'writing' then 'Writing'
-                         when 'chunking' then 'Chunking' else 'Waiting for a worker' end,
+                         when 'chunking' then 'Chunking' when 'fetching' then 'Fetching' else 'Waiting for a worker' end,
             pgdex.thousands(job.files_done), pgdex.thousands(job.files_to_index)
         ),
         case when v_rate >= 9.5 then pgdex.thousands(v_rate::bigint) else round(v_rate::numeric, 1)::text end || ' files/s',

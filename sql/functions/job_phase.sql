@@ -1,5 +1,5 @@
--- The phase that most batches of a running job are in: scanning, chunking, embedding, writing or finishing; null if
--- none of its batches is in flight.
+-- The phase that most batches of a running job are in: fetching (from a git server), scanning, chunking, embedding,
+-- writing or finishing; null if none of its batches is in flight.
 create or replace function pgdex.job_phase(job pgdex.indexing_jobs) returns text
 language sql stable
 set search_path = pg_catalog, pgdex, pg_temp

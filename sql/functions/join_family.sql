@@ -3,7 +3,9 @@
 --
 -- p_identity: the normalised URL of the remote, or the common git directory, or the folder itself where there is no git.
 -- A view that has no files yet joins the repository with that identity, if the project has one: then the files that both
--- have are stored once. A view that has files stays where it is; its repository takes the identity, if that is free.
+-- have are stored once. A view that has files stays where it is; its repository takes the identity, if that is free. A
+-- folder that is in no git repository any more, of a family of several views, changes nothing: it is empty because it
+-- is not mounted, or was moved without its git directory.
 -- Errors: PX003 (the scan is no longer the caller's), PX004 (the repository that the view belongs to was indexed with
 -- another embedding model than the job asks for, without force).
 create or replace function pgdex.join_family(
@@ -28,6 +30,12 @@ begin
     end if;
     select * into v_view from views v where v.id = v_job.view_id;
     v_own := v_view.repository_id;
+    if p_kind = 'folder' and exists (select from view_files e where e.view_id = v_view.id) and exists (
+        select from views o where o.repository_id = v_own and o.id <> v_view.id and o.removed_at is null
+    ) then
+        return query select r.id, coalesce(v_job.embedder, r.embedding_model) from repositories r where r.id = v_own;
+        return;
+    end if;
     loop
         select * into v_family from repositories r
         where r.project_id = v_view.project_id and r.identity = p_identity and r.removed_at is null

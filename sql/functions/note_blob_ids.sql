@@ -1,15 +1,20 @@
--- Notes what git calls the contents of versions, where that is another name than the one that is known.
+-- Notes what git calls the contents of versions, where that is another name than the one that is known. Those that another
+-- transaction has locked are left out: whoever waited might hold what that one waits for. Without its name a version is
+-- found by its hash.
 create or replace function pgdex.note_blob_ids(p_version_ids bigint[], p_blob_ids bytea[]) returns void
-language sql
+language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
+declare
+    v_unnamed bigint[] := array(
+        select v.id
+        from unnest(p_version_ids, p_blob_ids) as u (id, blob_id)
+        join versions v on v.id = u.id and v.blob_id is distinct from u.blob_id
+        for no key update of v skip locked
+    );
+begin
     update versions v set blob_id = u.blob_id
-    from (
-        select w.id, g.blob_id
-        from unnest(p_version_ids, p_blob_ids) as g (id, blob_id)
-        join versions w on w.id = g.id and w.blob_id is distinct from g.blob_id
-        order by w.id
-        for no key update of w
-    ) as u
-    where v.id = u.id
+    from unnest(p_version_ids, p_blob_ids) as u (id, blob_id)
+    where v.id = u.id and v.id = any (v_unnamed);
+end
 $$;

@@ -129,15 +129,19 @@ begin
     ) as judged
     where is_changed or is_outdated;
     create temporary table taken_over_files on commit drop as
-    select distinct on (w.path)
-        w.path, v.id as version_id, w.size, w.mtime_ns, w.ctime_ns, w.inode, v.skip_reason, v.skip_detail
-    from pg_temp.changed_files c
-    join pg_temp.found_files w on w.path = c.path and w.blob_id is not null
-    join versions v on v.repository_id = v_repository.id and v.path = w.path and v.blob_id = w.blob_id
-        and v.size = w.size
-    where c.is_changed and not v_job.force_reindex and v.index_format = p_index_format
-        and (v.skip_reason is not null or v.model_id is not distinct from v_model)
-    order by w.path, v.id;
+    select distinct on (path) path, version_id, size, mtime_ns, ctime_ns, inode, skip_reason, skip_detail
+    from (
+        select w.path, v.id as version_id, w.size, w.mtime_ns, w.ctime_ns, w.inode, v.skip_reason, v.skip_detail
+        from pg_temp.changed_files c
+        join pg_temp.found_files w on w.path = c.path and w.blob_id is not null
+        join versions v on v.repository_id = v_repository.id and v.path = w.path and v.blob_id = w.blob_id
+            and v.size = w.size
+        where c.is_changed and not v_job.force_reindex and v.index_format = p_index_format
+            and (v.skip_reason is not null or v.model_id is not distinct from v_model)
+        -- One that is being removed for being unused is not there any more; the others stay.
+        for key share of v skip locked
+    ) as held
+    order by path, version_id;
     get diagnostics v_taken_over = row_count;
     if v_taken_over > 0 then
         delete from pg_temp.changed_files c using pg_temp.taken_over_files t where t.path = c.path;

@@ -1,7 +1,8 @@
 -- What follows from a change of a job's status, in the same transaction and for every client.
 --
 -- Promises: one event row for each transition (notify_event sends it on pgdex_events). When a job ends, its open
--- batches are closed, waiting work is taken out of the queue and running work is asked to abort. When a job may be able
+-- batches are closed, waiting work is taken out of the queue and running work is asked to abort; a schedule of its view
+-- notes whether it failed. When a job may be able
 -- to be admitted (this one is new, or gave up its admission), workers are woken up (pgdex_wake) to do that on their
 -- tick: admitting here would hold locks for as long as the caller's transaction is open.
 create or replace function pgdex.record_job_change() returns trigger
@@ -39,6 +40,11 @@ begin
     );
     if new.status in ('completed', 'failed', 'cancelled') then
         perform pgdex.close_batches(new.id);
+    end if;
+    if new.status = 'failed' then
+        perform pgdex.schedule_failed(new.view_id, new.error_message);
+    elsif new.status = 'completed' then
+        update schedules set failures = 0, error = null where view_id = new.view_id and failures > 0;
     end if;
     if new.status <> 'running' then
         perform pg_notify('pgdex_wake', '');

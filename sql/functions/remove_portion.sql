@@ -85,6 +85,9 @@ begin
             if v_removed > 0 then
                 return true;
             end if;
+            -- Those that another transaction has locked (a sweep) are left for a later call: deleted with the repository,
+            -- they would leave their chunks behind.
+            continue when exists (select from versions v where v.repository_id = v_repository.id);
             delete from repositories where id = v_repository.id;
             return true;
         exception when lock_not_available then

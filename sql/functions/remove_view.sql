@@ -1,6 +1,7 @@
 -- Removes a view from the index: select pgdex.remove_view(3);
 --
--- Once this has committed, no search and no list shows it, and its folder can be indexed again as if it never had been.
+-- Once this has committed, no search and no list shows it, its schedule is gone, and its folder can be indexed again as if
+-- it never had been.
 -- With the last view of a repository the repository goes too. Rows are deleted in portions (remove_portion), by the caller
 -- or by a worker within some minutes: those of versions that only this view holds, and nothing that other views hold. If
 -- it has a live job, this is refused unless cancel_job is true: then the job is cancelled. Returns the folder. Runs with
@@ -34,6 +35,7 @@ begin
     perform from repositories r where r.id = v_view.repository_id for no key update;
     update views v set removed_at = clock_timestamp(), is_default = false
     where v.id = v_view.id and v.removed_at is null;
+    delete from schedules s where s.view_id = v_view.id;
     if exists (select from views v where v.repository_id = v_view.repository_id and v.removed_at is null) then
         perform pgdex.choose_default_view(v_view.repository_id);
     else

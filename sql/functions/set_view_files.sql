@@ -14,6 +14,7 @@ declare
         select e.version_id from view_files e
         where e.view_id = p_view_id and e.path = any (p_paths) and e.version_id is not null
     );
+    v_marked bigint[];
 begin
     insert into view_files as e
         (view_id, path, version_id, size, mtime_ns, ctime_ns, inode, skip_reason, skip_detail)
@@ -26,12 +27,13 @@ begin
         indexed_at = case
             when e.version_id = excluded.version_id then e.indexed_at else excluded.indexed_at
         end;
-    update versions v set unused_since = null
-    where v.id = any (array(
-        select w.id from versions w
-        where w.id = any (p_version_ids) and w.unused_since is not null
-        order by w.id for no key update
-    ));
+    -- Without waiting, as in mark_unused_versions: a version that a view holds is removed by nobody, whatever its mark.
+    v_marked := array(
+        select v.id from versions v
+        where v.id = any (p_version_ids) and v.unused_since is not null
+        for no key update skip locked
+    );
+    update versions v set unused_since = null where v.id = any (v_marked);
     perform pgdex.mark_unused_versions(v_before);
 end
 $$;

@@ -32,7 +32,7 @@ begin
 
     grant execute on function
         pgdex.enqueue_job, pgdex.cancel_job, pgdex.cancel_job_with_message, pgdex.remove_repository, pgdex.remove_view, pgdex.remove_portion,
-        pgdex.rename_repository, pgdex.rename_view, pgdex.retry_job
+        pgdex.rename_repository, pgdex.rename_view, pgdex.retry_job, pgdex.schedule_view, pgdex.unschedule_view
         to pgdex_client;
 end
 $$;

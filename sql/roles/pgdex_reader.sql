@@ -34,7 +34,7 @@ begin
         pgdex.projects, pgdex.repositories, pgdex.views, pgdex.view_files, pgdex.versions, pgdex.chunks,
         pgdex.embedding_models,
         pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.workers, pgdex.settings,
-        pgdex.vector_index_builds,
+        pgdex.vector_index_builds, pgdex.schedules, pgdex.submodules,
         pgdex.job_status, pgdex.repositories_status, pgdex.views_status, pgdex.worker_status, pgdex.files,
         pgdex.skipped_files
         to pgdex_reader;

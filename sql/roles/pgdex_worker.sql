@@ -49,13 +49,16 @@ begin
     grant insert, update, delete on pgdex.view_files, pgdex.versions to pgdex_worker;
     grant insert, delete on pgdex.chunks to pgdex_worker;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
+    grant update (next_at, last_at, last_job_id, failures, error) on pgdex.schedules to pgdex_worker;
     -- procrastinate's queue: its functions and triggers run with the rights of their caller.
     grant select, insert, delete, update (status, worker_id, abort_requested, attempts)
         on pgdex.procrastinate_jobs to pgdex_worker;
     grant select, insert, delete, update (last_heartbeat) on pgdex.procrastinate_workers to pgdex_worker;
     grant insert on pgdex.procrastinate_events to pgdex_worker;
-    grant select (job_id), update (job_id) on pgdex.procrastinate_periodic_defers to pgdex_worker;
-    grant usage on sequence pgdex.procrastinate_jobs_id_seq, pgdex.procrastinate_events_id_seq to pgdex_worker;
+    grant select, insert, delete, update (job_id) on pgdex.procrastinate_periodic_defers to pgdex_worker;
+    grant usage on sequence
+        pgdex.procrastinate_jobs_id_seq, pgdex.procrastinate_events_id_seq, pgdex.procrastinate_periodic_defers_id_seq
+        to pgdex_worker;
 
     grant execute on function
         pgdex.register_worker, pgdex.tick, pgdex.heal_batches, pgdex.reclaim_batches, pgdex.admit_jobs,
@@ -73,13 +76,13 @@ begin
         pgdex.rewrites_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job, pgdex.mark_missing_view,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
         pgdex.remove_old_jobs, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds,
-        pgdex.added_counts
+        pgdex.added_counts, pgdex.enqueue_scheduled, pgdex.schedule_failed, pgdex.follow_submodules
         to pgdex_worker;
     grant execute on function
         pgdex.procrastinate_register_worker_v1, pgdex.procrastinate_unregister_worker_v1,
         pgdex.procrastinate_update_heartbeat_v1, pgdex.procrastinate_prune_stalled_workers_v1,
         pgdex.procrastinate_defer_jobs_v1, pgdex.procrastinate_fetch_job_v2, pgdex.procrastinate_finish_job_v1,
-        pgdex.procrastinate_cancel_job_v1
+        pgdex.procrastinate_cancel_job_v1, pgdex.procrastinate_defer_periodic_job_v2
         to pgdex_worker;
 end
 $$;

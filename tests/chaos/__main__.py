@@ -63,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", help="several runs, one after the other: 1-50, or 3,7,9")
     parser.add_argument("--kills", type=int, default=200, help="go on until that many workers were killed (200)")
     parser.add_argument("--workers", type=int, default=3, help="worker processes (3)")
-    parser.add_argument("--repositories", type=int, default=3, help="repositories that are indexed at once (3)")
+    parser.add_argument("--repositories", type=int, default=3, help="families of views that are indexed at once (3)")
     parser.add_argument("--modules", type=int, default=60, help="files of a repository (60)")
     parser.add_argument("--gap", type=float, default=MEAN_GAP_SECONDS, help="mean seconds between two disturbances")
     parser.add_argument("--kinds", type=Kind, nargs="+", default=list(Kind), help=f"only these of {' '.join(Kind)}")

@@ -7,9 +7,9 @@ from psycopg.rows import dict_row
 
 from pgdex.jobs.database.connection import Connection
 from tests.chaos.cluster import BATCH_FILES
-from tests.chaos.repositories import Repository
 from tests.chaos.run import Run
-from tests.support.index_digest import CHUNKS, COLLECTED, FILES, MISCOUNTED, ORPHANS, UNMARKED
+from tests.chaos.views import View
+from tests.support.index_digest import COLLECTED, MISCOUNTED, ORPHANS, UNMARKED
 from tests.support.job_invariants import LEGAL
 
 Rows = list[dict[str, Any]]
@@ -48,6 +48,34 @@ REASONS = """
     join pgdex.files f on f.view_id = j.view_id
     where j.id = %s and f.skip_reason is not null group by f.skip_reason
 """
+FILES = """
+    select f.root, f.path, f.language, encode(f.content_hash, 'hex'), f.skip_reason, f.chunks
+    from pgdex.files f order by 1, 2
+"""
+CHUNKS = """
+    select f.root, f.path, c.ordinal, c.start_line, c.end_line, c.kind, c.symbol, md5(c.content),
+        md5(c.lexemes::text), md5(c.term_weights::text), md5(c.embedding::text), m.name
+    from pgdex.files f
+    join pgdex.chunks c on c.version_id = f.version_id and c.repository_id = f.repository_id
+    left join pgdex.embedding_models m on m.id = c.model_id
+    order by 1, 2, 3
+"""
+MISCOUNTED_VIEWS = """
+    select w.root, w.chunks, coalesce(sum(f.chunks), 0) as counted
+    from pgdex.views w left join pgdex.files f on f.view_id = w.id
+    where w.removed_at is null group by w.id having w.chunks <> coalesce(sum(f.chunks), 0)
+"""
+DEFAULTS = """
+    select r.name, count(*) filter (where w.is_default) as defaults
+    from pgdex.repositories r left join pgdex.views w on w.repository_id = r.id and w.removed_at is null
+    where r.removed_at is null group by r.id having count(*) filter (where w.is_default) <> 1
+"""
+FAMILIES = """
+    select w.root, w.ref, w.repository_id from pgdex.views w where w.removed_at is null order by w.id
+"""
+UNHELD = """
+    select count(*) from pgdex.versions v where not exists (select from pgdex.view_files e where e.version_id = v.id)
+"""
 VIEWS = """
     select r.id as repository_id, r.name, count(*) as views
     from pgdex.repositories r join pgdex.views w on w.repository_id = r.id group by r.id
@@ -79,27 +107,30 @@ LEFTOVERS = {
 def jobs_ended_as_they_should(run: Run) -> Iterator[str]:
     """Cancelled where a cancel was acknowledged, completed else, or failed because the folder was away; the rows
     unchanged since; never two live at once."""
-    known = {job_id: repository for repository in run.repositories for job_id in repository.jobs}
+    known = {job_id: view for view in run.views for job_id in view.jobs}
     rows = _rows(run, "select j.*, to_jsonb(j)::text as whole from pgdex.indexing_jobs j order by created_at")
     for row in rows:
-        repository = known.get(row["id"])
-        if repository is None:
+        view = known.get(row["id"])
+        if any(row["id"] in other.forgotten for other in run.views):
+            yield f"job {row['id']} is still there, and its view was removed from the index"
+        elif view is None:
             yield f"job {row['id']} of {row['repo_path']} was asked for by nobody"
+        if view is None:
             continue
-        wanted = "cancelled" if row["id"] in repository.cancelled else "completed"
-        if row["status"] == "failed" and row["id"] in repository.may_fail:
-            if str(repository.root) not in (row["error_message"] or ""):
+        wanted = "cancelled" if row["id"] in view.cancelled else "completed"
+        if row["status"] == "failed" and row["id"] in view.may_fail:
+            if str(view.root) not in (row["error_message"] or ""):
                 yield f"job {row['id']} failed, and does not name the folder that was away: {row['error_message']}"
         elif row["status"] != wanted:
             yield f"job {row['id']} is {row['status']}, not {wanted}: {row['error_type']} {row['error_message']}"
-        if repository.final_rows.get(row["id"], row["whole"]) != row["whole"]:
-            yield f"job {row['id']} changed after its end: {repository.final_rows[row['id']]} then {row['whole']}"
+        if view.final_rows.get(row["id"], row["whole"]) != row["whole"]:
+            yield f"job {row['id']} changed after its end: {view.final_rows[row['id']]} then {row['whole']}"
     if missing := known.keys() - {row["id"] for row in rows}:
         yield f"jobs are gone: {missing}"
     for row in _rows(run, OVERLAPS):
-        yield f"jobs {row['first']} and {row['second']} of one repository were live at the same time"
-    for repository in run.repositories:
-        yield from repository.complaints
+        yield f"jobs {row['first']} and {row['second']} of one view were live at the same time"
+    for view in run.views:
+        yield from view.complaints
 
 
 def nothing_is_left_over(run: Run) -> Iterator[str]:
@@ -125,6 +156,29 @@ def the_index_is_sound(run: Run) -> Iterator[str]:
             yield f"{found} {what}"
 
 
+def views_are_what_they_were(run: Run) -> Iterator[str]:
+    """Each view once, those of a family in one repository, which has one default view; views count their chunks."""
+    rows = _rows(run, FAMILIES)
+    known = {(row["root"], row["ref"]): row["repository_id"] for row in rows}
+    wanted = {(view.target.root, view.target.ref): view.tree.family.label for view in run.views}
+    if len(rows) != len(wanted) or known.keys() != wanted.keys():
+        yield f"the views are {sorted(known)}, not {sorted(wanted)}"
+    for label in sorted(set(wanted.values())):
+        found = {known.get(target) for target, family in wanted.items() if family == label}
+        if len(found) != 1:
+            yield f"the views of {label} are in the repositories {sorted(map(str, found))}"
+    for row in _rows(run, DEFAULTS):
+        yield f"{row['name']} has {row['defaults']} default views"
+    for row in _rows(run, MISCOUNTED_VIEWS):
+        yield f"{row['root']} says {row['chunks']} chunks, and has {row['counted']}"
+
+
+def only_what_is_held_is_left(run: Run) -> Iterator[str]:
+    """After everything unused was collected."""
+    if unheld := _value(run.cluster.client.connection, UNHELD):
+        yield f"{unheld} versions that no view holds were not collected"
+
+
 def dead_workers(run: Run) -> Iterator[str]:
     """Where the database's list of workers is not the list of those that run."""
     pids = run.cluster.fleet.pids()
@@ -147,8 +201,8 @@ def dead_workers(run: Run) -> Iterator[str]:
 
 def events_are_in_order(run: Run) -> Iterator[str]:
     """Created first, legal transitions, one final event and nothing after it, progress never back."""
-    for repository in run.repositories:
-        for job_id in repository.jobs:
+    for view in run.views:
+        for job_id in view.jobs:
             events = _rows(
                 run, "select event_type, event_data from pgdex.job_events where job_id = %s order by id", job_id
             )
@@ -190,24 +244,29 @@ def counters_equal_a_recount(run: Run) -> Iterator[str]:
                 wrong.add("files_found")
             if wrong:
                 yield f"job {job_id}: {wrong} differ in the summary {summary}"
-    for repository in run.repositories:
-        yield from _last_job_equals_what_is_stored(run, repository)
+    for view in run.views:
+        yield from _last_job_equals_what_is_stored(run, view)
 
 
-def _last_job_equals_what_is_stored(run: Run, repository: Repository) -> Iterator[str]:
-    (job,) = _rows(run, "select * from pgdex.indexing_jobs where id = %s", repository.job)
-    (stored,) = _rows(run, STORED, job=repository.job, jump=run.jumps.get(repository.job, 0.0))
+def _last_job_equals_what_is_stored(run: Run, view: View) -> Iterator[str]:
+    (job,) = _rows(run, "select * from pgdex.indexing_jobs where id = %s", view.job)
+    if job["only_paths"] is not None:
+        return  # it says nothing of the other files
+    (stored,) = _rows(run, STORED, job=view.job, jump=run.jumps.get(view.job, 0.0))
     said = {
         "texts": job["files_indexed"] + job["files_unchanged"],
         "skipped": job["files_skipped"],
         "indexed": job["files_indexed"],
         "chunks": job["chunks_created"],
     }
+    # Versions that another view had written, or an earlier job, are new in this view without work.
+    for name in ("indexed", "chunks"):
+        stored[name] = min(stored[name], said[name])
     if said != stored:
-        yield f"{repository.label}: the last job says {said}, stored is {stored}"
-    reasons = {row["skip_reason"]: row["n"] for row in _rows(run, REASONS, repository.job)}
+        yield f"{view.label}: the last job says {said}, stored is {stored}"
+    reasons = {row["skip_reason"]: row["n"] for row in _rows(run, REASONS, view.job)}
     if job["status"] == "completed" and job["summary"]["skipped_by_reason"] != reasons:
-        yield f"{repository.label}: the summary skips {job['summary']['skipped_by_reason']}, stored are {reasons}"
+        yield f"{view.label}: the summary skips {job['summary']['skipped_by_reason']}, stored are {reasons}"
 
 
 def the_index_equals(run: Run, undisturbed: Connection) -> Iterator[str]:
@@ -228,8 +287,11 @@ def bound_of(run: Run) -> int:
     Whatever goes wrong costs at most what the slots that it hits have in progress: a batch each. So the bound is the
     sum, over all disturbances, of the slots hit, times the texts of the largest batch. A kill, a stop and a session
     that is ended hit the slots of one worker; a restart, a fault and a cancel hit all slots of all workers.
+    Beside that, views that share what is new may each embed it, and what no view held may be gone when it comes back.
     """
-    return run.figures.slots_hit * largest_batch(run.cluster.client.connection)
+    families = {view.tree.family.label: view.tree.family for view in run.views}
+    shared = sum(family.allowance for family in families.values())
+    return run.figures.slots_hit * largest_batch(run.cluster.client.connection) + shared
 
 
 def largest_batch(connection: Connection) -> int:
@@ -260,6 +322,7 @@ CHECKS: dict[str, Callable[[Run], Iterator[str]]] = {
     "jobs ended as they should": jobs_ended_as_they_should,
     "nothing is left over": nothing_is_left_over,
     "the index is sound": the_index_is_sound,
+    "views are what they were": views_are_what_they_were,
     "events are in order": events_are_in_order,
     "counters equal a recount": counters_equal_a_recount,
     "repeated work is bounded": repeated_work_is_bounded,

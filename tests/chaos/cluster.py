@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.targets import Target
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.database.schema import upgrade
 from pgdex.jobs.settings import Settings
@@ -37,6 +38,10 @@ WAITING = """
     select pid, application_name, state, wait_event, pg_blocking_pids(pid), clock_timestamp() - xact_start, query
     from pg_stat_activity
     where datname = current_database() and (cardinality(pg_blocking_pids(pid)) > 0 or state like 'idle in transaction%')
+"""
+REMOVE = """
+    select pgdex.remove_view(v.id, cancel_job => true) from pgdex.views v
+    where v.root = %s and v.ref = %s and v.removed_at is null
 """
 SESSIONS = """
     select pid, application_name from pg_stat_activity
@@ -134,21 +139,46 @@ class Cluster:
         """It works again, with its usual latency."""
         self.service.fail("slow", latency_ms=LATENCY_MS)
 
-    def enqueue(self, root: Path) -> UUID:
-        """Ask for a repository as every agent does."""
-        return self.client.start(root).job_id
+    def enqueue(self, target: Target) -> UUID:
+        """Ask for a view as every agent does."""
+        return _asked_again(lambda: self.client.start(target).job_id)
 
-    def enqueue_at_once(self, root: Path, count: int) -> list[UUID]:
-        """`count` sessions ask for the same repository at the same moment; the ids that they are given."""
+    def enqueue_paths(self, root: Path, paths: list[str]) -> UUID:
+        """Ask for some paths of a view, as a watcher does."""
+        statement = "select pgdex.enqueue_job(%s, paths => %s)"
+        return _asked_again(lambda: _uuid(self.client.connection, statement, str(root), paths))
+
+    def enqueue_at_once(self, root: Path, ref: str, count: int) -> list[UUID]:
+        """`count` sessions ask for the same view at the same moment; the ids that they are given."""
 
         def ask(_: int) -> UUID:
             with connect(self.settings) as connection:
-                row = connection.execute("select pgdex.enqueue_job(%s)", [str(root)]).fetchone()
-            assert row is not None
-            return UUID(str(row[0]))
+                return _uuid(connection, "select pgdex.enqueue_job(%s, ref => %s)", str(root), ref)
 
         with ThreadPoolExecutor(count) as askers:
             return list(askers.map(ask, range(count)))
+
+    def remove_view(self, root: Path, ref: str) -> None:
+        """Take a view out of the index; its rows are left to whoever collects."""
+        self.client.connection.execute(REMOVE, [str(root), ref])
+
+
+def _uuid(connection: Connection, query: str, *values: object) -> UUID:
+    row = connection.execute(query.encode(), values).fetchone()
+    assert row is not None, "a function has a value"
+    return UUID(str(row[0]))
+
+
+def _asked_again(ask: Callable[[], UUID]) -> UUID:
+    """Again, where the view is just being removed: people are told to ask again in a moment."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def _moved(connection: Connection, statement: str, seconds: float) -> list[dict[str, Any]]:
@@ -227,6 +257,8 @@ def _workers(database_url: str, folder: Path, service: EmbeddingServer) -> Itera
         "PGDEX_EMBEDDER_TIMEOUT": str(EMBEDDER_TIMEOUT_SECONDS),
         "PGDEX_BATCH_FILES": str(BATCH_FILES),
         "PGDEX_MAX_FILE_BYTES": str(MAX_FILE_BYTES),
+        "PGDEX_VERSION_RETENTION_DAYS": "0",  # each worker collects when it starts
+        "PGDEX_HOME": str(folder),
     }
     workers = Workers(database_url, logs, environment)
     try:

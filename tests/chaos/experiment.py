@@ -8,8 +8,16 @@ from typing import Any
 
 from psycopg.errors import QueryCanceled
 
-from tests.chaos.checks import CHECKS, bound_of, dead_workers, the_index_equals
+from tests.chaos.checks import (
+    CHECKS,
+    bound_of,
+    dead_workers,
+    only_what_is_held_is_left,
+    the_index_equals,
+    the_index_is_sound,
+)
 from tests.chaos.cluster import chaos_cluster, undisturbed
+from tests.chaos.collecting import collect
 from tests.chaos.run import Run, Say, new_run, repeated_texts
 from tests.chaos.schedule import Schedule
 from tests.support.waiting import wait_for, wait_for_end
@@ -66,6 +74,7 @@ def experiment(
             run.play(say)
             _settle(run)
             complaints |= {name: list(check(run)) for name, check in CHECKS.items()}
+            complaints["nothing that a view holds is collected"] = _collected(run)
             complaints["the index is that of an undisturbed run"] = _compared(run)
             complaints["another job has nothing to do"] = _nothing_to_do(run)
         except (AssertionError, QueryCanceled) as error:  # someone was waited for in vain
@@ -79,6 +88,8 @@ def experiment(
 def _settle(run: Run) -> None:
     """The workers are told of each other's end within seconds; a token's end may still be on its way."""
     connection = run.cluster.client.connection
+    while connection.execute("select pgdex.remove_portion()").fetchone() == (True,):
+        pass
 
     def settled() -> bool:
         run.cluster.fleet.tend()
@@ -91,10 +102,18 @@ def _settle(run: Run) -> None:
         return  # the checks say what is left
 
 
+def _collected(run: Run) -> list[str]:
+    """What no view holds goes, and then every version there is is held."""
+    connection = run.cluster.client.connection
+    while collect(connection):
+        pass
+    return [*the_index_is_sound(run), *only_what_is_held_is_left(run)]
+
+
 def _compared(run: Run) -> list[str]:
     with undisturbed(run.cluster) as (client, workers, service):
-        jobs = [client.start(repository.root).job_id for repository in run.repositories]
-        for job_id in jobs:
+        for view in run.views:  # one after the other: what two have in common is embedded once
+            job_id = client.start(view.target).job_id
             assert wait_for_end(client, job_id, workers=workers).status == "completed"
         found = list(the_index_equals(run, client.connection))
         if repeated := repeated_texts(service):
@@ -106,13 +125,13 @@ def _nothing_to_do(run: Run) -> list[str]:
     """An ordinary job over the same trees finds all its files unchanged, and embeds nothing."""
     before = run.cluster.service.counts().texts
     found = []
-    for repository in run.repositories:
-        repository.enqueue(run.cluster)
-    for repository in run.repositories:
-        wait_for(partial(repository.has_ended, run.cluster), what="a job with nothing to do")
-        status = run.cluster.client.status(repository.job)
+    for view in run.views:
+        view.enqueue(run.cluster)
+    for view in run.views:
+        wait_for(partial(view.has_ended, run.cluster), what="a job with nothing to do")
+        status = run.cluster.client.status(view.job)
         if (status.status, status.files_indexed, status.chunks_created) != ("completed", 0, 0):
-            found.append(f"{repository.label}: {status.progress_message}")
+            found.append(f"{view.label}: {status.progress_message}")
     probes = len(run.cluster.fleet.places)
     embedded = run.cluster.service.counts().texts - before
     if embedded > probes:
@@ -144,7 +163,7 @@ def _outcome(run: Run, complaints: dict[str, list[str]], started: float) -> Outc
 
 
 def _failed_away(run: Run) -> int:
-    may_fail = [job_id for repository in run.repositories for job_id in repository.may_fail]
+    may_fail = [job_id for view in run.views for job_id in view.may_fail]
     query = "select count(*) from pgdex.indexing_jobs where status = 'failed' and id = any(%s)"
     row = run.cluster.client.connection.execute(query, [may_fail]).fetchone()
     return int(row[0]) if row else 0

@@ -75,6 +75,10 @@ class Fleet:
     def start(self, number: int) -> None:
         """Start a worker in a place that has none."""
         if self.places[number].process is None:
+            # Two machines, as far as their mirrors are concerned.
+            home = self.workers.folder / f"home-{number % 2}"
+            home.mkdir(exist_ok=True)
+            self.workers.environment["PGDEX_HOME"] = str(home)
             self.places[number].fill(self.workers.start(concurrency=self.slots)[0])
 
     def kill(self, number: int) -> None:

@@ -1,6 +1,7 @@
-"""Playing a schedule on a cluster, while its repositories are indexed again and again."""
+"""Playing a schedule on a cluster, while its views are indexed again and again."""
 
 import heapq
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,10 +10,12 @@ from itertools import count
 from uuid import UUID
 
 from tests.chaos.cluster import Cluster
+from tests.chaos.collecting import Collector
 from tests.chaos.figures import Figures
 from tests.chaos.fleet import Place
-from tests.chaos.repositories import NAMES, Repository
+from tests.chaos.mirrors import damage, fetching, remove
 from tests.chaos.schedule import PEER_TAKES_OVER_SECONDS, Disturbance, Kind, Schedule
+from tests.chaos.views import View, new_views
 from tests.support.embedding_server import EmbeddingServer, text_key
 from tests.support.waiting import wait_for
 
@@ -32,7 +35,8 @@ class Run:
 
     cluster: Cluster
     schedule: Schedule
-    repositories: list[Repository]
+    views: list[View]
+    collector: Collector
     figures: Figures = field(default_factory=Figures)
     jumps: dict[UUID, float] = field(default_factory=dict)
     """By how many seconds in all the clock has jumped for a job."""
@@ -46,8 +50,8 @@ class Run:
     def play(self, say: Say) -> None:
         """Begin the jobs, let everything go wrong that is to, and wait until the last jobs have ended."""
         self.cluster.fleet.wait_until_at_work()
-        for repository in self.repositories:
-            repository.next_generation(self.cluster)
+        for view in self.views:
+            view.next_generation(self.cluster)
         due = time.monotonic()
         told = 0
         for disturbance in self.schedule.disturbances:
@@ -62,6 +66,7 @@ class Run:
         while self._later:
             self._step(next_generations=False)
             time.sleep(STEP_SECONDS)
+        self.collector.stop()
         self._await_the_end()
         say(self.progress())
 
@@ -72,7 +77,7 @@ class Run:
     def progress(self) -> str:
         """One line for someone who watches."""
         counts = self.cluster.service.counts()
-        jobs = sum(len(repository.jobs) for repository in self.repositories)
+        jobs = sum(len(view.jobs) for view in self.views)
         return (
             f"{time.monotonic() - self.figures.started:5.0f} s: "
             f"{self.figures.kills} kills of at least {self.schedule.kills}, "
@@ -86,18 +91,18 @@ class Run:
         self.cluster.fleet.tend()
         if next_generations and time.monotonic() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = time.monotonic()
-            for repository in self.repositories:
-                if not (repository.waits_for_asker or repository.is_away) and repository.has_ended(self.cluster):
-                    repository.next_generation(self.cluster)
+            for view in self.views:
+                if not (view.waits_for_asker or view.is_away) and view.has_ended(self.cluster):
+                    view.next_generation(self.cluster)
 
     def _await_the_end(self) -> None:
         self.cluster.mend_service()
 
         def all_have_ended() -> bool:
             self.cluster.fleet.tend()
-            ended = [repository for repository in self.repositories if repository.has_ended(self.cluster)]
-            again = [repository for repository in ended if repository.enqueue_again_if_failed(self.cluster)]
-            return len(ended) == len(self.repositories) and not again
+            ended = [view for view in self.views if view.has_ended(self.cluster)]
+            again = [view for view in ended if view.enqueue_again_if_failed(self.cluster)]
+            return len(ended) == len(self.views) and not again
 
         try:
             wait_for(all_have_ended, what="the last jobs' end", seconds=END_SECONDS)
@@ -120,6 +125,9 @@ class Run:
             Kind.ENQUEUE: self._enqueue,
             Kind.UNMOUNT: self._unmount,
             Kind.CLOCK: self._jump,
+            Kind.COLLECT: self._collect,
+            Kind.REMOVE: self._remove,
+            Kind.MIRROR: self._spoil_mirror,
             Kind.STALE_PID: self._crash,
         }
         before, began = self.repeated(), time.time()
@@ -187,27 +195,52 @@ class Run:
         return len(self.cluster.fleet.places)
 
     def _cancel(self, disturbance: Disturbance) -> int | None:
-        repository = self.repositories[disturbance.target]
-        if repository.waits_for_asker or not repository.cancel(self.cluster):
+        view = self.views[disturbance.target]
+        if view.waits_for_asker or not view.cancel(self.cluster):
             return None
-        self._in(disturbance.seconds, partial(repository.enqueue, self.cluster))
+        self._in(disturbance.seconds, partial(view.enqueue, self.cluster))
         return len(self.cluster.fleet.places)
 
     def _enqueue(self, disturbance: Disturbance) -> int | None:
-        asked = self.repositories[disturbance.target].enqueue_at_once(self.cluster, disturbance.count)
+        asked = self.views[disturbance.target].enqueue_at_once(self.cluster, disturbance.count)
         return 0 if asked else None
 
     def _unmount(self, disturbance: Disturbance) -> int | None:
-        repository = self.repositories[disturbance.target]
-        if not repository.unmount(self.cluster):
+        view = self.views[disturbance.target]
+        if not view.unmount(self.cluster):
             return None
-        self._in(disturbance.seconds, lambda: repository.mount(self.cluster))
+        self._in(disturbance.seconds, lambda: view.mount(self.cluster))
         return len(self.cluster.fleet.places)
 
     def _jump(self, disturbance: Disturbance) -> int:
         for job_id in self.cluster.jump(disturbance.seconds):
             self.jumps[job_id] = self.jumps.get(job_id, 0.0) + disturbance.seconds
         return 0  # it costs nobody anything
+
+    def _collect(self, disturbance: Disturbance) -> int:
+        self.collector.collect_for(disturbance.seconds)
+        return len(self.cluster.fleet.places)  # a batch whose version was collected under it is read again
+
+    def _remove(self, disturbance: Disturbance) -> int | None:
+        view = self.views[disturbance.target]
+        if not view.remove(self.cluster):
+            return None
+        self._in(disturbance.seconds, partial(view.enqueue, self.cluster))
+        return len(self.cluster.fleet.places)
+
+    def _spoil_mirror(self, disturbance: Disturbance) -> int | None:
+        places = self.cluster.fleet.places
+        folder, dice = self.cluster.fleet.workers.folder, random.Random(disturbance.draw)
+        if disturbance.what != "kill":
+            return len(places) if (damage if disturbance.what == "damage" else remove)(folder, dice) else None
+        numbers = [number for number, place in enumerate(places) if place.runs]
+        found = fetching([process.pid for number in numbers if (process := places[number].process)])
+        if found is None:
+            return None
+        self._lose(Kind.KILL, numbers[found])
+        self.cluster.fleet.kill(numbers[found])
+        self._in(0.2, partial(self.cluster.fleet.start, numbers[found]))
+        return 1
 
     def _crash(self, _disturbance: Disturbance) -> int:
         seconds, lives_on = self.cluster.crash_database()
@@ -237,7 +270,6 @@ def repeated_texts(service: EmbeddingServer) -> int:
 
 def new_run(cluster: Cluster, schedule: Schedule, *, modules: int) -> Run:
     """A run that has not begun."""
-    repositories = [
-        Repository(cluster.home / "repositories" / label, label, modules) for label in NAMES[: schedule.repositories]
-    ]
-    return Run(cluster, schedule, repositories)
+    folder = cluster.home / "repositories"
+    views = new_views(folder, families=schedule.repositories, modules=modules, seed=schedule.seed)
+    return Run(cluster, schedule, views, Collector(cluster.settings))

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tests.chaos.families import count_views
+
 
 class Kind(StrEnum):
     """What is done to a part of the system."""
@@ -15,10 +17,13 @@ class Kind(StrEnum):
     TERMINATE = "terminate"  # pg_terminate_backend of sessions of workers
     RESTART = "restart"  # PostgreSQL ends immediately, and is started at once or some seconds later
     FAULT = "fault"  # the embedding service misbehaves
-    CANCEL = "cancel"  # a job is cancelled, and its repository enqueued again
-    ENQUEUE = "enqueue"  # several ask for a repository at once that is being indexed
-    UNMOUNT = "unmount"  # a repository's folder goes away, and an empty one stands there for some seconds
+    CANCEL = "cancel"  # a job is cancelled, and its view enqueued again
+    ENQUEUE = "enqueue"  # several ask for a view at once that is being indexed
+    UNMOUNT = "unmount"  # a view's folder goes away, and an empty one stands there for some seconds
     CLOCK = "clock"  # the server's clock jumps, forwards or back, by hours or weeks
+    COLLECT = "collect"  # what no view holds is collected again and again, however young it is
+    REMOVE = "remove"  # a view is removed from the index, with its job, and enqueued again
+    MIRROR = "mirror"  # a worker is killed while it fetches a git source, or what was fetched is damaged, or removed
     STALE_PID = "stale_pid"  # kill -9 of PostgreSQL; its pid file names a stranger's process when it is started again
 
 
@@ -34,10 +39,14 @@ DECK = {
     Kind.ENQUEUE: 2,
     Kind.UNMOUNT: 2,
     Kind.CLOCK: 2,
+    Kind.COLLECT: 3,
+    Kind.REMOVE: 1,
+    Kind.MIRROR: 3,
     Kind.STALE_PID: 1,
 }
 DEADLY = {Kind.KILL, Kind.KILL_ALL}
 FAULTS = ("down", "hang", "slow", "rate_limited", "server_error", "overloaded", "cut_off")
+MIRROR_FAULTS = ("kill", "damage", "remove")
 SESSIONS = ("queue", "worker", "any")
 JUMPS = (-40 * 86_400, -4 * 3600, 4 * 3600, 40 * 86_400)  # in seconds
 PEER_TAKES_OVER_SECONDS = (5.5, 8.0)  # a heartbeat counts for 5 s
@@ -55,12 +64,12 @@ class Disturbance:
     after: float
     seconds: float = 0.0
     """How long it lasts: until the server is started again, a killed worker's successor starts, a stopped one goes
-    on, a cancelled job's repository is enqueued again, the service is well again, a folder is back. Of a clock: how far
-    it jumps."""
+    on, the view of a cancelled job, or a removed one, is enqueued again, the service is well again, a folder is back,
+    nobody collects any more. Of a clock: how far it jumps."""
     target: int = 0
-    """Which worker or repository."""
+    """Which worker or view."""
     what: str = ""
-    """Which fault, or whose sessions."""
+    """Which fault, what becomes of a mirror, or whose sessions."""
     count: int = 1
     """How many sessions, or askers at once."""
     draw: float = 0.0
@@ -74,10 +83,13 @@ class Disturbance:
             Kind.TERMINATE: f"{self.count} sessions, {self.what}",
             Kind.RESTART: f"PostgreSQL, away for {self.seconds:.1f} s",
             Kind.FAULT: f"{self.what} for {self.seconds:.1f} s",
-            Kind.CANCEL: f"repository {self.target}, enqueued again {self.seconds:.1f} s later",
-            Kind.ENQUEUE: f"repository {self.target}, {self.count} at once",
-            Kind.UNMOUNT: f"repository {self.target} for {self.seconds:.1f} s",
+            Kind.CANCEL: f"view {self.target}, enqueued again {self.seconds:.1f} s later",
+            Kind.ENQUEUE: f"view {self.target}, {self.count} at once",
+            Kind.UNMOUNT: f"view {self.target} for {self.seconds:.1f} s",
             Kind.CLOCK: f"{self.seconds / 3600:+.0f} h",
+            Kind.COLLECT: f"for {self.seconds:.1f} s",
+            Kind.REMOVE: f"view {self.target}, enqueued again {self.seconds:.1f} s later",
+            Kind.MIRROR: self.what,
             Kind.STALE_PID: "PostgreSQL, started again at once",
         }
         return f"+{self.after:4.1f} s  {self.kind:<10} {about[self.kind]}"
@@ -139,7 +151,7 @@ def make_schedule(
 
 def _deal(kind: Kind, dice: random.Random, *, workers: int, repositories: int, mean_gap: float) -> Disturbance:
     after = round(min(dice.expovariate(1 / mean_gap), LONGEST_GAP_SECONDS), 2)
-    worker, repository = dice.randrange(workers), dice.randrange(repositories)
+    worker, view = dice.randrange(workers), dice.randrange(count_views(repositories))
     match kind:
         case Kind.KILL:
             return Disturbance(kind, after, _between(dice, 0.1, 1.0), target=worker)
@@ -158,13 +170,19 @@ def _deal(kind: Kind, dice: random.Random, *, workers: int, repositories: int, m
         case Kind.FAULT:
             return Disturbance(kind, after, _between(dice, 0.3, 4.0), what=dice.choice(FAULTS))
         case Kind.CANCEL:
-            return Disturbance(kind, after, _between(dice, 0.0, 1.5), target=repository)
+            return Disturbance(kind, after, _between(dice, 0.0, 1.5), target=view)
         case Kind.ENQUEUE:
-            return Disturbance(kind, after, target=repository, count=dice.randint(2, 5))
+            return Disturbance(kind, after, target=view, count=dice.randint(2, 5))
         case Kind.UNMOUNT:
-            return Disturbance(kind, after, _between(dice, 0.5, 4.0), target=repository)
+            return Disturbance(kind, after, _between(dice, 0.5, 4.0), target=view)
         case Kind.CLOCK:
             return Disturbance(kind, after, dice.choice(JUMPS))
+        case Kind.COLLECT:
+            return Disturbance(kind, after, _between(dice, 1.0, 6.0))
+        case Kind.REMOVE:
+            return Disturbance(kind, after, _between(dice, 0.0, 1.5), target=view)
+        case Kind.MIRROR:
+            return Disturbance(kind, after, what=dice.choice(MIRROR_FAULTS), draw=dice.random())
         case Kind.STALE_PID:
             return Disturbance(kind, after)
 

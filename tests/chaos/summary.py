@@ -18,6 +18,9 @@ NAMES = {
     Kind.ENQUEUE: "rounds of askers at once",
     Kind.UNMOUNT: "folders that went away for a while",
     Kind.CLOCK: "jumps of the clock",
+    Kind.COLLECT: "spells of collecting what is unused",
+    Kind.REMOVE: "views removed, enqueued again",
+    Kind.MIRROR: "mirrors cut short, damaged or removed",
     Kind.STALE_PID: "crashes of PostgreSQL, stale pid files",
 }
 

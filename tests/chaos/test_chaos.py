@@ -16,7 +16,7 @@ def test_nothing_is_lost_and_little_is_done_twice_whatever_dies(seed: int) -> No
     schedule = make_schedule(seed, kills=6, mean_gap=0.7)
     print(schedule)
 
-    outcome = experiment(schedule, modules=40, say=print)
+    outcome = experiment(schedule, modules=24, say=print)
 
     print(summary_of([outcome]))
     assert outcome.holds, outcome.complaints

@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.chaos.families import count_views
 from tests.chaos.schedule import DECK, LONGEST_GAP_SECONDS, Kind, make_schedule
 
-OF_REPOSITORIES = {Kind.CANCEL, Kind.ENQUEUE, Kind.UNMOUNT}
+OF_VIEWS = {Kind.CANCEL, Kind.ENQUEUE, Kind.UNMOUNT, Kind.REMOVE}
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_one_another() -> None:
@@ -37,7 +38,7 @@ def test_the_clock_jumps_forwards_and_back_by_hours_and_by_weeks() -> None:
 def test_every_target_exists_and_no_gap_is_long() -> None:
     schedule = make_schedule(5, kills=300, workers=2, repositories=3)
     for disturbance in schedule.disturbances:
-        assert disturbance.target < (3 if disturbance.kind in OF_REPOSITORIES else 2)
+        assert disturbance.target < (count_views(3) if disturbance.kind in OF_VIEWS else 2)
         assert 0 <= disturbance.after <= LONGEST_GAP_SECONDS
         assert 0 <= disturbance.draw < 1
 

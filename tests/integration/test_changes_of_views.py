@@ -2,16 +2,30 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pgdex.indexer.sources import FoundFile, SkipReason
-from pgdex.jobs.client.changes import Known, changes_since, compared
+from pgdex.jobs.client.changes import changes_since, compared
 from pgdex.jobs.database.connection import Connection
 from tests.support.sql_worker import FOUND_FILES, SqlWorker, enqueue
 from tests.unit.privileges import tree_of_a_plain_user
+
+
+class Row(NamedTuple):
+    """What the index has of a file of the view, as `compared` takes it."""
+
+    path: str
+    size: int | None
+    mtime_ns: int | None
+    ctime_ns: int | None
+    inode: int | None
+    was_read: bool
+    skip_reason: str | None
+
 
 PATHS = ("a", "a.py", "a/b.py", "a/c/d.py", "b.py")
 READ = (None, SkipReason.BINARY, SkipReason.CRASHED)  # with a version
@@ -20,8 +34,8 @@ UNREAD = (SkipReason.OVERSIZED, SkipReason.UNREADABLE, SkipReason.IO_ERROR, Skip
 stamps = st.integers(1, 2)
 numbers = st.one_of(st.none(), stamps)
 known_files = st.one_of(
-    st.builds(Known, stamps, numbers, numbers, numbers, st.just(True), st.sampled_from(READ)),
-    st.builds(Known, numbers, numbers, numbers, numbers, st.just(False), st.sampled_from(UNREAD)),
+    st.builds(Row, st.just(""), stamps, numbers, numbers, numbers, st.just(True), st.sampled_from(READ)),
+    st.builds(Row, st.just(""), numbers, numbers, numbers, numbers, st.just(False), st.sampled_from(UNREAD)),
 )
 walked = st.one_of(
     st.builds(FoundFile, st.just(""), stamps, stamps, st.none(), st.none(), st.integers(0, 2), st.integers(0, 2)),
@@ -52,7 +66,7 @@ def view(connection: Connection) -> tuple[int, int]:
     known=st.dictionaries(st.sampled_from(PATHS), known_files), found=st.dictionaries(st.sampled_from(PATHS), walked)
 )
 def test_a_file_has_changed_exactly_where_the_next_job_would_do_something_about_it(
-    connection: Connection, view: tuple[int, int], known: dict[str, Known], found: dict[str, FoundFile]
+    connection: Connection, view: tuple[int, int], known: dict[str, Row], found: dict[str, FoundFile]
 ) -> None:
     listed = [file._replace(path=path) for path, file in sorted(found.items())]
     with connection.transaction(force_rollback=True):
@@ -60,7 +74,7 @@ def test_a_file_has_changed_exactly_where_the_next_job_would_do_something_about_
         assert set(compared(listed, known)) == _planned(connection, view, listed)
 
 
-def _store(connection: Connection, view: tuple[int, int], known: dict[str, Known]) -> None:
+def _store(connection: Connection, view: tuple[int, int], known: dict[str, Row]) -> None:
     """The files that a view has, all indexed with the model and in the format of the next job."""
     connection.execute("select pgdex.register_model('test-model', 4)")
     for path, file in known.items():
@@ -117,7 +131,7 @@ def _reasons(connection: Connection, view: tuple[int, int]) -> dict[str, tuple[o
 def test_a_file_that_may_not_be_read_has_not_changed_until_it_may(
     connection: Connection, view: tuple[int, int], reason: SkipReason | None
 ) -> None:
-    _store(connection, view, {"closed.py": Known(1, 1, 1, 1, reason is None, reason)})
+    _store(connection, view, {"closed.py": Row("", 1, 1, 1, 1, reason is None, reason)})
     with tree_of_a_plain_user() as root:
         (root / "closed.py").write_text("x = 1\n")
         (root / "closed.py").chmod(0)

@@ -102,6 +102,32 @@ def test_every_command_of_the_tutorial_prints_what_the_tutorial_shows(reader: Sh
             assert without_varying(reader.output(command, str(block))) == without_varying(shown), f"{block}: {command}"
 
 
+@pytest.mark.timeout(300)
+def test_every_command_about_worktrees_and_branches_runs(reader: Shell) -> None:
+    reader.variables.update(
+        {f"GIT_{who}_{what}": "ada@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    )
+    making = """
+        git init --quiet --initial-branch main shop
+        echo 'def discount(price): return price * 0.9' > shop/prices.py
+        echo 'def ship(order): return order' > shop/orders.py
+        git -C shop add . && git -C shop commit --quiet -m shop
+        git -C shop branch develop && git -C shop tag v1.0
+    """
+    reader.output(making, "the test")
+    printed = {str(block): reader.output(block.text, str(block)) for block in commands("worktrees.md", "branches.md")}
+    assert len(printed) >= 8
+    worktrees = [text for block, text in printed.items() if "worktrees.md" in block]
+    assert "shared by views" in worktrees[1]
+    assert worktrees[2].count("discount_for_staff") >= 1
+    assert all("discount" in text for block, text in printed.items() if "branches.md" in block and "search" in text)
+
+
+def commands(*pages: str) -> list[Block]:
+    """What readers of the how-to pages type."""
+    return [block for page in pages for block in blocks(f"how-to/{page}", "sh")]
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
     """The tutorial's repository in an index, and the database that it is in."""

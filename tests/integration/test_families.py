@@ -95,6 +95,25 @@ def test_a_view_that_has_files_stays_where_it_is_and_gives_its_repository_an_ide
     assert_index_is_sound(connection)
 
 
+def test_an_emptied_folder_of_a_worktree_leaves_its_family_as_it_is(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    indexed(worker, "/r/a", tree(2))
+    indexed(worker, "/r/main", tree(2), is_main=True)
+    kinds = "select array_agg((root, kind, is_main)::text order by root) from pgdex.views"
+    before = value(connection, kinds)
+
+    enqueue(connection, "/r/a")
+    emptied = worker.join(worker.take(), "folder:/r/a", kind="folder", is_main=True)
+    connection.execute("select pgdex.fail_job(%s, 'no good', 'FolderEmptied', null)", [emptied.wake_up.job_id])
+
+    assert value(connection, "select identity from pgdex.repositories") == IDENTITY
+    assert value(connection, kinds) == before
+    worker.drop(emptied.wake_up)
+    indexed(worker, "/r/new", tree(2))
+    assert len(value(connection, REPOSITORIES)) == 1
+    assert value(connection, DEFAULTS) == ["/r/main"]
+
+
 def test_a_scan_that_is_no_longer_the_callers_joins_nothing(connection: Connection) -> None:
     worker = SqlWorker(connection)
     indexed(worker, "/r/main", tree(2))

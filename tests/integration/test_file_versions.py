@@ -13,7 +13,7 @@ from pgdex.jobs.worker.retention import remove_old_jobs
 from tests.support.databases import settings_for
 from tests.support.index_digest import assert_index_is_sound
 from tests.support.job_checks import value
-from tests.support.sql_worker import Found, SqlWorker, enqueue, tree
+from tests.support.sql_worker import DIMENSION, FOUND_FILES, MODEL, Found, SqlWorker, enqueue, tree
 from tests.support.synthetic_chunks import SyntheticRepository, chunk, indexed_files, new_repository
 from tests.support.waiting import wait_for
 
@@ -227,6 +227,60 @@ def test_who_takes_a_version_over_that_is_just_removed_is_told_to_read_the_file_
         with pytest.raises(VersionGone):
             taking.result()
     assert (rows(connection, "view_files"), rows(connection, "chunks")) == (0, 0)
+
+
+def test_who_writes_a_version_that_is_just_removed_writes_it_anew(
+    connection: Connection, database_url: str, repository: SyntheticRepository
+) -> None:
+    write(connection, repository, "a", "b")
+    before = versions(connection)
+    connection.execute("select pgdex.remove_view_files(%s, array['f0', 'f1'])", [repository.view_id])
+    with connect(settings_for(database_url)) as other, ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            removing = "select pgdex.delete_versions(%s, array[%s::bigint])"
+            assert value(connection, removing, repository.id, before["f0", b"a"]) == 1
+            writing = pool.submit(write, other, repository, "a", "b")
+            wait_for(lambda: value(connection, BLOCKED, other.info.backend_pid), what="one that waits for the version")
+        assert writing.result() == 1
+    after = versions(connection)
+    assert after.keys() == before.keys()
+    assert after["f1", b"b"] == before["f1", b"b"]
+    assert value(connection, HELD) == ["f0", "f1"]
+    assert_index_is_sound(connection)
+
+
+def test_a_scan_that_finds_a_version_by_its_blob_while_it_is_removed_has_the_file_read(
+    connection: Connection, database_url: str
+) -> None:
+    worker = SqlWorker(connection)
+    enqueue(connection, "/repo")
+    worker.work_all(tree(2))
+    connection.execute("update pgdex.versions set blob_id = path::bytea, unused_since = now()")
+    connection.execute("delete from pgdex.view_files")
+    enqueue(connection, "/repo")
+    scan = worker.take()
+    connection.execute(FOUND_FILES)
+    connection.execute("truncate pg_temp.found_files")
+    connection.execute(
+        "insert into pg_temp.found_files (path, size, mtime_ns, blob_id)"
+        " select path, size, 1, blob_id from pgdex.versions"
+    )
+    with connect(settings_for(database_url)) as other, other.transaction():
+        gone = "select pgdex.delete_versions(%s, array(select id from pgdex.versions where path = 'file00000.py'))"
+        assert value(other, gone, scan.repository_id) == 1
+        connection.execute("set statement_timeout = '5s'")  # it waits for nobody
+        connection.execute(
+            "select pgdex.plan_job(%s, %s, %s, %s, 2, 1000, 0.1, 2::smallint)",
+            [scan.wake_up.job_id, scan.attempt, MODEL, DIMENSION],
+        )
+    assert value(connection, HELD) == ["file00001.py"]
+    assert value(connection, "select paths from pgdex.job_batches where seq = 1 and paths is not null") == [
+        "file00000.py"
+    ]
+    worker.drop(scan.wake_up)
+    worker.work_all(tree(2))
+    assert value(connection, HELD) == ["file00000.py", "file00001.py"]
+    assert_index_is_sound(connection)
 
 
 def test_what_is_stored_of_files_is_every_searchable_version_in_whichever_view(

@@ -323,3 +323,27 @@ def test_a_scan_that_is_late_makes_no_table_for_what_was_removed(connection: Con
     with refused("PX005", saying=f"there is no repository {made.id}"):
         connection.execute("select pgdex.ensure_chunk_partition(%s, 1000000)", [made.id])
     assert value(connection, "select to_regclass(%s) is null", f"pgdex.chunks_r{made.id}") is True
+
+
+def test_a_repository_stays_while_somebody_has_its_versions_so_that_no_chunk_outlives_them(
+    connection: Connection, database_url: str
+) -> None:
+    made = repository(connection, "swept", own_table=False)
+    connection.execute("delete from pgdex.view_files")
+    connection.execute("select pgdex.remove_view(%s)", [made.view_id])
+    with connect(settings_for(database_url)) as sweeper, connect(settings_for(database_url)) as remover:
+
+        def remove() -> None:
+            while value(remover, "select pgdex.remove_portion()"):
+                pass
+
+        with ThreadPoolExecutor(1) as pool, sweeper.transaction():
+            sweeper.execute("select from pgdex.versions for no key update")
+            removing = pool.submit(remove)
+            while not removing.done() and not value(connection, WAITING, remover.info.backend_pid):
+                pass  # who waits for the versions would delete them with their repository
+        removing.result()
+        chunks, versions, *_, repositories = rows_of(connection, made.id)
+        assert (chunks, versions, repositories) == (5, 5, 1)
+        remove()
+    assert rows_of(connection, made.id) == NOTHING

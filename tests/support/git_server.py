@@ -17,7 +17,8 @@ from tests.support.git_repositories import ENVIRONMENT, git
 
 @dataclass(slots=True)
 class GitServer:
-    """`url` is https://localhost:PORT; `certificate` is what to trust. The rest says how requests are answered."""
+    """`url` is https://localhost:PORT, or another address's; `certificate` is what to trust. The rest says how requests
+    are answered."""
 
     folder: Path
     certificate: Path
@@ -32,24 +33,24 @@ class GitServer:
 
 
 @contextmanager
-def git_server(folder: Path, work: Path) -> Iterator[GitServer]:
-    """Serve the bare repositories in `folder`; the certificate is written to `work`."""
+def git_server(folder: Path, work: Path, *, address: str = "127.0.0.1") -> Iterator[GitServer]:
+    """Serve the bare repositories in `folder`, at `address`; the certificate is written to `work`."""
     key, certificate = work / "key.pem", work / "certificate.pem"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
+            *("-addext", f"subjectAltName=DNS:localhost,IP:{address}", "-keyout", str(key), "-out", str(certificate)),
         ],
         check=True,
         capture_output=True,
     )
     server = GitServer(folder, certificate)
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
+    httpd = ThreadingHTTPServer((address, 0), _handler(server))
     httpd.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    server.url = f"https://localhost:{httpd.server_address[1]}"
+    server.url = f"https://{'localhost' if address == '127.0.0.1' else address}:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, daemon=True)
     thread.start()
     try:

@@ -51,6 +51,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
         *(
             "index",
             "watch",
+            "schedule",
             "status",
             "list",
             "cancel",

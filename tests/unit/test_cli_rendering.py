@@ -232,8 +232,8 @@ def test_a_check_shows_its_mark_and_what_to_do() -> None:
     failed = Check("database", "failed", "it can't be reached", "Start it.")
 
     assert [line.rstrip() for line in rendered(check_line(failed))] == [
-        "✗ database it can't be reached",
-        "           → Start it.",
+        "✗ database  it can't be reached",
+        "            → Start it.",
     ]
     assert rendered(verdict([failed]))[-1] == "1 of 1 checks failed."
     assert rendered(verdict([Check("schema", "ok", "0001")]))[-1] == "Everything is in order."

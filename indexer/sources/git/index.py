@@ -9,7 +9,7 @@ import logging
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,12 +35,14 @@ _FILES: Final = (_REGULAR, _LINK)
 _UNSURE: Final = _STAGE | _ASSUME_VALID | (_SKIP_WORKTREE | _INTENT_TO_ADD) << 16
 _OID_BYTES: Final = {"sha1": 20, "sha256": 32}
 
+_NOTED: Final = {size: struct.Struct(f">10I{size}s") for size in _OID_BYTES.values()}
+_MODE: Final = 26  # where the lower half of the mode is, from the entry's beginning
+
 _LOW_32_BITS: Final = 0xFFFFFFFF
 
 logger = logging.getLogger("pgdex.indexer")
 
-# Modification time and change time in nanoseconds, inode number and size (their low 32 bits).
-_Stat = tuple[int, int, int, int]
+_UNTRUSTED: Final = -1  # in place of an entry's offset
 
 
 class _NoIndex(Exception):
@@ -52,15 +54,17 @@ class GitIndex:
     """The files that git tracks below a folder. Paths are bytes and count from there."""
 
     _names: Sequence[bytes] = ()  # in byte order
-    _tracked: Container[bytes] = frozenset()
-    _clean: dict[bytes, tuple[_Stat, bytes]] = field(default_factory=dict)  # of those that can be trusted, with blob id
+    _offsets: dict[bytes, int] = field(default_factory=dict)  # in _data, of what git noted of each; or _UNTRUSTED
+    _data: bytes = b""
+    _mtime_ns: int = 0
+    _noted: struct.Struct = _NOTED[20]
 
     def __len__(self) -> int:
         return len(self._names)
 
     def tracks(self, path: bytes) -> bool:
         """Return whether git tracks the file (or the symbolic link) at this path; not: the submodule."""
-        return path in self._tracked
+        return path in self._offsets
 
     def tracks_below(self, folder: bytes) -> bool:
         """Return whether git tracks a file below this folder, given with a slash at its end."""
@@ -79,15 +83,23 @@ class GitIndex:
         with filters, line endings or Git LFS the file may have other bytes, nearly always of another size. None
         otherwise.
         """
-        found = self._clean.get(path)
-        if found is None:
+        offset = self._offsets.get(path, _UNTRUSTED)
+        if offset == _UNTRUSTED:
             return None
-        noted, blob_id = found
-        if noted != (mtime_ns, ctime_ns, inode & _LOW_32_BITS, size) and (
-            noted[1] or noted != (mtime_ns, 0, inode & _LOW_32_BITS, size)
+        seconds, ctime, noted_seconds, noted_ns, _, noted_inode, _, _, _, noted_size, blob_id = self._noted.unpack_from(
+            self._data, offset
+        )
+        noted_mtime = noted_seconds * 1_000_000_000 + noted_ns
+        # Of an entry as new as the index a later change may have left no trace. Git writes size 0 for one that it knows
+        # to be so, hence none of size 0.
+        if (
+            (noted_mtime, noted_inode, noted_size) != (mtime_ns, inode & _LOW_32_BITS, size)
+            or noted_mtime >= self._mtime_ns
+            or not size
         ):
             return None
-        return blob_id
+        noted_ctime = seconds * 1_000_000_000 + ctime
+        return blob_id if noted_ctime in (0, ctime_ns) else None
 
 
 NO_INDEX: Final = GitIndex()
@@ -221,22 +233,15 @@ def _require_no_extension(data: bytes, position: int, end: int) -> None:
 def _index_of(data: bytes, entries: _Entries, index_mtime_ns: int, prefix: bytes, oid_bytes: int) -> GitIndex:
     if entries.names != sorted(entries.names):
         raise _NoIndex("its entries are not in order")
-    unpack = struct.Struct(f">10I{oid_bytes}s").unpack_from
     cut = len(prefix)
-    tracked: dict[bytes, None] = {}
-    clean: dict[bytes, tuple[_Stat, bytes]] = {}
+    offsets: dict[bytes, int] = {}
     for name, offset, flags in zip(entries.names, entries.offsets, entries.flags, strict=True):
-        ctime, ctime_ns, mtime, mtime_ns, _, inode, mode, _, _, size, blob_id = unpack(data, offset)
-        kind = mode & _KIND
+        # What is noted of a file is read when someone asks: a look at the tree asks of none.
+        kind = data[offset + _MODE] << 8 & _KIND
         if kind == _FOLDER:
             raise _NoIndex("it is sparse: folders stand for what is in them")
         if kind not in _FILES or not name.startswith(prefix):
             continue
-        path = name[cut:]
-        tracked[path] = None
-        mtime_ns += mtime * 1_000_000_000
-        # Of an entry as new as the index a later change may have left no trace. Git writes size 0 for one that it knows
-        # to be so, hence none of size 0.
-        if not flags & _UNSURE and kind == _REGULAR and mtime_ns < index_mtime_ns and size:
-            clean[path] = (mtime_ns, ctime * 1_000_000_000 + ctime_ns, inode, size), blob_id
-    return GitIndex(tuple(tracked), tracked, clean)
+        is_trusted = kind == _REGULAR and not flags & _UNSURE
+        offsets[name[cut:]] = offset if is_trusted else _UNTRUSTED
+    return GitIndex(tuple(offsets), offsets, data, index_mtime_ns, _NOTED[oid_bytes])

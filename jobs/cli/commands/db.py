@@ -52,7 +52,7 @@ def upgrade(*, force: bool, as_json: bool) -> None:
     "revision",
     required=True,
     metavar="REVISION",
-    help="The Alembic revision to go back to, such as 0001_initial; `base` removes everything, the index included.",
+    help="The Alembic revision to go back to, such as 0001_views; `base` removes everything, the index included.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--force", is_flag=True, help="Although workers run: they are asked to end after their batch.")

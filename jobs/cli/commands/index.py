@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 @click.option("--tag", metavar="NAME", help="What git has at this tag.")
 @click.option("--commit", metavar="ID", help="What git has at this commit (its full id).")
 @click.option(
+    "--submodules/--no-submodules",
+    "submodules",
+    default=None,
+    help="Whether to index the repositories that ADDRESS has as submodules too, each as one of its own; remembered.",
+)
+@click.option(
     "--force", is_flag=True, help="Index every file again, also unchanged ones; needed after a change of model."
 )
 @click.option(
@@ -46,6 +52,7 @@ def index(
     branch: str | None,
     tag: str | None,
     commit: str | None,
+    submodules: bool | None,
     force: bool,
     no_ignore: bool | None,
     allow_broad: bool,
@@ -67,6 +74,7 @@ def index(
       pgdex index ~/src/django --project web
       pgdex index . --detach          prints the job's id at once
       pgdex index git@github.com:pallets/flask.git --tag 3.1.0
+      pgdex index https://git.example.com/team/app.git --submodules
     """
     from pgdex.jobs.client.targets import is_address, target_of
 
@@ -78,7 +86,13 @@ def index(
         )
         try:
             started = client.start(
-                target, project=chosen.id, name=name, force=force, allow_broad=allow_broad, no_ignore=no_ignore
+                target,
+                project=chosen.id,
+                name=name,
+                force=force,
+                allow_broad=allow_broad,
+                no_ignore=no_ignore,
+                submodules=submodules,
             )
         except TooBroad as error:
             how = f"If you mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
@@ -87,14 +101,15 @@ def index(
             how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
             raise ModelChanged(f"{error}.\n{how}") from error
         _say_project(chosen)
+        flags = _flags(force=force, no_ignore=no_ignore, submodules=submodules)
         if detach:
-            _print_started(started, as_json=as_json, without_effect=_flags(force=force, no_ignore=no_ignore))
+            _print_started(started, as_json=as_json, without_effect=flags)
             from pgdex.jobs.worker.launcher import ensure_workers
 
             ensure_workers(client)
             return ExitCode.DONE
         if started.already_running:
-            note(_joined(started, without_effect=_flags(force=force, no_ignore=no_ignore)))
+            note(_joined(started, without_effect=flags))
         try:
             job = _watched(client, started)
         except KeyboardInterrupt:
@@ -120,10 +135,14 @@ def _watched(client: "Client", started: "StartedJob") -> "JobStatus":
     return watch(client, started.job_id, start_workers=True)
 
 
-def _flags(*, force: bool, no_ignore: bool | None) -> list[str]:
+def _flags(*, force: bool, no_ignore: bool | None, submodules: bool | None) -> list[str]:
     """The options that only a new job would heed."""
     flags = ["--force"] if force else []
-    return flags if no_ignore is None else [*flags, "--no-ignore" if no_ignore else "--ignore"]
+    if no_ignore is not None:
+        flags.append("--no-ignore" if no_ignore else "--ignore")
+    if submodules is not None:
+        flags.append("--submodules" if submodules else "--no-submodules")
+    return flags
 
 
 def _print_started(started: "StartedJob", *, as_json: bool, without_effect: list[str]) -> None:

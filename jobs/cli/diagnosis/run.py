@@ -24,7 +24,9 @@ def diagnosis() -> Iterator[Check]:
     yield from done("folder", lambda: [home_check(configured)])
 
     from pgdex.jobs.cli.diagnosis.database import login_check, schema_check, server_check, vector_check
+    from pgdex.jobs.cli.diagnosis.git import git_check, mirrors_checks
     from pgdex.jobs.cli.diagnosis.index import index_checks
+    from pgdex.jobs.cli.diagnosis.schedules import schedules_checks
     from pgdex.jobs.cli.diagnosis.views import views_checks
     from pgdex.jobs.cli.diagnosis.work import jobs_checks, workers_check
     from pgdex.jobs.database.connection import connect
@@ -50,6 +52,9 @@ def diagnosis() -> Iterator[Check]:
                 yield from done("jobs", lambda: jobs_checks(connection))
                 yield from done("index", lambda: index_checks(connection))
                 yield from done("views", lambda: views_checks(connection, configured))
+                yield from done("schedules", lambda: schedules_checks(connection))
+                yield from done("git", lambda: [git_check(connection)])
+    yield from done("mirrors", lambda: mirrors_checks(configured))
     root = present_root()
     if root is not None:
         yield from done("watching", lambda: [watching_check(configured, root)])

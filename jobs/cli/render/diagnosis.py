@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pgdex.jobs.cli.diagnosis.checks import Check
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "bold yellow"), "failed": ("✗", "bold red")}
-WIDEST_NAME = len("embedder")
+WIDEST_NAME = len("schedules")
 
 
 def check_line(check: "Check") -> "Table":

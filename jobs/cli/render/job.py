@@ -23,6 +23,15 @@ STYLES = {
     "cancelled": "magenta",
 }
 USUAL_PROJECT = "default"
+MOST_SUBMODULES = 5
+# What workers say of git sources (indexer/git/errors.py), by the names that jobs have for it. A traceback adds nothing.
+GIT_ERRORS = frozenset(
+    {
+        *("SourceRefused", "GitMissing", "GitTimedOut", "SourceUnreachable", "HostUnknown", "AuthenticationFailed"),
+        *("HostKeyRefused", "CertificateRefused", "NotARepository", "EmptyRepository", "RefNotFound"),
+        *("CommitNotFound", "DiskFull"),
+    }
+)
 PHASES = ("scanning", "reading", "chunking", "embedding", "writing", "finishing")
 
 
@@ -59,6 +68,7 @@ def job_table(job: JobStatus, *, now: datetime, traceback: bool = False) -> "Tab
         rows.append(("Skipped", skipped_counts(job.summary)))
         rows.append(("Kept", kept_counts(job.summary)))
         rows.append(("Ignored", printable(ignored_line(job.summary))))
+        rows.append(("Submodules", "\n".join(submodule_lines(job.summary, all_of_them=True))))
     rows.append(("Time", time_shares(job.seconds_by_phase)))
     if job.error_message:
         rows.append(("Error", f"{job.error_type}: {printable(job.error_message, lines=True)}"))
@@ -87,6 +97,7 @@ def summary_lines(job: JobStatus) -> list[str]:
         lines.append(f"  model    {outdated_count(summary)}")
     if ignored := ignored_line(summary):
         lines.append(f"  ignored  {printable(ignored)}")
+    lines += [f"  {'' if number else 'linked':<7}  {line}" for number, line in enumerate(submodule_lines(summary))]
     if job.files_to_index:
         lines.append(f"  chunks   {job.chunks_created:,}")
         lines.append(f"  time     {time_shares(job.seconds_by_phase)}")
@@ -97,6 +108,8 @@ def outcome_lines(job: JobStatus) -> list[str]:
     """How a job that did not complete ended, and what to do."""
     if job.status == "failed" and job.error_type == NothingFound.__name__:
         return [f"Error: {printable(job.error_message or '')}"]
+    if job.status == "failed" and job.error_type in GIT_ERRORS:
+        return [f"Error: {printable(job.error_message or '')}", *_after_git(job)]
     if job.status == "failed":
         short = f"{str(job.job_id)[:SHORT_ID]}{in_project(job.project_id)}"
         return [
@@ -105,6 +118,15 @@ def outcome_lines(job: JobStatus) -> list[str]:
             "  try again       pgdex index goes on from what was indexed before",
         ]
     return [f"{printable(job.progress_message)}."]
+
+
+def _after_git(job: JobStatus) -> list[str]:
+    """What to do where git could not have a source: its message has said what is wrong."""
+    project = in_project(job.project_id)
+    lines = [f"  try again   pgdex retry {str(job.job_id)[:SHORT_ID]}{project}"]
+    if not job.files_scanned:
+        lines.append(f"  forget it   pgdex remove {shlex.quote(printable(job.repo_path))}{project}")
+    return lines
 
 
 def next_steps(job: JobStatus, *, default_project: str) -> list[str]:
@@ -164,6 +186,25 @@ def kept_counts(summary: dict[str, Any]) -> str:
     why = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
     verb = "keeps its" if number == 1 else "keep their"
     return f"{counted(number, 'file')} could not be read and {verb} indexed version ({why}); the next job looks again"
+
+
+def submodule_lines(summary: dict[str, Any], *, all_of_them: bool = False) -> list[str]:
+    """ "2 submodules, each indexed by a job of its own", and a line for each that is not followed, or for all."""
+    submodules = summary.get("submodules") or []
+    if not submodules:
+        return []
+    followed = [one for one in submodules if "reason" not in one]
+    how = "indexed by a job of its own" if len(followed) == 1 else "each indexed by a job of its own"
+    lines = [f"{counted(len(followed), 'submodule')}, {how}"] if followed else []
+    refused = [one for one in submodules if "reason" in one]
+    if all_of_them:
+        lines += [f"{printable(one['path'])}: job {str(one.get('job_id', '-'))[:SHORT_ID]}" for one in followed]
+    lines += [
+        f"{printable(one['path'])}: not followed, {printable(one['reason'])}"
+        for one in refused[: None if all_of_them else MOST_SUBMODULES]
+    ]
+    left = 0 if all_of_them else len(refused) - MOST_SUBMODULES
+    return [*lines, f"… and {left:,} more that are not followed"] if left > 0 else lines
 
 
 def outdated_count(summary: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pgdex.jobs.client.models import JobStatus, Status
 
 PLAIN_SECONDS = 2.0  # between two lines where there is no terminal
 WAITING_SECONDS = 30.0  # the same while nothing happens: before the start, or while the job is blocked
-PHASE_ORDER = {None: 0, "scanning": 1, "chunking": 2, "embedding": 3, "writing": 4, "finishing": 5}
+PHASE_ORDER = {None: 0, "fetching": 1, "scanning": 2, "chunking": 3, "embedding": 4, "writing": 5, "finishing": 6}
 
 
 @dataclass(frozen=True, slots=True)

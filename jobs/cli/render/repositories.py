@@ -50,6 +50,7 @@ def figures(repository: IndexedRepository) -> str:
 def page_notes(page: RepositoryPage, *, offset: int) -> list[str]:
     """Where the page is within all repositories, and what to do about folders that are gone."""
     remarks = []
+    views = [view for repository in page.repositories for view in repository.views]
     last = offset + len(page.repositories)
     if page.has_more or offset:
         where = (
@@ -58,7 +59,10 @@ def page_notes(page: RepositoryPage, *, offset: int) -> list[str]:
             else "No repositories on this page."
         )
         remarks.append(f"{where} The next: --offset {last}" if page.has_more else where)
-    gone = sum(view.missing for repository in page.repositories for view in repository.views)
+    failing = sum(view.schedule_failures > 0 for view in views)
+    if failing:
+        remarks.append(f"{count(failing, 'schedule fails', 'schedules fail')}. Why: pgdex schedule")
+    gone = sum(view.missing for view in views)
     if gone:
         those = "The folder of 1 view is" if gone == 1 else f"The folders of {gone:,} views are"
         remarks.append(f"{those} gone. To take what is gone out of the index: pgdex remove --missing")
@@ -124,6 +128,8 @@ def _place(view: ViewSummary, repository: IndexedRepository) -> str:
         about.append(printable(view.name))
     if view.branch and view.branch != view.name:
         about.append(printable(view.branch))
+    if view.submodule_of:
+        about.append("submodule")
     return f"{printable(view.root)} ({', '.join(about)})" if about else printable(view.root)
 
 
@@ -133,4 +139,9 @@ def _state(view: ViewSummary) -> "Text":
     if view.missing:
         return Text("folder is gone", "bold yellow")
     status = view.live_job_status or view.last_job_status
-    return Text(status, STYLES[status]) if status is not None else Text("-", "dim")
+    text = Text(status, STYLES[status]) if status is not None else Text("-", "dim")
+    if view.schedule is not None:
+        text.append(f" · {printable(view.schedule)}", "dim")
+    if view.schedule_failures:
+        text.append(f" · {count(view.schedule_failures, 'failure')} in a row", "yellow")
+    return text

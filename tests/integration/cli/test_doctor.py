@@ -13,7 +13,7 @@ def test_the_doctor_finds_a_healthy_installation_in_order(run_pgdex: Run) -> Non
     assert checked.json["ok"] is True
     assert [check["name"] for check in checked.json["checks"]] == [
         *("settings", "folder", "database", "pgvector", "schema", "login", "workers", "jobs", "index", "views"),
-        *("watching", "embedder", "grammars"),
+        *("git", "watching", "embedder", "grammars"),
     ]
     assert {check["outcome"] for check in checked.json["checks"]} == {"ok"}
     assert "Everything is in order." in run_pgdex("doctor").out

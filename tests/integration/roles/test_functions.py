@@ -18,15 +18,15 @@ READER_CALLS = {
     *("jobs_before", "jobs_before_text", "waiting_projects", "free_admissions"),
     *("chunk_bytes", "repository_sizes", "removal_effect"),
     *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "names_repository", "broad_folder"),
+    "view_location",
 }
 CLIENT_CALLS = {
     *("enqueue_job", "cancel_job", "cancel_job_with_message", "retry_job", "rename_repository", "rename_view"),
-    *("remove_repository", "remove_view", "remove_portion"),
+    *("remove_repository", "remove_view", "remove_portion", "schedule_view", "unschedule_view"),
 }
 NOBODY_CALLS = {
     "share_chunk_grants",
     "checked_name",
-    "procrastinate_defer_periodic_job_v2",
     "procrastinate_retry_job_v1",
     "procrastinate_retry_job_v2",
 }
@@ -81,7 +81,7 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
         *("analyze_queue", "build_indexes", "build_vector_index", "cancel_job", "drop_vector_indexes", "enqueue_job"),
         *("ensure_chunk_partition", "set_setting", "drop_unwanted_vector_indexes", "vector_index_failed"),
         *("remove_repository", "remove_portion", "remove_view", "join_family"),
-        *("rename_repository", "rename_view", "retry_job"),
+        *("rename_repository", "rename_view", "retry_job", "schedule_view", "unschedule_view", "follow_submodules"),
     }
     # The first of a function's settings; some have one beside it.
     assert {re.split(r" (?=\w+=)", configuration)[0] for _, configuration in rows} == {path}

@@ -17,10 +17,11 @@ WRITES: dict[str, dict[str, str]] = {
     "job_events": {"insert": ""},
     "procrastinate_events": {"insert": ""},
     "procrastinate_jobs": {"insert": "", "delete": "", "update": "abort_requested, attempts, status, worker_id"},
-    "procrastinate_periodic_defers": {"update": "job_id"},
+    "procrastinate_periodic_defers": {"insert": "", "delete": "", "update": "job_id"},
     "procrastinate_workers": {"insert": "", "delete": "", "update": "last_heartbeat"},
     "projects": {"insert": "", "update": "turn"},
     "repositories": {"update": "chunks, embedding_dimension, embedding_model, has_older_vectors, model_id"},
+    "schedules": {"update": "error, failures, last_at, last_job_id, next_at"},
     "versions": {"insert": "", "update": "", "delete": ""},
     "view_files": {"insert": "", "update": "", "delete": ""},
     "views": {"update": "chunks, is_default, last_indexed_at, last_job_id, missing_since, witness"},
@@ -31,9 +32,9 @@ READS = {
         *("projects", "repositories", "views", "view_files", "versions", "chunks", "embedding_models"),
         *("indexing_jobs", "files", "views_status"),
         *("job_batches", "job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
-        *("vector_index_builds", "repositories_status"),
+        *("vector_index_builds", "repositories_status", "schedules", "submodules"),
     },
-    WORKER: {"cluster_duties", "procrastinate_jobs", "procrastinate_workers"},
+    WORKER: {"cluster_duties", "procrastinate_jobs", "procrastinate_workers", "procrastinate_periodic_defers"},
 }
 SHARED = {f"chunks_s{number:02}" for number in range(32)}  # with the rights of chunks
 VIEWS = {"job_status", "repositories_status", "views_status", "files", "worker_status", "skipped_files"}
@@ -45,6 +46,8 @@ COLUMN = {
     "job_events": "event_type",
     "procrastinate_jobs": "queue_name",
     "procrastinate_workers": "id",
+    "schedules": "expression",
+    "submodules": "path",
     "repositories": "name",
     "settings": "value",
     "workers": "hostname",
@@ -119,7 +122,6 @@ def test_the_grants_on_tables_are_exactly_these(connection: Connection) -> None:
     ).fetchall()
     wanted = {(table, WORKER, action, columns) for table, of in WRITES.items() for action, columns in of.items()}
     wanted |= {(table, role, "select", "") for role, tables in READS.items() for table in tables}
-    wanted.add(("procrastinate_periodic_defers", WORKER, "select", "job_id"))
     assert {row for row in rows if row[0] not in SHARED} == wanted
     assert {row for row in rows if row[0] in SHARED} == {
         (table, *right) for table in SHARED for name, *right in wanted if name == "chunks"

@@ -117,6 +117,16 @@ def test_an_empty_answer_says_what_the_filters_have_to_do_with_it(
         assert re.search(note, found.notes[0])
 
 
+def test_a_file_in_no_language_is_not_named_among_those_that_there_are(shop: Shop) -> None:
+    connection = shop.client.connection
+    with connection.transaction(force_rollback=True):
+        connection.execute("update pgdex.versions set language = null where language = 'python'")
+        found = shop.search("session", language="haskell", **EVERY)
+
+    assert found.hits == []
+    assert re.search(r"^no indexed file is in haskell; there are files in (\w+, )*\w+", found.notes[0])
+
+
 def test_absolute_paths_are_taken_for_what_they_are(shop: Shop) -> None:
     for glob in (f"{shop.root}/src", f"{shop.root}/src/*.py", str(shop.root.parent)):
         hits = shop.search("session", path_glob=glob, **EVERY).hits

@@ -1,10 +1,10 @@
--- Undoes revision 0001_initial. The extension vector stays: other schemas may use it.
+-- Undoes revision 0001_views. The extension vector stays: other schemas may use it.
 
 -- With the parent go the tables that inherit from it, those of large repositories too.
 drop table pgdex.chunks cascade;
 drop table
-    pgdex.job_events, pgdex.job_batches, pgdex.indexing_jobs, pgdex.view_files, pgdex.versions, pgdex.views,
-    pgdex.vector_index_builds, pgdex.repositories, pgdex.embedding_models, pgdex.projects, pgdex.workers,
+    pgdex.job_events, pgdex.job_batches, pgdex.indexing_jobs, pgdex.view_files, pgdex.versions,
+    pgdex.submodules, pgdex.schedules, pgdex.views, pgdex.vector_index_builds, pgdex.repositories, pgdex.embedding_models, pgdex.projects, pgdex.workers,
     pgdex.cluster_duties, pgdex.settings cascade;
 
 -- procrastinate's tables, functions and types

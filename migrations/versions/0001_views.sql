@@ -1,4 +1,4 @@
--- The tables of revision 0001_initial. Once it is released this file never changes: migrations/tables.py says what the
+-- The tables of revision 0001_views. Once it is released this file never changes: migrations/tables.py says what the
 -- tables are like now. @extschema:vector@ is the schema of pgvector, which need not be on the search path.
 
 
@@ -71,7 +71,8 @@ create index repositories_removed_idx on pgdex.repositories (id) where removed_a
 
 -- A view is a list of versions: a folder or a working tree of a git repository, or (with a `ref`) what git has at a
 -- branch, a tag or a commit; `root` is a folder or an address then. `missing_since`: a worker looked for its folder and it
--- was gone.
+-- was gone. `submodule_of`: it is here only because another view has it as a submodule; the identities of the repositories
+-- that lead to it, the outermost first.
 create table pgdex.views (
     id bigint generated always as identity primary key,
     repository_id bigint not null references pgdex.repositories (id) on delete cascade,
@@ -85,6 +86,8 @@ create table pgdex.views (
     branch text,
     commit_id text,
     no_ignore boolean not null default false,
+    follows_submodules boolean not null default false,
+    submodule_of text [],
     witness jsonb,
     chunks bigint not null default 0,
     last_job_id uuid,
@@ -98,6 +101,30 @@ create unique index views_root_idx on pgdex.views (project_id, root, ref) where 
 create index views_repository_idx on pgdex.views (repository_id, id);
 create unique index views_default_idx on pgdex.views (repository_id) where is_default;
 create index views_removed_idx on pgdex.views (id) where removed_at is not null;
+
+-- The submodules that views follow: each a view of its own, or `reason` says why not.
+create table pgdex.submodules (
+    parent_id bigint not null references pgdex.views (id) on delete cascade,
+    path text collate "C" not null,
+    view_id bigint references pgdex.views (id) on delete cascade,
+    location text not null,
+    reason text,
+    primary key (parent_id, path)
+);
+create index submodules_view_idx on pgdex.submodules (view_id);
+
+-- Views that are indexed again and again, by a cron expression (UTC). `next_at` is null until a worker has seen the
+-- schedule. `failures`: how many jobs of the view have failed in a row; `error` is what the last of them said.
+create table pgdex.schedules (
+    view_id bigint primary key references pgdex.views (id) on delete cascade,
+    expression text not null,
+    next_at timestamp with time zone,
+    last_at timestamp with time zone,
+    last_job_id uuid,
+    failures integer not null default 0,
+    error text,
+    created_at timestamp with time zone not null default clock_timestamp()
+);
 
 create table pgdex.vector_index_builds (
     repository_id bigint primary key references pgdex.repositories (id) on delete cascade,
@@ -265,6 +292,7 @@ create table pgdex.indexing_jobs (
     unseen_by jsonb not null default '{}',
     unseen_rounds smallint not null default 0,
     ignored jsonb,
+    submodules jsonb,
 
     constraint status_known
     check (status in ('pending', 'running', 'completed', 'failed', 'cancelled', 'blocked')),
