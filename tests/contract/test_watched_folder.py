@@ -62,6 +62,8 @@ def tree(tmp_path: Path) -> Path:
 @contextmanager
 def agent_in(portal: BlockingPortal, folder: Path, database_url: str, home: Path, **variables: str) -> Iterator[Agent]:
     """A client whose server was started in `folder`."""
+    # A search would index what changed before it answers: here it is the watcher's work.
+    variables = {"PGDEX_FRESH_SECONDS": "0"} | variables
     server = stdio_server(folder, PGDEX_DATABASE_URL=database_url, PGDEX_HOME=str(home), **variables)
     options: Any = {"mode": "auto"}
     context = portal.wrap_async_context_manager(McpClient(server, **options))
