@@ -168,7 +168,7 @@ begin
         )
         values (
             enqueue_job.job_id, v_view.id, enqueue_job.project, pgdex.view_location(v_path, v_ref), enqueue_job.force,
-            case when v_view.last_indexed_at is not null and not enqueue_job.force then v_paths end,
+            case when v_ref = '' and v_view.last_indexed_at is not null and not enqueue_job.force then v_paths end,
             coalesce(enqueue_job.embedder, v_repository.embedding_model),
             v_is_worker or enqueue_job.embedder is null or enqueue_job.embedder is not distinct from v_repository.embedding_model
         )
