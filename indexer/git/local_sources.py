@@ -61,9 +61,20 @@ def _places(directory: str) -> Iterator[str]:
         yield from _links(objects)
         for folder in ("pack", *(f"{number:02x}" for number in range(256))):
             yield from _links(os.path.join(objects, folder))
-        listed = _small(os.path.join(objects, "info", "alternates"))
-        lines = (line for line in listed.split("\n") if line and not line.startswith("#"))
-        waiting += [os.path.join(objects, line.strip('"')) for line in lines]
+        waiting += [os.path.join(objects, line) for line in _alternates(directory, objects)]
+
+
+def _alternates(directory: str, objects: str) -> list[str]:
+    """The other places that an object store names. Git takes lines in double quotes as C writes texts, so that one with
+    `\\057` for a slash would lead elsewhere than it seems to; it writes such lines for odd names only."""
+    listed = _small(os.path.join(objects, "info", "alternates"))
+    lines = [line for line in listed.split("\n") if line and not line.startswith("#")]
+    if len(listed) >= _SMALL_FILE_BYTES or any(line.startswith('"') for line in lines):
+        raise SourceRefused(
+            f"the repository {directory} names other places for its objects in a way that can't be checked against the "
+            f"allowed folders ({os.path.join(objects, 'info', 'alternates')}): write plain absolute paths there"
+        )
+    return lines
 
 
 def _links(folder: str) -> Iterator[str]:

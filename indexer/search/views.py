@@ -91,14 +91,19 @@ DEFAULTS: Final = (
 
 def searched_views(connection: Connection, request: RepositoryChoice) -> list[SearchedView]:
     """Those of the request's project, at most one of each repository; with its `repo` only of those that this names."""
+    if request.repo is not None and request.view is None and (exactly := view_at(connection, request)) is not None:
+        return [exactly]  # and not what is indexed below it as well: that is a part of it
     rows = connection.execute(f"select {COLUMNS}{_chosen(request)} order by repository_id", _values(request))
     return [SearchedView(*row) for row in rows]
 
 
 def searched_models(connection: Connection, request: RepositoryChoice) -> list[str]:
     """The embedding models of those views' repositories."""
+    if request.repo is not None or request.view is not None:
+        chosen = searched_views(connection, request)
+        return sorted({view.embedding_model for view in chosen if view.embedding_model is not None})
     rows = connection.execute(
-        f"select distinct embedding_model from (select embedding_model{_chosen(request)}) as models"
+        f"select distinct embedding_model from (select embedding_model{DEFAULTS}) as models"
         " where embedding_model is not null order by 1",
         _values(request),
     )

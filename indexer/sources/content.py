@@ -14,7 +14,7 @@ from pgdex.indexer.sources.classify import worthless
 from pgdex.indexer.sources.decoding import decode
 from pgdex.indexer.sources.leaving_out import is_wanted
 from pgdex.indexer.sources.lfs import lfs_pointer
-from pgdex.indexer.sources.paths import LARGEST_TIME_NS, SMALLEST_TIME_NS, stamp_of
+from pgdex.indexer.sources.paths import stamp_of
 from pgdex.indexer.sources.roots import LinkOnPath, OpenedRoot
 from pgdex.indexer.sources.secrets import may_be_secret, secret_by_content
 from pgdex.indexer.sources.skips import OUR_OWN_FAULT, SkipReason, Verdict, reason_for, system_message
@@ -198,10 +198,10 @@ def _read_up_to(descriptor: int, limit: int) -> bytes:
 
 def _trusted_stamp(status: os.stat_result) -> Stamp:
     mtime_ns = status.st_mtime_ns
-    if not SMALLEST_TIME_NS <= mtime_ns <= LARGEST_TIME_NS:
-        return UNKNOWN
     racy = RACY_WHOLE_SECONDS_NS if mtime_ns % 1_000_000_000 == 0 else RACY_NS
-    if time.time_ns() - mtime_ns < racy:
+    now = time.time_ns()
+    # A file may be dated next year: its inode says when it was changed, unless the file server's clock is ahead.
+    if now - mtime_ns < racy and now - status.st_ctime_ns < racy:
         return UNKNOWN
     return Stamp(*stamp_of(status))
 

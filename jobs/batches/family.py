@@ -9,7 +9,7 @@ from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.errors import ModelChanged
 
 MODEL_CHANGED = "PX004"
-JOIN = "select repository_id, embedder from pgdex.join_family(%s, %s, %s, %s, %s, %s, %s)"
+JOIN = "select repository_id, embedder, embedder_allowed from pgdex.join_family(%s, %s, %s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +54,10 @@ def joined(claim: Claim, family: Family) -> Claim:
             raise ModelChanged(error.diag.message_primary or str(error)) from error
         raise
     assert row is not None, "the function returns one row"
-    return replace(claim, repository_id=row[0], embedder=row[1], commit_id=family.commit_id if claim.ref else None)
+    return replace(
+        claim,
+        repository_id=row[0],
+        embedder=row[1],
+        embedder_allowed=row[2],
+        commit_id=family.commit_id if claim.ref else None,
+    )

@@ -4,7 +4,7 @@ is read."""
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from pgdex.indexer.sources import FoundFile, SkipReason, walk
+from pgdex.indexer.sources import FoundFile, OpenedRoot, SkipReason, Witness, walk
 from pgdex.indexer.sources.ignores import OWN_IGNORE
 from pgdex.jobs.database.connection import Connection
 
@@ -31,22 +31,23 @@ def changes_since(
     Without those of which a job would learn nothing: a file that the index has and that can't be read (now, or still).
     Raises WalkAborted where `aborted` says so, RootUnavailable.
     """
-    row = connection.execute("select no_ignore from pgdex.views where id = %s", [view_id]).fetchone()
+    row = connection.execute("select no_ignore, witness from pgdex.views where id = %s", [view_id]).fetchone()
+    no_ignore, witness = row or (False, None)
     # First, so that the walk need not be kept. What a job writes meanwhile looks like a change: one job for nothing.
     known: dict[str, Known] = {row[0]: row for row in connection.execute(STORED, [view_id], binary=True)}
-    found = walk(root, max_file_bytes=max_file_bytes, aborted=aborted, heeds_git=not (row and row[0]), blob_ids=False)
-    return [
-        path
-        for path in compared(found, known)
-        if path not in known or _can_be_read(root / path, skip_reason=known[path][-1])
-    ]
+    with OpenedRoot(root, for_listing=True) as opened:
+        unmounted = Witness.from_json(witness).unmounted(opened)
+        found = walk(opened, max_file_bytes=max_file_bytes, aborted=aborted, heeds_git=not no_ignore, blob_ids=False)
+        changed = compared(found, known, unmounted=unmounted)
+    return [path for path in changed if path not in known or _can_be_read(root / path, skip_reason=known[path][-1])]
 
 
-def compared(found: Iterable[FoundFile], known: Mapping[str, Known]) -> list[str]:
-    """The paths in which a walk and what is known of its files differ."""
+def compared(found: Iterable[FoundFile], known: Mapping[str, Known], *, unmounted: Iterable[str] = ()) -> list[str]:
+    """The paths in which a walk and what is known of its files differ. `unmounted` are folders in which a file system
+    was mounted that is not there now."""
     changed = set()
     seen = set()
-    closed = []
+    closed = [f"{folder}/" for folder in unmounted]
     for file in found:
         seen.add(file.path)
         if file.skip_reason in NOT_SEEN:

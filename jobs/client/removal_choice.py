@@ -33,7 +33,7 @@ OLDER: LiteralString = """
     where id = any(%s) and live_job_id is null and greatest(last_job_at, last_indexed_at, created_at) < %s
 """
 LIVE = """
-    select w.root, j.id from pgdex.views w
+    select pgdex.view_location(w.root, w.ref), j.id from pgdex.views w
     join pgdex.indexing_jobs j on j.view_id = w.id and pgdex.is_live(j.status)
     where w.id = any(%s) order by w.root limit 1
 """

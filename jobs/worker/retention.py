@@ -16,7 +16,7 @@ PERIOD_SECONDS = 24 * 3600.0
 PAUSE_SECONDS = 0.2  # between two portions, so that a long history does not keep others from the disk
 TRY_AGAIN_SECONDS = 60.0
 REMOVE_JOBS = "select pgdex.remove_old_jobs(make_interval(secs => %(seconds)s))"
-REPOSITORIES = "select id from pgdex.repositories where removed_at is null order by id"
+CLAIM_SWEEP = "select pgdex.claim_sweep()"
 SWEEP = "select pgdex.sweep_versions(%s)"
 REMOVE_VERSIONS = "select pgdex.remove_unused_versions(make_interval(secs => %(seconds)s))"
 
@@ -46,8 +46,9 @@ async def remove_old_jobs(settings: Settings) -> int:
         while portion := await _portion(connection, REMOVE_JOBS, settings.retention_days * 86_400):
             removed += portion
             await asyncio.sleep(PAUSE_SECONDS)
-        for (repository_id,) in await (await connection.execute(REPOSITORIES)).fetchall():
-            await connection.execute(SWEEP, [repository_id])
+        while (row := await (await connection.execute(CLAIM_SWEEP)).fetchone()) and row[0] is not None:
+            await connection.execute(SWEEP, [row[0]])
+            await asyncio.sleep(PAUSE_SECONDS)
         while await _portion(connection, REMOVE_VERSIONS, settings.version_retention_days * 86_400):
             await asyncio.sleep(PAUSE_SECONDS)
     return removed

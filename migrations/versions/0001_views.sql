@@ -1,4 +1,4 @@
--- The tables of revision 0001_views. Once it is released this file never changes: migrations/tables.py says what the
+-- The tables of revision 0001_views. Once it is released this file never changes: migrations/tables/ says what the
 -- tables are like now. @extschema:vector@ is the schema of pgvector, which need not be on the search path.
 
 
@@ -63,6 +63,7 @@ create table pgdex.repositories (
     created_at timestamp with time zone not null default clock_timestamp(),
     chunk_table text,
     chunks bigint not null default 0,
+    swept_at timestamp with time zone not null default clock_timestamp(),
     removed_at timestamp with time zone
 );
 -- A removed repository keeps its row until its chunks are gone; its folder can be indexed again at once.

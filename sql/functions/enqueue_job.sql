@@ -60,7 +60,8 @@ declare
 begin
     -- Only ssh has users without a secret. The value is not repeated: errors are logged.
     if enqueue_job.repo_path ~ '^[A-Za-z][A-Za-z0-9+.-]*://[^/]*@|^[^/]*:[^/]*@'
-        and enqueue_job.repo_path !~ '^ssh://[A-Za-z0-9_][A-Za-z0-9_.+-]*@[^/@]+/' then
+        and enqueue_job.repo_path !~ '^ssh://[A-Za-z0-9_][A-Za-z0-9_.+-]*@[^/@]+/'
+        or v_is_address and enqueue_job.repo_path ~* '[?#]|^(ssh://)?(gh[opusr]_|github_pat_|glpat-|gloas-|x-token-auth|oauth2)' then
         raise exception 'the address holds a password or a token'
             using errcode = 'PX005', hint = 'Leave it out, and give it to git on the machines of the workers: a credential helper, or ssh with a key.';
     end if;
@@ -130,6 +131,8 @@ begin
         end if;
     end if;
     select * into v_repository from repositories r where r.id = v_view.repository_id;
+    -- Someone wants it for its own sake: it does not go with the commit that named it as a submodule.
+    update views v set submodule_of = null where v.id = v_view.id and v.submodule_of is not null;
 
     -- Not current_user: in this function that is its owner. If no roles could be created, there is only the owner.
     select coalesce(pg_has_role(session_user, to_regrole('pgdex_worker'), 'member'), false)
@@ -147,7 +150,7 @@ begin
             set only_paths = case when v_paths is not null then array(
                 select p from unnest(j.only_paths || v_paths) as p group by p order by p
             ) end
-            where j.id = v_live.id and j.status = 'pending' and not enqueue_job.force;
+            where j.id = v_live.id and j.status = 'pending' and j.only_paths is not null and not enqueue_job.force;
             if found or v_paths is not null and not enqueue_job.force then
                 return v_live.id;
             end if;
@@ -160,7 +163,7 @@ begin
         if enqueue_job.embedder is not null and v_repository.embedding_model is not null
             and enqueue_job.embedder <> v_repository.embedding_model and not enqueue_job.force then
             raise exception 'the index of % was made with the embedding model %, and % was asked for: vectors of two models cannot be compared, so every file has to be embedded again',
-                v_path, v_repository.embedding_model, enqueue_job.embedder
+                pgdex.view_location(v_path, v_ref), v_repository.embedding_model, enqueue_job.embedder
                 using errcode = 'PX004', hint = 'Enqueue with force to do that, or set the embedder back.';
         end if;
         insert into indexing_jobs (
@@ -190,10 +193,11 @@ begin
     end loop;
 exception
     when foreign_key_violation then
-        raise exception '% is just being removed from the index', v_path
+        raise exception '% is just being removed from the index', pgdex.view_location(v_path, v_ref)
             using errcode = 'lock_not_available', hint = 'Ask again in a moment.';
     when lock_not_available then
-        raise exception '% is locked by another transaction: its chunks are being moved to a table of their own, or someone has asked for it in a transaction that is still open', v_path
+        raise exception '% is locked by another transaction: its chunks are being moved to a table of their own, or someone has asked for it in a transaction that is still open',
+            pgdex.view_location(v_path, v_ref)
             using errcode = 'lock_not_available',
                 hint = 'Ask again in a moment. If that does not help, pg_stat_activity shows who is "idle in transaction".';
 end

@@ -16,6 +16,7 @@ declare
     v_one record;
     v_child views;
     v_is_new boolean;
+    v_is_ours boolean;
     v_child_job uuid;
     v_reason text;
     v_done jsonb := '[]';
@@ -39,6 +40,8 @@ begin
         select * into v_child from views v
         where v.project_id = v_job.project_id and v.root = v_one.root and v.ref = v_one.ref and v.removed_at is null;
         v_is_new := not found;
+        -- enqueue_job takes this back, as for everyone who asks for the view for its own sake.
+        v_is_ours := v_is_new or v_child.submodule_of is not null;
         if v_reason is null and not v_is_new and v_child.last_indexed_at is not null and v_child.follows_submodules
             and not v_job.force_reindex then
             v_child_job := v_child.last_job_id;
@@ -49,7 +52,7 @@ begin
                     ref => v_one.ref, submodules => true
                 );
                 select v.* into v_child from indexing_jobs j join views v on v.id = j.view_id where j.id = v_child_job;
-                update views v set submodule_of = p_chain where v.id = v_child.id and v_is_new;
+                update views v set submodule_of = p_chain where v.id = v_child.id and v_is_ours;
             exception when sqlstate 'PX004' or sqlstate 'PX005' then
                 v_reason := sqlerrm;
             end;

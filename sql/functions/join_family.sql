@@ -10,7 +10,7 @@
 -- another embedding model than the job asks for, without force).
 create or replace function pgdex.join_family(
     p_job_id uuid, p_attempt integer, p_identity text, p_kind text, p_is_main boolean, p_branch text, p_commit_id text
-) returns table (repository_id bigint, embedder text)
+) returns table (repository_id bigint, embedder text, embedder_allowed boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
@@ -33,7 +33,8 @@ begin
     if p_kind = 'folder' and exists (select from view_files e where e.view_id = v_view.id) and exists (
         select from views o where o.repository_id = v_own and o.id <> v_view.id and o.removed_at is null
     ) then
-        return query select r.id, coalesce(v_job.embedder, r.embedding_model) from repositories r where r.id = v_own;
+        return query select r.id, coalesce(v_job.embedder, r.embedding_model), v_job.embedder_allowed
+        from repositories r where r.id = v_own;
         return;
     end if;
     loop
@@ -51,7 +52,7 @@ begin
     if v_family.id <> v_own and not exists (select from view_files e where e.view_id = v_view.id) then
         if v_job.embedder <> v_family.embedding_model and not v_job.force_reindex then
             raise exception '% belongs to the repository %, whose index was made with the embedding model %, and % was asked for: vectors of two models cannot be compared, so every file has to be embedded again',
-                v_view.root, v_family.name, v_family.embedding_model, v_job.embedder using errcode = 'PX004';
+                pgdex.view_location(v_view.root, v_view.ref), v_family.name, v_family.embedding_model, v_job.embedder using errcode = 'PX004';
         end if;
         update views v set repository_id = v_family.id, is_default = false where v.id = v_view.id;
         -- It was made for this view alone.
@@ -67,6 +68,10 @@ begin
     where v.id = v_view.id
         and (v.kind, v.is_main, v.branch, v.commit_id) is distinct from (p_kind, p_is_main, p_branch, p_commit_id);
     update indexing_jobs j set commit_id = p_commit_id where j.id = p_job_id and v_view.ref <> '';
-    return query select v_family.id, coalesce(v_job.embedder, v_family.embedding_model);
+    -- The model that the index has already is for everyone to use.
+    update indexing_jobs j set embedder_allowed = true
+    where j.id = p_job_id and not j.embedder_allowed and j.embedder = v_family.embedding_model;
+    return query select v_family.id, coalesce(j.embedder, v_family.embedding_model), j.embedder_allowed
+    from indexing_jobs j where j.id = p_job_id;
 end
 $$;

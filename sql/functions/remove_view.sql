@@ -23,7 +23,7 @@ begin
     end if;
     select j.id into v_job from indexing_jobs j where j.view_id = v_view.id and pgdex.is_live(j.status);
     if found and not remove_view.cancel_job then
-        raise exception '% is being indexed by job %: cancel it first', v_view.root, v_job using errcode = 'PX002';
+        raise exception '% is being indexed by job %: cancel it first', pgdex.view_location(v_view.root, v_view.ref), v_job using errcode = 'PX002';
     end if;
     if found then
         begin
@@ -32,7 +32,12 @@ begin
             null;  -- it has just ended
         end;
     end if;
-    perform from repositories r where r.id = v_view.repository_id for no key update;
+    -- Its first scan may have joined it to another repository meanwhile.
+    loop
+        select * into v_view from views v where v.id = v_view.id;
+        perform from repositories r where r.id = v_view.repository_id for no key update;
+        exit when v_view.repository_id = (select v.repository_id from views v where v.id = v_view.id);
+    end loop;
     update views v set removed_at = clock_timestamp(), is_default = false
     where v.id = v_view.id and v.removed_at is null;
     delete from schedules s where s.view_id = v_view.id;
@@ -42,6 +47,6 @@ begin
         update repositories r set removed_at = clock_timestamp()
         where r.id = v_view.repository_id and r.removed_at is null;
     end if;
-    return v_view.root;
+    return pgdex.view_location(v_view.root, v_view.ref);
 end
 $$;

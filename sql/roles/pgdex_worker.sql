@@ -41,7 +41,7 @@ begin
     grant insert, update (turn) on pgdex.projects to pgdex_worker;
     -- The index.
     grant update (
-        model_id, embedding_model, embedding_dimension, chunks, has_older_vectors
+        model_id, embedding_model, embedding_dimension, chunks, has_older_vectors, swept_at
     )
         on pgdex.repositories to pgdex_worker;
     grant update (last_indexed_at, last_job_id, chunks, witness, is_default, missing_since) on pgdex.views to pgdex_worker;
@@ -69,7 +69,7 @@ begin
         pgdex.ensure_chunk_partition, pgdex.lock_chunk_table, pgdex.delete_chunks, pgdex.plan_job, pgdex.note_ignored,
         pgdex.register_model,
         pgdex.join_family, pgdex.choose_default_view, pgdex.store_versions, pgdex.set_view_files, pgdex.note_blob_ids,
-        pgdex.remove_view_files, pgdex.mark_unused_versions, pgdex.sweep_versions, pgdex.delete_versions,
+        pgdex.remove_view_files, pgdex.mark_unused_versions, pgdex.sweep_versions, pgdex.claim_sweep, pgdex.delete_versions,
         pgdex.remove_unused_versions, pgdex.complete_batch, pgdex.record_progress,
         pgdex.build_indexes, pgdex.drop_vector_indexes, pgdex.vector_index_name, pgdex.vector_indexes_due,
         pgdex.build_vector_index, pgdex.vector_index_failed, pgdex.drop_unwanted_vector_indexes,

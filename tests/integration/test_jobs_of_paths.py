@@ -1,21 +1,25 @@
 """Jobs that look at some paths only: what they take, leave and count, and what becomes of two requests."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.database.connection import Connection
+from pgdex.jobs.database.connection import Connection, connect
+from tests.support.databases import settings_for
 from tests.support.index_digest import assert_index_is_sound, index_digest
 from tests.support.job_checks import refused, value
 from tests.support.sql_worker import Found, SqlWorker, enqueue, tree
 from tests.support.trees import python_tree, write_tree
-from tests.support.waiting import wait_for_end
+from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import Workers
 
 ONLY = "select only_paths from pgdex.indexing_jobs where id = %s"
+# In this database: others run beside.
+WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 STATUS = "select status from pgdex.indexing_jobs where id = %s"
 STORED = "select array_agg(path order by path) from pgdex.view_files"
 
@@ -48,6 +52,19 @@ def test_a_job_that_waits_takes_more_paths_and_all_where_all_is_asked_for(
     assert value(connection, ONLY, job) is None
     assert enqueue(connection, paths=["d"], then_admit=False) == job
     assert value(connection, ONLY, job) is None, "the whole tree has d in it"
+
+
+def test_a_job_that_was_widened_to_the_whole_tree_at_the_same_moment_stays_whole(
+    database_url: str, connection: Connection, whole: SqlWorker
+) -> None:
+    job = enqueue(connection, paths=["a"], then_admit=False)
+    with connect(settings_for(database_url)) as other, ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            assert enqueue(connection, then_admit=False) == job
+            asking = pool.submit(enqueue, other, paths=["b"], then_admit=False)
+            wait_for(lambda: value(connection, WAITING) == 1, what="the other one to wait for the row")
+        assert asking.result() == job
+    assert value(connection, ONLY, job) is None
 
 
 def test_a_job_that_has_started_stays_as_it_is_and_ends_where_all_is_asked_for(

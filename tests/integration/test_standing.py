@@ -110,6 +110,17 @@ def test_the_innermost_view_around_the_folder_is_searched_by_whatever_way_it_was
     assert searched(client, other, repo=str(tmp_path)) == {main}, "several views below: one of each repository"
 
 
+def test_of_a_folder_and_a_part_of_it_that_are_both_indexed_the_one_that_is_named_is_searched_and_current(
+    client: Client, workers: Workers, main: Path
+) -> None:
+    indexed(client, workers, main, main / "sub")
+    assert searched(client, main) == {main}
+    assert searched(client, main / "sub") == {main / "sub"}
+    assert searched(client, None, repo=str(main)) == {main}
+    (main / "later.py").write_text("def written_later(): pass\n")
+    assert [hit.path for hit in found(client, main, "written_later").hits][:1] == ["later.py"]
+
+
 def test_in_a_worktree_that_is_not_indexed_the_answers_are_those_of_the_repository_and_a_note_says_so(
     client: Client, workers: Workers, main: Path, other: Path
 ) -> None:

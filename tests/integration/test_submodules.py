@@ -94,6 +94,25 @@ def test_a_newer_commit_of_a_submodule_takes_the_place_of_the_older(
     assert value(client.connection, left, str(lib.path)) == 1
 
 
+def test_a_commit_that_someone_asks_for_himself_does_not_go_with_the_one_that_named_it(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    workers.start()
+    lib = library(tmp_path, "lib")
+    app = library(tmp_path, "app", lib=lib)
+    pinned = lib.git("rev-parse", "HEAD")
+    indexed(client, workers, app.path, submodules=True)
+    started = client.start(target_of(lib.path, settings=client.settings, commit=pinned))
+    wait_for_end(client, started.job_id, workers=workers)
+    lib.commit({"lib.py": "def renamed(): pass\n"})
+    git(app.path / "vendor" / "lib", "pull", "--quiet", "origin", "main")
+    app.commit()
+    for _ in range(2):
+        indexed(client, workers, app.path)
+    kept = "select count(*) from pgdex.views where ref = %s and removed_at is null"
+    assert value(client.connection, kept, pinned) == 1
+
+
 def test_repositories_that_name_each_other_are_followed_once_and_the_summary_says_so(
     client: Client, workers: Workers, tmp_path: Path
 ) -> None:

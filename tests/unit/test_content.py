@@ -67,6 +67,22 @@ def test_another_hash_than_the_known_one_gives_the_text(tmp_path: Path) -> None:
     assert text_of(read_source(tmp_path, "a", max_file_bytes=LIMIT, known_hashes=[bytes(32)])) == "x\n"
 
 
+def test_a_file_that_is_dated_next_year_is_not_read_again_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    ahead = time.time_ns() + 365 * 86_400 * 10**9
+    os.utime(tmp_path / "a", ns=(ahead, ahead))
+    seen = {}
+    for seconds in (0, 3):
+        now = (tmp_path / "a").stat().st_ctime_ns + seconds * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda now=now: now)
+        result = read_source(tmp_path, "a", max_file_bytes=LIMIT)
+        assert isinstance(result, SourceText)
+        seen[seconds] = result.mtime_ns
+    assert seen == {0: None, 3: ahead}
+
+
 @pytest.mark.parametrize(
     ("age_ns", "trusted"),
     [

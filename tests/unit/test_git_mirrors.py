@@ -320,6 +320,24 @@ def test_sources_that_the_settings_exclude_are_not_fetched(tmp_path: Path, sourc
         mirrors.resolve(GitUrl.parse("https://localhost:1/x"))
 
 
+@pytest.mark.parametrize("hidden", ["quoted as C does", "behind 64 KiB of comments"])
+def test_a_place_outside_is_not_hidden_from_the_check_by_how_it_is_written(
+    tmp_path: Path, source: Repository, hidden: str
+) -> None:
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    lender = tmp_path / "secret"
+    git(tmp_path, "clone", "--quiet", "--bare", str(source.path), str(lender))
+    git(tmp_path, "init", "--quiet", "--bare", str(allowed / "bare.git"))
+    place = str(lender / "objects")
+    written = f'"{place.replace("/", chr(92) + "057")}"' if hidden == "quoted as C does" else "#\n" * 40_000 + place
+    (allowed / "bare.git" / "objects" / "info" / "alternates").write_text(f"{written}\n")
+    git(allowed / "bare.git", "update-ref", "refs/heads/main", source.git("rev-parse", "HEAD"))
+    mirrors = Mirrors(folder=tmp_path / "cache", max_bytes=1 << 30, roots=[allowed])
+    with pytest.raises(SourceRefused, match="can't be checked"):
+        mirrors.resolve(GitUrl.local(allowed / "bare.git"), Ref.branch("main"))
+
+
 def test_a_repository_may_not_keep_objects_outside_of_the_allowed_folders(tmp_path: Path, source: Repository) -> None:
     allowed = tmp_path / "allowed"
     allowed.mkdir()

@@ -8,7 +8,7 @@ from pgdex.jobs.client.models import LIVE, STATUSES, Status
 from pgdex.jobs.settings import PROJECT_ID, Settings
 from pgdex.jobs.worker.heartbeat import HEAL_SECONDS
 from pgdex.jobs.worker.peers import SILENCE_SECONDS
-from pgdex.migrations import tables
+from pgdex.migrations.tables import jobs as tables
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = [
