@@ -2,6 +2,7 @@
 missing."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -95,8 +96,8 @@ def coverage_notes(
     looked_at = folders if len(folders) <= MOST_LOOKED_AT else folders & {hit.repo_path for hit in result.hits}
     gone = gone_roots(client, looked_at)
     notes += [
-        f"{root} is gone: what is found in it is shown last, as it was when it was indexed. pgdex remove takes it out "
-        "of the index"
+        f"{root} is gone: what is found in it is shown last, as it was when it was indexed. "
+        f"pgdex remove {shlex.quote(root)} takes it out of the index"
         for root in sorted(gone)
     ]
     notes += [

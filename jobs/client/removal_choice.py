@@ -12,9 +12,9 @@ from psycopg.rows import class_row
 from pgdex.jobs.client.freshness import gone_roots
 from pgdex.jobs.client.models import IndexedView, RemovalEffect
 from pgdex.jobs.client.removal import view_to_remove
+from pgdex.jobs.client.targets import locations_of
 from pgdex.jobs.client.views import indexed_views
 from pgdex.jobs.errors import InvalidRequest, JobIsLive
-from pgdex.jobs.repository_path import spellings
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -99,7 +99,7 @@ def missing_elsewhere(client: "Client", views: Sequence[IndexedView], *, project
 def _named(client: "Client", text: str, *, project: str, all_of_it: bool) -> list[IndexedView]:
     """One view, or all of its repository: by the view's path, the repository's name, or the view's own name."""
     known = indexed_views(client.connection, project=project)
-    paths = [text, *spellings(text)]  # as it is: an address
+    paths = locations_of(text)
     one_view = sorted((one for one in known if one.root in paths), key=lambda one: paths.index(one.root))[:1]
     of_name = [one for one in known if one.name == text]
     if not one_view and not of_name:

@@ -9,11 +9,9 @@ from psycopg.rows import dict_row
 
 from pgdex.jobs.client.cron import checked_expression, next_time
 from pgdex.jobs.client.models import Answer, IndexedView, Status
-from pgdex.jobs.client.targets import is_address
 from pgdex.jobs.client.views import indexed_views
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.errors import InvalidRequest
-from pgdex.jobs.repository_path import spellings
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -97,7 +95,7 @@ def view_to_schedule(client: "Client", text: str, *, project: str) -> IndexedVie
     Raises InvalidRequest where there is none, or there are several.
     """
     known = indexed_views(client.connection, project=project)
-    places = _spelled(text)
+    places = locations_of(text)
     for found in (
         sorted((one for one in known if one.root in places), key=lambda one: places.index(one.root))[:1],
         [one for one in known if one.view_name == text],
@@ -115,20 +113,6 @@ def view_to_schedule(client: "Client", text: str, *, project: str) -> IndexedVie
         f"{text} is not in the index of project {project} (`pgdex repos` shows what is). Index it first: "
         f"pgdex index {text}"
     )
-
-
-def _spelled(text: str) -> list[str]:
-    """What the location of a view may be that is written like this."""
-    if not is_address(text):
-        return [text, *spellings(text)]
-
-    from pgdex.indexer.git import GitUrl, SourceRefused
-
-    try:
-        url = GitUrl.parse(text)
-    except SourceRefused as refused:
-        raise InvalidRequest(str(refused)) from None
-    return [text, url.text, f"{url.text}@HEAD"]
 
 
 def _next_or_none(expression: str, now: datetime) -> datetime | None:

@@ -1,6 +1,7 @@
 """Searching, as all front ends do it: the same arguments mean the same, and the same answers come with the same
 notes."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pgdex.jobs.client.freshening import freshen
 from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, gone_roots, outdated_paths
-from pgdex.jobs.client.standing import standing_at
+from pgdex.jobs.client.standing import standing_at, unindexed_repository
 from pgdex.jobs.client.views import only_view
 from pgdex.jobs.errors import InvalidRequest
 
@@ -69,11 +70,18 @@ def search_code(
         result = search(client.connection, request, open_embedder=lambda spec: embedder_for(spec, client.settings))
     found = _found(client, request, result, live, words=words)
     if standing is None:
-        return found
+        asked = request.repo is not None or request.view is not None
+        unknown = None if asked or standing_in is None else unindexed_repository(standing_in)
+        return found if unknown is None else replace(found, notes=[_searched_all(unknown, words), *found.notes])
     notes = [*standing.note_on_worktree(index=words.index), *found.notes]
     if not found.hits:
         notes += standing.note_on_nothing(client.connection, project=request.project_id, widen=words.widen)
     return replace(found, notes=notes)
+
+
+def _searched_all(root: str, words: FrontEndWords) -> str:
+    how = words.index.replace("PATH", shlex.quote(root))
+    return f"{root} is not indexed: the whole project was searched. {how} indexes it"
 
 
 def related_code(

@@ -43,6 +43,15 @@ class Standing:
         return [f"only {self.view.root} was searched, because you are in it; {widen}"]
 
 
+def unindexed_repository(folder: Path) -> str | None:
+    """The working tree of git that a folder is in, of someone whose folder is in no view; None where there is none."""
+    git = GitTree.at(os.path.realpath(os.fsencode(folder)))
+    if git is None:
+        return None
+    real = os.path.realpath(folder)
+    return real.removesuffix(f"/{git.prefix}") if git.prefix else real
+
+
 def standing_at(connection: Connection, folder: Path, *, project: str) -> Standing | None:
     """The innermost view of a project that contains `folder`, or a view of the repository whose worktree contains it;
     None where nothing like that is indexed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdex.jobs.errors import InvalidRequest
-from pgdex.jobs.repository_path import resolve_root
+from pgdex.jobs.repository_path import resolve_root, spellings
 
 if TYPE_CHECKING:
     from pgdex.jobs.settings import Settings
@@ -76,3 +76,19 @@ def target_of(
 
 def _is_bare(root: Path) -> bool:
     return not (root / ".git").exists() and all((root / name).exists() for name in ("HEAD", "objects", "refs"))
+
+
+def locations_of(text: str) -> list[str]:
+    """What the location of a view may be that is written like this: a path, an address, or either with a branch after
+    an @. Raises InvalidRequest for an address that holds a password."""
+    if not is_address(text):
+        places = spellings(text)
+        return [text, *places, *(f"{place}@HEAD" for place in places)]
+
+    from pgdex.indexer.git import GitUrl, SourceRefused
+
+    try:
+        url = GitUrl.parse(text)
+    except SourceRefused as refused:
+        raise InvalidRequest(str(refused)) from None
+    return [text, url.text, f"{url.text}@HEAD"]

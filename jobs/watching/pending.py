@@ -23,7 +23,7 @@ class Change:
 
     def __str__(self) -> str:
         if self.paths is None:
-            return "many changes, or unknown ones"
+            return "looking at the whole folder"
         return f"{len(self.paths):,} {'path' if len(self.paths) == 1 else 'paths'} changed"
 
 

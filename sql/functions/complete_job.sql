@@ -64,7 +64,7 @@ begin
                 select jsonb_object_agg(phase, round(coalesce((v_seconds ->> phase)::numeric, 0), 3))
                 from unnest(array['scanning', 'reading', 'chunking', 'embedding', 'writing', 'finishing']) as p (phase)
             ),
-            'embedder', embedder
+            'embedder', embedder, 'is_first', v_view.last_indexed_at is null
         ) || case when submodules is null then '{}' else jsonb_build_object('submodules', submodules) end
     where id = p_job_id;
 end

@@ -118,7 +118,7 @@ def _nothing_chosen(project: str, *, as_json: bool) -> None:
     if as_json:
         print_json(json.dumps({"project_id": project, "removed": [], "is_complete": True, "bytes_freed": 0}, indent=2))
     else:
-        note(f"No view of project {project} is like that: nothing was removed.")
+        note(f"No view of project {project} matches: nothing was removed.")
 
 
 def _say(

@@ -61,7 +61,7 @@ def skipped(
     with open_client() as client:
         place = absolute_folder(path or ".")
         project = chosen_project(client.settings, argument=project, folder=place).id
-        root, below = _repository_of(client, path, project=project) if path else (None, "")
+        root, below = _view_of(client, path, project=project) if path else (None, "")
         files = [
             file
             for file in skipped_files(client.connection, project=project, repo_path=root, reason=reason)
@@ -126,16 +126,21 @@ def _below(path: Path, root: Path) -> str:
     return "." if os.path.realpath(path) == str(root) else str(path)
 
 
-def _repository_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
-    """The indexed repository that `path` is or lies in, and the beginning that the wished files' paths have."""
+def _view_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
+    """The location of the view that `path` is or lies in, and the beginning that the wished files' paths have."""
+    from pgdex.jobs.client.targets import locations_of
     from pgdex.jobs.client.views import indexed_views, innermost_view
 
+    known = {one.root for one in indexed_views(client.connection, project=project)}
+    named = next((place for place in locations_of(path) if place in known), None)
+    if named is not None:
+        return named, ""
     wanted = absolute_folder(path)
     around = innermost_view(client.connection, map(str, (wanted, *wanted.parents)), project=project)
     if around is not None:
         below = "" if around.root == str(wanted) else f"{wanted.relative_to(around.root).as_posix()}/"
         return around.root, below
-    roots = [one.root for one in indexed_views(client.connection, project=project)]
+    roots = sorted(known)
     indexed = f"Indexed are: {', '.join(roots)}" if roots else "Nothing is indexed there yet"
     raise InvalidRequest(f"{wanted} is not indexed in project {project}. {indexed}")
 

@@ -68,11 +68,17 @@ def watch(*, paths: Sequence[str], project: str | None, as_json: bool) -> ExitCo
 
 def _indexed(client: "Client", path: Path, *, project: str) -> Path:
     """The folder at `path`, for which a job is requested where it is not indexed yet. Raises PgdexError."""
+    from pgdex.jobs.client.targets import target_of
     from pgdex.jobs.client.views import innermost_view
-    from pgdex.jobs.repository_path import resolve_root
+    from pgdex.jobs.errors import InvalidRequest
     from pgdex.jobs.worker.launcher import ensure_workers
 
-    root = resolve_root(path, allowed_roots=client.settings.roots)
+    root = target_of(path, settings=client.settings).folder
+    if root is None:
+        raise InvalidRequest(
+            f"{path} is a bare repository: there are no working files to watch. pgdex schedule indexes it again "
+            "and again"
+        )
     known = innermost_view(client.connection, [str(root)], project=project)
     if known is None or known.last_indexed_at is None:
         client.start(root, project=project)

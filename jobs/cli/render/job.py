@@ -82,7 +82,9 @@ def summary_lines(job: JobStatus) -> list[str]:
     summary = job.summary or {}
     took = duration(float(summary.get("duration_seconds", job.elapsed_seconds)))
     if job.files_to_index == 0 and not job.files_deleted and not job.files_kept:
-        lines = [f"Nothing to do in {printable(job.title)}: the index is up to date ({took})."]
+        is_first = summary.get("is_first")
+        what = "all of it was known already" if is_first else "the index is up to date"
+        lines = [f"{'Indexed' if is_first else 'Nothing to do in'} {printable(job.title)}: {what} ({took})."]
     else:
         pace = rates(job)
         lines = [f"Indexed {printable(job.title)} in {took}{f' ({pace})' if pace else ''}."]
