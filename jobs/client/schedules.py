@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from pgdex.jobs.client.cron import checked_expression, next_time
 from pgdex.jobs.client.models import Answer, IndexedView, Status
+from pgdex.jobs.client.targets import locations_of
 from pgdex.jobs.client.views import indexed_views
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.errors import InvalidRequest
