@@ -119,7 +119,7 @@ class Remote:
 
     def _gone(self, commit: str) -> CommitNotFound:
         return CommitNotFound(
-            f"{self.url.identity} does not have the commit {commit} (any more): was it pushed over, or its branch "
+            f"{self.url.identity} does not have the commit {commit}: was it pushed over, or its branch "
             "deleted? Index the repository again to take what is there now"
         )
 
@@ -142,7 +142,7 @@ class Remote:
             some = ", ".join(branches[:5]) or "none"
             return RefNotFound(f"{where} has no default branch; name one with --branch (branches: {some})")
         own, other = (branches, tags) if ref.kind == "branch" else (tags, branches)
-        message = f"{where} has no {ref.kind} {ref.name} (any more)"
+        message = f"{where} has no {ref.kind} {ref.name} "
         if ref.name in other:
             return RefNotFound(f"{message}; it has a {'tag' if ref.kind == 'branch' else 'branch'} of that name")
         close = get_close_matches(ref.name, own, n=3)
