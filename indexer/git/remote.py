@@ -142,7 +142,7 @@ class Remote:
             some = ", ".join(branches[:5]) or "none"
             return RefNotFound(f"{where} has no default branch; name one with --branch (branches: {some})")
         own, other = (branches, tags) if ref.kind == "branch" else (tags, branches)
-        message = f"{where} has no {ref.kind} {ref.name} "
+        message = f"{where} has no {ref.kind} {ref.name}"
         if ref.name in other:
             return RefNotFound(f"{message}; it has a {'tag' if ref.kind == 'branch' else 'branch'} of that name")
         close = get_close_matches(ref.name, own, n=3)
