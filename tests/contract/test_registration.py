@@ -109,6 +109,7 @@ def test_the_page_names_every_tool_and_every_code() -> None:
         assert f"`{name}`" in PAGE
     rows = set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, flags=re.MULTILINE))
     assert rows == {
-        *("VALIDATION_ERROR", "JOB_NOT_FOUND", "JOB_IS_FINAL", "MODEL_CHANGED", "NOT_ENOUGH_DISK_SPACE"),
+        *("VALIDATION_ERROR", "JOB_NOT_FOUND", "JOB_IS_FINAL", "JOB_IS_LIVE", "MODEL_CHANGED"),
+        "NOT_ENOUGH_DISK_SPACE",
         *("EMBEDDER_UNAVAILABLE", "DATABASE_ERROR", "BUSY", "NOT_ALLOWED", "INTERNAL_ERROR"),
     }

@@ -1,8 +1,10 @@
 """The look before an answer sees what the next job would look at, and nothing else."""
 
 import os
+import time
 from pathlib import Path
 
+from pgdex.indexer.sources.content import RACY_NS
 from pgdex.jobs.client.changes import changes_since
 from pgdex.jobs.client.client import Client
 from tests.support.git_trees import repository
@@ -34,6 +36,7 @@ def look(client: Client, root: Path) -> list[str]:
 
 
 def index(client: Client, workers: Workers, root: Path) -> None:
+    time.sleep(2 * RACY_NS / 1e9)  # else what was just written is read once more, since a later write might not show
     status = wait_for_end(client, client.start(root).job_id, workers=workers)
     assert status.status == "completed", status.error_message
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from pgdex.indexer.search import RelatedRequest, SearchRequest
+from pgdex.indexer.sources.content import RACY_NS
 from pgdex.jobs.cli.commands.search import WORDS
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.search import Found, related_code, search_code
@@ -235,6 +236,7 @@ def test_a_whole_job_that_is_under_way_is_waited_for_unless_it_has_many_files_to
     client: Client, indexed: Path, workers: Workers, database_url: str
 ) -> None:
     write_tree(indexed, {f"many/f{number}.py": f"def many_{number}():\n    pass\n" for number in range(5)})
+    time.sleep(2 * RACY_NS / 1e9)  # else they are read once more, since a later write might not show
     whole = _enqueued(client, indexed, None)
     assert finds(client, "many_3", indexed)
     assert client.status(whole).is_final

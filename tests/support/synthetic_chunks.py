@@ -44,8 +44,8 @@ def new_repository(
     )
     view_id = value(
         connection,
-        "insert into pgdex.views (repository_id, project_id, root, name, is_default) values (%s, %s, %s, %s, true)"
-        " returning id",
+        "insert into pgdex.views (repository_id, project_id, root, name, is_default, last_indexed_at)"
+        " values (%s, %s, %s, %s, true, clock_timestamp()) returning id",
         *(repository_id, project, root, root.rpartition("/")[2]),
     )
     connection.execute("select pgdex.ensure_chunk_partition(%s, %s)", [repository_id, 1_000_000 if own_table else 0])
