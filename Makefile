@@ -13,6 +13,9 @@ LOCKED := install --no-deps --require-hashes
 SELF   := install --no-deps --no-build-isolation --editable .
 BUILD  := requirements-build.lock
 
+# Half as many again as there are cores: many tests wait, for a process, a lock or a timeout.
+PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
+
 .PHONY: help try install develop test test-unit check reference docs docs-serve lock wheel dist
 
 help:  ## Show this list
@@ -27,7 +30,7 @@ install: $(VENV)/.installed  ## Install pgdex into VENV (.venv)
 develop: $(VENV)/.developed  ## Install pgdex with what its tests and checks need
 
 test: $(VENV)/.developed  ## Run all tests but those that need a container engine (ARGS="..." goes to pytest)
-	$(BIN)/python -m pytest --numprocesses auto --durations=15 $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --durations=15 $(ARGS)
 
 test-unit: $(VENV)/.developed  ## Run the tests that need no database: under a minute
 	$(BIN)/python -m pytest --numprocesses auto --durations=5 tests/unit $(ARGS)
