@@ -18,6 +18,11 @@ from tests.support.waiting import wait_for_end
 from tests.support.workers import workers_on
 
 
+def but_on_the_folder(notes: list[str]) -> list[str]:
+    """Without the note that commands and stdio servers give in pgdex's own checkout, which nobody has indexed."""
+    return [note for note in notes if "the whole project was searched" not in note]
+
+
 def test_a_hit_has_its_place_its_symbol_and_its_code(agent: Agent, indexed: Path) -> None:
     answer = agent.call("search_code", query="put an item into the shopping cart", project_id=PROJECT).data
 
@@ -27,7 +32,8 @@ def test_a_hit_has_its_place_its_symbol_and_its_code(agent: Agent, indexed: Path
     assert "basket.append((item, quantity))" in hit["code"]
     assert hit["score"] > answer["hits"][1]["score"]
     assert hit["is_outdated"] is False
-    assert (answer["notes"], answer["project_id"]) == ([], PROJECT)
+    assert but_on_the_folder(answer["notes"]) == []
+    assert answer["project_id"] == PROJECT
 
 
 @pytest.mark.parametrize(
@@ -64,7 +70,7 @@ def test_the_command_and_the_tool_give_the_same_answers(
         (hit["path"], hit["start_line"], hit["end_line"], hit["content"]) for hit in json.loads(shown.out)["hits"]
     ]
     assert places == [(hit["path"], hit["start_line"], hit["end_line"], hit["code"]) for hit in told["hits"]]
-    assert json.loads(shown.out)["notes"] == told["notes"]
+    assert but_on_the_folder(json.loads(shown.out)["notes"]) == but_on_the_folder(told["notes"])
 
 
 def test_what_is_related_to_a_place_does_not_hold_the_place_itself(agent: Agent, indexed: Path) -> None:

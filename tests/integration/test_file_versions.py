@@ -408,6 +408,7 @@ def test_what_a_worker_removes_includes_what_a_race_left_unmarked(connection: Co
     enqueue(connection)
     SqlWorker(connection).work_all(tree(2))
     connection.execute("delete from pgdex.view_files where path = 'file00000.py'")
+    connection.execute("update pgdex.repositories set swept_at = swept_at - interval '1 day'")
     settings = settings_for(database_url, version_retention_days=1.0)
     asyncio.run(remove_old_jobs(settings))
     assert value(connection, UNUSED) == ["file00000.py"]

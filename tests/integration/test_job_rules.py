@@ -151,6 +151,7 @@ def test_the_summary_counts_files_by_what_became_of_them(connection: Connection)
         "chunks_created": 2,
         "bytes_indexed": 40,
         "embedder": "test-model",
+        "is_first": False,
     }
     assert seconds == {
         "scanning": 0.25,

@@ -20,7 +20,7 @@ WRITES: dict[str, dict[str, str]] = {
     "procrastinate_periodic_defers": {"insert": "", "delete": "", "update": "job_id"},
     "procrastinate_workers": {"insert": "", "delete": "", "update": "last_heartbeat"},
     "projects": {"insert": "", "update": "turn"},
-    "repositories": {"update": "chunks, embedding_dimension, embedding_model, has_older_vectors, model_id"},
+    "repositories": {"update": "chunks, embedding_dimension, embedding_model, has_older_vectors, model_id, swept_at"},
     "schedules": {"update": "error, failures, last_at, last_job_id, next_at"},
     "versions": {"insert": "", "update": "", "delete": ""},
     "view_files": {"insert": "", "update": "", "delete": ""},
