@@ -32,8 +32,6 @@ LONGEST_REST_SECONDS = 30.0
 would else follow each other for ever."""
 
 ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, job_id => %s, allow_broad => true, paths => %s)"
-MOST_PATHS = 1_000
-"""Of more, a walk of the whole tree is cheaper than looking for each."""
 
 Request = Callable[[Client, frozenset[str] | None], StartedJob]
 """Asks for the changed paths of the folder to be indexed; None: for all of it to be looked at."""
@@ -46,7 +44,7 @@ def requests_of(root: Path, *, project: str) -> Request:
 
     def request(client: Client, changed: frozenset[str] | None) -> StartedJob:
         wished = uuid4()
-        paths = sorted(changed) if changed is not None and len(changed) <= MOST_PATHS else None
+        paths = None if changed is None else sorted(changed)  # a bounded number: see Change
         try:
             row = client.connection.execute(ENQUEUE, [str(root), project, wished, paths]).fetchone()
         except psycopg.errors.InsufficientPrivilege as error:

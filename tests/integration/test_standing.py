@@ -162,6 +162,19 @@ def test_a_submodule_and_a_nested_repository_are_part_of_what_is_indexed_around_
     assert searched(client, library) == {library}
 
 
+def test_in_a_repository_that_nobody_indexed_a_note_says_that_the_whole_project_was_searched(
+    client: Client, workers: Workers, main: Path, tmp_path: Path
+) -> None:
+    indexed(client, workers, main)
+    other = tmp_path / "unknown"
+    (other / "sub").mkdir(parents=True)
+    git("init", "--quiet", at=other)
+    assert [note for note in found(client, other / "sub").notes if "the whole project was searched" in note] == [
+        f"{other} is not indexed: the whole project was searched. pgdex index {other} indexes it"
+    ]
+    assert not any("whole project" in note for note in found(client, tmp_path).notes), "no repository: nothing to index"
+
+
 def test_nothing_found_says_that_only_this_view_was_searched(
     client: Client, workers: Workers, main: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdex.jobs.client.targets import Target, is_address, target_of
+from pgdex.jobs.client.targets import Target, is_address, locations_of, target_of
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.settings import Settings
 from tests.support.git_trees import git, repository
@@ -113,3 +113,12 @@ def test_a_folder_outside_of_the_allowed_ones_is_refused_also_as_a_source(tmp_pa
         for ref in ({}, {"branch": "main"}):
             with pytest.raises(InvalidRequest, match="outside of the "):
                 target_of(text, settings=settings, **ref)
+
+
+def test_a_view_is_named_by_any_spelling_of_its_path_or_address() -> None:
+    assert "/srv/shop.git@HEAD" in locations_of("file:///srv/shop.git")
+    assert "/srv/shop.git@HEAD" in locations_of("/srv/x/../shop.git")
+    assert "/srv/shop@develop" in locations_of("/srv/shop@develop")
+    assert "https://git.example.com/team/shop.git" in locations_of("https://Git.Example.com/team/shop.git")
+    with pytest.raises(InvalidRequest, match="password or a token"):
+        locations_of("https://ada:secret@git.example.com/team/shop.git")
