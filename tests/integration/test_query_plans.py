@@ -245,8 +245,8 @@ def test_counting_live_jobs_and_workers(rolled_back: Connection) -> None:
 @pytest.mark.parametrize(
     ("condition", "indexes"),
     [
-        ("view_id = 7 and pgdex.is_live(status)", {"indexing_jobs_one_live_per_view"}),
-        # Few are live: either way is as good.
+        # Few are live: any index of the live jobs is as good, and the planner takes now one, now another.
+        ("view_id = 7 and pgdex.is_live(status)", {"indexing_jobs_one_live_per_view", "indexing_jobs_live_idx"}),
         ("pgdex.is_live(status)", {"indexing_jobs_live_idx", "indexing_jobs_status_idx"}),
         ("pgdex.is_live(status) and status = 'blocked'", {"indexing_jobs_live_idx", "indexing_jobs_status_idx"}),
     ],
