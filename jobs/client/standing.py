@@ -18,11 +18,17 @@ class Standing:
     """The view to search for someone in a folder.
 
     `worktree` is the working tree that the folder is in where that is not indexed itself, but its repository is: then
-    `view` is another worktree of it.
+    `view` is another worktree of it, or the same `folder` of another worktree.
     """
 
     view: IndexedView
     worktree: str | None = None
+    folder: str = ""
+
+    def path_of(self, file: Path) -> str:
+        """The path in the view of a file that lies where one stands."""
+        root = self.view.root if self.worktree is None else os.path.join(self.worktree, self.folder)
+        return os.path.relpath(os.path.realpath(file), root)
 
     def note_on_worktree(self, *, index: str) -> list[str]:
         """What to say with any answer; `index` says how to index a folder, in the words of the front end (PATH is the
@@ -65,9 +71,10 @@ def standing_at(connection: Connection, folder: Path, *, project: str) -> Standi
     if around is not None and (git.is_main_worktree or Path(around.root).is_relative_to(top)):
         return Standing(around)
     # A folder of a worktree is of a family of its own (see family_of): the innermost one that is indexed elsewhere.
-    below = [folder for folder in (git.prefix, *map(str, PurePosixPath(git.prefix).parents)) if folder not in ("", ".")]
-    for identity in (*(f"{git.history}//{folder}" for folder in below), git.history):
+    below = [name for name in (git.prefix, *map(str, PurePosixPath(git.prefix).parents)) if name not in ("", ".")]
+    for name in (*below, ""):
+        identity = f"{git.history}//{name}" if name else git.history
         family = default_view_of_family(connection, identity, project=project)
         if family is not None:
-            return Standing(family, worktree=str(top))
+            return Standing(family, worktree=str(top), folder=name)
     return None if around is None else Standing(around)
