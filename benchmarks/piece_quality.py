@@ -97,7 +97,8 @@ def main() -> None:
 def trees_of(name: str, sources: Path, *, only: Sequence[str] = ()) -> list[Tree]:
     """The trees of a set; SystemExit says how to bring the sources where one is missing."""
     questions = HERE / "questions" / "trees" / name
-    missing = [tree.name for tree in (trees := list(read_trees(questions, sources / name))) if not tree.root.is_dir()]
+    trees = list(read_trees(questions, sources / name))
+    missing = [tree.name for tree in trees if not tree.root.is_dir()]
     if missing:
         raise SystemExit(
             f"no sources of {', '.join(missing)} in {sources / name}; bring them with: python -m"
