@@ -12,7 +12,6 @@ With --home the server's folder stays, and a second run indexes only what has ch
 """
 
 import argparse
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -25,9 +24,12 @@ from benchmarks.local_cluster import completed, fresh_home, kept_home, work_fold
 from benchmarks.measure import table, write_section
 from benchmarks.pieces import Lines, PieceQuestion, Score, Shown, Tree, is_right, read_trees, score
 from pgdex.indexer.embedding import Embedder
+from pgdex.indexer.lexemes import words
 from pgdex.indexer.search import ALL_RETRIEVERS, Retriever, SearchHit, SearchRequest, search
 from pgdex.indexer.search.paths import roles_of
+from pgdex.indexer.search.query import understand
 from pgdex.indexer.search.ranking import RULES
+from pgdex.indexer.terms import stem_of
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.settings import Settings
@@ -156,23 +158,37 @@ def report(answered: Mapping[Variant, Sequence[Asked]]) -> str:
     by_variant = table(
         ["", *HEADER], [[variant.name, *_figures([one.score for one in its])] for variant, its in answered.items()]
     )
-    rows: dict[str, list[Score]] = defaultdict(list)
+    rows: dict[str, list[Score]] = {row: [] for row in (SAME_WORDS, OTHER_WORDS)}
     trees = {one.tree.name: one.tree for one in answered[PGDEX]}
     for one in answered[PGDEX]:
+        rows[SAME_WORDS if in_words_of_the_code(one.tree, one.question) else OTHER_WORDS].append(one.score)
         # A language with one tree has that tree's row.
         if sum(tree.language == one.tree.language for tree in trees.values()) > 1:
-            rows[f"all {one.tree.language}"].append(one.score)
-        rows[f"{one.tree.name} ({one.tree.language})"].append(one.score)
+            rows.setdefault(f"all {one.tree.language}", []).append(one.score)
+        rows.setdefault(f"{one.tree.name} ({one.tree.language})", []).append(one.score)
     by_tree = table(
         ["", *HEADER],
         [
             [f"**all {len(trees)} trees**", *_figures([one.score for one in answered[PGDEX]])],
-            *([row, *_figures(scores)] for row, scores in rows.items()),
+            *([row, *_figures(scores)] for row, scores in rows.items() if scores),
         ],
     )
     return f"{by_variant}\n\n{by_tree}"
 
 
+def in_words_of_the_code(tree: Tree, question: PieceQuestion) -> bool:
+    """Whether at least half of the question's words, by their stems, stand in one of the definitions that answer it."""
+    asked = set(understand(question.query).terms)
+    for target in question.relevant:
+        lines = (tree.root / target.path).read_text(errors="replace").split("\n")
+        text = "\n".join(lines[target.start_line - 1 : target.end_line])
+        if 2 * len(asked & set(map(stem_of, words(text)))) >= len(asked):
+            return True
+    return False
+
+
+SAME_WORDS: Final = "at least half in the words of the answer"
+OTHER_WORDS: Final = "mostly in other words"
 HEADER: Final = (
     "questions",
     "shown piece right",
