@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.annotations import annotated_repositories
 from benchmarks.fetch_sources import parse_package, read_repos
 from benchmarks.pieces import Definition, Lines, PieceQuestion, Shown, answers, read_questions, read_trees, score
 
@@ -173,3 +174,25 @@ def test_questions_are_read_with_all_their_alternatives(tmp_path: Path) -> None:
     (question,) = read_questions(tmp_path / "t.json")
 
     assert question.relevant == (Definition("a.go", "T.m", 3, 9),) * 2
+
+
+def test_questions_about_trees_are_scored_by_file_too_where_one_of_the_alternatives_is_enough(tmp_path: Path) -> None:
+    targets = [
+        {"path": path, "symbol": "run", "start_line": 3, "end_line": 9} for path in ("ios/a.swift", "android/a.kt")
+    ]
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "repos.json").write_text(json.dumps([{"name": "t", "language": "kotlin", "benchmark_root": ""}]))
+    (tmp_path / "annotations" / "t.json").write_text(
+        json.dumps([{"query": "what runs", "relevant": targets, "category": "natural"}])
+    )
+    for target in targets:
+        file = tmp_path / "sources" / "t" / str(target["path"])
+        file.parent.mkdir(parents=True)
+        file.touch()
+
+    (repository,) = annotated_repositories(tmp_path / "annotations", tmp_path / "sources")
+    (question,) = repository.questions
+
+    assert question.ndcg([Lines("android/a.kt", 5, 6)], prefix="", mode="chunk") == 1
+    assert question.ndcg([Lines("android/a.kt", 50, 60)], prefix="", mode="chunk") == 0
+    assert question.ndcg([Lines("android/a.kt", 50, 60)], prefix="", mode="file") == 1
