@@ -88,7 +88,7 @@ def main() -> None:
     with index([tree for trees in chosen.values() for tree in trees], given.embedder, home=given.home) as client:
         for name, trees in chosen.items():
             answered = {variant: list(ask(client, trees, variant)) for variant in variants}
-            reports += [f"### The set {name}", report(answered)]
+            reports += [f"#### The set {name}", report(answered)]
             print("\n\n".join(reports[-2:]), flush=True)
             if given.lost:
                 print("\n" + "\n\n".join(lost(answered[PGDEX])), flush=True)
