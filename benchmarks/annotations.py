@@ -74,8 +74,9 @@ class AnnotatedRepository:
 
 
 def annotated_repositories(annotations: Path, sources: Path) -> Iterator[AnnotatedRepository]:
-    """The repositories of a set of questions whose sources are there."""
-    for spec in json.loads((annotations.parent / "repos.json").read_text()):
+    """The repositories of a set of questions whose sources are there; none where the set itself is not."""
+    listed = annotations.parent / "repos.json"
+    for spec in json.loads(listed.read_text()) if listed.is_file() else []:
         file, checkout = annotations / f"{spec['name']}.json", sources / spec["name"]
         if file.is_file() and checkout.is_dir():
             folder = spec.get("benchmark_root") or ""
