@@ -63,7 +63,7 @@ def _where(pattern: str, kinds: str) -> Applies:
 _ANONYMOUS = re.compile(r"^__anon|^[Aa]nonymous(?:Function|Class)|^<\w+>$|^_$")
 _NAME = re.compile(r"^[^\W\d][\w$]*[?!=]?$|^[$#@][\w$]+$")
 _BUILT = re.compile(r"(?:^|/)(?:dist|build|vendor|node_modules|third_party)/|[.-]min\.[cm]?js$|\.(?:Designer|g)\.cs$")
-_STATEMENTS = frozenset({"if", "else", "for", "foreach", "while", "switch", "case", "return", "using", "lock"})
+_STATEMENTS = frozenset({"if", "else", "for", "foreach", "while", "switch", "case", "return", "finally"})
 _FUNCTIONS = frozenset({"function", "method", "member", "singletonMethod", "func", "generator"})
 _CAPITALS = re.compile(r"^[A-Z_][A-Z0-9_]*$")
 _DOC_QUOTES = re.compile(r'"""|\'\'\'')
@@ -128,7 +128,7 @@ def _rules() -> Iterator[Exclusion]:
     yield rule("not on the line that ctags says", _is_absent, wrong=True)
     yield rule(
         "ctags takes a statement for a definition",
-        lambda tag, _: tag.name in _STATEMENTS and tag.kind in ("function", "method"),
+        lambda tag, _: tag.name in _STATEMENTS and tag.kind in ("function", "method", "property"),
         *("javascript", "typescript", "c", "cpp", "csharp", "java", "kotlin"),
         wrong=True,
     )
@@ -156,7 +156,18 @@ def _rules() -> Iterator[Exclusion]:
         "rust",
         wrong=True,
     )
-    yield rule("ctags takes a constraint for a class", _never(r"\bclass\s+NAME\b", "class"), "csharp", wrong=True)
+    yield rule(
+        "ctags takes a constraint of a type parameter for a definition",
+        _never(r"\b(?:class|struct|interface)\s+NAME\b", "class struct interface"),
+        "csharp",
+        wrong=True,
+    )
+    yield rule(
+        "ctags takes a constraint of a type parameter for a definition",
+        _where(r"\bwhere\b.*:.*\bNAME\b", "property"),
+        "csharp",
+        wrong=True,
+    )
     yield rule(
         "ctags takes a call for a method",
         _where(r"\b(?:new|return|await)\s+NAME\s*\(|\.\s*NAME\s*\([^{]*;", "method"),
@@ -167,6 +178,16 @@ def _rules() -> Iterator[Exclusion]:
         "ctags reads `self` as the name of `def self.name`", lambda tag, _: tag.name == "self", "ruby", wrong=True
     )
     yield rule("ctags takes a use for a definition", _never(r"\bNAME\s*=(?!=)", "constant"), "ruby", wrong=True)
+    yield rule(
+        "the setter of an accessor, which is on the line of its getter",
+        lambda tag, lines: (
+            tag.kind == "accessor"
+            and tag.name.endswith("=")
+            and not _matches(r"\battr_writer\b", tag, _line(tag, lines))
+        ),
+        "ruby",
+        wrong=False,
+    )
     yield rule("ctags takes a parameter for a method", _never(r"\bfun\b.*\bNAME\b", "method"), "kotlin", wrong=True)
     yield rule("in a text between three quotes", _in_documentation, "elixir", "kotlin", wrong=True)
     yield rule("a name that is made up as it runs", lambda tag, _: tag.name == "unquote", "elixir", wrong=True)
