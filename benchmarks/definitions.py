@@ -123,7 +123,7 @@ def report(results: Sequence[Result], *, before: str | None) -> str:
         left_out = sum((result.names.left_out for result in ours), Counter[str]())
         reasons += [[language, reason, f"{count:,}"] for reason, count in left_out.most_common()]
     head = ["language", "names", f"known, {before}" if before else "known before", "known", "of each project"]
-    head += ["searched for", "file first", "first, in the right lines"]
+    head += ["searched for", "file first", "first, in the right lines", "of these not seen by ctags"]
     shown = [number for number in range(len(head)) if any(row[number] for row in rows)]
     return (
         f"Names by {ctags_version()}.\n\n"
@@ -153,6 +153,7 @@ def row_of(language: str, results: Sequence[Result]) -> list[str]:
         f"{len(all_answers):,}" if all_answers else "",
         share([answer.file for answer in all_answers]),
         share([answer.lines for answer in all_answers]),
+        f"{sum(answer.missed for answer in all_answers):,}" if all_answers else "",
     ]
 
 

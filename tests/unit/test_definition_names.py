@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -26,9 +26,11 @@ def reason(language: str, line: str, name: str, kind: str, **more: Any) -> str |
     return None if found is None else found.reason
 
 
-def hit(path: str, start_line: int, end_line: int) -> Any:
+def hit(path: str, start_line: int, end_line: int, content: str = "") -> Any:
     """What is looked at of a search hit."""
-    return SimpleNamespace(path=path, start_line=start_line, end_line=end_line, kind="function", symbol=None)
+    return SimpleNamespace(
+        path=path, start_line=start_line, end_line=end_line, kind="function", symbol=None, content=content
+    )
 
 
 def test_every_language_has_three_pinned_projects() -> None:
@@ -178,13 +180,25 @@ def test_a_name_is_known_only_where_the_chunk_with_its_line_defines_it() -> None
 def test_of_several_definitions_any_may_come_first_and_only_its_lines_are_right() -> None:
     one, other = Definition("run", "a.py", "function", (10,)), Definition("run", "b.py", "member", (30,))
 
-    assert judged(one, [one, other], hit("b.py", 25, 31)).lines
-    assert (judged(one, [one, other], hit("b.py", 1, 9)).file, judged(one, [one], hit("b.py", 25, 31)).file) == (
-        True,
-        False,
-    )
-    assert not judged(one, [one, other], hit("b.py", 1, 9)).lines
-    assert judged(one, [one], cast(Any, None)).first == "nothing"
+    def right(places: list[Definition], found: Any) -> tuple[bool, bool]:
+        answer = judged(one, places, found, language="python")
+        return answer.file, answer.lines
+
+    assert right([one, other], hit("b.py", 25, 31)) == (True, True)
+    assert right([one, other], hit("b.py", 1, 9)) == (True, False)
+    assert right([one], hit("b.py", 25, 31)) == (False, False)
+    assert right([one], None) == (False, False)
+
+
+def test_a_method_that_ctags_has_not_seen_is_right_too_in_javascript_and_a_call_is_not() -> None:
+    one = Definition("select", "Types.ts", "method", (3,))
+    method = hit("Terminal.ts", 1, 3, "  public select(column: number): void {\n    this.x.select(column);\n  }")
+    call = hit("Terminal.ts", 1, 3, "  go() {\n    this.x.select(1);\n    return select(2) {\n  }")
+
+    answer = judged(one, [one], method, language="typescript")
+    assert (answer.lines, answer.missed) == (True, True)
+    assert not judged(one, [one], method, language="go").lines
+    assert not judged(one, [one], call, language="typescript").lines
 
 
 def test_a_sample_is_the_same_each_time_and_has_no_name_twice() -> None:
