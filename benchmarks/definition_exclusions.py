@@ -235,6 +235,7 @@ def _rules() -> Iterator[Exclusion]:
     yield rule("a value, no `const val`", _never(r"\bconst\s+val\s+NAME\b", "constant"), "kotlin", wrong=False)
     yield rule("a field that can change, no constant", _never(r"\bstatic\b.*\bNAME\b", "field"), "java", wrong=False)
     yield rule("one of several on its line", _where(r",\s*NAME\b", "field"), "java", wrong=False)
+    yield rule("a signature in an interface", lambda tag, _: tag.kind == "methodSpec", "go", wrong=False)
     yield rule("a module whose body is in another file", _where(r"\bmod\s+NAME\s*;", "module"), "rust", wrong=False)
     yield rule(
         "a type of an `impl` block or a trait, the same name in each",

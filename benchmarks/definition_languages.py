@@ -3,8 +3,7 @@
 What people look up by name counts: functions, methods, types, traits, macros, aliases, and constants where the language
 has them at the top of a file. Everywhere left out are fields and properties (but C#'s, which are methods to their
 users), enumerators, variables and parameters, packages and namespaces (a namespace that many files reopen is no
-definition), imports, prototypes, Go's methods in an interface (a signature; the methods themselves count), and Rust's
-`impl` blocks.
+definition), imports, prototypes, and Rust's `impl` blocks.
 """
 
 import re
@@ -34,7 +33,7 @@ LANGUAGES = {
             (".ts", ".tsx"),
             _kinds("class function generator method interface alias enum namespace constant"),
         ),
-        Language("go", "Go", (".go",), _kinds("func type struct interface talias const var")),
+        Language("go", "Go", (".go",), _kinds("func type struct interface talias const var methodSpec")),
         Language(
             "rust",
             "Rust",
