@@ -31,10 +31,13 @@ def known_names(chunks: Sequence[Chunk], names: Sequence[tuple[str, Sequence[int
     ]
     known = []
     for name, lines in names:
-        asked = definition_terms(name)
+        # A setter in Ruby may be stored with its "=".
+        asked = {terms[0] for form in (name, f"{name}=") if (terms := definition_terms(form))}
         known.append(
-            asked is not None
-            and any(asked[0] in terms and any(start <= line <= end for line in lines) for start, end, terms in defined)
+            any(
+                not terms.isdisjoint(asked) and any(start <= line <= end for line in lines)
+                for start, end, terms in defined
+            )
         )
     return known
 

@@ -178,6 +178,7 @@ def _rules() -> Iterator[Exclusion]:
         "ctags reads `self` as the name of `def self.name`", lambda tag, _: tag.name == "self", "ruby", wrong=True
     )
     yield rule("ctags takes a use for a definition", _never(r"\bNAME\s*=(?!=)", "constant"), "ruby", wrong=True)
+    yield rule("ctags cuts the name", _where(r"\balias\s+:?NAME[?!]", "alias"), "ruby", wrong=True)
     yield rule(
         "the setter of an accessor, which is on the line of its getter",
         lambda tag, lines: (

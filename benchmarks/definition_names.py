@@ -25,7 +25,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A name that counts, where it is defined.
+    """A name that counts, where it is defined; that of a setter (`def size=(value)`) as people write it, `size`.
 
     An answer is right that has any of `lines`: of a typedef whose struct has a body in the same file the line of the
     name and the one where the struct begins, else a single one.
@@ -68,6 +68,10 @@ class Known:
     skipped: dict[str, str]
     """The files that it does not index, with the reason."""
 
+    def unknown(self, definitions: Iterable[Definition]) -> list[Definition]:
+        """Those of some definitions that it does not know."""
+        return [one for one in definitions if not self.known[one]]
+
 
 def names_of(project: Project) -> Names:
     """The names that ctags finds in a project. Raises NoCtags."""
@@ -100,7 +104,7 @@ def sort_out(tags: Iterable[Tag], language: Language, lines_of: Callable[[str], 
             names.left_out[exclusion.reason] += 1
             if exclusion.wrong:
                 continue
-        one = Definition(last_part(tag.name), tag.path, tag.kind, _lines_with_head(tag, heads))
+        one = Definition(last_part(tag.name).removesuffix("="), tag.path, tag.kind, _lines_with_head(tag, heads))
         same = (tag.path, tag.scope, tag.name, None if language.name == "elixir" else tag.line)
         if exclusion is not None:
             names.also.append(one)

@@ -52,7 +52,7 @@ class Result:
     @property
     def lost(self) -> list[Definition]:
         """The definitions that are not known."""
-        return [one for one in self.names.definitions if not self.known.known[one]]
+        return self.known.unknown(self.names.definitions)
 
 
 def main() -> int:
@@ -166,13 +166,16 @@ def lost_lines(results: Iterable[Result]) -> Iterator[str]:
     """What is lost: where it is, with its line."""
     for result in results:
         name = f"{result.project.language.name} {result.project.name}"
-        for one in result.lost:
-            yield f"{name} not known: {one.path}:{one.lines[-1]} {one.kind} {one.name} | {line_of(result.project, one)}"
-        for answer in result.answers:
-            if not answer.lines:
-                one = answer.definition
+        asked = {"not known": result.known, "not known before": result.before}
+        for said, answer in asked.items():
+            for one in () if answer is None else answer.unknown(result.names.definitions):
+                where = f"{one.path}:{one.lines[-1]} {one.kind} {one.name}"
+                yield f"{name} {said}: {where} | {line_of(result.project, one)}"
+        for first in result.answers:
+            if not first.lines:
+                one = first.definition
                 known = "known" if result.known.known[one] else "not known"
-                yield f"{name} not first ({known}): {one.name} at {one.path}:{one.lines[-1]}, first is {answer.first}"
+                yield f"{name} not first ({known}): {one.name} at {one.path}:{one.lines[-1]}, first is {first.first}"
 
 
 def line_of(project: Project, one: Definition) -> str:
