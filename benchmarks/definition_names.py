@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.definition_exclusions import exclusion_of, last_part
+from benchmarks.definition_languages import LANGUAGES
 from benchmarks.definition_tags import Language, Tag, source_files, tags_of
 
 CHUNKS_PROGRAM = Path(__file__).with_name("definition_chunks.py")
@@ -74,13 +75,20 @@ class Known:
 
 
 def names_of(project: Project) -> Names:
-    """The names that ctags finds in a project. Raises NoCtags."""
+    """The names that ctags finds in a project; those in files of other languages don't count. Raises NoCtags."""
 
     def lines_of(path: str) -> list[str]:
         return (project.root / path).read_text(encoding="utf-8", errors="replace").split("\n")
 
-    tags = tags_of(project.root, project.language, source_files(project.root, project.language))
-    return sort_out(tags, project.language, lines_of)
+    paths = source_files(project.root, project.language)
+    names = sort_out(tags_of(project.root, project.language, paths), project.language, lines_of)
+    # A shell function may be a C function too: who says no language may be answered with either.
+    read = set(paths)
+    for other in LANGUAGES.values():
+        if paths := [path for path in source_files(project.root, other) if path not in read]:
+            read.update(paths)
+            names.also += sort_out(tags_of(project.root, other, paths), other, lines_of).definitions
+    return names
 
 
 def sort_out(tags: Iterable[Tag], language: Language, lines_of: Callable[[str], Sequence[str]]) -> Names:
