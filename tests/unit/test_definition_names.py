@@ -193,7 +193,7 @@ def test_of_several_definitions_any_may_come_first_and_only_its_lines_are_right(
 def test_a_method_that_ctags_has_not_seen_is_right_too_in_javascript_and_a_call_is_not() -> None:
     one = Definition("select", "Types.ts", "method", (3,))
     method = hit("Terminal.ts", 1, 3, "  public select(column: number): void {\n    this.x.select(column);\n  }")
-    call = hit("Terminal.ts", 1, 3, "  go() {\n    this.x.select(1);\n    return select(2) {\n  }")
+    call = hit("Terminal.ts", 1, 3, "  go() {\n    this.x.select(1);\n    select(function () {\n  }")
 
     answer = judged(one, [one], method, language="typescript")
     assert (answer.lines, answer.missed) == (True, True)
