@@ -15,7 +15,7 @@ from pgdex.jobs.embedders import embedder_for
 PROCESSES = 2
 
 # ctags loses its way in classes of JavaScript and TypeScript, and the rest of the class is missing: of 600 names of
-# TypeScript 35 were answered with a method that it had not seen, and which these patterns see. NAME stands for the name.
+# TypeScript 35 were answered with a method that it had not seen and these patterns see. NAME stands for the name.
 _MISSED_BY_CTAGS = (
     r"^\s*(?:(?:export|default|public|protected|private|static|readonly|override|abstract|async|get|set)\s+)*"
     r"[*#]?NAME\s*(?:<[^;{]*>)?\((?:(?!=>|\bfunction\b)[^;])*\)\s*(?::[^;{]*)?\{",
