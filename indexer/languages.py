@@ -32,7 +32,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("bash", "=", ".bash_profile .bash_aliases .profile .zprofile .envrc gradlew configure"),
     ("bicep", "=", ".bicep"),
     ("c", "=", ".c .idc"),
-    # A header does not say whose it is; the C++ grammar reads those of C as well.
+    # Whose a header is, its content says (see `dialects`); the C++ grammar reads those of C as well.
     ("c", "cpp", ".h"),
     ("cairo", "", ".cairo"),
     ("clojure", "=", ".clj .cljs .cljc .edn .bb"),
@@ -54,6 +54,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("erlang", "=", ".erl .hrl .escript rebar.config"),
     ("fish", "=", ".fish"),
     ("fortran", "=", ".f90 .f95 .f03 .f08 .F90"),
+    # In fixed form, which the grammar can't read: cut by the heads of its subroutines.
+    ("fortran", "", ".f .for .ftn .f77"),
     ("fsharp", "=", ".fs .fsx"),
     ("gdscript", "=", ".gd"),
     ("gleam", "=", ".gleam"),

@@ -125,6 +125,8 @@ class Definition:
     prefix: str | None
     # Characters of the definition that are in the piece which names it.
     size: int = 0
+    # A function's declaration without its body.
+    is_prototype: bool = False
 
 
 # Names nested without end would make symbols of quadratic size.

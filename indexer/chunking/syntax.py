@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
+from pgdex.indexer.chunking.c_lines import add_by_lines
 from pgdex.indexer.chunking.definitions import FUNCTION_LIKE, Named, definition_of, definitions_in
 from pgdex.indexer.chunking.embedded import embedded_code
 from pgdex.indexer.chunking.grammar import Grammar, Trait
@@ -17,6 +18,7 @@ from pgdex.indexer.chunking.hazards import LONGEST_LINE, readable
 from pgdex.indexer.chunking.lines import Lines, by_lines, line_pieces
 from pgdex.indexer.chunking.model import Definition, Limits, Piece
 from pgdex.indexer.chunking.parsing import Watch, parse
+from pgdex.indexer.chunking.second_reading import MACRO_GRAMMARS, read_again
 from pgdex.indexer.chunking.tables import grammar_of
 
 _ABORT_CHECK_EVERY = 256
@@ -54,8 +56,13 @@ def syntax_pieces(lines: Lines, source: bytes, grammar_name: str, limits: Limits
     if safe_source is None:
         return line_pieces(lines, limits)
     root = parse(safe_source, grammar_name, watch).root_node
+    if root.has_error and grammar_name in MACRO_GRAMMARS:
+        root = read_again(root, safe_source, grammar_name, watch)
     cutter = _Cutter(lines, source, limits, watch)
-    return cutter.cut(root, grammar_of(grammar_name))
+    pieces = cutter.cut(root, grammar_of(grammar_name))
+    if grammar_name in MACRO_GRAMMARS:
+        add_by_lines(lines, root, pieces)
+    return pieces
 
 
 class _Cutter:
@@ -87,6 +94,7 @@ class _Cutter:
                     self._emit_lines(unit)
                 else:
                     stack.extend(reversed(parts))
+        _drop_prototypes(self._pieces)
         return self._pieces
 
     def _fits(self, unit: _Unit) -> bool:
@@ -107,7 +115,7 @@ class _Cutter:
             parts = self._separate(unit, named)
             if parts is not None:
                 return parts
-            unit.begins = (*unit.begins, named.definition)
+            unit.begins = (*unit.begins, *named.definitions)
             unit.owner = named.definition
         nodes = unit.nodes
         while True:
@@ -240,7 +248,7 @@ class _Cutter:
         size = self._lines.size(unit.start, unit.stop)
         if unit.named is not None:
             unit.named.definition.size = size
-            defines = [unit.named.definition]
+            defines = list(unit.named.definitions)
         if unit.looks_inside and size <= self._limits.maximum:
             defines = definitions_in(unit.grammar, unit.nodes, unit.owner, unit.named, self._source)
         self._append(unit, unit.start, unit.stop, defines)
@@ -255,6 +263,15 @@ class _Cutter:
         for definition in unit.begins:
             definition.size = self._lines.size(start, stop)
         self._pieces.append(Piece(start, stop, unit.owner, [*unit.begins, *defines]))
+
+
+def _drop_prototypes(pieces: list[Piece]) -> None:
+    """A function that stands in the file is not defined by what declares it there as well."""
+    if not any(definition.is_prototype for piece in pieces for definition in piece.defines):
+        return
+    bodies = {d.symbol for piece in pieces for d in piece.defines if not d.is_prototype}
+    for piece in pieces:
+        piece.defines = [d for d in piece.defines if not (d.is_prototype and d.symbol in bodies)]
 
 
 def _expand(grammar: Grammar, nodes: list[Node], named: Named | None) -> tuple[list[Node], bool]:
