@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
+from pgdex.indexer.chunking.errors_in_trees import BROKEN_SHARE, error_share
 from pgdex.indexer.chunking.lines import Lines
 from pgdex.indexer.chunking.model import Definition, Kind, Piece
 
-# The share of a file's bytes in errors from which on lines are asked: below, the errors are those of single statements.
-_BROKEN_SHARE = 0.2
 _KINDS: dict[str, Kind] = {
     "class": "class",
     "struct": "struct",
@@ -39,24 +38,9 @@ _SHAPES = (
 _NO_NAME = frozenset({"if", "else", "for", "while", "do", "switch", "return", "sizeof", "catch", "defined"})
 
 
-def error_share(root: Node) -> float:
-    """How much of a tree is in nodes that are errors, by bytes: from 0 to 1."""
-    if root.is_error:
-        return 1.0
-    wrong = 0
-    stack = [root]
-    while stack:
-        for child in stack.pop().children:
-            if child.is_error:
-                wrong += child.end_byte - child.start_byte
-            elif child.has_error:
-                stack.append(child)
-    return wrong / max(root.end_byte - root.start_byte, 1)
-
-
 def add_by_lines(lines: Lines, root: Node, pieces: Sequence[Piece]) -> None:
     """Adds to the pieces what their lines define, where more than a fifth of the file is in errors."""
-    if not root.has_error or not pieces or error_share(root) <= _BROKEN_SHARE:
+    if not root.has_error or not pieces or error_share(root) <= BROKEN_SHARE:
         return
     known = {part for piece in pieces for definition in piece.defines for part in definition.symbol.split(".")}
     starts = [piece.start for piece in pieces]

@@ -7,6 +7,7 @@ from tree_sitter import Node
 
 from pgdex.indexer.chunking.grammar import Grammar, Rule
 from pgdex.indexer.chunking.model import CLASS_LIKE, Definition, Kind, qualified
+from pgdex.indexer.chunking.node_paths import follow
 
 FUNCTION_LIKE = frozenset({"function", "method", "test"})
 # Kinds whose members are worth naming even where the whole fits into one chunk.
@@ -43,11 +44,16 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
                 return named
         elif trait.rule is not None and node.is_named:
             read = grammar.read(trait.rule, node, source)
+            if read is None and trait.rule.otherwise is not None:
+                read = grammar.read(trait.rule.otherwise, node, source)
             if read is not None:
                 kind, name = read
                 if kind == "variable" and scope is not None and scope.kind in FUNCTION_LIKE:
                     return None
-                return Named(_definition(grammar, trait.rule, kind, name, scope), node)
+                definition = _definition(grammar, trait.rule, kind, name, scope)
+                reopens = trait.rule.reopens
+                definition.reopens = reopens is not None and follow(node, reopens) is not None
+                return Named(definition, node)
         if not trait.wraps:
             return None
         inner = [child for child in node.named_children if traits[child.type].names]
@@ -117,5 +123,8 @@ def definitions_in(
                 node = named.members
         elif not trait.looks_inside:
             continue
-        stack.extend((child, around) for child in reversed(node.children))
+        for child in reversed(node.children):
+            inner = traits[child.type]
+            if inner.names or inner.looks_inside:
+                stack.append((child, around))
     return result

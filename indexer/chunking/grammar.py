@@ -87,6 +87,10 @@ class Rule:
     declares: Declares | None = None
     # The node that holds the definition's members, where it is not the definition's own.
     members: Callable[[Node], Node] | None = None
+    # Where this way leads to a node, it adds to what is defined elsewhere: an `impl` block, an `extension`.
+    reopens: Path | None = None
+    # What a node of this type is where this rule says that it is nothing.
+    otherwise: "Rule | None" = None
 
 
 def rule(
@@ -104,6 +108,8 @@ def rule(
     selector: bool = False,
     declares: Declares | None = None,
     members: Callable[[Node], Node] | None = None,
+    reopens: str | None = None,
+    otherwise: Rule | None = None,
 ) -> Rule:
     """A `Rule` with its ways written as text (see `path`); by default the field "name" names it."""
     return Rule(
@@ -121,6 +127,8 @@ def rule(
         selector=selector,
         declares=declares,
         members=members,
+        reopens=None if reopens is None else path(reopens),
+        otherwise=otherwise,
     )
 
 
@@ -218,8 +226,7 @@ class Grammar:
         name = ""
         for way in found.names:
             target = follow(node, way)
-            if target is not None:
-                name = self._clean(_text(target, source))
+            if target is not None and (name := self._clean(_text(target, source))):
                 break
         if found.selector:
             name = _selector(node, source) or name
@@ -232,6 +239,9 @@ class Grammar:
         return name
 
     def _clean(self, text: str) -> str:
+        # Most names are an identifier, which nothing of the below changes.
+        if text.isidentifier() and self.refuse is None and (self.trim is None or self.trim.search(text) is None):
+            return text[:_LONGEST_NAME]
         name = text.strip()
         if self.refuse is not None and self.refuse.search(name):
             return ""

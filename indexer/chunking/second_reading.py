@@ -1,7 +1,8 @@
-"""The second reading of a source with errors: without its macros, if that makes fewer of them."""
+"""The second reading of a source with errors: without its macros, or by the grammar of a dialect."""
 
 from tree_sitter import Node
 
+from pgdex.indexer.chunking.flow import read_as_typed
 from pgdex.indexer.chunking.macros import without_macros
 from pgdex.indexer.chunking.model import ParseTimeout
 from pgdex.indexer.chunking.parsing import Watch, parse
@@ -10,7 +11,19 @@ MACRO_GRAMMARS = frozenset({"c", "cpp", "cuda", "objc"})
 """The grammars whose sources have macros that hide what is behind them."""
 
 
-def read_again(root: Node, source: bytes, grammar: str, watch: Watch) -> Node:
+def best_reading(root: Node, source: bytes, grammar: str, watch: Watch) -> tuple[Node, str]:
+    """The better one of two trees of a source, and the name of the grammar that made it: `root`, or where that has
+    errors a second one, if it has fewer. Raises ChunkingAborted."""
+    if not root.has_error:
+        return root, grammar
+    if grammar in MACRO_GRAMMARS:
+        return _without_macros(root, source, grammar, watch), grammar
+    if grammar == "javascript":
+        return read_as_typed(root, source, watch)
+    return root, grammar
+
+
+def _without_macros(root: Node, source: bytes, grammar: str, watch: Watch) -> Node:
     """The better one of two trees of a source: `root`, which has errors, or that of the source without macros.
 
     `root` too where the time is up before the other one is there. Raises ChunkingAborted. Over Debian's sources of

@@ -15,10 +15,11 @@ from pgdex.indexer.chunking.definitions import FUNCTION_LIKE, Named, definition_
 from pgdex.indexer.chunking.embedded import embedded_code
 from pgdex.indexer.chunking.grammar import Grammar, Trait
 from pgdex.indexer.chunking.hazards import LONGEST_LINE, readable
+from pgdex.indexer.chunking.line_definitions import Parsed, add_line_definitions
 from pgdex.indexer.chunking.lines import Lines, by_lines, line_pieces
 from pgdex.indexer.chunking.model import Definition, Limits, Piece
 from pgdex.indexer.chunking.parsing import Watch, parse
-from pgdex.indexer.chunking.second_reading import MACRO_GRAMMARS, read_again
+from pgdex.indexer.chunking.second_reading import MACRO_GRAMMARS, best_reading
 from pgdex.indexer.chunking.tables import grammar_of
 
 _ABORT_CHECK_EVERY = 256
@@ -56,12 +57,13 @@ def syntax_pieces(lines: Lines, source: bytes, grammar_name: str, limits: Limits
     if safe_source is None:
         return line_pieces(lines, limits)
     root = parse(safe_source, grammar_name, watch).root_node
-    if root.has_error and grammar_name in MACRO_GRAMMARS:
-        root = read_again(root, safe_source, grammar_name, watch)
+    root, grammar_name = best_reading(root, safe_source, grammar_name, watch)
     cutter = _Cutter(lines, source, limits, watch)
     pieces = cutter.cut(root, grammar_of(grammar_name))
     if grammar_name in MACRO_GRAMMARS:
         add_by_lines(lines, root, pieces)
+    for parsed in (Parsed(root, grammar_name, 0, lines.count), *cutter.embedded):
+        add_line_definitions(lines, parsed, pieces, watch)
     return pieces
 
 
@@ -72,6 +74,8 @@ class _Cutter:
         self._limits = limits
         self._watch = watch
         self._pieces: list[Piece] = []
+        # What was parsed by other grammars.
+        self.embedded: list[Parsed] = []
 
     def cut(self, root: Node, grammar: Grammar) -> list[Piece]:
         whole = _Unit(0, self._lines.count, [root], grammar)
@@ -236,6 +240,7 @@ class _Cutter:
             return None
         tree = parse(safe_source, code.grammar, self._watch, within=code.place)
         inner = _Unit(code.start, code.stop, [tree.root_node], grammar_of(code.grammar))
+        self.embedded.append(Parsed(tree.root_node, code.grammar, code.start, code.stop))
         nodes, _ = _expand(inner.grammar, inner.nodes, None)
         opening = unit.part(unit.start, code.start)
         opening.begins = unit.begins
