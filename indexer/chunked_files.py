@@ -15,7 +15,8 @@ from pgdex.indexer.dialects import language_in
 from pgdex.indexer.languages import Language
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
 from pgdex.indexer.stopwatch import Stopwatch
-from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile, storable
+from pgdex.indexer.storable import storable
+from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile
 
 # They say what this process could not see at this moment, and nothing about the file.
 NOT_SEEN = (SkipReason.VANISHED, SkipReason.UNREADABLE, SkipReason.IO_ERROR)

@@ -12,7 +12,7 @@ from pgdex.indexer.embedding.service import open_service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pydantic import SecretStr
+    from pgdex.indexer.embedding.protocol import Secret
 
 DEFAULT_URL: Final = "https://api.openai.com/v1"
 
@@ -60,7 +60,7 @@ def open_openai(
     model: str,
     *,
     url: str | None,
-    api_key: SecretStr | None,
+    api_key: Secret | None,
     dimension: int | None,
     timeout_seconds: float,
 ) -> RemoteEmbedder:

@@ -15,6 +15,13 @@ AbortFlag = Callable[[], bool]
 """Says whether to stop. It is called often and from the calling thread, so it must be cheap."""
 
 
+class Secret(Protocol):
+    """A text that shows itself only to who asks for it, such as pydantic's SecretStr."""
+
+    def get_secret_value(self) -> str:
+        """The text."""
+
+
 class Embedder(Protocol):
     """Turns texts into vectors. May be used from several threads at once.
 
@@ -63,6 +70,13 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Let go of connections and threads. A call that is under way ends as aborted."""
+
+
+class QueryEmbedder(Protocol):
+    """What a search needs of an embedder."""
+
+    def embed_query(self, text: str) -> NDArray[np.float32] | list[float]:
+        """As Embedder has it, or as a list."""
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pgdex.indexer.embedding import Embedder, EmbedderError
+from pgdex.indexer.embedding import EmbedderError, QueryEmbedder
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
@@ -143,7 +143,7 @@ def find_paths(
 class QueryVectors:
     """The vector of a query for each model, made once."""
 
-    def __init__(self, text: str, open_embedder: Callable[[str], Embedder]) -> None:
+    def __init__(self, text: str, open_embedder: Callable[[str], QueryEmbedder]) -> None:
         self._text = text
         self._open = open_embedder
         self._vectors: dict[str, str | EmbedderError] = {}
@@ -158,6 +158,7 @@ class QueryVectors:
         return self._vectors[model]
 
 
-def vector_text(vector: "NDArray[np.float32]") -> str:
+def vector_text(vector: "NDArray[np.float32] | list[float]") -> str:
     """A vector as PostgreSQL writes it."""
-    return f"[{','.join(map(str, vector.tolist()))}]"
+    numbers = vector if isinstance(vector, list) else vector.tolist()
+    return f"[{','.join(map(str, numbers))}]"

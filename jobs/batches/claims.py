@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,9 +19,8 @@ from psycopg_pool import ConnectionPool
 
 from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
 from pgdex.indexer.git import CommitNotFound, EmptyRepository, GitAborted, GitError, NotARepository, RefNotFound
-from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
-from pgdex.indexer.storage import VersionGone, storable
+from pgdex.indexer.storable import storable
 from pgdex.jobs.batches.poison_files import CRASHES_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.watchdog import folder_in_progress, gone_on
@@ -237,7 +237,7 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         work(claim)
         # A large job has thousands of batches; its scan and its finish tell the story.
         logger.log(logging.DEBUG if claim.paths else logging.INFO, "batch done", extra=_about(claim, "batch_done"))
-    except (JobAborted, IndexingAborted, EmbeddingAborted, WalkAborted) as error:
+    except (JobAborted, EmbeddingAborted, WalkAborted) as error:
         _put_back(claim)
         raise JobAborted from error
     except EmbedderUnavailable as error:
@@ -249,6 +249,9 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
     except GitAborted as error:
         _put_back(claim)
         raise JobAborted from error
+    except _of_indexing("pipeline", "IndexingAborted") as error:
+        _put_back(claim)
+        raise JobAborted from error
     except GitError as error:
         if isinstance(error, SAME_EVERYWHERE):
             _fail(claim, str(error), error)
@@ -258,12 +261,19 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         _fail(claim, str(error), error)
     except psycopg.Error as error:
         _handle_database_error(claim, error)
-    except VersionGone as error:
+    except _of_indexing("storage", "VersionGone") as error:
         logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
         _put_back(claim)
     except Exception as error:
         _require_schema(claim, error)
         _fail(claim, f"Internal error: {type(error).__name__}: {error}", error)
+
+
+def _of_indexing(module: str, name: str) -> tuple[type[Exception], ...]:
+    """An exception of a part of the indexer that only indexing needs; none where that was not loaded, as in a worker
+    whose first batch is a scan: with numpy and the grammars it took half of the time until that began."""
+    known = getattr(sys.modules.get(f"pgdex.indexer.{module}"), name, None)
+    return () if known is None else (known,)
 
 
 def _claim(

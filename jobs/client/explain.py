@@ -10,14 +10,16 @@ from psycopg.rows import class_row
 
 from pgdex.indexer.sources import Explanation, RootUnavailable, SkipReason, explain
 from pgdex.indexer.sources.pruning import VERSION_CONTROL
+from pgdex.jobs.client.answer import Answer
 from pgdex.jobs.client.freshness import has_changed
-from pgdex.jobs.client.models import Answer, StoredFile
+from pgdex.jobs.client.models import StoredFile
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import InvalidRequest
 
 Standing = Literal["indexed", "changed", "new", "ignored", "skipped", "folder", "missing", "unseen"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRule(Answer):
     """The rule that leaves a path out; a built-in one has no file and no line."""
 
@@ -26,6 +28,7 @@ class IgnoreRule(Answer):
     pattern: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Why(Answer):
     """What became of `path`; `at` is the path itself, or the folder above it that decides. `message` says it all.
 
@@ -195,9 +198,9 @@ def _answer(
         rule=rule,
         skip_reason=skip_reason,
         skip_detail=skip_detail,
-        language=stored and stored.language,
-        chunks=stored and stored.chunks,
-        indexed_at=stored and stored.indexed_at,
+        language=stored.language if stored else None,
+        chunks=stored.chunks if stored else None,
+        indexed_at=stored.indexed_at if stored else None,
     )
 
 

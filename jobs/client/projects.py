@@ -68,7 +68,7 @@ def resolve_project(settings: Settings, *, argument: str | None = None, folder: 
     """
     if argument is not None:
         return Project(checked_id(argument), "argument")
-    if "project" in settings.model_fields_set:
+    if "project" in settings.given:
         return Project(settings.project, "PGDEX_PROJECT")
     ignored: list[tuple[Path, str | None]] = []
     for path in project_files(folder) if folder is not None else ():

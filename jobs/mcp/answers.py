@@ -4,13 +4,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from pgdex.jobs.client.models import Answer, JobPage, JobStatus, Status
+from pgdex.jobs.client.models import JobPage, JobStatus, Status
 from pgdex.jobs.client.projects import Project
 from pgdex.jobs.mcp.quoted import ABOUT
 
 TOP_REASONS = 5
+
+
+class Answer(BaseModel):
+    """An immutable answer; its fields are the keys."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class StartedIndexing(Answer):

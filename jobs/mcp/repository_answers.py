@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from pgdex.jobs.client.models import Answer, IndexedRepository, RepositoryPage, Status, ViewSummary
+from pgdex.jobs.client.models import IndexedRepository, RepositoryPage, Status, ViewSummary
 from pgdex.jobs.client.projects import Project
+from pgdex.jobs.mcp.answers import Answer
 
 
 class ListedView(Answer):

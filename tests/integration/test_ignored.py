@@ -217,6 +217,6 @@ def test_who_insists_gets_a_broad_folder(client: Client, tree: Path, monkeypatch
 def test_an_allowed_root_needs_no_insisting(client: Client, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tree(tree, {"a.py": "x = 1\n"})
     monkeypatch.setenv("HOME", str(tree))
-    client.settings = client.settings.model_copy(update={"allowed_roots": str(tree)})
+    client.settings = client.settings.with_values(allowed_roots=str(tree))
 
     assert client.start(tree).status == "pending"

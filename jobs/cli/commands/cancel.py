@@ -28,6 +28,6 @@ def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
                 return
         cancelled = client.cancel(job.job_id)
     if as_json:
-        print_json(cancelled.model_dump_json(indent=2))
+        print_json(cancelled.as_json(indent=2))
     else:
         click.echo(printable(cancelled.message))

@@ -24,7 +24,7 @@ def events(job_id: str, follow: bool, project: str | None, as_json: bool) -> Exi
         try:
             for event in history:
                 if as_json:
-                    print_json(event.model_dump_json())
+                    print_json(event.as_json())
                 else:
                     click.echo(event_line(event))
         except KeyboardInterrupt:

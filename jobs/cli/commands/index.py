@@ -77,6 +77,7 @@ def index(
       pgdex index https://git.example.com/team/app.git --submodules
     """
     from pgdex.jobs.client.targets import is_address, target_of
+    from pgdex.jobs.worker.launcher import ensure_workers
 
     folder = present_folder() if is_address(path) else absolute_folder(path)
     with open_client() as client:
@@ -84,6 +85,13 @@ def index(
         target = target_of(
             path if is_address(path) else str(folder), settings=client.settings, branch=branch, tag=tag, commit=commit
         )
+        launched = False
+
+        def launch() -> None:
+            # Before the job is there: workers need half a second to come up, and the looks at the folder go on.
+            nonlocal launched
+            launched = ensure_workers(client)
+
         try:
             started = client.start(
                 target,
@@ -93,6 +101,7 @@ def index(
                 allow_broad=allow_broad,
                 no_ignore=no_ignore,
                 submodules=submodules,
+                meanwhile=launch,
             )
         except TooBroad as error:
             how = f"If you mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
@@ -104,14 +113,11 @@ def index(
         flags = _flags(force=force, no_ignore=no_ignore, submodules=submodules)
         if detach:
             _print_started(started, as_json=as_json, without_effect=flags)
-            from pgdex.jobs.worker.launcher import ensure_workers
-
-            ensure_workers(client)
             return ExitCode.DONE
         if started.already_running:
             note(_joined(started, without_effect=flags))
         try:
-            job = _watched(client, started)
+            job = _watched(client, started, launched=launched)
         except KeyboardInterrupt:
             _say_goodbye(started)
             return ExitCode.INTERRUPTED
@@ -129,10 +135,10 @@ def _say_project(project: "Project") -> None:
         note(f"Project {project.id}, by {printable(project.origin)}.")
 
 
-def _watched(client: "Client", started: "StartedJob") -> "JobStatus":
+def _watched(client: "Client", started: "StartedJob", *, launched: bool) -> "JobStatus":
     from pgdex.jobs.cli.watching import watch
 
-    return watch(client, started.job_id, start_workers=True)
+    return watch(client, started.job_id, start_workers=True, launched=launched)
 
 
 def _flags(*, force: bool, no_ignore: bool | None, submodules: bool | None) -> list[str]:
@@ -149,7 +155,7 @@ def _print_started(started: "StartedJob", *, as_json: bool, without_effect: list
     from pgdex.jobs.cli.render.job import follow_up
 
     if as_json:
-        print_json(started.model_dump_json(indent=2))
+        print_json(started.as_json(indent=2))
         return
     if started.already_running:
         note(_joined(started, without_effect=without_effect))
@@ -181,7 +187,7 @@ def _print_outcome(job: "JobStatus", *, as_json: bool, default_project: str) -> 
     from pgdex.jobs.cli.render.job import next_steps, outcome_lines, summary_lines
 
     if as_json:
-        print_json(job.model_dump_json(indent=2))
+        print_json(job.as_json(indent=2))
     if job.status != "completed":
         for line in outcome_lines(job):
             note(line)

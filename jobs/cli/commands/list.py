@@ -52,7 +52,7 @@ def list_jobs(
             offset=offset,
         )
     if as_json:
-        print_json(page.model_dump_json(indent=2))
+        print_json(page.as_json(indent=2))
         return
     from pgdex.jobs.cli.render.job_list import job_list_table, page_note
 

@@ -39,7 +39,7 @@ def repos(*, repo: str | None, project: str | None, limit: int, offset: int, as_
             client, project=chosen, repo=repository_filter(repo) if repo else None, limit=limit, offset=offset
         )
     if as_json:
-        print_json(page.model_dump_json(indent=2))
+        print_json(page.as_json(indent=2))
         return
     from pgdex.jobs.cli.render.repositories import page_notes, repository_lines
 

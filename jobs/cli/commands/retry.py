@@ -44,7 +44,7 @@ def retry(*, job_id: str | None, failed: bool, project: str | None, as_json: boo
 
             ensure_workers(client)
     if as_json:
-        document = {"jobs": [json.loads(one.model_dump_json()) for one in retried], "errors": errors}
+        document = {"jobs": [one.document() for one in retried], "errors": errors}
         print_json(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _say(retried)

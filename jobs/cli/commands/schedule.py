@@ -72,7 +72,7 @@ def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
     from pgdex.jobs.cli.render.text import local_time, printable
 
     if as_json:
-        print_json(one.model_dump_json(indent=2))
+        print_json(one.as_json(indent=2))
         return
     when = f", next at {local_time(one.next_at)}" if one.next_at is not None else ""
     click.echo(f"{printable(one.repo_path)} is indexed by {one.expression} (UTC){when}.")
@@ -81,7 +81,7 @@ def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
 
 def _print_list(client: "Client", found: "list[Schedule]", *, project: str, as_json: bool) -> None:
     if as_json:
-        print_json(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        print_json(json.dumps([one.document() for one in found], indent=2))
         return
     if not found:
         note(f'Nothing is scheduled in project {project}. To begin: pgdex schedule REPO "*/15 * * * *"')

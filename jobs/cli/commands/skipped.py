@@ -102,7 +102,7 @@ def _explain(file: str, *, path: str | None, project: str | None, as_json: bool)
             max_file_bytes=client.settings.max_file_bytes,
         )
     if as_json:
-        print_json(answer.model_dump_json(indent=2))
+        print_json(answer.as_json(indent=2))
     else:
         click.echo(printable(answer.message))
 
@@ -151,7 +151,7 @@ def _print_json(files: "Sequence[SkippedFile]", *, limit: int | None) -> None:
     document = {
         "total_count": len(files),
         "by_reason": by_reason(files),
-        "files": [file.model_dump(mode="json") for file in files[:limit]],
+        "files": [file.document() for file in files[:limit]],
     }
     print_json(json.dumps(document, ensure_ascii=False, indent=2))
 

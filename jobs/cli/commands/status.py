@@ -36,7 +36,7 @@ def status(invocation: Invocation, job_id: str, watch: bool, project: str | None
                 return ExitCode.INTERRUPTED
             outcome = OUTCOMES[job.status]
     if as_json:
-        print_json(job.model_dump_json(indent=2))
+        print_json(job.as_json(indent=2))
         return outcome
     from pgdex.jobs.cli.render.job import job_table
 

@@ -68,7 +68,7 @@ def workers(*, as_json: bool) -> None:
     if as_json:
         import json
 
-        print_json(json.dumps([one.model_dump(mode="json") for one in known], ensure_ascii=False, indent=2))
+        print_json(json.dumps([one.document() for one in known], ensure_ascii=False, indent=2))
         return
     if not known:
         note("No worker is running. `pgdex index` starts some automatically; `pgdex worker` runs them as a service.")

@@ -18,7 +18,7 @@ def diagnosis() -> Iterator[Check]:
     except InvalidSetting as error:
         yield failed("settings", str(error), "Correct the variable, or unset it to get the default.")
         return
-    set_ones = sorted(configured.model_fields_set)
+    set_ones = sorted(configured.given)
     changed = ", ".join(f"PGDEX_{name.upper()}" for name in set_ones) if set_ones else "all are at their defaults"
     yield ok("settings", changed)
     yield from done("folder", lambda: [home_check(configured)])

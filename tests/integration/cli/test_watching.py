@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from pydantic import TypeAdapter
 
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.client.models import JobEvent
@@ -37,9 +38,9 @@ def test_events_are_followed_to_the_end_each_once(connection: Connection, enviro
 
     with started(environment, "events", "--follow", "--json") as process:
         assert process.stdout is not None
-        first = JobEvent.model_validate_json(process.stdout.readline())
+        first = TypeAdapter(JobEvent).validate_json(process.stdout.readline())
         worker.work_all(found)
-        rest = [JobEvent.model_validate_json(line) for line in process.stdout]
+        rest = [TypeAdapter(JobEvent).validate_json(line) for line in process.stdout]
 
     seen = [event.event_id for event in (first, *rest)]
     stored = connection.execute("select id from pgdex.job_events where job_id = %s order by id", [job_id]).fetchall()
