@@ -49,9 +49,9 @@ class Settings(BaseSettings):
     )
     home: Path = Field(default_factory=default_home, description="Folder of the embedded server and of logs.")
     server_linger: float = Field(
-        300, ge=0, le=31_536_000, description="Seconds that the embedded server stays after its last user."
+        300, ge=0, le=31_536_000, description="Seconds that the embedded server keeps running after its last user."
     )
-    project: ProjectId = Field("default", description="Project that commands use unless told.")
+    project: ProjectId = Field("default", description="Default project of commands.")
     max_concurrent_jobs: int | None = Field(
         None, ge=1, le=999_999, description="Jobs that run at once in the whole cluster (3)."
     )
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
     allowed_embedders: str | None = Field(
         None,
-        description="Embedders beside PGDEX_EMBEDDER that jobs may name, with commas between them; * for any text.",
+        description="Embedders besides PGDEX_EMBEDDER that jobs may name, separated by commas; * stands for any text.",
     )
     embedder_url: str | None = Field(None, description="Address of the embedding service.")
     embedder_api_key: SecretStr | None = Field(None, description="Key of the embedding service.")
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     fresh_files: int = Field(
         200, ge=1, le=10_000, description="Changed files that a search waits for; more are indexed in the background."
     )
-    blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
+    blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job fails.")
     watch: bool = Field(
         True, description="Whether `pgdex mcp` on stdio keeps the indexed repository that it is started in current."
     )
@@ -131,8 +131,8 @@ class Settings(BaseSettings):
         5,
         ge=0.2,
         le=86_400,
-        description="Seconds between two looks at a watched folder whose changes the system does not report; longer "
-        "ones, up to 60, where a look takes more than a hundredth of that.",
+        description="Seconds between two scans of a watched folder whose changes the system does not report; up to 60 "
+        "if a scan takes more than a hundredth of that.",
     )
     mcp_token: SecretStr | None = Field(
         None,
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         "made at first start, and that `pgdex mcp token` prints).",
     )
     mcp_hosts: str | None = Field(
-        None, description="Names, with commas between them, under which clients may reach `pgdex mcp --http`."
+        None, description="Names, separated by commas, under which clients may reach `pgdex mcp --http`."
     )
 
     @field_validator("home")

@@ -122,9 +122,9 @@ class Claim:
             # The paths of files are relative.
             if path.startswith(self.root) and hangs >= HANGS_BEFORE_FAILING:
                 raise FolderHangs(
-                    f"The folder {path} does not answer: {hangs} workers were ended because they waited for it longer"
-                    f" than PGDEX_FILE_TIMEOUT allows. Is a network share or a disk away? When it is back, index again:"
-                    " what was indexed is kept."
+                    f"The folder {path} does not respond: {hangs} workers were stopped because they waited for it "
+                    "longer than PGDEX_FILE_TIMEOUT allows. Is a network share or a disk disconnected? Once it is "
+                    "back, index again: what was indexed is kept."
                 )
 
     def _note_folder(self, path: str | None) -> None:

@@ -23,7 +23,7 @@ def effort_for(crashes: int) -> Effort:
 def fallbacks_of(crashes: Mapping[str, int]) -> dict[str, Fallback]:
     """The files with which less is tried, by how many workers died with each file; the pipeline takes them so."""
     return {
-        path: Fallback(effort_for(count), f"{count} workers ended while they had it in progress")
+        path: Fallback(effort_for(count), f"{count} workers died while processing it")
         for path, count in crashes.items()
         if effort_for(count) is not Effort.FULL
     }

@@ -208,7 +208,7 @@ class Watcher:
 
     def _check_gone(self) -> None:
         if self._gone.is_set():
-            raise Ended(f"The folder is gone since {GONE_SECONDS:.0f} seconds: it is no longer watched.")
+            raise Ended(f"The folder has been gone for {GONE_SECONDS:.0f} seconds: it is no longer watched.")
 
     def _outage(self, error: Exception) -> None:
         self._requests.forget()  # events go on, but what was asked for last may not have arrived
@@ -228,7 +228,7 @@ class Watcher:
         seconds = self._settings.watch_poll_seconds
         self._tell(
             "watching",
-            f"Watched by looking through it every {seconds:g} seconds, or less often where that takes long: {why}.",
+            f"Watched by scanning it every {seconds:g} seconds, or less often if that takes long: {why}.",
             how=how,
             why=why,
         )

@@ -193,12 +193,12 @@ begin
     end loop;
 exception
     when foreign_key_violation then
-        raise exception '% is just being removed from the index', pgdex.view_location(v_path, v_ref)
-            using errcode = 'lock_not_available', hint = 'Ask again in a moment.';
+        raise exception '% is being removed from the index right now', pgdex.view_location(v_path, v_ref)
+            using errcode = 'lock_not_available', hint = 'Try again in a moment.';
     when lock_not_available then
         raise exception '% is locked by another transaction: its chunks are being moved to a table of their own, or someone has asked for it in a transaction that is still open',
             pgdex.view_location(v_path, v_ref)
             using errcode = 'lock_not_available',
-                hint = 'Ask again in a moment. If that does not help, pg_stat_activity shows who is "idle in transaction".';
+                hint = 'Try again in a moment. If that does not help, pg_stat_activity shows who is "idle in transaction".';
 end
 $$;

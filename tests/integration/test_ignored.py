@@ -109,7 +109,7 @@ def test_without_ignore_rules_is_remembered_until_it_is_taken_back(
     assert run(client, workers, tree).files_unchanged == 3
     taken_back = run(client, workers, tree, no_ignore=False)
     assert (taken_back.status, taken_back.error_type) == ("failed", "NothingFound")
-    assert "What was indexed before stays as it was" in (taken_back.error_message or "")
+    assert "What was indexed before is kept" in (taken_back.error_message or "")
     assert indexed(client) == {".gitignore", ".pgdexignore", "src/a.py"}
 
 

@@ -62,7 +62,7 @@ def test_a_file_that_kills_every_worker_is_left_out_and_the_rest_of_its_batch_is
     (bad,) = skipped(client, tree)
     assert (bad.path, bad.skip_reason) == ("package_0/module_7_bad.py", "crashed")
     assert bad.skip_detail is not None
-    assert "workers ended" in bad.skip_detail
+    assert "workers died" in bad.skip_detail
     assert_index_is_sound(client.connection)
 
     again, more_deaths = supervised(client, workers, client.start(tree).job_id)

@@ -131,13 +131,13 @@ class Removing:
             )
             is_complete = agreed and _remove(client, views)
             if agreed:
-                message = f"Removed from the index. About {megabytes(bytes_freed)} of the database come back."
+                message = f"Removed from the index. About {megabytes(bytes_freed)} of the database are freed."
             elif asked:
                 message = "The user was asked and did not agree: nothing was removed."
             else:
                 message = (
                     f"Nothing was removed yet. Removing would lose: {lost}. It would keep: {kept}. About "
-                    f"{megabytes(bytes_freed)} of the database would come back. If the user wants that, call again "
+                    f"{megabytes(bytes_freed)} of the database would be freed. If the user wants that, call again "
                     "with confirmed=true."
                 )
             return Removal(

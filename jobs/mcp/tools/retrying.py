@@ -45,7 +45,7 @@ class Retrying:
                 retried_job_id=retried.retried_job_id,
                 status=retried.status,
                 already_running=retried.already_running,
-                message=f"{what}{workers} Look with get_indexing_status, or wait with watch_indexing.",
+                message=f"{what}{workers} Check with get_indexing_status, or wait with watch_indexing.",
                 repo_path=retried.repo_path,
                 project_id=retried.project_id,
             )

@@ -160,6 +160,6 @@ def _message(started: "StartedJob", seconds: int, workforce: "Workforce", *, at_
     how_long = f"{length}: {'at least' if at_least else 'about'} {about(seconds)}."
     with_project = f" and project_id {started.project_id!r}" if named else ""
     return (
-        f"{what} {how_long}{WORKERS[workforce]} Look with get_indexing_status (this job_id{with_project}) when that "
-        "time is over, or wait with watch_indexing; search_code finds what is indexed so far."
+        f"{what} {how_long}{WORKERS[workforce]} Check with get_indexing_status (this job_id{with_project}) after that "
+        "time, or wait with watch_indexing; search_code finds what is indexed so far."
     )

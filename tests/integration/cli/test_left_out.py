@@ -61,7 +61,7 @@ def test_a_broad_folder_needs_a_flag(run_pgdex: Run) -> None:
 
     assert refused.code == ExitCode.USAGE
     assert "/usr is a folder of the operating system" in refused.err
-    assert "If you mean all of it: pgdex index /usr --allow-broad" in refused.err
+    assert "If you really mean all of it: pgdex index /usr --allow-broad" in refused.err
 
 
 @pytest.mark.usefixtures("worker")

@@ -65,4 +65,4 @@ def test_commands_wait_for_a_recovery_and_say_what_is_going_on(home: Path) -> No
         assert url.startswith("postgresql://"), url
         assert is_there(url)
         said = leave(waiting)
-        assert "recovering after a crash or a power failure, and will be there soon" in said or "starting up" in said
+        assert "recovering after a crash or a power failure, and will be ready soon" in said or "starting up" in said
