@@ -18,7 +18,7 @@ class Answer(BaseModel):
 
 
 class StartedJob(Answer):
-    """The answer to a request for indexing; `already_running` where a live job of the repository was found."""
+    """The answer to a request for indexing; `already_running` where the view had a live job."""
 
     job_id: UUID
     status: Status

@@ -158,7 +158,7 @@ def _location(given: str) -> tuple[Path, int]:
     name, colon, line = given.rpartition(":")
     if not colon or not name or not line.isdigit() or int(line) < 1:
         raise click.BadParameter(
-            f"{given!r} is no location in a file: write it as src/app.py:42.", param_hint="FILE:LINE"
+            f"{given!r} is not a location: expected FILE:LINE, such as src/app.py:42.", param_hint="FILE:LINE"
         )
     return absolute_folder(name), int(line)
 
