@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     )
     embedder_timeout: float = Field(60, gt=0, description="Seconds that one embedding call may take.")
     allowed_roots: str | None = Field(
-        None, description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere)."
+        None, description=f"Folders, separated by {os.pathsep!r}, that repositories must be in (any)."
     )
     allowed_sources: str | None = Field(
         None,
@@ -131,13 +131,13 @@ class Settings(BaseSettings):
         5,
         ge=0.2,
         le=86_400,
-        description="Seconds between two scans of a watched folder whose changes the system does not report; up to 60 "
-        "if a scan takes more than a hundredth of that.",
+        description="Seconds between two checks of a watched folder whose changes the system does not report; up to 60 "
+        "if a check takes more than a hundredth of that.",
     )
     mcp_token: SecretStr | None = Field(
         None,
-        description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (one that is "
-        "made at first start, and that `pgdex mcp token` prints).",
+        description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (default: "
+        "one generated at the first start, which `pgdex mcp token` prints).",
     )
     mcp_hosts: str | None = Field(
         None, description="Names, separated by commas, under which clients may reach `pgdex mcp --http`."

@@ -78,7 +78,7 @@ _OUTCOMES: Final[tuple[tuple[str, type[GitError], str], ...]] = (
         r"|connection to .* closed|empty reply|bad band|unexpectedly|(?:recv|send) (?:error|failure)"
         r"|ssl_(?:read|connect|error)",
         SourceUnreachable,
-        "{host} can't be reached now, or broke off",
+        "{host} can't be reached now, or broke off the connection",
     ),
 )
 _COMPILED: Final = tuple((re.compile(pattern, re.IGNORECASE), kind, text) for pattern, kind, text in _OUTCOMES)

@@ -56,10 +56,10 @@ _EXPLANATIONS = {
     SkipReason.SPECIAL: "It is not a regular file but a pipe, a socket or a device.",
     SkipReason.UNREADABLE: "The indexing process has no permission to read it.",
     SkipReason.VANISHED: "The file was removed between the listing of the tree and its reading.",
-    SkipReason.IO_ERROR: "The file could not be read; the detail tells what happened.",
+    SkipReason.IO_ERROR: "The file could not be read; the detail says what happened.",
     SkipReason.CRASHED: "Reading or parsing it crashed the processes that tried; it is left out so that the rest is "
     "indexed, until its content changes or the repository is indexed with --force.",
-    SkipReason.FAILED: "Cutting or storing it failed, which is a bug in pgdex; the detail tells what happened. It "
+    SkipReason.FAILED: "Cutting or storing it failed, which is a bug in pgdex; the detail says what happened. It "
     "is left out so that the rest is indexed, and tried again by the next job.",
     SkipReason.NAME_NOT_UTF8: "The path is not valid UTF-8, so the database cannot hold it; it is shown escaped.",
     SkipReason.NAME_TOO_LONG: "The path is longer than the index allows; it is shown shortened.",

@@ -59,7 +59,7 @@ def views_to_remove(client: "Client", wish: Wish, *, project: str) -> list[Index
     """
     if wish.text is None:
         if not wish.is_selective:
-            raise InvalidRequest("say what to remove: a path, a repository's name, --missing, or --older-than AGE")
+            raise InvalidRequest("specify what to remove: a path, a repository's name, --missing, or --older-than AGE")
         chosen = indexed_views(client.connection, project=project)
     elif not (wish.all_views or wish.is_selective):
         advice = ", or use --all-views"

@@ -16,7 +16,7 @@ class ListedView(Answer):
     name: str
     kind: str = Field(description="folder, or worktree: a working tree of a git repository.")
     branch: str | None
-    is_default: bool = Field(description="Whether a search of the whole project looks into this view.")
+    is_default: bool = Field(description="Whether a search of the whole project includes this view.")
     files: int = Field(description="Searchable files.")
     last_indexed_at: datetime | None
     last_job_id: UUID | None

@@ -228,7 +228,7 @@ class Watcher:
         seconds = self._settings.watch_poll_seconds
         self._tell(
             "watching",
-            f"Watched by scanning it every {seconds:g} seconds, or less often if that takes long: {why}.",
+            f"Watched by checking it every {seconds:g} seconds, or less often if that takes long: {why}.",
             how=how,
             why=why,
         )

@@ -97,7 +97,7 @@ def index(
             how = f"If you really mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
             raise TooBroad(f"{error}.\n{how}") from error
         except ModelChanged as error:
-            how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
+            how = f"To do that: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
             raise ModelChanged(f"{error}.\n{how}") from error
         _say_project(chosen)
         flags = _flags(force=force, no_ignore=no_ignore, submodules=submodules)
@@ -125,7 +125,7 @@ def _say_project(project: "Project") -> None:
     if project.source == "argument":
         note(f"Project {project.id}.")
     elif project.source != "default":
-        note(f"Project {project.id}, by {printable(project.origin)}.")
+        note(f"Project {project.id} (from {printable(project.origin)}).")
 
 
 def _watched(client: "Client", started: "StartedJob") -> "JobStatus":

@@ -44,7 +44,7 @@ def schedule(
     from pgdex.jobs.client.targets import is_address
 
     if repository is not None and not remove and expression is None:
-        raise InvalidRequest('say when, in quotes: pgdex schedule REPO "*/15 * * * *"; or end it with --remove')
+        raise InvalidRequest('give the times in quotes: pgdex schedule REPO "*/15 * * * *"; or end it with --remove')
     if remove and (repository is None or expression is not None):
         raise InvalidRequest("--remove takes REPO and nothing else: pgdex schedule REPO --remove")
     with open_client() as client:

@@ -30,7 +30,7 @@ def watch(*, paths: Sequence[str], project: str | None, as_json: bool) -> ExitCo
     once.
 
     A folder that is not indexed yet is indexed first. The system reports changes (inotify on Linux); where it doesn't,
-    as on network file systems, the folder is scanned every PGDEX_WATCH_POLL_SECONDS. What ignore rules exclude is not
+    as on network file systems, the folder is checked every PGDEX_WATCH_POLL_SECONDS. What ignore rules exclude is not
     watched. Of several watchers of a folder, one works and the others stand by.
 
     Ctrl-C stops watching; a running job continues. Watching a folder also ends when the folder is gone,

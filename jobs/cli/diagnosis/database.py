@@ -54,9 +54,7 @@ def vector_check(connection: "Connection") -> Check:
     if version_numbers(installed) < OLDEST:
         return failed("pgvector", f"{installed} is too old", f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
     if version_numbers(installed) < RECOMMENDED:
-        finding = (
-            f"{installed} works, but it can damage vector indexes (on vacuum, and where it builds one in parallel)"
-        )
+        finding = f"{installed} works, but it can damage vector indexes (on vacuum, and when building one in parallel)"
         return warning("pgvector", finding, f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
     return ok("pgvector", str(installed))
 

@@ -26,7 +26,7 @@ IndexedPath = Annotated[
     Required,
     Field(
         max_length=LONGEST_PATH,
-        description="The folder to take out of the index: its absolute path, repo_path in list_repositories' answers. "
+        description="The folder to remove from the index: its absolute path, repo_path in list_repositories' answers. "
         "It need not exist any more.",
     ),
 ]
@@ -70,7 +70,7 @@ class Removing:
             confirmed: Confirmed = False,
             project_id: ProjectId = None,
         ) -> Removal:
-            """Take a folder out of the index, for example because it is gone. Ask the user before you confirm.
+            """Remove a folder from the index, for example because it is gone. Ask the user before you confirm.
 
             Without confirmed=true nothing is changed: a client that can ask its user does so; any other is told what
             would be kept and lost. No file on the disk is touched, and what other views of the repository hold stays
