@@ -56,8 +56,8 @@ def test_a_folder_in_which_rules_leave_out_everything_is_an_error_that_names_the
 
     assert (status.status, status.error_type) == ("failed", "NothingFound")
     message = status.error_message or ""
-    assert f"no file to index in {tree}: .gitignore:3 `/*` leaves out 3 entries" in message
-    assert "built-in rule `node_modules` leaves out 1 entry" in message
+    assert f"no file to index in {tree}: .gitignore:3 `/*` excludes 3 entries" in message
+    assert "built-in rule `node_modules` excludes 1 entry" in message
     assert f"pgdex skipped {tree} --why FILE" in message
     assert "--no-ignore" in message
 

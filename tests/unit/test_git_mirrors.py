@@ -305,7 +305,7 @@ def test_a_commit_is_named_by_its_full_id(name: str) -> None:
 def test_what_is_no_repository_is_said_to_be_none(mirrors: Mirrors, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "file").write_text("x")
-    for name, said in {"plain": "no git repository", "file": "is a file", "missing": "no folder"}.items():
+    for name, said in {"plain": "not a git repository", "file": "is a file", "missing": "no folder"}.items():
         with pytest.raises(NotARepository, match=said):
             mirrors.resolve(GitUrl.local(tmp_path / name))
 

@@ -15,7 +15,7 @@ def test_a_folder_without_a_file_is_no_success(run_pgdex: Run, repository: Path)
     refused = run_pgdex("index", ".", cwd=repository)
 
     assert refused.code == ExitCode.FAILED
-    assert f"Error: no file to index in {repository}: .gitignore:2 `/*` leaves out 5 entries" in refused.err
+    assert f"Error: no file to index in {repository}: .gitignore:2 `/*` excludes 5 entries" in refused.err
     assert refused.out == ""
     asked = run_pgdex("skipped", "--why", "src/module_1.py", cwd=repository)
     assert asked.out.startswith("src/module_1.py lies in src, which is ignored by .gitignore:2 `/*`.")
