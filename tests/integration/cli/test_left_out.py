@@ -53,7 +53,7 @@ def test_a_file_is_explained_wherever_the_user_stands(run_pgdex: Run, repository
     link = run_pgdex("skipped", "--why", "to_docs/module_1.py", "--json", cwd=repository).json
     assert (link["status"], link["skip_reason"], link["at"]) == ("skipped", "symlink", "to_docs")
     outside = run_pgdex("skipped", ".", "--why", "/etc/passwd", cwd=repository)
-    assert (outside.code, outside.err) == (ExitCode.USAGE, f"Error: /etc/passwd lies outside of {repository}\n")
+    assert (outside.code, outside.err) == (ExitCode.USAGE, f"Error: /etc/passwd is outside {repository}\n")
 
 
 def test_a_broad_folder_needs_a_flag(run_pgdex: Run) -> None:
