@@ -9,7 +9,7 @@ from pgdex.jobs.cli.lazy import LazyCommand, LazyGroup
 
 SECTIONS = {
     "Index": {
-        "index": LazyCommand("pgdex.jobs.cli.commands.index:index", "Index a folder of source code."),
+        "index": LazyCommand("pgdex.jobs.cli.commands.index:index", "Index a folder or a git repository."),
         "watch": LazyCommand("pgdex.jobs.cli.commands.watch:watch", "Index folders again whenever they change."),
         "hooks": LazyCommand("pgdex.jobs.cli.commands.hooks:hooks", "Have git start indexing after a checkout."),
         "schedule": LazyCommand("pgdex.jobs.cli.commands.schedule:schedule", "Index on a schedule, as cron does."),
