@@ -171,4 +171,4 @@ def test_a_folder_that_was_removed_meanwhile_is_no_hindrance(variables: dict[str
     )
 
     assert finished.returncode == ExitCode.NOT_FOUND, finished
-    assert "there are no jobs in project" in finished.stderr
+    assert "no jobs in project" in finished.stderr

@@ -112,7 +112,7 @@ def test_a_folder_that_is_not_indexed_is_said_to_be_so(agent: Agent, indexed: Pa
         assert answer["hits"] == []
         return " ".join(answer["notes"])
 
-    assert "is not indexed in project shop; start_indexing_background does it" in notes(tmp_path)
+    assert "is not indexed in project shop. Index it with: start_indexing_background" in notes(tmp_path)
     assert f"is a part of {indexed}: search with repo_path={str(indexed)!r}" in notes(indexed / "shop")
 
 

@@ -194,7 +194,7 @@ def test_a_path_outside_and_a_repository_that_is_not_there(client: Client, tmp_p
 
     assert explained(client, tree, "a.py").status == "new"
     assert explained(client, tmp_path / "missing", "a.py").status == "unseen"
-    with pytest.raises(InvalidRequest, match="lies outside"):
+    with pytest.raises(InvalidRequest, match="is outside"):
         explained(client, tree, "../elsewhere.py")
 
 

@@ -186,7 +186,7 @@ def test_in_a_repository_that_nobody_indexed_a_note_says_that_the_whole_project_
     (other / "sub").mkdir(parents=True)
     git("init", "--quiet", at=other)
     assert [note for note in found(client, other / "sub").notes if "the whole project was searched" in note] == [
-        f"{other} is not indexed: the whole project was searched. pgdex index {other} indexes it"
+        f"{other} is not indexed: the whole project was searched. Index it with: pgdex index {other}"
     ]
     assert not any("whole project" in note for note in found(client, tmp_path).notes), "no repository: nothing to index"
 
