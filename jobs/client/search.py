@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pgdex.jobs.client.freshening import freshen
 from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, gone_roots, outdated_paths
-from pgdex.jobs.client.standing import standing_at, unindexed_repository
+from pgdex.jobs.client.standing import standing_at, unindexed_repository, views_now_on
 from pgdex.jobs.client.views import only_view
 from pgdex.jobs.errors import InvalidRequest
 
@@ -58,8 +58,14 @@ def search_code(
     Raises InvalidRequest.
     """
     from pgdex.indexer.search import search
+    from pgdex.indexer.search.views import searched_views
     from pgdex.jobs.embedders import embedder_for
 
+    if request.view is not None and not searched_views(client.connection, request):
+        # A branch that was made and checked out since changes no file, so no job has noted its name yet.
+        now_on = views_now_on(client.connection, request.view, project=request.project_id)
+        if len(now_on) == 1 and request.repo in (None, now_on[0].root):
+            request = replace(request, repo=now_on[0].root, view=None)
     standing = None
     if standing_in is not None and request.repo is None and request.view is None:
         standing = standing_at(client.connection, standing_in, project=request.project_id)

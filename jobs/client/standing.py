@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pgdex.indexer.sources import GitTree
 from pgdex.jobs.client.models import IndexedView
-from pgdex.jobs.client.views import default_view_of_family, innermost_view
+from pgdex.jobs.client.views import default_view_of_family, indexed_views, innermost_view
 from pgdex.jobs.database.connection import Connection
 
 OTHERS = "select count(*) from (select from pgdex.views_status where project_id = %s and root <> %s limit 2) as others"
@@ -56,6 +56,16 @@ def unindexed_repository(folder: Path) -> str | None:
         return None
     real = os.path.realpath(folder)
     return real.removesuffix(f"/{git.prefix}") if git.prefix else real
+
+
+def views_now_on(connection: Connection, branch: str, *, project: str) -> list[IndexedView]:
+    """The worktrees on this machine that are on a branch now, whatever they were on when they were indexed."""
+    found = []
+    for one in indexed_views(connection, project=project):
+        git = None if one.ref else GitTree.at(os.fsencode(one.root))
+        if git is not None and git.branch == branch:
+            found.append(one)
+    return found
 
 
 def standing_at(connection: Connection, folder: Path, *, project: str) -> Standing | None:

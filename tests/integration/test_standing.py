@@ -144,6 +144,17 @@ def test_in_a_worktree_whose_folder_alone_is_indexed_elsewhere_that_answers(
     assert standing_at(client.connection, other, project="default") is None
 
 
+def test_a_branch_that_was_just_made_is_known_by_its_name(
+    client: Client, workers: Workers, main: Path, other: Path
+) -> None:
+    indexed(client, workers, main, other)
+    git("checkout", "--quiet", "-b", "fresh", at=other)
+    answer = found(client, None, view="fresh")
+    assert answer.searched == [str(other)]
+    assert answer.hits
+    assert searched(client, None, view="nowhere") == set()
+
+
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_related_code_of_a_file_in_a_worktree_that_is_not_indexed_is_that_of_the_same_file_elsewhere(
     client: Client, workers: Workers, main: Path, other: Path, *, is_whole: bool
