@@ -71,9 +71,9 @@ class Settings(Environment):
         default_factory=default_home, check=_absolute, description="Folder of the embedded server and of logs."
     )
     server_linger: float = setting(
-        300, ge=0, le=31_536_000, description="Seconds that the embedded server stays after its last user."
+        300, ge=0, le=31_536_000, description="Seconds that the embedded server keeps running after its last user."
     )
-    project: str = setting("default", pattern=PROJECT_ID, description="Project that commands use unless told.")
+    project: str = setting("default", pattern=PROJECT_ID, description="Default project of commands.")
     max_concurrent_jobs: int | None = setting(
         None, ge=1, le=999_999, description="Jobs that run at once in the whole cluster (3)."
     )
@@ -89,7 +89,7 @@ class Settings(Environment):
     embedder: str = setting("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
     allowed_embedders: str | None = setting(
         None,
-        description="Embedders beside PGDEX_EMBEDDER that jobs may name, with commas between them; * for any text.",
+        description="Embedders besides PGDEX_EMBEDDER that jobs may name, separated by commas; * stands for any text.",
     )
     embedder_url: str | None = setting(None, description="Address of the embedding service.")
     embedder_api_key: Secret | None = setting(None, description="Key of the embedding service.")
@@ -100,7 +100,7 @@ class Settings(Environment):
     allowed_roots: str | None = setting(
         None,
         check=_absolute_roots,
-        description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere).",
+        description=f"Folders, separated by {os.pathsep!r}, that repositories must be in (any).",
     )
     allowed_sources: str | None = setting(
         None,
@@ -147,7 +147,7 @@ class Settings(Environment):
     fresh_files: int = setting(
         200, ge=1, le=10_000, description="Changed files that a search waits for; more are indexed in the background."
     )
-    blocked_timeout: float = setting(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
+    blocked_timeout: float = setting(24 * 3600, gt=0, description="Seconds after which a blocked job fails.")
     watch: bool = setting(
         True, description="Whether `pgdex mcp` on stdio keeps the indexed repository that it is started in current."
     )
@@ -155,17 +155,17 @@ class Settings(Environment):
         5,
         ge=0.2,
         le=86_400,
-        description="Seconds between two looks at a watched folder whose changes the system does not report; longer "
-        "ones, up to 60, where a look takes more than a hundredth of that.",
+        description="Seconds between two checks of a watched folder whose changes the system does not report; up to 60 "
+        "if a check takes more than a hundredth of that.",
     )
     mcp_token: Secret | None = setting(
         None,
         check=_long_enough,
-        description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (one that is "
-        "made at first start, and that `pgdex mcp token` prints).",
+        description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (default: "
+        "one generated at the first start, which `pgdex mcp token` prints).",
     )
     mcp_hosts: str | None = setting(
-        None, description="Names, with commas between them, under which clients may reach `pgdex mcp --http`."
+        None, description="Names, separated by commas, under which clients may reach `pgdex mcp --http`."
     )
 
     @property

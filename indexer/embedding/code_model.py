@@ -60,7 +60,7 @@ def read_table(folder: Path = DATA) -> Table:
         ) from error
     if rows.dtype != np.int8 or rows.ndim != 2 or scales.shape != rows.shape[:1] or len(vocabulary) >= len(rows):
         raise EmbedderMisconfigured(
-            f"the bundled model in {str(folder)!r} is not whole: {len(vocabulary)} words, "
+            f"the bundled model in {str(folder)!r} is incomplete: {len(vocabulary)} words, "
             f"rows {rows.shape} {rows.dtype}, scales {scales.shape}: install pgdex again"
         )
     return Table(vocabulary, rows, scales)

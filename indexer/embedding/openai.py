@@ -46,7 +46,7 @@ class OpenAiApi:
         items = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(items, list) or not all(isinstance(item, dict) and "embedding" in item for item in items):
             raise InvalidEmbedderResponse(
-                f'{self.service} answered without "data" that holds embeddings: does it speak the API of OpenAI?'
+                f'{self.service} answered without "data" that holds embeddings: is it OpenAI-compatible?'
             )
         # Services that leave the index out keep the order of the texts.
         numbers = [item.get("index", place) for place, item in enumerate(items)]

@@ -29,7 +29,7 @@ def fallbacks_of(crashes: Mapping[str, int]) -> "dict[str, Fallback]":
     from pgdex.indexer.chunked_files import Effort, Fallback
 
     return {
-        path: Fallback(effort_for(count), f"{count} workers ended while they had it in progress")
+        path: Fallback(effort_for(count), f"{count} workers died while processing it")
         for path, count in crashes.items()
         if effort_for(count) is not Effort.FULL
     }

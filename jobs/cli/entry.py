@@ -63,7 +63,7 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, EmbedderError):
         return str(error).strip(), ExitCode.EMBEDDER
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
-        return f"not valid UTF-8, which is what the database holds: {error.object!a}", ExitCode.USAGE
+        return f"not valid UTF-8, which the database requires: {error.object!a}", ExitCode.USAGE
     return _unforeseen(error)
 
 
@@ -74,7 +74,7 @@ def _unforeseen(error: Exception) -> tuple[str, int]:
     if isinstance(error, psycopg.Error):
         return _of_database(error), ExitCode.DATABASE
     return (
-        f"unexpected {type(error).__name__}: {_one_line(error)}\nThe traceback shows with: pgdex --debug COMMAND …",
+        f"unexpected {type(error).__name__}: {_one_line(error)}\nFor the traceback: pgdex --debug COMMAND …",
         ExitCode.FAILED,
     )
 
@@ -84,7 +84,7 @@ def _of_database(error: "psycopg.Error") -> str:
 
     from pgdex.jobs.database.outages import busy_message
 
-    said = "the connection to the database broke" if isinstance(error, OperationalError) else "the database refused"
+    said = "lost the connection to the database" if isinstance(error, OperationalError) else "the database refused"
     return busy_message(error) or f"{said}: {_one_line(error)}"
 
 

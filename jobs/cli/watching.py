@@ -100,7 +100,7 @@ def _status(connection: Reconnecting, job_id: UUID, *, before: JobStatus | None)
         if before is None:
             raise
         raise JobNotFound(
-            f"job {job_id} is gone: {before.repo_path} was removed from the index meanwhile, and its jobs with it"
+            f"job {job_id} is gone: {before.repo_path} has since been removed from the index, and its jobs with it"
         ) from error
 
 

@@ -194,7 +194,7 @@ class Client:
             found = self._jobs("true", [], project=project, order="created_at desc, id", limit=1)
             if not found:
                 where = f" in project {project}" if project else ""
-                raise JobNotFound(f"there are no jobs{where} yet: `pgdex index PATH` starts one")
+                raise JobNotFound(f"no jobs{where} yet: start one with `pgdex index PATH`")
             return found[0]
         first, last = id_range(text)
         within = ("id between %s and %s", [first, last])
@@ -210,7 +210,7 @@ class Client:
             others = sorted({one.project_id for one in elsewhere})
             raise JobNotFound(
                 f"there is no job {text} in project {project}, only in {' and '.join(others)}: add --project "
-                f"{others[0]} where that is the one you mean"
+                f"{others[0]} if that is the one you mean"
             )
         raise _no_such_job(text, None)
 
@@ -320,7 +320,7 @@ class Client:
         """
         old = self.status(job_id, project=project)
         if not old.is_final:
-            raise JobIsLive(f"job {old.job_id} is {old.status}: there is nothing to retry")
+            raise JobIsLive(f"job {old.job_id} is {old.status}: nothing to retry")
         wished = uuid4()
         try:
             row = self.connection.execute("select pgdex.retry_job(%s, %s)", [old.job_id, wished]).fetchone()
@@ -379,7 +379,7 @@ class Client:
 
 def _no_such_job(job_id: UUID | str, project: str | None) -> JobNotFound:
     where = f" in project {project}" if project else ""
-    return JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs that there are")
+    return JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs")
 
 
 def _translated(error: psycopg.Error, connection: Connection) -> Exception:

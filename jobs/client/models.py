@@ -14,7 +14,7 @@ STATUSES: tuple[Status, ...] = (*LIVE, "completed", "failed", "cancelled")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedJob(Answer):
-    """The answer to a request for indexing; `already_running` where a live job of the repository was found."""
+    """The answer to a request for indexing; `already_running` where the view had a live job."""
 
     job_id: UUID
     status: Status

@@ -86,7 +86,7 @@ def remove_schedule(client: "Client", view: IndexedView) -> str:
     except psycopg.errors.InsufficientPrivilege as error:
         raise not_allowed(client.connection, CLIENT) from error
     if row is None or row[0] is None:
-        raise InvalidRequest(f"{view.root} has no schedule. `pgdex schedule` lists those that there are")
+        raise InvalidRequest(f"{view.root} has no schedule. `pgdex schedule` lists the schedules")
     return str(row[0])
 
 

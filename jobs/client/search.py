@@ -92,7 +92,7 @@ def search_code(
 
 def _searched_all(root: str, words: FrontEndWords) -> str:
     how = words.index.replace("PATH", shlex.quote(root))
-    return f"{root} is not indexed: the whole project was searched. {how} indexes it"
+    return f"{root} is not indexed: the whole project was searched. Index it with: {how}"
 
 
 def related_code(

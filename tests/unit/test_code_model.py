@@ -193,7 +193,7 @@ def test_a_model_that_is_not_there_or_not_whole_is_refused(tmp_path: Path) -> No
     (tmp_path / "words.txt").write_text("one\ntwo")
     np.save(tmp_path / "rows.npy", np.zeros((2, 8), dtype=np.int8))
     np.save(tmp_path / "scales.npy", np.zeros(3, dtype=np.float16))
-    with pytest.raises(EmbedderMisconfigured, match="not whole: 2 words"):
+    with pytest.raises(EmbedderMisconfigured, match="is incomplete: 2 words"):
         read_table(tmp_path)
 
 

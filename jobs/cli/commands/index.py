@@ -21,25 +21,24 @@ if TYPE_CHECKING:
 @click.argument("path", metavar="PATH|ADDRESS")
 @project_of_folder_option
 @click.option("--name", help="What to call the repository (default: the folder's name).")
-@click.option("--branch", metavar="NAME", help="What git has on this branch, instead of the working files.")
-@click.option("--tag", metavar="NAME", help="What git has at this tag.")
-@click.option("--commit", metavar="ID", help="What git has at this commit (its full id).")
+@click.option("--branch", metavar="NAME", help="Index this branch as git has it, instead of the working files.")
+@click.option("--tag", metavar="NAME", help="Index this tag as git has it.")
+@click.option("--commit", metavar="ID", help="Index this commit (its full id).")
 @click.option(
     "--submodules/--no-submodules",
     "submodules",
     default=None,
-    help="Whether to index the repositories that ADDRESS has as submodules too, each as one of its own; remembered.",
+    help="Whether to index ADDRESS's submodules too, each as a repository of its own; remembered.",
 )
 @click.option(
-    "--force", is_flag=True, help="Index every file again, also unchanged ones; needed after a change of model."
+    "--force", is_flag=True, help="Index every file again, even unchanged ones; needed after a change of model."
 )
 @click.option(
     "--no-ignore/--ignore",
     "no_ignore",
     default=None,
-    help="Whether to index what .gitignore, .git/info/exclude and your own core.excludesFile leave out; remembered for "
-    "the repository. "
-    ".pgdexignore and built-in rules (node_modules, .git …) hold in any case.",
+    help="Whether to index what .gitignore, .git/info/exclude and your own core.excludesFile exclude; remembered for "
+    "the folder. .pgdexignore and built-in rules (node_modules, .git …) always apply.",
 )
 @click.option("--allow-broad", is_flag=True, help="Index PATH even if it is `/`, a home folder, or a system's folder.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return; the job runs in the background.")
@@ -61,12 +60,12 @@ def index(
 ) -> ExitCode:
     """Index the folder PATH, or the git repository at ADDRESS, so that `pgdex search` finds what is in it.
 
-    The work is done by background processes, which are started if none run. This command shows their progress;
+    The work is done by background processes, which are started if none are running. This command shows their progress;
     Ctrl-C leaves the job running. Files that did not change since the last time cost nothing. If the folder is
     being indexed already, the command follows that job instead of starting a second one.
 
-    Of an ADDRESS (https://…, ssh://…, user@host:path, file:///…) the default branch is indexed, or --branch, --tag or
-    --commit; of a local clone too, without a checkout. The workers fetch it with the git of their machines.
+    For an ADDRESS (https://…, ssh://…, user@host:path, file:///…) the default branch is indexed, or --branch, --tag or
+    --commit. These also work with a local clone, without a checkout. Workers fetch it with their machine's git.
 
     \b
     Examples:
@@ -104,10 +103,10 @@ def index(
                 meanwhile=launch,
             )
         except TooBroad as error:
-            how = f"If you mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
+            how = f"If you really mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
             raise TooBroad(f"{error}.\n{how}") from error
         except ModelChanged as error:
-            how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
+            how = f"To do that: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
             raise ModelChanged(f"{error}.\n{how}") from error
         _say_project(chosen)
         flags = _flags(force=force, no_ignore=no_ignore, submodules=submodules)
@@ -132,7 +131,7 @@ def _say_project(project: "Project") -> None:
     if project.source == "argument":
         note(f"Project {project.id}.")
     elif project.source != "default":
-        note(f"Project {project.id}, by {printable(project.origin)}.")
+        note(f"Project {project.id} (from {printable(project.origin)}).")
 
 
 def _watched(client: "Client", started: "StartedJob", *, launched: bool) -> "JobStatus":
@@ -178,7 +177,7 @@ def _joined(started: "StartedJob", *, without_effect: list[str]) -> str:
 def _say_goodbye(started: "StartedJob") -> None:
     from pgdex.jobs.cli.render.job import follow_up
 
-    note(f"\nJob {started.job_id} goes on in the background.")
+    note(f"\nJob {started.job_id} continues in the background.")
     for line in follow_up(started.job_id, project=started.project_id):
         note(line)
 

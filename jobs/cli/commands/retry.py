@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @click.command(epilog=JOB_ID_HELP)
 @click.argument("job_id", required=False)
-@click.option("--failed", is_flag=True, help="All whose last job failed, in the project.")
+@click.option("--failed", is_flag=True, help="Retry every folder in the project whose last job failed.")
 @project_of_job_option
 @json_option
 def retry(*, job_id: str | None, failed: bool, project: str | None, as_json: bool) -> ExitCode:
-    """Start a new job that does what the job JOB_ID was to do, which failed or was cancelled.
+    """Run the job JOB_ID, which failed or was cancelled, again as a new job.
 
     The new job has the same settings, and continues from what was indexed. It runs in the background, on workers that
-    are started if none run; its id is printed. With --failed, every folder of the project whose last job failed is
-    retried.
+    are started if none are running; its id is printed. With --failed, every folder of the project whose last job failed
+    is retried.
     """
     if (job_id is None) is not failed:
         raise click.UsageError("Give either a JOB_ID or --failed.")
@@ -51,7 +51,7 @@ def retry(*, job_id: str | None, failed: bool, project: str | None, as_json: boo
         for error in errors:
             note(f"Not retried: {error}")
         if not retried and not errors:
-            note("No last job of the project failed: there is nothing to retry.")
+            note("Nothing to retry: no folder's last job failed.")
     return ExitCode.FAILED if errors else ExitCode.DONE
 
 

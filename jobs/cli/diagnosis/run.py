@@ -68,4 +68,6 @@ def done(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
         return list(checks())
     except Exception as error:
         finding = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-        return [failed(name, finding, "If the message does not tell, report it with what `pgdex --debug` shows.")]
+        return [
+            failed(name, finding, "If the message doesn't explain it, report it with the output of `pgdex --debug`.")
+        ]

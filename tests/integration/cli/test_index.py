@@ -184,5 +184,5 @@ def test_another_embedding_model_is_explained_with_the_command_to_run(run_pgdex:
     refused = run_pgdex("index", ".", cwd=repository, env=other_model)
 
     assert refused.code == ExitCode.USAGE
-    assert refused.err.splitlines()[1] == "That is: pgdex index . --force. Or set PGDEX_EMBEDDER back."
+    assert refused.err.splitlines()[1] == "To do that: pgdex index . --force. Or set PGDEX_EMBEDDER back."
     assert run_pgdex("index", ".", "--force", cwd=repository, env=other_model).code == ExitCode.DONE

@@ -92,4 +92,4 @@ def test_the_list_is_narrowed_by_status_repository_project_and_time(run_pgdex: R
     assert names("--since", "2h") == ["rich", "click"]
     assert names("--since", "2100-01-01") == []
     assert names("--limit", "1", "--offset", "1") == ["click"]
-    assert "Jobs 1 to 1 of 2. The next: --offset 1" in run_pgdex("list", "--limit", "1").err
+    assert "Jobs 1 to 1 of 2. Next: --offset 1" in run_pgdex("list", "--limit", "1").err

@@ -79,4 +79,4 @@ def test_who_watches_a_job_whose_repository_is_removed_is_told_so(
         connection.execute("select pgdex.remove_repository(id, true) from pgdex.repositories")
         done = ended(process)
     assert done.code == ExitCode.NOT_FOUND
-    assert f"job {job_id} is gone: /repo was removed from the index meanwhile" in done.err
+    assert f"job {job_id} is gone: /repo has since been removed from the index" in done.err
