@@ -38,7 +38,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("clojure", "=", ".clj .cljs .cljc .edn .bb"),
     ("cmake", "=", ".cmake CMakeLists.txt"),
     ("commonlisp", "=", ".lisp .lsp .cl .asd"),
-    ("cpp", "=", ".cpp .cc .cxx .c++ .hpp .hh .hxx .h++ .ipp .inl .tpp .txx .ino .cppm .ixx"),
+    ("cpp", "=", ".cpp .cc .cxx .c++ .hpp .hh .hxx .h++ .ipp .inl .tpp .tcc .txx .ino .cppm .ixx"),
     ("crystal", "", ".cr"),
     ("csharp", "=", ".cs .csx"),
     ("css", "=", ".css"),
@@ -190,6 +190,7 @@ _INTERPRETERS: Mapping[str, str] = MappingProxyType(
         "guile": "scheme",
         "sbcl": "commonlisp",
         "emacs": "elisp",
+        "shell-script": "bash",  # an editor's mode: Emacs calls all shells so
         "osascript": "applescript",
         "ocaml": "ocaml",
         "runghc": "haskell",

@@ -17,6 +17,8 @@ LONGEST_LINE = 5_000
 # "%w(" 10,000 times); closed ones may be nested as deep as they like.
 _MOST_OPEN_BRACKETS = 500
 _BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"))
+# Those in strings don't count: a table of escape sequences has one in each line.
+_STRING = re.compile(rb'"(?:[^"\\\n]|\\.)*+"')
 
 # The scanners of these look a character up in a table of 256 without looking whether it is in it:
 # one emoji can end the process.
@@ -40,7 +42,7 @@ def readable(lines: Lines, source: bytes, grammar: str) -> bytes | None:
     if lines.longest > LONGEST_LINE:
         rows = source.split(b"\n")
         source = b"\n".join(row if len(row) <= LONGEST_LINE else b" " * len(row) for row in rows)
-    if any(source.count(opening) - source.count(closing) > _MOST_OPEN_BRACKETS for opening, closing in _BRACKETS):
+    if _has_open_brackets(source) and _has_open_brackets(_STRING.sub(b'""', source)):
         return None
     if grammar == "kotlin" and source.count(b"$") >= _MOST_TEMPLATES:
         return None
@@ -48,3 +50,7 @@ def readable(lines: Lines, source: bytes, grammar: str) -> bytes | None:
     if needless is not None and needless[0] in source:
         source = needless[1].sub(b"   ", source)
     return source.translate(_AS_ASCII) if grammar in _ASCII_ONLY else source
+
+
+def _has_open_brackets(source: bytes) -> bool:
+    return any(source.count(opening) - source.count(closing) > _MOST_OPEN_BRACKETS for opening, closing in _BRACKETS)

@@ -139,6 +139,7 @@ def test_a_well_known_name_may_have_a_variant_after_it(path: str) -> None:
         ("\ufeff#!/bin/bash", "bash"),
         ("# -*- mode: ruby -*-", "ruby"),
         ("# -*- python -*-", "python"),
+        ("# bash completion for tar                   -*- shell-script -*-", "bash"),
         ("# vim: set ft=lua :", "lua"),
         ("<?php", "php"),
         ('<?xml version="1.0"?>', "xml"),

@@ -56,6 +56,14 @@ IDIOMS = [
     (TS, "function f() {\n  const handle: Handler<string> = (event) => {\n  };\n}\n", {"handle"}),
     (TS, "const api = {\n  async load<T>(a: T): Promise<T> {\n    return a;\n  },\n};\n", {"load"}),
     ("card.vue", "<script>\nexport default {\n  data: function cardData() {\n  },\n};\n</script>\n", {"cardData"}),
+    # -- Lua
+    (
+        "a.lua",
+        "function outer()\n  local function inner() end\n  session.send = function(x) end\n"
+        "  function session.data(d) end\n  return { get_all = function(self) end, ['quoted'] = function() end }\nend\n",
+        {"outer", "inner", "send", "data", "get_all", "quoted"},
+    ),
+    ("a.lua", "if x then\n  function deep() end\n  function a.b:method() end\nend\n", {"deep", "method"}),
     # -- Ruby
     ("a.rb", "class A\n  private def hidden\n  end\n  module_function def shown; end\nend\n", {"hidden", "shown"}),
     ("a.rb", "def later\nend if RUBY_VERSION > '3'\n", {"later"}),
@@ -286,3 +294,9 @@ def test_no_pattern_takes_more_steps_for_a_text_that_begins_a_match_everywhere(s
             for _ in one.pattern.finditer(text):
                 pass
             assert process_time() - began < 1
+
+
+def test_brackets_in_strings_do_not_keep_a_file_from_being_read() -> None:
+    table = "".join(f'\tc("#{number:06x}"): "\\033[{number}m",\n' for number in range(600))
+    source = f"package p\n\nvar table = map[C]string{{\n{table}}}\n\nfunc escapeOf(c C) string {{ return table[c] }}\n"
+    assert {"table", "escapeOf"} <= defined("a.go", source)

@@ -260,6 +260,19 @@ _JAVA = (
     ),
 )
 
+_LUA_PARENTS = "function_declaration dot_index_expression method_index_expression"
+_LUA = (
+    keyword_shape("function", r"(?:\w++[.:])*+(\w++)[ \t]*+\(", _LUA_PARENTS),
+    # session.send = function(…), { get = function(…), ["get"] = function(…)
+    shape(
+        r"=[ \t]*+function\b[ \t]*+\(",
+        f"{_LUA_PARENTS} variable_list field",
+        backwards=r"[ \t]*+(?:\][\"']|[\"']\])?(\w++)",
+        needs="function",
+        sure=False,
+    ),
+)
+
 LINE_SHAPES: Mapping[str, tuple[LineShape, ...]] = {
     "javascript": (*_JAVASCRIPT, *_COMMON_JS),
     "typescript": _TYPESCRIPT,
@@ -276,5 +289,7 @@ LINE_SHAPES: Mapping[str, tuple[LineShape, ...]] = {
     "rust": _RUST,
     "go": _GO,
     "java": _JAVA,
+    "lua": _LUA,
+    "luau": _LUA,
 }
 """By grammar; one that is not here has only the names that its rules find."""
