@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 
 from pgdex.indexer.embedding import Embedder, EmbedderError
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# Of each retriever: deeper candidates never reached the first ten on the development questions.
-RETRIEVER_LIMIT = 100
+# Of each retriever. With 200 instead of 100 the whole trees of the set own gain 0.008 of NDCG@10, for 2 ms: where most
+# chunks have all words of a question, the right one is not among the first hundred.
+RETRIEVER_LIMIT = 200
 MOST_DEFINITIONS = 100
 MOST_PATHS = 20
+MOST_QUOTED = 100
 
 
 @dataclass(slots=True)
@@ -138,6 +141,36 @@ def find_paths(
     )
     for key in rows:
         candidates.at(*key).path_is_asked_for = True
+
+
+def find_quoted(
+    connection: Connection, table: SearchedTable, query: Query, scope: Scope, candidates: Candidates
+) -> None:
+    """The chunks that have the text in quotes word for word, in any letter case; only where all of the query is one."""
+    if not query.is_quoted or query.phrase is None or not query.terms:
+        return
+    rows = connection.execute(
+        sql.SQL(
+            "select c.repository_id, c.version_id, c.ordinal from {table} c"
+            " where c.lexemes @> %(terms)s::integer[] and strpos(lower(c.content), lower(%(phrase)s)) > 0"
+            " and c.repository_id = any(%(repositories)s::bigint[])"
+            " and (%(versions)s::bigint[] is null or c.version_id = any(%(versions)s::bigint[]))"
+            " and (%(outside)s::bigint[] is null or c.version_id <> all(%(outside)s::bigint[]))"
+            " and (%(kinds)s::text[] is null or c.kind = any(%(kinds)s::text[]))"
+            " order by c.version_id, c.ordinal limit %(limit)s"
+        ).format(table=sql.Identifier("pgdex", table.name)),
+        {
+            "terms": list(map(term_id_of, query.terms)),
+            "phrase": query.phrase,
+            "repositories": table.repository_ids,
+            "versions": scope.versions,
+            "outside": scope.outside,
+            "kinds": scope.kinds,
+            "limit": MOST_QUOTED,
+        },
+    )
+    for key in rows:
+        candidates.at(*key).is_word_for_word = True
 
 
 class QueryVectors:
