@@ -84,7 +84,7 @@ def search(
                     notes += [f"Only words were searched in {one.root}: {vector}" for one in table.views]
                 else:
                     find_vectors(connection, table, vector, scope, candidates)
-        if "words" in retrievers:
+        if "words" in retrievers and (candidates.found or not request.filters.narrow_anything):
             absent = words_that_are_absent(connection, understood, tables, candidates)
             if absent is not None:
                 notes.append(absent.note)
@@ -93,7 +93,7 @@ def search(
         hits = _ranked_hits(
             connection, understood, candidates, views, tables, limit=request.limit, without=without_rules
         )
-        if not hits and not notes:
+        if not hits:
             filter_notes += notes_on_nothing(connection, request.filters, views, scopes)
         return SearchResult(hits, notes + filter_notes, views)
 

@@ -105,9 +105,9 @@ _ASKS_FOR: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
 # A crate's `mod.rs` and `lib.rs` hold implementations as often as they re-export: they rank lower where what they show
 # belongs to no definition.
 _RUST_ENTRANCE: Final = frozenset({"module", "namespace", "variable"})
-# How much of a role's penalty is left where the query has a word for it: who makes a fake clock for tests looks for the
-# clock, and who asks for a test of the clock for the test.
-ASKED_PENALTIES: Final[Mapping[Role, float]] = MappingProxyType({Role.TEST: 0.5})
+# How much of a test's penalty is left where the query speaks of tests, but not first: "tests of the clock" are tests,
+# "a fake clock for tests" is what they use.
+PENALTY_IN_PASSING: Final = 0.5
 RULES: Final = (
     "definitions",
     "file names",
@@ -170,7 +170,6 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
 
 
 def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str]) -> RankedFile:
-    asked = frozenset(query.terms)
     begins = _beginning([piece.candidate for piece in pieces])
 
     pieces.sort(
@@ -183,7 +182,8 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
     scores = sorted((piece.score for piece in pieces), reverse=True)
     reasons = dict(shown.reasons)
     # The file is worth what its best piece is, also where another one shows better what is asked for.
-    reasons["best piece"] = scores[0] - shown.score + weights.best_chunk * scores[0]
+    fused = max(piece.reasons["words"] + piece.reasons["meaning"] for piece in pieces)
+    reasons["best piece"] = scores[0] - shown.score + weights.best_chunk * fused
     reasons["kind"] = PRIOR_OF_FILE * shown.prior
     if "several chunks" not in without:
         further = enumerate(scores[1:COUNTED_CHUNKS], start=1)
@@ -195,7 +195,7 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
     score = sum(reasons.values())
     if "roles" not in without:
         for role in roles_of(path):
-            factor = _role_factor(role, asked, shown.candidate)
+            factor = _role_factor(role, query, shown.candidate)
             if factor < 1:
                 reasons[f"is {role}"] = -score * (1 - factor)
                 score *= factor
@@ -223,12 +223,15 @@ def _definition(query: Query, one: Candidate, weights: Weights) -> float:
     return weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
 
 
-def _role_factor(role: Role, asked: frozenset[str], shown: Candidate) -> float:
+def _role_factor(role: Role, query: Query, shown: Candidate) -> float:
     """What a file's score is multiplied with for a role."""
     if role is Role.ENTRANCE and shown.language == "rust" and shown.kind not in _RUST_ENTRANCE:
         return 1.0
     penalty = 1 - ROLE_FACTORS[role]
-    return 1 - penalty * (ASKED_PENALTIES.get(role, 0.0) if asked & _ASKS_FOR[role] else 1.0)
+    asking = _ASKS_FOR[role].intersection(query.terms)
+    if role is Role.TEST and asking:
+        return 1 - penalty * (0.0 if query.terms[0] in asking else PENALTY_IN_PASSING)
+    return 1.0 if asking else 1 - penalty
 
 
 def _part_of_symbol(query: Query, candidate: Candidate) -> float:
