@@ -2,7 +2,8 @@
 
 A set of questions is a folder with NAME.json for each repository (a list of {query, relevant, secondary, category}; a
 target is a path, or {path, start_line, end_line}) and beside it `repos.json` (name, language, benchmark_root: the
-folder that is indexed). That is the format of MinishLab/semble's benchmark, and so is the way to count.
+folder that is indexed). That is the format of MinishLab/semble's benchmark, and so is the way to count. The questions
+of benchmarks/pieces.py are read too: their category is `natural`, and each of their targets alone is an answer.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol, Required, TypedDict
 
 DEPTH = 10
+ANY_OF = "natural"  # the category of questions whose targets are alternatives
 Mode = Literal["chunk", "file"]
 
 
@@ -46,11 +48,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One annotated query."""
+    """One annotated query. With `any_of` each target alone is a whole answer; otherwise all of them are wanted."""
 
     query: str
     category: str
     targets: tuple[Target, ...]
+    any_of: bool = False
+
+    def ndcg(self, answers: Sequence[Answer], *, prefix: str, mode: Mode) -> float:
+        """How well the answers do, by `ndcg` below."""
+        if self.any_of:
+            return max(ndcg(answers, [target], prefix=prefix, mode=mode) for target in self.targets)
+        return ndcg(answers, self.targets, prefix=prefix, mode=mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,9 @@ class AnnotatedRepository:
 
 
 def annotated_repositories(annotations: Path, sources: Path) -> Iterator[AnnotatedRepository]:
-    """The repositories of a set of questions whose sources are there."""
-    for spec in json.loads((annotations.parent / "repos.json").read_text()):
+    """The repositories of a set of questions whose sources are there; none where the set itself is not."""
+    listed = annotations.parent / "repos.json"
+    for spec in json.loads(listed.read_text()) if listed.is_file() else []:
         file, checkout = annotations / f"{spec['name']}.json", sources / spec["name"]
         if file.is_file() and checkout.is_dir():
             folder = spec.get("benchmark_root") or ""
@@ -109,14 +119,17 @@ def _questions(file: Path, checkout: Path) -> Iterator[Question]:
         )
         if targets:
             category = entry.get("category") or ("symbol" if " " not in entry["query"] else "semantic")
-            yield Question(entry["query"], category, targets)
+            yield Question(entry["query"], category, targets, any_of=category == ANY_OF)
 
 
 class _Lines(TypedDict, total=False):
     path: Required[str]
+    symbol: str
     start_line: int
     end_line: int
 
 
 def _target(value: str | _Lines) -> Target:
-    return Target(value) if isinstance(value, str) else Target(**value)
+    if isinstance(value, str):
+        return Target(value)
+    return Target(value["path"], value.get("start_line"), value.get("end_line"))

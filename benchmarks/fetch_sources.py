@@ -100,7 +100,8 @@ class Fetcher:
             self._apt = self._apt_with_sources()
         known = _run(["apt-cache", *self._apt, "showsrc", "--only-source", package.name], folder)
         wanted = f"{package.name}={_revision(package, known)}"
-        _run(["apt-get", *self._apt, "source", "--download-only", wanted], folder)
+        # Upstream's archive alone: a mirror may lack the other parts of a source package.
+        _run(["apt-get", *self._apt, "source", "--download-only", "--tar-only", wanted], folder)
 
     def _from_debian_packages(self, package: Package, folder: Path) -> None:
         known = _run(["apt-cache", "show", package.name], folder)

@@ -37,17 +37,34 @@ def fresh_home(work: Path, *, embedder: str = "hashing") -> Iterator[Settings]:
     """Settings with an embedded server of its own, upgraded, which is stopped and removed afterwards."""
     home = Path(tempfile.mkdtemp(dir=work))
     home.chmod(0o755)
-    os.environ["PGDEX_HOME"] = str(home)
-    os.environ["PGDEX_EMBEDDER"] = embedder
-    os.environ["PGDEX_SERVER_LINGER"] = "0"
-    settings = Settings(home=home, embedder=embedder, server_linger=0)
     atexit.register(shutil.rmtree, work, ignore_errors=True)
-    Client.open(settings).close()
+    settings = _at(home, embedder)
     try:
         yield settings
     finally:
         stop_server(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def kept_home(home: Path, *, embedder: str = "hashing") -> Iterator[Settings]:
+    """Settings with an embedded server in `home`, upgraded, which is stopped afterwards and stays with its data."""
+    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    settings = _at(home.resolve(), embedder)
+    try:
+        yield settings
+    finally:
+        stop_server(settings.home)
+
+
+def _at(home: Path, embedder: str) -> Settings:
+    """Settings for this process, and for those that it starts, with an upgraded embedded server in `home`."""
+    os.environ["PGDEX_HOME"] = str(home)
+    os.environ["PGDEX_EMBEDDER"] = embedder
+    os.environ["PGDEX_SERVER_LINGER"] = "0"
+    settings = Settings(home=home, embedder=embedder, server_linger=0)
+    Client.open(settings).close()
+    return settings
 
 
 def server_process(settings: Settings) -> psutil.Process:

@@ -3,10 +3,11 @@
 Indexes each repository into a project of its own on a fresh embedded server, then asks through the public search
 function. Run: python -m benchmarks.search_quality [--embedder SPEC] [--write]
 
-There are two sets of questions. `own` is in benchmarks/questions (its sources: python -m benchmarks.fetch_sources);
+There are three sets of questions. `own` is in benchmarks/questions (its sources: python -m benchmarks.fetch_sources);
 `semble` are seven repositories of MinishLab/semble's benchmark, of which --semble names the folder with annotations/
 and repos.json, and --semble-sources one with a folder of sources for each repository. benchmarks/annotations.py has
-the formats and how is counted.
+the formats and how is counted. `trees` are the questions that benchmarks/piece_quality.py asks of whole trees with
+tests, documents and examples, the half for development: the other two sets index folders of source code alone.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.annotations import AnnotatedRepository, Answer, annotated_repositories, ndcg
+from benchmarks.annotations import ANY_OF, AnnotatedRepository, Answer, annotated_repositories
 from benchmarks.baselines import Baselines
 from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
@@ -26,6 +27,7 @@ from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.settings import Settings
 
 HERE = Path(__file__).parent
+TREES = HERE / "questions" / "trees" / "development"
 DOCUMENT = HERE.parent / "docs" / "search.md"
 KEYWORDS, WINDOWS, WORDS, VECTORS, RANKED = "keywords", "BM25 windows", "words", "vectors", "pgdex"
 ENGINES = (KEYWORDS, WINDOWS, WORDS, VECTORS, RANKED)
@@ -39,6 +41,7 @@ def main() -> None:
     options.add_argument("--semble", type=Path, default=HERE / ".cache" / "eval")
     options.add_argument("--semble-sources", type=Path, default=HERE / ".cache" / "search")
     options.add_argument("--own-sources", type=Path, default=HERE / ".cache" / "questions")
+    options.add_argument("--trees-sources", type=Path, default=HERE / ".cache" / "trees" / "development")
     options.add_argument("--embedder", default=Settings.model_fields["embedder"].default)
     options.add_argument("--write", action="store_true")
     given = options.parse_args()
@@ -48,6 +51,7 @@ def main() -> None:
             *annotated_repositories(HERE / "questions" / "annotations", given.own_sources),
             *annotated_repositories(HERE / "questions" / "kinds", given.own_sources),
         ],
+        "trees": list(annotated_repositories(TREES / "annotations", given.trees_sources)),
     }
     reports = [f"Embedder: `{given.embedder}`"]
     for name, repositories in sets.items():
@@ -74,7 +78,7 @@ def measured(repositories: Sequence[AnnotatedRepository], embedder: str) -> Scor
                 for question in repository.questions:
                     answers = find(question.query)
                     for mode in ("chunk", "file"):
-                        value = ndcg(answers, question.targets, prefix=repository.prefix, mode=mode)
+                        value = question.ndcg(answers, prefix=repository.prefix, mode=mode)
                         for row in (repository.name, f"all {repository.language}", question.category, "all"):
                             scores[row, engine, mode].append(value)
     return scores
@@ -113,7 +117,8 @@ def report(scores: Scores) -> str:
     sizes = {row: len(values) for (row, engine, mode), values in scores.items() if (engine, mode) == (RANKED, "chunk")}
     # A language with one repository has that repository's row.
     rows = [row for row in sizes if row != "all" and not (row.startswith("all ") and sizes[row] < MOST_OF_ONE)]
-    categories = [row for row in rows if row in CATEGORIES]
+    # A set of one category has the row of all.
+    categories = [row for row in rows if row in CATEGORIES and sizes[row] < sizes["all"]]
     others = [row for row in rows if row not in CATEGORIES]
     columns = [(engine, mode) for mode in ("chunk", "file") for engine in ENGINES]
     by_engine = table(
@@ -139,7 +144,7 @@ def report(scores: Scores) -> str:
 
 
 MOST_OF_ONE = 28  # questions about one repository
-CATEGORIES = ("semantic", "architecture", "symbol", "path", "error", "fragment", "partial")
+CATEGORIES = ("semantic", "architecture", "symbol", "path", "error", "fragment", "partial", ANY_OF)
 
 if __name__ == "__main__":
     main()

@@ -139,7 +139,7 @@ def measured(client: Client, root: str, kept: str, percent: int, *, rounds: int)
         f"{_chunks_of(client, view):,}",
         "what it holds"
         if scope.versions is not None
-        else f"{len(scope.outside or []):,} versions that it does not hold",
+        else f"{len(scope.outside.split(',')) if scope.outside else 0:,} versions that it does not hold",
         f"{statistics.mean(recalls):.4f}",
         f"{min(recalls):.1f}",
         f"{statistics.median(seconds) * 1000:.0f}",

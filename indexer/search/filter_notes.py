@@ -29,7 +29,7 @@ def notes_on_nothing(
         return [
             f"only chunks of the kind {_listed(filters.kinds)} were searched: without that filter there may be more"
         ]
-    left = sum(len(scope.versions or ()) for scope in scopes)
+    left = sum(scope.files for scope in scopes)
     if left:
         files = "1 file" if left == 1 else f"{left:,} files"
         kinds = f", and only chunks of the kind {_listed(filters.kinds)}" if filters.kinds else ""

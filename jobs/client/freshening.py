@@ -12,6 +12,7 @@ import psycopg
 from pgdex.indexer.sources import RootUnavailable, WalkAborted
 from pgdex.jobs.client.changes import changes_since
 from pgdex.jobs.client.models import LIVE
+from pgdex.jobs.client.path_jobs import enqueue_paths
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.logging import fields
 from pgdex.jobs.repository_path import resolve_root
@@ -21,52 +22,67 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.models import IndexedView
 
 POLL_SECONDS = 0.02
-ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, job_id => %s, allow_broad => true, paths => %s)"
+REST_SECONDS = 60
+"""A tree that can't be walked in the time is walked by a job, which takes seconds; not for each search of an agent."""
+LOOKED_AT = "select clock_timestamp() - last_indexed_at < make_interval(secs => %s) from pgdex.views where id = %s"
 STATUS = "select status, files_to_index - files_done <= %s from pgdex.indexing_jobs where id = %s"
 
 logger = logging.getLogger("pgdex.client")
 
 
-def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_workers: Callable[[], object]) -> None:
+def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_workers: Callable[[], object]) -> list[str]:
     """See to it that a search of `view` knows the files as they are now.
 
     Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
     looking and waiting together; more of them are asked for and not waited for. A job that is under way is waited for
-    in the same way. Does nothing where the view was never indexed to its end, is not on this machine, or the login may
-    not ask for a job.
-    `ensure_workers` is called where there is something to do.
+    in the same way. Where looking takes longer than that, a job looks, at most once a minute. Does nothing where the
+    view was never indexed to its end, is not on this machine, or the login may not ask for a job.
+    `ensure_workers` is called where there is something to do. Returns what a reader of the answer should know of it.
     """
-    seconds, most = client.settings.fresh_seconds, client.settings.fresh_files
+    seconds = client.settings.fresh_seconds
     if seconds <= 0 or view.ref or view.last_indexed_at is None:
-        return
+        return []
     end = time.monotonic() + seconds
     if view.live_job_id is not None and _end_soon(client, view.live_job_id, end=end) is None:
-        return
-    while True:
-        changes = _changes(client, view, end=end)
-        if not changes:
-            return
-        wished = uuid4()
-        is_little = len(changes) <= most
-        try:
-            values = [view.root, project, wished, changes if is_little else None]
-            row = client.connection.execute(ENQUEUE, values).fetchone()
-        except psycopg.Error as error:
-            # Whoever may only read gets the answer as it is, with its notes.
-            logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
-            return
-        ensure_workers()
-        if row is None or not is_little:
-            return
-        ended = _end_soon(client, row[0], end=end)
-        if ended is None or (row[0] == wished and ended != "cancelled"):
-            return
-        # Look again: a job that was under way when it was asked for may have walked past what changed, and one that a
-        # watcher wants to be of the whole tree is cancelled for it.
+        return []
+    try:
+        while changes := _changes(client, view, end=end):
+            is_little = len(changes) <= client.settings.fresh_files
+            wished = uuid4()
+            job_id = _enqueue(client, view, changes if is_little else None, project=project, wished=wished)
+            if job_id is None:
+                return []
+            ensure_workers()
+            ended = _end_soon(client, job_id, end=end) if is_little else None
+            if ended is None or (job_id == wished and ended != "cancelled"):
+                return []
+            # Look again: a job that was under way when it was asked for may have walked past what changed, and one that
+            # a watcher wants to be of the whole tree is cancelled for it.
+    except WalkAborted:
+        row = client.connection.execute(LOOKED_AT, [REST_SECONDS, view.id]).fetchone()
+        is_due = row is not None and not row[0]
+        if is_due and _enqueue(client, view, None, project=project, wished=uuid4()) is not None:
+            ensure_workers()
+        return [
+            f"looking for changes in {view.root} takes longer than {seconds:g} s (PGDEX_FRESH_SECONDS): what was saved "
+            "since it was last indexed may be missing"
+        ]
+    return []
+
+
+def _enqueue(
+    client: "Client", view: "IndexedView", paths: list[str] | None, *, project: str, wished: UUID
+) -> UUID | None:
+    """The live job. None for whoever may only read: they get the answer as it is, with its notes."""
+    try:
+        return enqueue_paths(client.connection, view.root, project=project, paths=paths, wished=wished)
+    except psycopg.Error as error:
+        logger.info("the view was not freshened: %s", error, extra=fields(action="not_freshened"))
+        return None
 
 
 def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
-    """The paths that have changed; none where the folder is not there, or too large to be looked at in the time."""
+    """The paths that have changed; none where the folder is not there. Raises WalkAborted where the time is over."""
     try:
         changes = changes_since(
             client.connection,
@@ -75,7 +91,7 @@ def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
             max_file_bytes=client.settings.max_file_bytes,
             aborted=lambda: time.monotonic() > end,
         )
-    except (InvalidRequest, RootUnavailable, WalkAborted):
+    except (InvalidRequest, RootUnavailable):
         return []
     # Names that are no UTF-8, or too long, begin so (see FoundFile): they are in no index, and no job can ask for them.
     return [path for path in changes if not path.startswith("./")]

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 import psycopg
 
 from pgdex.jobs.client.models import IndexedView
-from pgdex.jobs.client.views import indexed_views, named_views
 from pgdex.jobs.database.connection import Connection, connect_async
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsLive
 from pgdex.jobs.logging import fields
-from pgdex.jobs.repository_path import spellings
 from pgdex.jobs.settings import Settings
 
 PERIOD_SECONDS = 60.0
@@ -27,27 +25,6 @@ PORTION_OF = "select pgdex.remove_portion(%s)"
 IS_THERE = "select exists (select from pgdex.views where id = %s)"
 
 logger = logging.getLogger("pgdex.worker")
-
-
-def view_to_remove(connection: Connection, text: str, *, project: str) -> IndexedView:
-    """The view of a project that `text` means: its path, whether that exists or not, or its whole name.
-
-    Raises InvalidRequest where there is none, or several have the name.
-    """
-    for path in spellings(text):
-        for one in named_views(connection, path, project=project, whole=True):
-            if one.root == path:
-                return one
-    named = named_views(connection, text, project=project, whole=True)
-    if len(named) == 1:
-        return named[0]
-    if named:
-        roots = ", ".join(one.root for one in named)
-        raise InvalidRequest(f"several views of project {project} are named {text}; give a path: {roots}")
-    known = indexed_views(connection, project=project)
-    there = ", ".join(one.root for one in known[:10])
-    indexed = f"Indexed are: {there}{', …' if len(known) > 10 else ''}" if known else "Nothing is indexed in it"
-    raise InvalidRequest(f"there is no repository {text or repr(text)} in project {project}. {indexed}")
 
 
 def remove_view(connection: Connection, view: IndexedView, *, cancel: bool = False) -> None:

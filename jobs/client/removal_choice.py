@@ -11,15 +11,12 @@ from psycopg.rows import class_row
 
 from pgdex.jobs.client.freshness import gone_roots
 from pgdex.jobs.client.models import IndexedView, RemovalEffect
-from pgdex.jobs.client.removal import view_to_remove
-from pgdex.jobs.client.targets import locations_of
+from pgdex.jobs.client.naming import view_meant, views_of_repository_meant
 from pgdex.jobs.client.views import indexed_views
 from pgdex.jobs.errors import InvalidRequest, JobIsLive
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
-
-MOST_SHOWN = 20
 
 EFFECT = "select * from pgdex.removal_effect(%s)"
 OUT_OF_SIGHT = """
@@ -58,14 +55,17 @@ class Wish:
 def views_to_remove(client: "Client", wish: Wish, *, project: str) -> list[IndexedView]:
     """The views of a project that a wish is about, by their paths; of a selective one perhaps none.
 
-    Raises InvalidRequest where there is no such thing, and where a repository has several views and none was chosen.
+    Raises InvalidRequest where `text` means nothing, or several where only one was asked for.
     """
     if wish.text is None:
         if not wish.is_selective:
             raise InvalidRequest("say what to remove: a path, a repository's name, --missing, or --older-than AGE")
         chosen = indexed_views(client.connection, project=project)
+    elif not (wish.all_views or wish.is_selective):
+        advice = ", or take all with --all-views"
+        chosen = [view_meant(client.connection, wish.text, project=project, advice=advice)]
     else:
-        chosen = _named(client, wish.text, project=project, all_of_it=wish.all_views or wish.is_selective)
+        chosen = views_of_repository_meant(client.connection, wish.text, project=project)
     if wish.missing:
         gone = gone_roots(client, [one.root for one in chosen if not one.ref])
         chosen = [one for one in chosen if one.root in gone]
@@ -94,28 +94,3 @@ def missing_elsewhere(client: "Client", views: Sequence[IndexedView], *, project
     """The folders of a project that the workers found gone, and that this machine can't judge: all but `views`."""
     rows = client.connection.execute(OUT_OF_SIGHT, [project, [one.id for one in views]]).fetchall()
     return [root for (root,) in rows if not os.path.lexists(root)]
-
-
-def _named(client: "Client", text: str, *, project: str, all_of_it: bool) -> list[IndexedView]:
-    """One view, or all of its repository: by the view's path, the repository's name, or the view's own name."""
-    known = indexed_views(client.connection, project=project)
-    paths = locations_of(text)
-    one_view = sorted((one for one in known if one.root in paths), key=lambda one: paths.index(one.root))[:1]
-    of_name = [one for one in known if one.name == text]
-    if not one_view and not of_name:
-        called_so = [one for one in known if one.view_name == text]
-        one_view = called_so if len(called_so) == 1 else []
-    if one_view and not all_of_it:
-        return one_view
-    repositories = {one.repository_id for one in one_view or of_name}
-    if len(repositories) != 1:
-        return [view_to_remove(client.connection, text, project=project)]  # which says what is wrong
-    views = [one for one in known if one.repository_id in repositories]
-    if len(views) > 1 and not all_of_it:
-        shown = "".join(f"\n  {one.root}" for one in views[:MOST_SHOWN])
-        more = f"\n  … and {len(views) - MOST_SHOWN:,} more" if len(views) > MOST_SHOWN else ""
-        raise InvalidRequest(
-            f"the repository {text} has {len(views):,} views. Give the path of one, or take all with --all-views:"
-            f"{shown}{more}"
-        )
-    return views

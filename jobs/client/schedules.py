@@ -9,15 +9,12 @@ from psycopg.rows import dict_row
 
 from pgdex.jobs.client.cron import checked_expression, next_time
 from pgdex.jobs.client.models import Answer, IndexedView, Status
-from pgdex.jobs.client.targets import locations_of
-from pgdex.jobs.client.views import indexed_views
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
 
-MOST_SHOWN = 20
 SCHEDULES = """
     select
         s.view_id, v.name as repository, v.view_name, v.location as repo_path, v.project_id,
@@ -88,32 +85,6 @@ def remove_schedule(client: "Client", view: IndexedView) -> str:
     if row is None or row[0] is None:
         raise InvalidRequest(f"{view.root} has no schedule. `pgdex schedule` lists those that there are")
     return str(row[0])
-
-
-def view_to_schedule(client: "Client", text: str, *, project: str) -> IndexedView:
-    """The one view that `text` means: by its location, else by its name, else by its repository's.
-
-    Raises InvalidRequest where there is none, or there are several.
-    """
-    known = indexed_views(client.connection, project=project)
-    places = locations_of(text)
-    for found in (
-        sorted((one for one in known if one.root in places), key=lambda one: places.index(one.root))[:1],
-        [one for one in known if one.view_name == text],
-        [one for one in known if one.name == text],
-    ):
-        if len(found) == 1:
-            return found[0]
-        if found:
-            shown = "".join(f"\n  {one.root}" for one in found[:MOST_SHOWN])
-            more = f"\n  … and {len(found) - MOST_SHOWN:,} more" if len(found) > MOST_SHOWN else ""
-            raise InvalidRequest(
-                f"{len(found):,} views are called {text}. Give the path or address of one:{shown}{more}"
-            )
-    raise InvalidRequest(
-        f"{text} is not in the index of project {project} (`pgdex repos` shows what is). Index it first: "
-        f"pgdex index {text}"
-    )
 
 
 def _next_or_none(expression: str, now: datetime) -> datetime | None:

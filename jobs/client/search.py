@@ -1,6 +1,7 @@
 """Searching, as all front ends do it: the same arguments mean the same, and the same answers come with the same
 notes."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pgdex.jobs.client.freshening import freshen
 from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, gone_roots, outdated_paths
-from pgdex.jobs.client.standing import standing_at, unindexed_repository
+from pgdex.jobs.client.standing import standing_at, unindexed_repository, views_now_on
 from pgdex.jobs.client.views import only_view
 from pgdex.jobs.errors import InvalidRequest
 
@@ -57,18 +58,24 @@ def search_code(
     Raises InvalidRequest.
     """
     from pgdex.indexer.search import search
+    from pgdex.indexer.search.views import searched_views
     from pgdex.jobs.embedders import embedder_for
 
+    if request.view is not None and not searched_views(client.connection, request):
+        # A branch that was made and checked out since changes no file, so no job has noted its name yet.
+        now_on = views_now_on(client.connection, request.view, project=request.project_id)
+        if len(now_on) == 1 and request.repo in (None, now_on[0].root):
+            request = replace(request, repo=now_on[0].root, view=None)
     standing = None
     if standing_in is not None and request.repo is None and request.view is None:
         standing = standing_at(client.connection, standing_in, project=request.project_id)
         if standing is not None:
             request = replace(request, repo=standing.view.root)
-    _freshen(client, request, ensure_workers)
+    fresh = _freshen(client, request, ensure_workers)
     live = live_views(client, project=request.project_id)
     with refusals():
         result = search(client.connection, request, open_embedder=lambda spec: embedder_for(spec, client.settings))
-    found = _found(client, request, result, live, words=words)
+    found = _found(client, request, result, live, fresh, words=words)
     if standing is None:
         asked = request.repo is not None or request.view is not None
         unknown = None if asked or standing_in is None else unindexed_repository(standing_in)
@@ -91,20 +98,43 @@ def related_code(
     words: FrontEndWords,
     ensure_workers: Callable[[], object] = lambda: None,
 ) -> Found:
-    """What is like the code at the request's place; looks and notes are those of a search. Raises InvalidRequest."""
+    """What is like the code at the request's line; looks and notes are those of a search.
+
+    The root may be any folder of an indexed one, or of a worktree whose repository is indexed, and the path may be
+    absolute. Raises InvalidRequest.
+    """
     from pgdex.indexer.search import related
 
-    _freshen(client, request, ensure_workers)
+    request, where = _located(client, request, words)
+    fresh = _freshen(client, request, ensure_workers)
     live = live_views(client, project=request.project_id)
     with refusals():
         result = related(client.connection, request)
-    return _found(client, request, result, live, words=words)
+    return _found(client, request, result, live, [*where, *fresh], words=words)
 
 
-def _freshen(client: "Client", request: "SearchRequest | RelatedRequest", ensure_workers: Callable[[], object]) -> None:
+def _located(client: "Client", request: "RelatedRequest", words: FrontEndWords) -> "tuple[RelatedRequest, list[str]]":
+    """The request with the view's root and a path in it, and what to say of that."""
+    from pgdex.indexer.search.views import view_at
+
+    is_view = view_at(client.connection, request) is not None
+    if is_view and not os.path.isabs(request.path):
+        return request, []
+    file = Path(request.root) / request.path
+    standing = standing_at(client.connection, file.parent, project=request.project_id)
+    if standing is None or (is_view and standing.view.root != request.root):
+        return request, []
+    located = replace(request, root=standing.view.root, path=standing.path_of(file))
+    return located, standing.note_on_worktree(index=words.index)
+
+
+def _freshen(
+    client: "Client", request: "SearchRequest | RelatedRequest", ensure_workers: Callable[[], object]
+) -> list[str]:
     view = only_view(client.connection, request)
-    if view is not None:
-        freshen(client, view, project=request.project_id, ensure_workers=ensure_workers)
+    if view is None:
+        return []
+    return freshen(client, view, project=request.project_id, ensure_workers=ensure_workers)
 
 
 def live_views(client: "Client", *, project: str) -> dict[str, str]:
@@ -126,12 +156,13 @@ def _found(
     request: "SearchRequest | RelatedRequest",
     result: "SearchResult",
     live: dict[str, str],
+    fresh: list[str],
     *,
     words: FrontEndWords,
 ) -> Found:
     folders = {view.root for view in result.views if not view.ref}
     outdated = outdated_paths(client, result.hits, folders=folders, project=request.project_id)
-    notes = coverage_notes(client, request, result, outdated, live, words=words)
+    notes = [*fresh, *coverage_notes(client, request, result, outdated, live, words=words)]
     gone = gone_roots(client, folders & {hit.repo_path for hit in result.hits})
     hits = sorted(result.hits, key=lambda hit: hit.repo_path in gone)  # a stable sort: the order is kept otherwise
     return Found(hits, notes, outdated, [view.root for view in result.views])

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pgdex.indexer.sources import GitTree
 from pgdex.jobs.client.models import IndexedView
-from pgdex.jobs.client.views import default_view_of_family, innermost_view
+from pgdex.jobs.client.views import default_view_of_family, indexed_views, innermost_view
 from pgdex.jobs.database.connection import Connection
 
 OTHERS = "select count(*) from (select from pgdex.views_status where project_id = %s and root <> %s limit 2) as others"
@@ -18,11 +18,17 @@ class Standing:
     """The view to search for someone in a folder.
 
     `worktree` is the working tree that the folder is in where that is not indexed itself, but its repository is: then
-    `view` is another worktree of it.
+    `view` is another worktree of it, or the same `folder` of another worktree.
     """
 
     view: IndexedView
     worktree: str | None = None
+    folder: str = ""
+
+    def path_of(self, file: Path) -> str:
+        """The path in the view of a file that lies where one stands."""
+        root = self.view.root if self.worktree is None else os.path.join(self.worktree, self.folder)
+        return os.path.relpath(os.path.realpath(file), root)
 
     def note_on_worktree(self, *, index: str) -> list[str]:
         """What to say with any answer; `index` says how to index a folder, in the words of the front end (PATH is the
@@ -52,6 +58,16 @@ def unindexed_repository(folder: Path) -> str | None:
     return real.removesuffix(f"/{git.prefix}") if git.prefix else real
 
 
+def views_now_on(connection: Connection, branch: str, *, project: str) -> list[IndexedView]:
+    """The worktrees on this machine that are on a branch now, whatever they were on when they were indexed."""
+    found = []
+    for one in indexed_views(connection, project=project):
+        git = None if one.ref else GitTree.at(os.fsencode(one.root))
+        if git is not None and git.branch == branch:
+            found.append(one)
+    return found
+
+
 def standing_at(connection: Connection, folder: Path, *, project: str) -> Standing | None:
     """The innermost view of a project that contains `folder`, or a view of the repository whose worktree contains it;
     None where nothing like that is indexed."""
@@ -65,9 +81,10 @@ def standing_at(connection: Connection, folder: Path, *, project: str) -> Standi
     if around is not None and (git.is_main_worktree or Path(around.root).is_relative_to(top)):
         return Standing(around)
     # A folder of a worktree is of a family of its own (see family_of): the innermost one that is indexed elsewhere.
-    below = [folder for folder in (git.prefix, *map(str, PurePosixPath(git.prefix).parents)) if folder not in ("", ".")]
-    for identity in (*(f"{git.history}//{folder}" for folder in below), git.history):
+    below = [name for name in (git.prefix, *map(str, PurePosixPath(git.prefix).parents)) if name not in ("", ".")]
+    for name in (*below, ""):
+        identity = f"{git.history}//{name}" if name else git.history
         family = default_view_of_family(connection, identity, project=project)
         if family is not None:
-            return Standing(family, worktree=str(top))
+            return Standing(family, worktree=str(top), folder=name)
     return None if around is None else Standing(around)

@@ -11,6 +11,7 @@ import psycopg
 
 from pgdex.jobs.client.client import EVENTS_CHANNEL, Client
 from pgdex.jobs.client.models import JobStatus, StartedJob
+from pgdex.jobs.client.path_jobs import enqueue_paths
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.database.sessions import holds_session
 from pgdex.jobs.errors import JobNotFound
@@ -31,26 +32,20 @@ LONGEST_REST_SECONDS = 30.0
 """What is written without a pause (a database in the tree, a log) is indexed again after 1, 2, 4 … 30 seconds: its jobs
 would else follow each other for ever."""
 
-ENQUEUE = "select pgdex.enqueue_job(%s, project => %s, job_id => %s, allow_broad => true, paths => %s)"
-
 Request = Callable[[Client, frozenset[str] | None], StartedJob]
 """Asks for the changed paths of the folder to be indexed; None: for all of it to be looked at."""
 
 
 def requests_of(root: Path, *, project: str) -> Request:
-    """Requests of a folder that is indexed, or asked for, with the model that its index has: this process needs none.
-    Whoever had it indexed said already whether they mean a folder as broad as this. They raise NotAllowed.
-    """
+    """Requests of a folder that is indexed, or asked for. They raise NotAllowed."""
 
     def request(client: Client, changed: frozenset[str] | None) -> StartedJob:
         wished = uuid4()
-        paths = None if changed is None else sorted(changed)  # a bounded number: see Change
         try:
-            row = client.connection.execute(ENQUEUE, [str(root), project, wished, paths]).fetchone()
+            job_id = enqueue_paths(client.connection, str(root), project=project, paths=changed, wished=wished)
         except psycopg.errors.InsufficientPrivilege as error:
             raise not_allowed(client.connection, CLIENT) from error
-        assert row is not None
-        job = client.status(row[0])
+        job = client.status(job_id)
         return StartedJob(
             job_id=job.job_id,
             status=job.status,

@@ -71,13 +71,22 @@ begin
     set submodules = coalesce((select jsonb_agg(d order by d ->> 'path') from jsonb_array_elements(v_done) as d), '[]')
     where j.id = p_job_id;
 
-    perform pgdex.remove_view(v.id) from views v
-    where v.submodule_of is not null and v.removed_at is null
-        and v.repository_id in (
-            select w.repository_id from submodules s join views w on w.id = s.view_id
-            where s.parent_id = v_job.view_id and w.last_indexed_at is not null
-        )
-        and not exists (select from submodules s where s.view_id = v.id)
-        and not exists (select from indexing_jobs j where j.view_id = v.id and pgdex.is_live(j.status));
+    for v_one in
+        select v.id from views v
+        where v.submodule_of is not null and v.removed_at is null
+            and v.repository_id in (
+                select w.repository_id from submodules s join views w on w.id = s.view_id
+                where s.parent_id = v_job.view_id and w.last_indexed_at is not null
+            )
+            and not exists (select from submodules s where s.view_id = v.id)
+            and not exists (select from indexing_jobs j where j.view_id = v.id and pgdex.is_live(j.status))
+        order by v.repository_id, v.id  -- remove_view locks the repository: the same order for all
+    loop
+        begin
+            perform pgdex.remove_view(v_one.id);
+        exception when sqlstate 'PX002' or sqlstate 'PX005' then
+            null;  -- someone has just asked for it, or removed it
+        end;
+    end loop;
 end
 $$;

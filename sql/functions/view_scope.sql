@@ -24,7 +24,7 @@ begin
     from views v join repositories r on r.id = v.repository_id
     where v.id = any (p_views);
     if v_inside * 2 < v_all then
-        return query select array_agg(m.id), coalesce(sum(m.chunks), 0)::bigint, null::bigint[]
+        return query select coalesce(array_agg(m.id), '{}'), coalesce(sum(m.chunks), 0)::bigint, null::bigint[]
         from pgdex.matching_versions(p_views, null, null, null) as m;
         return;
     end if;

@@ -4,6 +4,7 @@ from functools import partial
 from uuid import uuid4
 
 import hypothesis.strategies as st
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -23,6 +24,27 @@ def test_one_of_many_enqueues_at_once_makes_the_job_and_all_get_its_id(
     assert value(connection, "select count(*) from pgdex.indexing_jobs") == 1
     assert events_of(connection, ids[0]) == ["created"]
     assert value(connection, "select count(*) from procrastinate_jobs") == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://user:secret@git.example.com/team/app.git",
+        "https://secret@git.example.com/team/app.git",
+        "https://git.example.com/team/app.git?private_token=secret",
+        "https://git.example.com/team/app.git#secret",
+        "ssh://git:secret@git.example.com/team/app.git",
+        "git:secret@git.example.com:team/app.git",
+        "ssh://ghp_secret@git.example.com/team/app.git",
+        "oauth2@git.example.com:team/app.git",
+    ],
+)
+def test_an_address_that_holds_a_secret_is_refused_and_not_repeated(connection: Connection, address: str) -> None:
+    with pytest.raises(psycopg.Error, match="password or a token") as error:
+        enqueue(connection, address)
+    assert error.value.sqlstate == "PX005"
+    assert "secret" not in str(error.value)
+    assert value(connection, "select count(*) from pgdex.views") == 0
 
 
 PARTS = ["a", "b c", ".", "..", "", "...", "..a", "é", "a\nb", "x'y", "\\", "a\\", "C:", "c:\\"]

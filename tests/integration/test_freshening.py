@@ -285,11 +285,20 @@ def test_a_job_that_waits_for_an_embedding_service_is_not_waited_for(client: Cli
     assert time.monotonic() - began < 10
 
 
-def test_a_walk_that_takes_too_long_is_given_up(database_url: str, indexed: Path) -> None:
+def test_a_walk_that_takes_too_long_is_given_up_and_said_and_once_a_minute_a_job_walks(
+    client: Client, database_url: str, indexed: Path
+) -> None:
     write_tree(indexed, {"a.py": "def beta_saved():\n    return 2\n"})
     with Client.open(settings_for(database_url, embedder="hashing", fresh_seconds=0.000_001)) as hasty:
-        assert finds(hasty, "alpha", indexed)
+        answer = found(hasty, "alpha", indexed)
+        assert any(f"looking for changes in {indexed} takes longer than 1e-06 s" in note for note in answer.notes)
         assert requested(hasty) == []
+        client.connection.execute("update pgdex.views set last_indexed_at = now() - interval '61 seconds'")
+        found(hasty, "alpha", indexed)
+        assert requested(hasty) == [None]
+        wait_for(lambda: finds(client, "beta_saved", indexed), what="the job that was asked for")
+        found(hasty, "alpha", indexed)
+        assert requested(hasty) == [None]
 
 
 def test_a_broad_folder_that_was_meant_is_fresh_as_well(client: Client, indexed: Path) -> None:

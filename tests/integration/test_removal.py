@@ -13,13 +13,8 @@ from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import IndexedView
-from pgdex.jobs.client.removal import (
-    is_there,
-    remove_rows,
-    remove_view,
-    remove_what_is_left,
-    view_to_remove,
-)
+from pgdex.jobs.client.naming import view_meant
+from pgdex.jobs.client.removal import is_there, remove_rows, remove_view, remove_what_is_left
 from pgdex.jobs.client.views import indexed_views, skipped_files
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.errors import InvalidRequest, JobIsLive, JobNotFound
@@ -59,7 +54,7 @@ def repository(connection: Connection, name: str, *, own_table: bool, chunks: in
 
 def known(connection: Connection, name: str) -> IndexedView:
     """As the command looks it up."""
-    return view_to_remove(connection, f"/r/{name}", project="default")
+    return view_meant(connection, f"/r/{name}", project="default")
 
 
 def roots_found(connection: Connection) -> set[str]:
@@ -298,18 +293,18 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
     ):
         new_repository(connection, root, project=project, own_table=False)
     for text, root in (("/r/api", "/r/api"), ("/r/api/", "/r/api"), ("api", "/r/api"), ("/r/web", "/r/web")):
-        assert view_to_remove(connection, text, project="default").root == root
+        assert view_meant(connection, text, project="default").root == root
     for text, saying in (
-        ("web", "several views of project default are named web; give a path: /r/other/web, /r/web"),
-        ("ap", "there is no repository ap"),
-        ("x", "there is no repository x in project default"),
-        ("", "there is no repository ''"),
+        ("web", "2 views are called web. Give the path or address of one:\n  /r/other/web\n  /r/web"),
+        ("ap", "ap is not in the index of project default"),
+        ("x", "x is not in the index of project default"),
+        ("", "'' is not in the index"),
         (str(tmp_path), "Indexed are: /r/api"),
     ):
         with pytest.raises(InvalidRequest, match=saying):
-            view_to_remove(connection, text, project="default")
+            view_meant(connection, text, project="default")
     with pytest.raises(InvalidRequest, match="Nothing is indexed"):
-        view_to_remove(connection, "web", project="empty")
+        view_meant(connection, "web", project="empty")
 
 
 def test_a_repository_that_is_not_there_cannot_be_removed(connection: Connection) -> None:

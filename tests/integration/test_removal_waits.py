@@ -10,7 +10,8 @@ import pytest
 
 from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.search import SearchRequest, search
-from pgdex.jobs.client.removal import is_there, remove_rows, remove_view, view_to_remove
+from pgdex.jobs.client.naming import view_meant
+from pgdex.jobs.client.removal import is_there, remove_rows, remove_view
 from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import settings_for
 from tests.support.job_checks import status_of, value
@@ -70,7 +71,7 @@ def test_nobody_waits_for_a_large_removal(
     stays = new_repository(connection, "/r/stays", own_table=False)
     write_chunks(connection, stays, [chunk(f"alpha stays{number}") for number in range(20)])
     connection.execute("analyze")
-    chosen = view_to_remove(connection, "/r/large", project="default")
+    chosen = view_meant(connection, "/r/large", project="default")
     stop = threading.Event()
 
     with ThreadPoolExecutor(3) as pool:
@@ -98,7 +99,7 @@ def test_a_table_that_a_dump_has_open_makes_no_reader_wait(connection: Connectio
     write_chunks(connection, made, [chunk("alpha")])
     with psycopg.connect(database_url) as dump, impatient(database_url) as reader:
         dump.execute("select count(*) from pgdex.chunks")
-        remove_view(connection, view_to_remove(connection, "/r/large", project="default"))
+        remove_view(connection, view_meant(connection, "/r/large", project="default"))
         stop = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(_read_until, reader, stop)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.schedules import remove_schedule, schedules, set_schedule, view_to_schedule
+from pgdex.jobs.client.naming import view_meant
+from pgdex.jobs.client.schedules import remove_schedule, schedules, set_schedule
 from pgdex.jobs.database.connection import Connection, connect
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.worker.schedules import enqueue_due
@@ -181,18 +182,18 @@ def test_a_view_is_named_by_its_path_its_name_or_its_address(client: Client, con
     other = "https://git.example.com/team/lib.git"
     enqueue(connection, other)
     for text in ("/srv/app", "/srv/app/", "app"):
-        assert view_to_schedule(client, text, project="default").id == view
-    assert view_to_schedule(client, "https://GIT.example.com:443/team/lib.git", project="default").root == other
+        assert view_meant(client.connection, text, project="default").id == view
+    assert view_meant(client.connection, "https://GIT.example.com:443/team/lib.git", project="default").root == other
     with pytest.raises(InvalidRequest, match="not in the index"):
-        view_to_schedule(client, "nothing", project="default")
+        view_meant(client.connection, "nothing", project="default")
     enqueue(connection, "/other/app")
     with pytest.raises(InvalidRequest, match="2 views are called app"):
-        view_to_schedule(client, "app", project="default")
+        view_meant(client.connection, "app", project="default")
 
 
 def test_setting_listing_and_ending_a_schedule(client: Client, connection: Connection) -> None:
     scheduled(connection)
-    view = view_to_schedule(client, "app", project="default")
+    view = view_meant(client.connection, "app", project="default")
     one = set_schedule(client, view, " 30 3 * * * ")
     assert one.next_at is not None
     assert (one.expression, one.next_at.minute, one.failures) == ("30 3 * * *", 30, 0)

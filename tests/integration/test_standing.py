@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pgdex.indexer.search import SearchRequest
+from pgdex.indexer.search import RelatedRequest, SearchRequest
 from pgdex.jobs.cli.commands.search import WORDS
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus
-from pgdex.jobs.client.search import Found, search_code
+from pgdex.jobs.client.search import Found, related_code, search_code
 from pgdex.jobs.client.standing import standing_at
 from tests.support.databases import settings_for
 from tests.support.git_trees import git, repository
@@ -144,6 +144,35 @@ def test_in_a_worktree_whose_folder_alone_is_indexed_elsewhere_that_answers(
     assert standing is not None
     assert (standing.view.root, standing.worktree) == (str(main / "sub"), str(other))
     assert standing_at(client.connection, other, project="default") is None
+
+
+def test_a_branch_that_was_just_made_is_known_by_its_name(
+    client: Client, workers: Workers, main: Path, other: Path
+) -> None:
+    indexed(client, workers, main, other)
+    git("checkout", "--quiet", "-b", "fresh", at=other)
+    answer = found(client, None, view="fresh")
+    assert answer.searched == [str(other)]
+    assert answer.hits
+    assert searched(client, None, view="nowhere") == set()
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_related_code_of_a_file_in_a_worktree_that_is_not_indexed_is_that_of_the_same_file_elsewhere(
+    client: Client, workers: Workers, main: Path, other: Path, *, is_whole: bool
+) -> None:
+    root = main if is_whole else main / "sub"
+    indexed(client, workers, root)
+    for request in (
+        RelatedRequest(project_id="default", root=str(other), path="sub/b.py", line=1),
+        RelatedRequest(project_id="default", root=str(other / "sub"), path="b.py", line=1),
+        RelatedRequest(project_id="default", root=str(other), path=str(other / "sub" / "b.py"), line=1),
+    ):
+        answer = related_code(client, request, words=WORDS)
+        assert "c.py" in {Path(hit.path).name for hit in answer.hits}
+        assert answer.notes[0].startswith(f"the worktree {other} is not indexed: the answers are those of {root}")
+    exact = RelatedRequest(project_id="default", root=str(root), path=str(main / "sub" / "b.py"), line=1)
+    assert {hit.repo_path for hit in related_code(client, exact, words=WORDS).hits} == {str(root)}
 
 
 def test_a_submodule_and_a_nested_repository_are_part_of_what_is_indexed_around_them(

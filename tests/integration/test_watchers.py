@@ -13,7 +13,8 @@ from uuid import UUID
 import pytest
 
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.removal import remove_view, view_to_remove
+from pgdex.jobs.client.naming import view_meant
+from pgdex.jobs.client.removal import remove_view
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.settings import Settings
 from pgdex.jobs.watching import News, Watcher, file_systems
@@ -271,7 +272,7 @@ def test_a_repository_that_is_removed_from_the_index_is_not_put_back_into_it(
 ) -> None:
     with watching(indexed, settings) as seen:
         seen.wait("completed")
-        remove_view(client.connection, view_to_remove(client.connection, str(indexed), project="default"), cancel=True)
+        remove_view(client.connection, view_meant(client.connection, str(indexed), project="default"), cancel=True)
         assert "removed" in seen.wait("ended").text
         write_tree(indexed, {"new.py": "x = 1\n"})
         time.sleep(1)

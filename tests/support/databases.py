@@ -22,6 +22,9 @@ from pgdex.jobs.settings import Settings
 SERVER_VARIABLE = "PGDEX_TEST_DATABASE_URL"
 """Another server for the tests: its role must be allowed to create databases and the extension vector."""
 
+MEMORY = "/dev/shm"
+LEAST_MEMORY_BYTES = 6 << 30  # a server takes up to 1 GB, and there are some of them
+
 _number = count(1)
 
 
@@ -33,7 +36,9 @@ def settings_for(database_url: str, **values: object) -> Settings:
 def embedded_server() -> str:
     """Start an embedded server in a folder of its own and return its URL; both are gone when this process ends."""
     # Not pytest's tmp_path: as root the server runs as the OS user `pgserver`, who can't enter that one.
-    home = Path(tempfile.mkdtemp(prefix="pgdex-tests-", dir="/tmp"))
+    folder = _fastest_folder()
+    _remove_what_killed_runs_left(folder)
+    home = Path(tempfile.mkdtemp(prefix=f"pgdex-tests-{os.getpid()}-", dir=folder))
     url = start_server(home, linger_seconds=0)  # so it ends too where this process is killed
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     atexit.register(stop_server, home, mode="immediate")  # before that: the last one registered is the first to run
@@ -42,6 +47,33 @@ def embedded_server() -> str:
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
     return url
+
+
+def _fastest_folder() -> str:
+    """Memory where there is enough of it: a copy of the template is 700 files, which takes 35 ms there and 100 to 1,000
+    on a disk. A container may have 64 MB of it only."""
+    try:
+        has_room = shutil.disk_usage(MEMORY).free >= LEAST_MEMORY_BYTES
+    except OSError:
+        return "/tmp"
+    return MEMORY if has_room and os.access(MEMORY, os.W_OK | os.X_OK) else "/tmp"
+
+
+def _remove_what_killed_runs_left(folder: str) -> None:
+    """Their servers end with them, their files would stay; in memory that is dear."""
+    for home in Path(folder).glob("pgdex-tests-*-*"):
+        if not _is_alive(home.name.split("-")[2]):
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def url_of(server_url: str, database: str) -> str:
@@ -55,7 +87,8 @@ def new_database(server_url: str, *, template: str | None = None, label: str = "
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"pgdex_{label}_{worker}_{os.getpid()}_{next(_number)}"
     # A server's own default may be SQL_ASCII, as initdb chooses it where no locale is set.
-    source = sql.SQL(" template {}").format(sql.Identifier(template or "template0"))
+    # Written as files and not through the log, which costs twice the time.
+    source = sql.SQL(" template {} strategy file_copy").format(sql.Identifier(template or "template0"))
     encoding = sql.SQL("" if template else " encoding 'UTF8'")
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("create database {}{}{}").format(sql.Identifier(name), source, encoding))

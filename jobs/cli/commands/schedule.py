@@ -39,7 +39,8 @@ def schedule(
       pgdex schedule                       what is scheduled, and what failed
       pgdex schedule app --remove
     """
-    from pgdex.jobs.client.schedules import remove_schedule, schedules, set_schedule, view_to_schedule
+    from pgdex.jobs.client.naming import view_meant
+    from pgdex.jobs.client.schedules import remove_schedule, schedules, set_schedule
     from pgdex.jobs.client.targets import is_address
 
     if repository is not None and not remove and expression is None:
@@ -54,7 +55,7 @@ def schedule(
         if repository is None:
             _print_list(client, schedules(client, project=chosen), project=chosen, as_json=as_json)
             return
-        view = view_to_schedule(client, repository, project=chosen)
+        view = view_meant(client.connection, repository, project=chosen)
         if expression is not None:
             _print_one(client, set_schedule(client, view, expression), as_json=as_json)
             return

@@ -121,13 +121,12 @@ def related(*, location: str, project: str | None, tests: str, limit: int, expla
     """
     from pgdex.indexer.search import RelatedRequest
     from pgdex.jobs.client.search import refusals, related_code
-    from pgdex.jobs.client.views import innermost_view
+    from pgdex.jobs.client.standing import standing_at
 
     file, line = _location(location)
     with open_client() as client:
         chosen = chosen_project(client.settings, argument=project, folder=file.parent).id
-        around = innermost_view(client.connection, map(str, (file, *file.parents)), project=chosen)
-        if around is None:
+        if standing_at(client.connection, file.parent, project=chosen) is None:
             raise click.BadParameter(
                 f"{file} is in no repository that is indexed in project {chosen}; {WORDS.index} indexes one.",
                 param_hint="FILE:LINE",
@@ -135,8 +134,8 @@ def related(*, location: str, project: str | None, tests: str, limit: int, expla
         with refusals():
             request = RelatedRequest(
                 project_id=chosen,
-                root=around.root,
-                path=file.relative_to(around.root).as_posix(),
+                root=str(file.parent),
+                path=file.name,
                 line=line,
                 tests=tests,
                 limit=limit,

@@ -43,7 +43,7 @@ def test_a_schedule_is_set_shown_and_ended(run_pgdex: Run, source: str) -> None:
         (["app"], "say when"),
         (["app", "* * * * *", "--remove"], "nothing else"),
         (["--remove"], "takes REPO"),
-        (["nowhere", "* * * * *"], "Index it first: pgdex index nowhere"),
+        (["nowhere", "* * * * *"], "nowhere is not in the index of project default. Indexed are: https://"),
         (["app", "--remove"], "has no schedule"),
     ],
 )
