@@ -118,6 +118,7 @@ RULES: Final = (
     "built files",
     "versions",
     "headers",
+    "rare words",  # the engine's: of the vector that is looked for
 )
 
 
