@@ -101,6 +101,22 @@ def test_a_word_that_occurs_more_often_counts_more_but_less_than_in_proportion(e
     np.testing.assert_allclose(word_weight(np.array([1, np.e], dtype=np.float32)), [1, 2], atol=1e-6)
 
 
+def test_words_of_equal_weight_give_the_vector_of_their_text(embedder: CodeEmbedder) -> None:
+    text = "how are retries delayed"
+    weighed = embedder.embed_words(dict.fromkeys(words(text), 2.0))
+    np.testing.assert_allclose(weighed, embedder.embed_query(text), atol=1e-6)
+
+
+def test_a_word_that_weighs_more_draws_the_vector_to_it(embedder: CodeEmbedder) -> None:
+    retry = embedder.embed_query("retry")
+    light, heavy = (embedder.embed_words({"retry": weight, "socket": 1.0}) for weight in (0.5, 3.0))
+    assert heavy @ retry > light @ retry + 0.1
+
+
+def test_words_without_weight_get_the_fixed_vector(embedder: CodeEmbedder) -> None:
+    np.testing.assert_array_equal(embedder.embed_words({}), wordless_vector(embedder.dimension))
+
+
 def test_words_that_no_package_has_still_tell_texts_apart(embedder: CodeEmbedder) -> None:
     vectors = embedder.embed([f"qwrtzplk{letter}" for letter in "bcdfghjkmn"])
     alike = vectors @ vectors.T - np.eye(len(vectors))
