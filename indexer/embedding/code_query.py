@@ -10,7 +10,7 @@ import math
 import mmap
 import struct
 from ast import literal_eval
-from collections import Counter
+from collections import Counter, defaultdict
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from pgdex.indexer.lexemes import words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping
 
 VERSION: Final = 1
 DATA: Final = Path(__file__).with_name("code_model_data")
@@ -50,34 +50,51 @@ def query_vector(text: str, *, folder: Path = DATA) -> list[float]:
     Raises TooManyWords, and OSError or ValueError where the model's data are not there or not whole.
     """
     occurrences = Counter(words(text))
-    if len(occurrences) > MOST_WORDS:
-        raise TooManyWords(f"{len(occurrences)} words")
+    times: Counter[int] = Counter()
+    for word, row in _rows_of(occurrences, folder).items():
+        times[row] += occurrences[word]
+    return _sum_of({row: 1 + math.log(occurring) for row, occurring in times.items()}, folder)
+
+
+def words_vector(weights: Mapping[str, float], *, folder: Path = DATA) -> list[float]:
+    """The vector that CodeEmbedder.embed_words gives, but for rounding: each number within 1e-6.
+
+    Raises what `query_vector` raises.
+    """
+    shares: defaultdict[int, float] = defaultdict(float)
+    for word, row in _rows_of(weights, folder).items():
+        shares[row] += weights[word]
+    return _sum_of(shares, folder)
+
+
+def _sum_of(weights: Mapping[int, float], folder: Path) -> list[float]:
+    """The sum of the rows with these numbers, each counted as given, at length 1."""
     with (folder / "rows.npy").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as table:
         (count, dimension), first = _layout(table)
         (scale_count,), first_scale = _layout(scales := (folder / "scales.npy").read_bytes())
         if scale_count != count or len(table) < first + count * dimension:
             raise ValueError("the tables of the bundled model do not fit together")
-        times: Counter[int] = Counter()
-        for word, row in zip(occurrences, _rows_of(list(occurrences), count, folder), strict=True):
-            times[row] += occurrences[word]
         sums = [0.0] * dimension
-        for row, occurring in times.items():
+        for row, weight in weights.items():
             (scale,) = struct.unpack_from("<e", scales, first_scale + 2 * row)
-            weight = (1 + math.log(occurring)) * scale
             numbers = struct.unpack_from(f"{dimension}b", table, first + row * dimension)
-            sums = [total + weight * number for total, number in zip(sums, numbers, strict=True)]
+            sums = [total + weight * scale * number for total, number in zip(sums, numbers, strict=True)]
     length = math.sqrt(math.fsum(total * total for total in sums))
     return [total / length for total in sums] if length else [1 / math.sqrt(dimension)] * dimension
 
 
-def _rows_of(found: Sequence[str], count: int, folder: Path) -> list[int]:
-    """The row of each word: its line in the vocabulary, or behind that its bucket."""
+def _rows_of(found: Collection[str], folder: Path) -> dict[str, int]:
+    """The row of each word: its line in the vocabulary, or behind that its bucket. Raises TooManyWords."""
+    if len(found) > MOST_WORDS:
+        raise TooManyWords(f"{len(found)} words")
+    with (folder / "rows.npy").open("rb") as file:
+        (count, _), _ = _layout(file.read(256))
     vocabulary = b"\n" + (folder / "words.txt").read_bytes() + b"\n"
     size = vocabulary.count(b"\n") - 1
-    rows = []
+    rows = {}
     for word in found:
         at = vocabulary.find(b"\n" + word.encode("utf-8", "surrogatepass") + b"\n")
-        rows.append(size + bucket_of(word, count - size) if at < 0 else vocabulary.count(b"\n", 0, at))
+        rows[word] = size + bucket_of(word, count - size) if at < 0 else vocabulary.count(b"\n", 0, at)
     return rows
 
 

@@ -1,6 +1,6 @@
 """The chunks that a search looks at twice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 ChunkKey = tuple[int, int, int]  # repository, version, ordinal
@@ -30,8 +30,25 @@ class Candidate:
     similarity: float = 0.0
     defines: Defines = Defines.NOTHING
     path_is_asked_for: bool = False
+    is_word_for_word: bool = False
 
     @property
     def file(self) -> tuple[int, int]:
         """The repository and the version."""
         return self.key[:2]
+
+
+@dataclass(slots=True)
+class RankedFile:
+    """A file with the chunks of it that were found, best first, and what its score is made of; `built` are the paths of
+    files that were made from it."""
+
+    score: float
+    chunks: list[Candidate]
+    reasons: dict[str, float] = field(default_factory=dict)
+    built: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """The file's path."""
+        return self.chunks[0].path

@@ -9,6 +9,7 @@ from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 
 from pgdex.indexer.embedding import EmbedderError, QueryEmbedder
+from pgdex.indexer.search.absent import words_that_are_absent
 from pgdex.indexer.search.filter_notes import notes_on_nothing
 from pgdex.indexer.search.filters import scopes_of
 from pgdex.indexer.search.hits import describe, hits_of
@@ -22,6 +23,7 @@ from pgdex.indexer.search.retrievers import (
     QueryVectors,
     find_definitions,
     find_paths,
+    find_quoted,
     find_vectors,
     find_words,
 )
@@ -39,7 +41,7 @@ T = TypeVar("T")
 
 # A table that is gone belonged to a repository that was just removed: the next look does not see it any more.
 LOOKS = 3
-ALIKE = frozenset({"file names", "folder names"})  # rules about what a query says: a place says nothing
+ALIKE = frozenset({"file names", "kinds of pieces", "messages"})  # rules about what a query says: a place says nothing
 
 
 def search(
@@ -75,12 +77,21 @@ def search(
                 find_words(connection, table, understood.terms, scope, candidates)
                 find_definitions(connection, table, understood.all_names, scope, candidates)
                 find_paths(connection, table, understood, scope, candidates)
+                find_quoted(connection, table, understood, scope, candidates)
             if "vectors" in retrievers and table.embedding_model is not None:
                 vector = vectors.of(table.embedding_model)
                 if isinstance(vector, EmbedderError):
                     notes += [f"Only words were searched in {one.root}: {vector}" for one in table.views]
                 else:
+                    if "rare words" not in without_rules:
+                        vector = vectors.for_table(connection, table, understood) or vector
                     find_vectors(connection, table, vector, scope, candidates)
+        if "words" in retrievers and (candidates.found or not request.filters.narrow_anything):
+            absent = words_that_are_absent(connection, understood, tables, candidates)
+            if absent is not None:
+                notes.append(absent.note)
+                if absent.is_all:
+                    candidates.found.clear()
         hits = _ranked_hits(
             connection, understood, candidates, views, tables, limit=request.limit, without=without_rules
         )
@@ -132,8 +143,8 @@ def _ranked_hits(
     limit: int,
     without: frozenset[str],
 ) -> list[SearchHit]:
-    ranked = rank(query, describe(connection, candidates.found, tables), without=without)
-    return hits_of(connection, ranked, views, tables, limit=limit)
+    ranked = rank(query, describe(connection, candidates.found, tables, phrase=query.phrase), without=without)
+    return hits_of(connection, ranked, views, tables, limit=limit, query=query)
 
 
 def _in_one_snapshot(connection: Connection, look: Callable[[], T]) -> T:

@@ -83,6 +83,11 @@ class Filters:
         """Whether files can be left out for their path or language."""
         return self.path_regex is not None or self.without_regex is not None or self.language is not None
 
+    @property
+    def narrow_anything(self) -> bool:
+        """Whether anything at all can be left out."""
+        return self.narrows_files or self.kinds is not None
+
     def within(
         self,
         connection: psycopg.Connection[tuple[Any, ...]],

@@ -7,8 +7,9 @@ import psycopg
 from psycopg import sql
 
 from pgdex.indexer.lexemes import words
-from pgdex.indexer.search.candidates import Candidate, ChunkKey
-from pgdex.indexer.search.ranking import RankedFile
+from pgdex.indexer.search.candidates import Candidate, ChunkKey, RankedFile
+from pgdex.indexer.search.headlines import headline
+from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.search.result import Place, SearchHit
 from pgdex.indexer.search.views import SearchedTable, SearchedView
 
@@ -16,6 +17,10 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 # Further places of a file: those that score at least half of its best piece would be too many in a large file.
 MOST_PLACES: Final = 3
+# Of the first files that answer a question, so many pieces are shown with their text: the first of them is the answer
+# to 43 of 100 questions of the development set, one of three to 54. A name has one definition.
+MANY_PIECES: Final = 3
+PIECES_SHOWN: Final = 3
 # Words that two pieces must share (Jaccard) to be the same for a reader: copies with another licence or import.
 SAME_SHARE: Final = 0.9
 # How many files are looked at for each hit that is wanted, since copies take some away.
@@ -23,23 +28,30 @@ LOOKED_AT: Final = 3
 
 
 def describe(
-    connection: Connection, candidates: dict[ChunkKey, Candidate], tables: Sequence[SearchedTable]
+    connection: Connection,
+    candidates: dict[ChunkKey, Candidate],
+    tables: Sequence[SearchedTable],
+    *,
+    phrase: str | None = None,
 ) -> list[Candidate]:
-    """The candidates that are still there, with what ranking looks at."""
+    """The candidates that are still there, with what ranking looks at; `phrase` is what they may have word for word."""
     rows = _rows(
         connection,
         "select c.repository_id, c.version_id, c.ordinal, v.path, v.language, c.kind, c.symbol, c.start_line,"
-        " c.end_line from {keys} join {table} c using (repository_id, version_id, ordinal)"
+        " c.end_line, strpos(lower(c.content), lower({phrase})) > 0 from {keys}"
+        " join {table} c using (repository_id, version_id, ordinal)"
         " join pgdex.versions v on v.id = c.version_id"
         # The last word: whatever a retriever found, only what a view of the search holds is shown.
         " where exists (select from pgdex.view_files e where e.version_id = v.id and e.view_id = any({views}))",
         candidates,
         tables,
+        phrase=phrase,
     )
     described = []
     for repository_id, version_id, ordinal, *values in rows:
         one = candidates[repository_id, version_id, ordinal]
-        one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line = values
+        one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line, is_word_for_word = values
+        one.is_word_for_word |= bool(is_word_for_word)
         described.append(one)
     return described
 
@@ -51,10 +63,17 @@ def hits_of(
     tables: Sequence[SearchedTable],
     *,
     limit: int,
+    query: Query,
 ) -> list[SearchHit]:
     """The first `limit` files as hits, copies of better ones left out."""
     looked_at = ranked[: limit * LOOKED_AT]
-    contents = _contents(connection, [file.chunks[0].key for file in looked_at], tables)
+    with_text = ranked[:MANY_PIECES] if query.kind is QueryKind.WORDS and not query.sought_kinds else []
+    contents = _contents(
+        connection,
+        [file.chunks[0].key for file in looked_at]
+        + [chunk.key for file in with_text for chunk in file.chunks[1:PIECES_SHOWN]],
+        tables,
+    )
     known = {view.repository_id: view for view in views}
     hits: list[SearchHit] = []
     bags: list[frozenset[str]] = []
@@ -69,13 +88,14 @@ def hits_of(
             root = known[best.key[0]].root
             copy.also_in.append(best.path if root == copy.repo_path else f"{root}/{best.path}")
         elif len(hits) < limit:
-            hits.append(_hit(file, known[best.key[0]], content))
+            hits.append(_hit(file, known[best.key[0]], contents, query))
             bags.append(bag)
     return hits
 
 
-def _hit(file: RankedFile, view: SearchedView, content: str) -> SearchHit:
+def _hit(file: RankedFile, view: SearchedView, contents: dict[ChunkKey, str], query: Query) -> SearchHit:
     best = file.chunks[0]
+    content = contents[best.key]
     return SearchHit(
         repository=view.name,
         repo_path=view.root,
@@ -83,17 +103,19 @@ def _hit(file: RankedFile, view: SearchedView, content: str) -> SearchHit:
         start_line=best.start_line,
         end_line=best.end_line,
         kind=best.kind,
-        symbol=best.symbol,
+        symbol=headline(best, content, query.names),
         language=best.language,
         score=file.score,
         content=content,
-        more=list(_places(file.chunks[1:])),
+        more=list(_places(file.chunks[1:], contents)),
+        also_in=list(file.built),
         reasons=file.reasons,
     )
 
 
-def _places(chunks: Sequence[Candidate]) -> Iterator[Place]:
-    return (Place(chunk.start_line, chunk.end_line, chunk.symbol) for chunk in chunks[:MOST_PLACES])
+def _places(chunks: Sequence[Candidate], contents: dict[ChunkKey, str]) -> Iterator[Place]:
+    for chunk in chunks[:MOST_PLACES]:
+        yield Place(chunk.start_line, chunk.end_line, chunk.symbol, chunk.kind, contents.get(chunk.key))
 
 
 def _contents(connection: Connection, keys: Sequence[ChunkKey], tables: Sequence[SearchedTable]) -> dict[ChunkKey, str]:
@@ -108,7 +130,12 @@ def _contents(connection: Connection, keys: Sequence[ChunkKey], tables: Sequence
 
 
 def _rows(
-    connection: Connection, query: LiteralString, keys: Collection[ChunkKey], tables: Sequence[SearchedTable]
+    connection: Connection,
+    query: LiteralString,
+    keys: Collection[ChunkKey],
+    tables: Sequence[SearchedTable],
+    *,
+    phrase: str | None = None,
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of `query` about chunks with the keys, from each table that has some of them."""
     table_of = {view.repository_id: table.name for table in tables for view in table.views}
@@ -119,6 +146,7 @@ def _rows(
         statement = sql.SQL(query).format(
             keys=sql.SQL("unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, version_id, ordinal)"),
             table=sql.Identifier("pgdex", name),
+            phrase=sql.Literal(phrase),
             views=sql.Literal([view_id for table in tables if table.name == name for view_id in table.view_ids]),
         )
         yield from connection.execute(statement, _columns(its))

@@ -22,17 +22,27 @@ class Role(StrEnum):
     ENTRANCE = "entrance"
 
 
+_PROSE_SUFFIX: Final = r"\.(md|mdx|markdown|rst|adoc|asciidoc|rdoc|pod|textile|topic|txt|org|html?|tex|texi|texinfo)$"
+# One expression for Python and for PostgreSQL (filters.py). A name of several words needs a mark between them, or an
+# upper-case T: `latest`, `contest` and `attest` are no tests.
 TEST_PATH: Final = (
-    r"(^|/)(tests?|testing|specs?|__tests__|__mocks__|mocks?|fixtures?|testdata|testsuite|e2e|androidTest|unittests?)/"
-    r"|(^|/)(test_[^/]*|conftest|[^/]*[_.-](tests?|spec|mock)|spec_helper)\.[^/.]+$"
-    r"|(^|/)[^/]*(Tests?|Spec|TestCase|Mock)\.(java|kt|kts|scala|cs|swift|php|groovy|hs|cpp|cc)$"
+    r"(^|/)([^/]*[_.-])?(tests?|testing|specs?|unittests?)/"
+    r"|(^|/)(__tests__|__mocks__|__fixtures__|__snapshots__|mocks?|fixtures?|testdata|testsuite|testutils?|testlib|e2e"
+    r"|androidTest|tests?[_-](utils?|suites?|data|support|helpers?|fixtures?|common|lib|resources?)"
+    r"|[^/]*(Tests|Specs|TestUtils?))/"
+    r"|(^|/)(test[_-][^/]*|tests|conftest|[^/]*[_.-](tests?|spec|mock|SUITE)|spec_helper)\.[^/.]+$"
+    r"|(^|/)[^/]*(Tests?|Spec|TestCase|Mock|Suite)\.(java|kt|kts|scala|cs|swift|php|groovy|hs|cpp|cc)$"
+    r"|(^|/)[^/]*\.bats$|(^|/)x?t/[^/]*\.t$"
 )
 _ROLES: Final = (
     (Role.TEST, re.compile(TEST_PATH)),
     (
         Role.EXAMPLE,
         re.compile(
-            r"(^|/)(examples?|samples?|demos?|tutorials?|docs_src|benchmarks?|benches|bench|playground|sandbox)/", re.I
+            r"(^|/)(examples?|samples?|demos?|tutorials?|docs_src|benchmarks?|benches|bench|playground|sandbox)/"
+            # Code that stands in documentation. `doc` inside of a tree may be the program's own.
+            rf"|(^doc|(^|/)docs)/(?!.*{_PROSE_SUFFIX})",
+            re.I,
         ),
     ),
     (
@@ -42,7 +52,8 @@ _ROLES: Final = (
     (
         Role.GENERATED,
         re.compile(
-            r"(^|/)(generated|autogen|dist)/|[._-](pb2?|generated|gen|min|bundle)(_grpc)?\.[^/]+$"
+            r"(^|/)(generated|autogen|dist|priv/static)/|[._-](pb2?|generated|gen|min|bundle)(_grpc)?\.[^/]+$"
+            r"|[._-](umd|esm|cjs|iife|amd)\.[^/]+$|(^|/)zz_generated|\.(freezed|g)\.dart$|\.api$"
             r"|\.(designer|g)\.cs$|\.pb\.(go|cc|h)$",
             re.I,
         ),
@@ -50,7 +61,7 @@ _ROLES: Final = (
     (
         Role.PROSE,
         re.compile(
-            r"\.(md|mdx|markdown|rst|adoc|txt|org|html?|tex)$"
+            rf"{_PROSE_SUFFIX}|(^|/)man/[^/]+\.[1-9]\w*$"
             r"|(^|/)(readme|changelog|changes|history|news|license|licence|authors|contributing)[^/.]*$",
             re.I,
         ),

@@ -1,9 +1,11 @@
 """What a query is (a name, a path, a question, an error message, code), and what in it is worth looking for."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final
 
 from pgdex.indexer.languages import TEXT, language_of
@@ -12,6 +14,7 @@ from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.terms import stem_of
 
 MOST_TERMS: Final = 48
+LEAST_SPACES: Final = 3  # shorter phrases stand in prose by chance
 LONGEST_QUERY: Final = 2_000  # characters that are looked at: a traceback's end is mostly its callers
 
 # Words that say that something is asked, not what: looked for only where a query has no others.
@@ -47,6 +50,30 @@ _CODE: Final = re.compile(r"[;{}]|\w\(.*\)|[^=!<>]=[^=]|=>|->|::|\w\[|^\s*(?:@\w
 _NAME_IN_TEXT: Final = re.compile(
     r"`([^`\s]+)`|\b([A-Za-z_$]\w*)(?=\()|\b(\w*[a-z0-9][A-Z]\w*|[A-Z]{2,}[a-z]\w*|\w*[A-Za-z0-9]_\w+|_+[A-Za-z]\w*)"
 )
+# Words that say what kind of definition a name is, in the languages that have them.
+_FUNCTIONS: Final = frozenset({"function", "method"})
+_TYPES: Final = frozenset({"class", "struct", "interface", "enum", "type"})
+_KIND_WORDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("function", "func", "fn", "fun", "def", "method", "sub", "procedure", "proc"), _FUNCTIONS),
+        **dict.fromkeys(("class", "object"), frozenset({"class"})),
+        **dict.fromkeys(("struct", "record", "union", "message"), frozenset({"struct"})),
+        **dict.fromkeys(("interface", "protocol", "trait"), frozenset({"interface"})),
+        **dict.fromkeys(("type", "typedef"), _TYPES),
+        **dict.fromkeys(("module", "namespace", "package", "mod"), frozenset({"namespace", "class", "module"})),
+        **dict.fromkeys(("const", "constant", "var", "variable", "let", "val"), frozenset({"variable"})),
+        "enum": frozenset({"enum"}),
+        "macro": frozenset({"macro"}),
+        "#define": frozenset({"macro"}),
+    }
+)
+_KIND_WORD: Final = "|".join(map(re.escape, _KIND_WORDS))
+_DEFINITION: Final = re.compile(
+    rf"(?:(?:pub|public|private|static|abstract|data|sealed|async|export|inline|final|enum|partial)\s+)*"
+    rf"(?P<kind>{_KIND_WORD})\s+(?P<name>[A-Za-z_$][\w$]*[?!]?)(?:\s*[({{:<].*)?"
+)
+_NAMED_FIRST: Final = re.compile(rf"(?P<name>[A-Za-z_$][\w$]*[?!]?)\s+(?P<kind>{_KIND_WORD})")
+_QUOTED: Final = re.compile("\"([^\"]*\\S[^\"]*)\"|'([^']*\\S[^']*)'|\u201c([^\u201d]*\\S[^\u201d]*)\u201d")
 _CAPITALISED: Final = re.compile(r"(?<=[\w,)] )([A-Z][a-z]\w+)\b")
 _LAST_NAME: Final = re.compile(r"[\w$-]+[?!]?(?=(?:\(\))?\Z)")
 
@@ -79,9 +106,34 @@ class Query:
             return [found[0]] if found else []
         if self.kind is QueryKind.PATH:
             return []
-        found_names = [next(filter(None, groups)) for groups in _NAME_IN_TEXT.findall(self.text)]
+        sought = [] if self._sought is None else [self._sought["name"]]
+        found_names = sought + [next(filter(None, groups)) for groups in _NAME_IN_TEXT.findall(self.text)]
         # Of `.` and `a.` in backquotes nothing follows the dot.
         return list(dict.fromkeys(filter(None, (name.rsplit(".", 1)[-1] for name in found_names))))[:8]
+
+    @cached_property
+    def _sought(self) -> re.Match[str] | None:
+        if self.kind not in (QueryKind.WORDS, QueryKind.CODE):
+            return None
+        return _DEFINITION.fullmatch(self.text) or _NAMED_FIRST.fullmatch(self.text)
+
+    @property
+    def sought_kinds(self) -> frozenset[str]:
+        """The kinds of chunks of which one is asked for by its name (`struct file_header`); empty for any other
+        query."""
+        return frozenset() if self._sought is None else _KIND_WORDS[self._sought["kind"]]
+
+    @property
+    def phrase(self) -> str | None:
+        """What a chunk may have word for word: all of a text in quotes, or of one of at least four words."""
+        quoted = _QUOTED.fullmatch(self.text)
+        text = " ".join((next(filter(None, quoted.groups())) if quoted else self.text).split())
+        return text if quoted or (self.kind is not QueryKind.PATH and text.count(" ") >= LEAST_SPACES) else None
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the user has put all of it into quotes."""
+        return _QUOTED.fullmatch(self.text) is not None
 
     @cached_property
     def capitalised(self) -> list[str]:

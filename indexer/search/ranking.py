@@ -6,15 +6,16 @@ chunk and, less and less, of the next ones: a file in which five functions are a
 is about. docs/search.md has what each rule brings.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from pgdex.indexer.lexemes import split_token, tokens, words
-from pgdex.indexer.search.candidates import Candidate, Defines
+from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.candidates import Candidate, Defines, RankedFile
+from pgdex.indexer.search.copies import lower_headers, lower_older_versions, without_built_files
+from pgdex.indexer.search.file_names import named_share
 from pgdex.indexer.search.paths import Role, roles_of
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.terms import stem_of
@@ -26,6 +27,7 @@ class Weights:
 
     `vectors`: their share of the fused score, the words have the rest. `next_chunk`: how much each further chunk of a
     file counts, as a share of the one before: a question is about all of a file, a line of code is in one place.
+    `best_chunk`: how much the best chunk counts once more, beside what the file's other chunks and its name say.
     `definition` and `file_name`: how much of the bonus for them a file gets.
     """
 
@@ -33,6 +35,7 @@ class Weights:
     next_chunk: float
     definition: float
     file_name: float
+    best_chunk: float = 0.0
 
 
 WEIGHTS: Final[Mapping[QueryKind, Weights]] = MappingProxyType(
@@ -41,7 +44,7 @@ WEIGHTS: Final[Mapping[QueryKind, Weights]] = MappingProxyType(
         QueryKind.PATH: Weights(vectors=0.1, next_chunk=0.3, definition=1.0, file_name=1.0),
         QueryKind.ERROR: Weights(vectors=0.2, next_chunk=0.3, definition=0.3, file_name=0.3),
         QueryKind.CODE: Weights(vectors=0.3, next_chunk=0.1, definition=0.2, file_name=0.3),
-        QueryKind.WORDS: Weights(vectors=0.5, next_chunk=0.45, definition=0.5, file_name=1.0),
+        QueryKind.WORDS: Weights(vectors=0.5, next_chunk=0.45, definition=0.5, file_name=1.0, best_chunk=0.5),
     }
 )
 COUNTED_CHUNKS: Final = 8
@@ -52,10 +55,26 @@ DEFINITION: Final[Mapping[Defines, float]] = MappingProxyType(
 )
 PART_OF_SYMBOL: Final = 0.2
 # A class may be opened again, and its methods carry its name: where it begins is its definition.
-FIRST_DEFINITION: Final = 0.1
+FIRST_DEFINITION: Final = 0.3
 FILE_NAME: Final = 0.8
-FOLDER_NAME: Final = 0.1
+SOUGHT_KIND: Final = 0.5
+WORD_FOR_WORD: Final = 2.0
+QUOTED: Final = 10.0  # what lacks the text is no answer, whatever else speaks for it
 ASKED_PATH: Final = 2.0
+
+# Who asks a question in words wants to see what does it, not where a class begins or what is noted about it. Added to a
+# piece's score when the piece to show is chosen.
+_DOES: Final = 0.2
+_IS: Final = -0.1
+KIND_PRIORS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        **dict.fromkeys(("function", "method", "macro", "test"), _DOES),
+        **dict.fromkeys(("class", "interface", "struct", "enum", "namespace", "type", "variable"), _IS),
+        **dict.fromkeys(("section", "key", "block", "element", "rule", "resource", "table"), _IS),
+    }
+)
+# How much of it the file gets: which file it is depends less on its kinds.
+PRIOR_OF_FILE: Final = 0.25
 
 # What a file's score is multiplied with.
 ROLE_FACTORS: Final[Mapping[Role, float]] = MappingProxyType(
@@ -83,16 +102,34 @@ _ASKS_FOR: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
         Role.ENTRANCE: frozenset(map(stem_of, ("export", "exports", "init", "entry"))),
     }
 )
-RULES: Final = ("definitions", "file names", "folder names", "several chunks", "roles")
+# A crate's `mod.rs` and `lib.rs` hold implementations as often as they re-export: they rank lower where what they show
+# belongs to no definition.
+_RUST_ENTRANCE: Final = frozenset({"module", "namespace", "variable"})
+# How much of a test's penalty is left where the query speaks of tests, but not first: "tests of the clock" are tests,
+# "a fake clock for tests" is what they use.
+PENALTY_IN_PASSING: Final = 0.5
+RULES: Final = (
+    "definitions",
+    "file names",
+    "several chunks",
+    "kinds of pieces",
+    "roles",
+    "messages",
+    "built files",
+    "versions",
+    "headers",
+    "rare words",  # the engine's: of the vector that is looked for
+)
 
 
-@dataclass(slots=True)
-class RankedFile:
-    """A file with the chunks of it that were found, best first, and what its score is made of."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A candidate with its score, what that is made of, and how well its kind suits the query."""
 
     score: float
-    chunks: list[Candidate]
-    reasons: dict[str, float] = field(default_factory=dict)
+    prior: float
+    reasons: dict[str, float]
+    candidate: Candidate
 
 
 def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[str] = frozenset()) -> list[RankedFile]:
@@ -105,58 +142,97 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
         share = 1.0
     elif not any(similarity_of):
         share = 0.0
-    by_file: defaultdict[tuple[int, int], list[tuple[float, dict[str, float], Candidate]]] = defaultdict(list)
+    by_file: defaultdict[tuple[int, int], list[_Piece]] = defaultdict(list)
     for one, lexical, similarity in zip(found, words_of, similarity_of, strict=True):
         reasons = {"words": (1 - share) * lexical, "meaning": share * similarity}
         if "definitions" not in without:
-            reasons["definition"] = weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
+            reasons["definition"] = _definition(query, one, weights)
+        if (
+            one.is_word_for_word
+            and "messages" not in without
+            and (query.is_quoted or Role.PROSE not in roles_of(one.path))
+        ):
+            reasons["word for word"] = QUOTED if query.is_quoted else WORD_FOR_WORD
         if one.path_is_asked_for:
             reasons["path"] = ASKED_PATH
-        by_file[one.file].append((sum(reasons.values()), reasons, one))
+        prior = 0.0
+        if query.kind is QueryKind.WORDS and "kinds of pieces" not in without:
+            prior = KIND_PRIORS.get(one.kind, 0.0)
+        by_file[one.file].append(_Piece(sum(reasons.values()), prior, reasons, one))
     asked = frozenset(query.terms)
-    ranked = [_ranked(chunks, asked, weights, without) for chunks in by_file.values()]
+    ranked = [_ranked(query, pieces, weights, without) for pieces in by_file.values()]
+    if "versions" not in without:
+        lower_older_versions(ranked, asked)
+    if query.kind is QueryKind.WORDS and "headers" not in without:
+        lower_headers(ranked)
+    if "built files" not in without:
+        ranked = without_built_files(ranked)
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
 
 
-def _ranked(
-    chunks: list[tuple[float, dict[str, float], Candidate]],
-    asked: frozenset[str],
-    weights: Weights,
-    without: frozenset[str],
-) -> RankedFile:
-    defining = [chunk for chunk in chunks if chunk[2].defines is Defines.EXACTLY]
-    first = min((chunk[2].start_line for chunk in defining), default=0)
-    chunks.sort(key=lambda chunk: (-chunk[0] - FIRST_DEFINITION * (chunk[2].start_line == first), chunk[2].key))
-    _, of_best, candidate = chunks[0]
-    reasons = dict(of_best)
+def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str]) -> RankedFile:
+    begins = _beginning([piece.candidate for piece in pieces])
+
+    pieces.sort(
+        key=lambda piece: (
+            -piece.score - piece.prior - weights.definition * FIRST_DEFINITION * (piece.candidate is begins),
+            piece.candidate.key,
+        )
+    )
+    shown = pieces[0]
+    scores = sorted((piece.score for piece in pieces), reverse=True)
+    reasons = dict(shown.reasons)
+    # The file is worth what its best piece is, also where another one shows better what is asked for.
+    fused = max(piece.reasons["words"] + piece.reasons["meaning"] for piece in pieces)
+    reasons["best piece"] = scores[0] - shown.score + weights.best_chunk * fused
+    reasons["kind"] = PRIOR_OF_FILE * shown.prior
     if "several chunks" not in without:
-        further = enumerate((score for score, _, _ in chunks[1:COUNTED_CHUNKS]), start=1)
+        further = enumerate(scores[1:COUNTED_CHUNKS], start=1)
         reasons["further chunks"] = sum(score * weights.next_chunk**number for number, score in further)
+    path = shown.candidate.path
     if "file names" not in without:
-        name = candidate.path.rpartition("/")[2].partition(".")[0]
-        reasons["file name"] = weights.file_name * FILE_NAME * _named_share(name, asked)
-    if "folder names" not in without:
-        folders = words(candidate.path.rpartition("/")[0])
-        reasons["folder"] = FOLDER_NAME if any(stem_of(word) in asked for word in folders) else 0.0
+        name = path.rpartition("/")[2].partition(".")[0]
+        reasons["file name"] = weights.file_name * FILE_NAME * named_share(name, query.words, len(query.terms))
     score = sum(reasons.values())
     if "roles" not in without:
-        for role in roles_of(candidate.path):
-            if not asked & _ASKS_FOR[role]:
-                reasons[f"is {role}"] = -score * (1 - ROLE_FACTORS[role])
-                score *= ROLE_FACTORS[role]
+        for role in roles_of(path):
+            factor = _role_factor(role, query, shown.candidate)
+            if factor < 1:
+                reasons[f"is {role}"] = -score * (1 - factor)
+                score *= factor
     return RankedFile(
-        score, [chunk for _, _, chunk in chunks], {name: value for name, value in reasons.items() if value}
+        score, [piece.candidate for piece in pieces], {name: value for name, value in reasons.items() if value}
     )
 
 
-def _named_share(name: str, asked: frozenset[str]) -> float:
-    """How much of a file's name, without its suffixes, is asked for, and how much of what is asked for it says.
+def _beginning(candidates: Iterable[Candidate]) -> Candidate | None:
+    """Of a file's candidates the one in which what is asked for begins to be defined."""
+    defining = [one for one in candidates if one.defines is Defines.EXACTLY]
+    return min(defining, key=lambda one: (_implements(one), one.start_line, one.key), default=None)
 
-    The second by its root: one word of four that is all of a name is still a good reason.
-    """
-    parts = [part for token in tokens(name) for part in split_token(token)[1:] or split_token(token)]
-    named = sum(stem_of(part) in asked for part in parts)
-    return named / len(parts) * math.sqrt(min(1.0, named / len(asked))) if named else 0.0
+
+def _implements(one: Candidate) -> bool:
+    """Whether a chunk is Rust's `impl X`: what X is stands elsewhere. (Rust has no classes.)"""
+    return one.language == "rust" and one.kind == "class"
+
+
+def _definition(query: Query, one: Candidate, weights: Weights) -> float:
+    """The bonus for a candidate that defines, or whose symbol has, what the query names."""
+    if query.sought_kinds and one.defines:
+        # `class Session`: the one that is a class is asked for, and by its name.
+        return DEFINITION[one.defines] + (SOUGHT_KIND if one.kind in query.sought_kinds else 0.0)
+    return weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
+
+
+def _role_factor(role: Role, query: Query, shown: Candidate) -> float:
+    """What a file's score is multiplied with for a role."""
+    if role is Role.ENTRANCE and shown.language == "rust" and shown.kind not in _RUST_ENTRANCE:
+        return 1.0
+    penalty = 1 - ROLE_FACTORS[role]
+    asking = _ASKS_FOR[role].intersection(query.terms)
+    if role is Role.TEST and asking:
+        return 1 - penalty * (0.0 if query.terms[0] in asking else PENALTY_IN_PASSING)
+    return 1.0 if asking else 1 - penalty
 
 
 def _part_of_symbol(query: Query, candidate: Candidate) -> float:

@@ -15,11 +15,13 @@ class SearchRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Another piece of a hit's file that answers too."""
+    """Another piece of a hit's file that answers too; `content` is its text where it is worth reading at once."""
 
     start_line: int
     end_line: int
     symbol: str | None
+    kind: str = ""
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class SearchHit:
     means nothing else.
 
     `more` are further pieces of the file, best first; `also_in` the paths of other files whose best piece is nearly
-    the same, left out of the hits (whole paths where they are in another repository). `reasons` says what the score is
+    the same, or that were built from this one, left out of the hits (whole paths where they are in another repository).
+    Of the first hits of a question, some of `more` come with their text. `reasons` says what the score is
     made of.
     """
 

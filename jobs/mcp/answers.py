@@ -149,6 +149,14 @@ class Cancellation(Answer):
     lost: str = Field(description="What is lost.")
 
 
+class Piece(Answer):
+    """A further chunk of a hit's file, with its code."""
+
+    lines: str
+    symbol: str | None
+    code: str
+
+
 class Hit(Answer):
     """A file that answers the query, with the chunk of it that answers best."""
 
@@ -162,7 +170,10 @@ class Hit(Answer):
     score: float = Field(description="Orders the hits of one search and means nothing else.")
     code: str
     more: list[str] = Field(description="Further chunks of the file that match: their lines and symbols.")
-    also_in: list[str] = Field(description="Other files with nearly the same chunk, not hits themselves.")
+    pieces: list[Piece] = Field(description="The code of some of these, for the first hits of a question.")
+    also_in: list[str] = Field(
+        description="Other files with nearly the same chunk, or built from this one; not hits themselves."
+    )
     is_outdated: bool = Field(description="The file has changed or been deleted since: read it again.")
 
 

@@ -211,3 +211,47 @@ def test_a_long_query_is_understood_in_time(piece: str) -> None:
     assert query.terms is not None
     assert query.all_names is not None
     assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "name"),
+    [
+        ("struct file_header", {"struct"}, "file_header"),
+        ("class Session", {"class"}, "Session"),
+        ("fn new", {"function", "method"}, "new"),
+        ("container_of macro", {"macro"}, "container_of"),
+        ("#define container_of", {"macro"}, "container_of"),
+        ("data class User", {"class"}, "User"),
+        ("pub trait Handler", {"interface"}, "Handler"),
+        ("def parse(self, text):", {"function", "method"}, "parse"),
+        ("enum Colour", {"enum"}, "Colour"),
+    ],
+)
+def test_a_kind_word_and_a_name_are_a_definition_that_is_sought(text: str, kinds: set[str], name: str) -> None:
+    query = understand(text)
+    assert query.sought_kinds == kinds
+    assert query.names[0] == name
+
+
+@pytest.mark.parametrize("text", ["Session", "how does a class start", "class", "src/class.py", "class of the session"])
+def test_other_queries_seek_no_kind(text: str) -> None:
+    assert understand(text).sought_kinds == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "is_quoted"),
+    [
+        ('"no such  table"', "no such table", True),
+        ("'x'", "x", True),
+        ("\u201cno such table\u201d", "no such table", True),
+        ("the connection pool is exhausted", "the connection pool is exhausted", False),
+        ("connection pool exhausted", None, False),
+        ("parse_args", None, False),
+        ("'a' and 'b'", None, False),
+    ],
+)
+def test_a_text_in_quotes_or_of_four_words_may_stand_somewhere_word_for_word(
+    text: str, phrase: str | None, is_quoted: bool
+) -> None:
+    query = understand(text)
+    assert (query.phrase, query.is_quoted) == (phrase, is_quoted)

@@ -23,9 +23,22 @@ def found(
     similarity: float = 0.0,
     defines: Defines = Defines.NOTHING,
     asked: bool = False,
+    kind: str = "",
+    language: str = "",
+    start_line: int = 0,
+    is_word_for_word: bool = False,
 ) -> Candidate:
     return Candidate(
-        (1, file, ordinal), path=path, lexical=lexical, similarity=similarity, defines=defines, path_is_asked_for=asked
+        (1, file, ordinal),
+        path=path,
+        language=language,
+        kind=kind,
+        start_line=start_line,
+        lexical=lexical,
+        similarity=similarity,
+        defines=defines,
+        path_is_asked_for=asked,
+        is_word_for_word=is_word_for_word,
     )
 
 
@@ -139,12 +152,6 @@ def test_all_of_a_files_name_counts_more_than_a_part_of_it() -> None:
     assert whole.reasons["file name"] > part.reasons["file name"]
 
 
-def test_a_folder_that_is_named_after_the_question_breaks_a_tie() -> None:
-    candidates = [found("src/net/a.py", file=1, lexical=5.0), found("src/retry/a.py", file=2, lexical=5.0)]
-    assert order(WORDS, *candidates) == ["src/retry/a.py", "src/net/a.py"]
-    assert order(WORDS, *candidates, without="folder names") == ["src/net/a.py", "src/retry/a.py"]
-
-
 def test_a_file_with_several_good_pieces_is_before_one_with_a_single_good_piece() -> None:
     candidates = [
         found("single.py", file=1, lexical=5.2),
@@ -170,8 +177,6 @@ def test_what_is_not_the_program_itself_is_after_it(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "query"),
     [
-        ("tests/test_cart.py", "how is the cart tested in tests"),
-        ("tests/test_cart.py", "fixtures of the cart"),
         ("examples/cart.py", "an example of a cart"),
         ("vendor/cart.go", "the vendored cart"),
         ("README.md", "the readme about the cart"),
@@ -181,6 +186,19 @@ def test_what_is_not_the_program_itself_is_after_it(path: str) -> None:
 )
 def test_a_role_that_is_asked_for_comes_back_to_the_top(path: str, query: str) -> None:
     assert order(query, found(path, file=1, lexical=5.2), found("src/a.py", file=2, lexical=5.0))[0] == path
+
+
+def test_a_test_that_is_asked_for_loses_half_of_its_penalty() -> None:
+    def order_with(lexical: float) -> list[str]:
+        helper = found("src/clock.py", file=2, lexical=5.0)
+        return order("a fake clock for tests", found("tests/a.py", file=1, lexical=lexical), helper)
+
+    assert order_with(5.2)[0] == "src/clock.py", "who writes tests looks for what helps with them"
+    test, helper = (
+        rank(understand(query), [found("tests/a.py", file=1, lexical=5.0)])[0].score
+        for query in ("a fake clock for tests", "a fake clock")
+    )
+    assert test == pytest.approx(helper * 0.7 / 0.4)
 
 
 def test_the_path_that_is_asked_for_is_first() -> None:
@@ -195,18 +213,103 @@ def test_the_path_that_is_asked_for_is_first() -> None:
     )
 
 
+def test_a_question_is_answered_with_a_function_before_the_class_around_it_and_a_name_is_not() -> None:
+    pieces = [
+        found("a.py", file=1, lexical=5.2, kind="class"),
+        found("a.py", file=1, ordinal=1, lexical=5.0, kind="method"),
+    ]
+
+    def shown(query: str, *, without: frozenset[str] = frozenset()) -> str:
+        return rank(understand(query), pieces, without=without)[0].chunks[0].kind
+
+    assert shown(WORDS) == "method"
+    assert shown(WORDS, without=frozenset({"kinds of pieces"})) == "class"
+    assert shown("RetryDelay") == "class"
+
+
+def test_the_score_of_a_file_is_that_of_its_best_piece_whichever_is_shown() -> None:
+    one = [
+        found("a.py", file=1, lexical=5.2, kind="class"),
+        found("a.py", file=1, ordinal=1, lexical=4.5, kind="method"),
+    ]
+    (file,) = rank(understand(WORDS), one)
+    assert file.chunks[0].kind == "method"
+    assert file.score >= rank(understand(WORDS), one[:1])[0].score
+
+
+def test_the_definition_of_a_rust_type_is_shown_before_its_implementation() -> None:
+    pieces = [
+        found("a.rs", file=1, lexical=5.5, defines=Defines.EXACTLY, kind="class", language="rust", start_line=1),
+        found("a.rs", file=1, ordinal=1, lexical=5.0, defines=Defines.EXACTLY, kind="struct", start_line=40),
+    ]
+    assert rank(understand("Session"), pieces)[0].chunks[0].kind == "struct"
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("struct header", "struct"),
+        ("function header", "function"),
+        ("header macro", "macro"),
+        ("data class header", "class"),
+        ("fn header", "function"),
+    ],
+)
+def test_a_kind_and_a_name_look_up_the_definition_of_that_kind(query: str, kind: str) -> None:
+    kinds = ["struct", "function", "macro", "class"]
+    defined = [
+        found(f"{one}.c", file=number, lexical=5.0 - (one == kind), defines=Defines.EXACTLY, kind=one)
+        for number, one in enumerate(kinds)
+    ]
+    uses = found("uses.c", file=9, lexical=9.0, similarity=0.9)
+    assert order(query, uses, *defined)[0] == f"{kind}.c"
+    assert order("header", uses, *defined)[0] != f"{kind}.c"
+
+
+def test_a_message_that_stands_somewhere_word_for_word_is_first_there() -> None:
+    message = "the connection pool is exhausted now"
+    candidates = [
+        found("pool.py", file=1, lexical=9.0, similarity=0.9),
+        found("right.py", file=2, lexical=4.0, is_word_for_word=True),
+        found("far.py", file=3, lexical=1.0, similarity=0.1),
+    ]
+    assert order(message, *candidates)[0] == "right.py"
+    assert order(message, *candidates, without="messages")[0] == "pool.py"
+
+
+def test_what_prose_says_word_for_word_counts_only_in_quotes() -> None:
+    message = "the connection pool is exhausted"
+    candidates = [
+        found("README.md", file=1, lexical=5.0, is_word_for_word=True),
+        found("pool.py", file=2, lexical=5.0),
+    ]
+    assert order(message, *candidates)[0] == "pool.py"
+    assert order(f'"{message}"', *candidates)[0] == "README.md"
+
+
+def test_the_implementation_in_a_mod_rs_is_not_lowered_as_an_entrance() -> None:
+    def score(kind: str) -> float:
+        piece = found("net/mod.rs", file=1, lexical=5.0, kind=kind, language="rust")
+        return rank(understand("compute_it"), [piece])[0].score
+
+    assert score("module") == pytest.approx(0.8 * score("function"))
+
+
 # What holds for any candidates
 
 CANDIDATES = st.lists(
     st.builds(
         found,
-        st.sampled_from(["src/retry.py", "tests/test_a.py", "a.md", "retry/delay.go", "x"]),
+        st.sampled_from(["src/retry.py", "tests/test_a.py", "a.md", "retry/delay.go", "v1/a.h", "v2/a.h", "x"]),
         file=st.integers(1, 5),
         ordinal=st.integers(0, 4),
         lexical=st.floats(0, 50),
         similarity=st.floats(0, 1),
         defines=st.sampled_from(Defines),
         asked=st.booleans(),
+        kind=st.sampled_from(["", "function", "class", "module"]),
+        start_line=st.integers(0, 3),
+        is_word_for_word=st.booleans(),
     ),
     unique_by=lambda one: one.key,
     max_size=15,

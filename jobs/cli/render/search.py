@@ -11,7 +11,7 @@ from pgdex.jobs.cli.render.text import printable
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from pgdex.indexer.search import SearchHit
+    from pgdex.indexer.search import Place, SearchHit
 
 MARK = "bold black on yellow"
 THEME = "ansi_dark"
@@ -30,10 +30,41 @@ def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: 
     head.append(f"  {hit.kind}  {hit.score:.3f}", "dim")
     yield head
 
-    content = printable(hit.content.expandtabs(4).rstrip("\n"), lines=True)
+    yield from _snippet(hit.content, hit, terms, language=hit.language, colour=colour)
+    for piece in hit.more:
+        if piece.content:
+            yield from _piece_lines(piece, terms, language=hit.language, colour=colour)
+    others = [
+        f"{place.start_line}-{place.end_line} {printable(place.symbol or '')}".rstrip()
+        for place in hit.more
+        if not place.content
+    ]
+    if others:
+        yield Text(f"{'':>6} also {' · '.join(others)}", "dim", overflow="ellipsis", no_wrap=True)
+    if hit.also_in:
+        names = ", ".join(printable(path) for path in hit.also_in[:3])
+        more = f" and {len(hit.also_in) - 3:,} more" if len(hit.also_in) > 3 else ""
+        yield Text(f"{'':>6} nearly the same in {names}{more}", "dim", overflow="ellipsis", no_wrap=True)
+
+
+def _piece_lines(piece: "Place", terms: frozenset[str], *, language: str, colour: bool) -> "Iterator[Text]":
+    """A further piece of a hit's file that comes with its text."""
+    from rich.text import Text
+
+    yield Text(f"{'':>6} also {piece.start_line}-{piece.end_line} {printable(piece.symbol or '')}".rstrip(), "dim")
+    yield from _snippet(piece.content or "", piece, terms, language=language, colour=colour)
+
+
+def _snippet(
+    code: str, lines_of: "SearchHit | Place", terms: frozenset[str], *, language: str, colour: bool
+) -> "Iterator[Text]":
+    """The lines of the code that show best why it was found, with their numbers."""
+    from rich.text import Text
+
+    content = printable(code.expandtabs(4).rstrip("\n"), lines=True)
     lines = content.split("\n")
     snippet = best_snippet(lines, terms)
-    shown = _coloured(content, hit.language) if colour else [Text(line) for line in lines]
+    shown = _coloured(content, language) if colour else [Text(line) for line in lines]
     for number in range(snippet.first, snippet.first + len(snippet.lines)):
         line = shown[number]
         if len(line) > LONGEST_LINE:
@@ -42,16 +73,10 @@ def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: 
         if colour:
             for start, end in marks(line.plain, terms):
                 line.stylize(MARK, start, end)
-        place = min(hit.start_line + number, hit.end_line)  # JSON may have a notebook's source on one line of its own
+        place = min(
+            lines_of.start_line + number, lines_of.end_line
+        )  # JSON may have a notebook's source on one line of its own
         yield Text.assemble((f"{place:>6} ", "dim"), line, overflow="ellipsis", no_wrap=True)
-
-    others = [f"{place.start_line}-{place.end_line} {printable(place.symbol or '')}".rstrip() for place in hit.more]
-    if others:
-        yield Text(f"{'':>6} also {' · '.join(others)}", "dim", overflow="ellipsis", no_wrap=True)
-    if hit.also_in:
-        names = ", ".join(printable(path) for path in hit.also_in[:3])
-        more = f" and {len(hit.also_in) - 3:,} more" if len(hit.also_in) > 3 else ""
-        yield Text(f"{'':>6} nearly the same in {names}{more}", "dim", overflow="ellipsis", no_wrap=True)
 
 
 def reason_line(hit: "SearchHit") -> "Text":

@@ -8,7 +8,7 @@ from pydantic import Field
 from pgdex.jobs.client.freshness import FrontEndWords
 from pgdex.jobs.client.projects import Project
 from pgdex.jobs.client.search import Found, refusals, related_code, search_code
-from pgdex.jobs.mcp.answers import Hit, SearchAnswer
+from pgdex.jobs.mcp.answers import Hit, Piece, SearchAnswer
 from pgdex.jobs.mcp.arguments import LONGEST_TEXT, ProjectId, RepoFilter, RepoRoot, Required, Text, absolute_path
 from pgdex.jobs.mcp.server_context import ServerContext
 
@@ -182,6 +182,11 @@ def _hits(found: Found) -> list[Hit]:
             score=hit.score,
             code=hit.content,
             more=[f"{context.start_line}-{context.end_line} {context.symbol or ''}".rstrip() for context in hit.more],
+            pieces=[
+                Piece(lines=f"{piece.start_line}-{piece.end_line}", symbol=piece.symbol, code=piece.content)
+                for piece in hit.more
+                if piece.content
+            ],
             also_in=hit.also_in,
             is_outdated=(hit.repo_path, hit.path) in found.outdated,
         )

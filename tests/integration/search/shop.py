@@ -82,6 +82,7 @@ FILES: dict[str, str | bytes] = {
         "from retry_policy import compute_delay\n\n\n"
         "def test_compute_delay_grows():\n    assert compute_delay(2) > compute_delay(1)\n"
     ),
+    "src/small.py": "".join(f"def small_function_{n}(value):\n    return value + {n}\n\n\n" for n in range(1, 20)),
     "docs/guide.md": "# Guide\n\nHow retries work: see compute_delay, which computes the delay.\n",
     "config.yaml": "session:\n  lifetime: 300\n  renewal: 60\n",
 }

@@ -1,5 +1,6 @@
 """Searching a real tree that a real worker has indexed: what comes first, and what is said of it."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -92,13 +93,92 @@ def test_the_same_query_has_the_same_answer_twice(shop: Shop) -> None:
     "query", ["zzyzx_qwfpgj", "((((", "?", "漢字", "'; drop table pgdex.chunks; --", "%", "a" * 5_000]
 )
 def test_a_query_that_means_nothing_here_is_no_error(shop: Shop, query: str) -> None:
-    assert shop.search(query, retrievers=("words",)).notes == []
+    found = shop.search(query, retrievers=("words",))
+    assert found.hits == [] or found.notes == []
     shop.search(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "note"),
+    [
+        ("zzyzx_qwfpgj", r"^no file searched has the name 'zzyzx_qwfpgj', or a word of it$"),
+        ("QwfpgjZzyzx.fly_zzyzx", r"^no file searched has the name 'QwfpgjZzyzx\.fly_zzyzx', or a word of it$"),
+        ("!=", r"^the query '!=' has no word in it"),
+        ("((((", r"^the query .* has no word in it"),
+    ],
+)
+def test_a_name_that_is_nowhere_has_no_hits_and_a_note(shop: Shop, query: str, note: str) -> None:
+    found = shop.search(query)
+    assert found.hits == []
+    assert re.search(note, found.notes[0])
+
+
+def test_a_name_of_which_only_parts_are_there_is_said_to_be_nowhere(shop: Shop) -> None:
+    found = shop.search("renew_session_cart_now")
+    assert found.hits, "half-remembered names are found by their parts"
+    assert found.notes == ["no file searched has the name 'renew_session_cart_now'; the hits have some of its words"]
+
+
+def test_a_name_that_is_used_and_nowhere_defined_needs_no_note(shop: Shop) -> None:
+    assert shop.search("renew_steps").notes == []
+
+
+def test_words_that_are_nowhere_are_answered_by_meaning_with_a_note(shop: Shop) -> None:
+    found = shop.search("erythropoiesis")
+    assert all("only near in meaning" in note for note in found.notes)
+    assert found.notes
+
+
+def test_a_message_in_quotes_is_found_in_the_one_place_that_has_it(shop: Shop) -> None:
+    found = shop.search('"attempt must not be negative"')
+    assert found.hits[0].path == "src/retry_policy.py"
+    assert found.hits[0].reasons["word for word"] > 0
+    assert found.notes == []
+
+
+def test_a_message_in_quotes_that_nobody_says_has_a_note(shop: Shop) -> None:
+    found = shop.search('"negative attempt be must"')
+    assert found.notes == ['no file searched says "negative attempt be must" word for word']
+
+
+def test_a_message_without_quotes_is_first_where_it_stands_word_for_word(shop: Shop) -> None:
+    hit = shop.search("Renew the session with this token").hits[0]
+    assert (hit.path, hit.symbol) == ("src/session.py", "Session.renew_session")
+
+
+def test_of_small_functions_that_share_a_chunk_the_hit_is_called_by_the_one_asked_for(shop: Shop) -> None:
+    hit = shop.search("small_function_7").hits[0]
+    assert hit.symbol == "small_function_7"
+    assert "def small_function_7(" in hit.content
+
+
+def test_the_first_hits_of_a_question_show_the_text_of_further_pieces(shop: Shop) -> None:
+    hit = shop.search("how is a session opened or closed").hits[0]
+    assert hit.path == "src/session.py"
+    lines = SESSION.splitlines(keepends=True)
+    shown = [piece for piece in hit.more if piece.content]
+    assert len(shown) == 2
+    for piece in shown:
+        assert piece.content == "".join(lines[piece.start_line - 1 : piece.end_line])
+
+
+def test_a_name_shows_its_definition_alone(shop: Shop) -> None:
+    assert not any(piece.content for hit in shop.search("compute_delay").hits for piece in hit.more)
 
 
 @pytest.mark.parametrize("retrievers", [("words",), ("vectors",)])
 def test_each_retriever_alone_finds_what_shares_its_words(shop: Shop, retrievers: tuple[str, ...]) -> None:
     assert shop.paths("exponential backoff before the next attempt", retrievers=retrievers)[0] == "src/retry_policy.py"
+
+
+def test_a_rare_word_counts_more_in_the_meaning_of_a_query_than_one_that_is_everywhere(shop: Shop) -> None:
+    def similarity(query: str, path: str, *, without: frozenset[str] = frozenset()) -> float:
+        found = shop.search(query, project_id="meaning", retrievers=("vectors",), without_rules=without, limit=100)
+        return next(hit.reasons.get("meaning", 0.0) for hit in found.hits if hit.path == path)
+
+    query, has_the_frequent_one = "return value backoff", "src/small.py"
+    with_rule = similarity(query, has_the_frequent_one)
+    assert with_rule < similarity(query, has_the_frequent_one, without=frozenset({"rare words"}))
 
 
 def test_no_retrievers_find_nothing(shop: Shop) -> None:

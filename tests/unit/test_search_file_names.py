@@ -1,0 +1,36 @@
+"""How names of files are compared with what is asked."""
+
+import pytest
+
+from pgdex.indexer.search.file_names import named_share
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("router", "route"),
+        ("parser", "parsing"),
+        ("formatter", "format"),
+        ("logger", "logging"),
+        ("loader", "load"),
+        ("writers", "write"),
+        ("auth", "authentication"),
+        ("config", "configuration"),
+        ("init", "initialization"),
+        ("args", "arguments"),
+        ("children", "child"),
+        ("retries", "retry"),
+    ],
+)
+def test_a_files_name_is_known_by_what_it_stands_for(name: str, word: str) -> None:
+    assert named_share(name, [word], 1) == 1.0
+
+
+@pytest.mark.parametrize(("name", "word"), [("order", "ord"), ("parser", "logger"), ("her", "h"), ("util", "cart")])
+def test_names_that_have_nothing_in_common_are_not_taken_for_each_other(name: str, word: str) -> None:
+    assert named_share(name, [word], 1) == 0.0
+
+
+def test_a_part_of_a_name_is_a_part_of_the_share() -> None:
+    assert named_share("retry_log", ["retry"], 1) == pytest.approx(0.5)
+    assert named_share("retry", ["retry", "delay", "timer", "cart"], 4) == pytest.approx(0.5)
