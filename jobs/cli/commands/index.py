@@ -1,6 +1,7 @@
 """`pgdex index`: enqueue, and follow the job to its end."""
 
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,7 @@ from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_fo
 from pgdex.jobs.cli.exit_codes import OUTCOMES, ExitCode
 from pgdex.jobs.cli.render.console import note, print_json
 from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
-from pgdex.jobs.errors import ModelChanged, TooBroad
+from pgdex.jobs.errors import ModelChanged, PgdexError, TooBroad
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -87,9 +88,11 @@ def index(
         launched = False
 
         def launch() -> None:
-            # Before the job is there: workers need half a second to come up, and the looks at the folder go on.
+            # Before the job is there: workers need half a second to come up, and the looks at the folder go on. What
+            # keeps them from starting is said once the job is there, when they are looked for again.
             nonlocal launched
-            launched = ensure_workers(client)
+            with suppress(OSError, PgdexError):
+                launched = ensure_workers(client)
 
         try:
             started = client.start(
@@ -112,6 +115,8 @@ def index(
         flags = _flags(force=force, no_ignore=no_ignore, submodules=submodules)
         if detach:
             _print_started(started, as_json=as_json, without_effect=flags)
+            if not launched:
+                ensure_workers(client)
             return ExitCode.DONE
         if started.already_running:
             note(_joined(started, without_effect=flags))

@@ -152,6 +152,15 @@ def test_detach_prints_the_id_and_nothing_else(run_pgdex: Run, repository: Path)
     assert as_json.err == ""
 
 
+def test_the_job_is_made_where_workers_can_t_be_started_and_both_are_said(
+    run_pgdex: Run, repository: Path, connection: Connection
+) -> None:
+    done = run_pgdex("index", str(repository), "--detach", env={"PGDEX_HOME": "/proc/nothing/pgdex"})
+    assert str(value(connection, "select id from pgdex.indexing_jobs")) in done.out
+    assert done.code != ExitCode.DONE
+    assert "/proc/nothing/pgdex" in done.err
+
+
 @pytest.mark.parametrize(
     ("path", "message"), [("nowhere", "there is no folder"), ("a_file", "is not a folder"), ("", "is not a folder")]
 )
