@@ -25,6 +25,7 @@ def found(
     asked: bool = False,
     kind: str = "",
     language: str = "",
+    symbol: str | None = None,
     start_line: int = 0,
     is_word_for_word: bool = False,
 ) -> Candidate:
@@ -33,6 +34,7 @@ def found(
         path=path,
         language=language,
         kind=kind,
+        symbol=symbol,
         start_line=start_line,
         lexical=lexical,
         similarity=similarity,
@@ -225,6 +227,20 @@ def test_a_question_is_answered_with_a_function_before_the_class_around_it_and_a
     assert shown(WORDS) == "method"
     assert shown(WORDS, without=frozenset({"kinds of pieces"})) == "class"
     assert shown("RetryDelay") == "class"
+
+
+def test_of_two_functions_the_one_whose_name_says_what_is_asked_is_shown() -> None:
+    pieces = [
+        found("a.py", file=1, lexical=5.2, kind="method", symbol="Queue.send"),
+        found("a.py", file=1, ordinal=1, lexical=5.0, kind="method", symbol="Queue.compute_retry_delay"),
+        found("b.py", file=2, lexical=1.0),
+    ]
+
+    def shown(without: frozenset[str] = frozenset()) -> str | None:
+        return rank(understand(WORDS), pieces, without=without)[0].chunks[0].symbol
+
+    assert shown() == "Queue.compute_retry_delay"
+    assert shown(frozenset({"names of pieces"})) == "Queue.send"
 
 
 def test_the_score_of_a_file_is_that_of_its_best_piece_whichever_is_shown() -> None:
