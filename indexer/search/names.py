@@ -91,10 +91,13 @@ def named_share(name: str, words: Iterable[str], terms: int) -> float:
 def covered_share(symbol: str, asked: frozenset[str], terms: int) -> float:
     """How much of a query, which has these roots and that many terms, the last part of a symbol says: `retryDelay` of
     `Queue.retryDelay`."""
-    last = _LAST_PART.search(symbol)
-    if last is None or not terms:
-        return 0.0
-    return min(1.0, len(asked.intersection(map(_root, _parts(last[0])))) / terms)
+    return min(1.0, len(asked.intersection(map(_root, _parts(last_part(symbol))))) / terms) if terms else 0.0
+
+
+def last_part(symbol: str) -> str:
+    """The name of a definition without the names around it; "" where there is none."""
+    found = _LAST_PART.search(symbol)
+    return "" if found is None else found[0]
 
 
 def roots(words: Iterable[str]) -> frozenset[str]:

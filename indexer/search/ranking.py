@@ -15,7 +15,7 @@ from typing import Final
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import Candidate, Defines, RankedFile
 from pgdex.indexer.search.copies import lower_headers, lower_older_versions, without_built_files
-from pgdex.indexer.search.names import covered_share, named_share, roots
+from pgdex.indexer.search.names import covered_share, last_part, named_share, roots
 from pgdex.indexer.search.paths import Role, roles_of
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.terms import stem_of
@@ -177,7 +177,7 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
 
 
 def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str]) -> RankedFile:
-    begins = _beginning([piece.candidate for piece in pieces])
+    begins = _beginning([piece.candidate for piece in pieces], frozenset(query.all_names))
 
     pieces.sort(
         key=lambda piece: (
@@ -214,10 +214,15 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
     )
 
 
-def _beginning(candidates: Iterable[Candidate]) -> Candidate | None:
-    """Of a file's candidates the one in which what is asked for begins to be defined."""
+def _beginning(candidates: Iterable[Candidate], names: frozenset[str]) -> Candidate | None:
+    """Of a file's candidates the one in which what is asked for begins to be defined: rather the one that is called by
+    its name than one that has it among others, such as the prototypes at the top of a C file."""
     defining = [one for one in candidates if one.defines is Defines.EXACTLY]
-    return min(defining, key=lambda one: (_implements(one), one.start_line, one.key), default=None)
+    return min(
+        defining,
+        key=lambda one: (_implements(one), last_part(one.symbol or "") not in names, one.start_line, one.key),
+        default=None,
+    )
 
 
 def _implements(one: Candidate) -> bool:

@@ -261,6 +261,14 @@ def test_the_definition_of_a_rust_type_is_shown_before_its_implementation() -> N
     assert rank(understand("Session"), pieces)[0].chunks[0].kind == "struct"
 
 
+def test_a_function_is_shown_and_not_the_prototypes_at_the_top_of_its_file() -> None:
+    pieces = [
+        found("a.c", file=1, lexical=5.2, defines=Defines.EXACTLY, kind="function", symbol="first", start_line=3),
+        found("a.c", file=1, ordinal=4, lexical=5.0, defines=Defines.EXACTLY, symbol="send_all", start_line=90),
+    ]
+    assert rank(understand("send_all"), pieces)[0].chunks[0].symbol == "send_all"
+
+
 @pytest.mark.parametrize(
     ("query", "kind"),
     [
