@@ -1,15 +1,14 @@
 """What a hit is called: where small functions share a chunk, it is the one that was asked for."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 from pgdex.indexer.lexemes import tokens
 from pgdex.indexer.search.candidates import Candidate, Defines
+from pgdex.indexer.search.names import last_part
 
 # A chunk of one of these is rightly called by its own name, also where a member of it was asked for.
 _CONTAINERS: Final = frozenset({"class", "interface", "struct", "enum", "namespace"})
-_LAST_PART: Final = re.compile(r"[\w$?!~-]+\Z")
 
 
 def headline(chunk: Candidate, content: str, names: Iterable[str]) -> str | None:
@@ -19,14 +18,12 @@ def headline(chunk: Candidate, content: str, names: Iterable[str]) -> str | None
     spelled = {token: token for token in tokens(content)}
     if chunk.defines is Defines.FOLDED:
         spelled = {token.lower(): token for token in spelled}
-    last = _LAST_PART.search(chunk.symbol or "")
+    last = last_part(chunk.symbol or "")
     for name in names:
         key = name.lower() if chunk.defines is Defines.FOLDED else name
         found = spelled.get(key)
         if found is None:
             continue
-        if chunk.symbol is None or last is None:
-            return found
         # A method beside others has the class of these.
-        return chunk.symbol if last[0] == found else chunk.symbol[: last.start()] + found
+        return (chunk.symbol or "").removesuffix(last) + found
     return chunk.symbol

@@ -15,7 +15,7 @@ from typing import Final
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import Candidate, Defines, RankedFile
 from pgdex.indexer.search.copies import lower_headers, lower_older_versions, without_built_files
-from pgdex.indexer.search.file_names import named_share
+from pgdex.indexer.search.names import covered_share, last_part, named_share, roots
 from pgdex.indexer.search.paths import Role, roles_of
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.terms import stem_of
@@ -74,7 +74,9 @@ KIND_PRIORS: Final[Mapping[str, float]] = MappingProxyType(
     }
 )
 # How much of it the file gets: which file it is depends less on its kinds.
-PRIOR_OF_FILE: Final = 0.25
+KIND_OF_FILE: Final = 0.25
+# What is added to a piece's score, when the piece to show is chosen, if its own name says all of a question in words.
+OWN_NAME: Final = 0.8
 
 # What a file's score is multiplied with.
 ROLE_FACTORS: Final[Mapping[Role, float]] = MappingProxyType(
@@ -113,6 +115,7 @@ RULES: Final = (
     "file names",
     "several chunks",
     "kinds of pieces",
+    "names of pieces",
     "roles",
     "messages",
     "built files",
@@ -124,10 +127,11 @@ RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A candidate with its score, what that is made of, and how well its kind suits the query."""
+    """A candidate with its score, what that is made of, and how well its kind and its name suit the query."""
 
     score: float
-    prior: float
+    of_kind: float
+    of_name: float
     reasons: dict[str, float]
     candidate: Candidate
 
@@ -142,6 +146,7 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
         share = 1.0
     elif not any(similarity_of):
         share = 0.0
+    asked = roots(query.words)
     by_file: defaultdict[tuple[int, int], list[_Piece]] = defaultdict(list)
     for one, lexical, similarity in zip(found, words_of, similarity_of, strict=True):
         reasons = {"words": (1 - share) * lexical, "meaning": share * similarity}
@@ -155,14 +160,15 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
             reasons["word for word"] = QUOTED if query.is_quoted else WORD_FOR_WORD
         if one.path_is_asked_for:
             reasons["path"] = ASKED_PATH
-        prior = 0.0
+        of_kind = of_name = 0.0
         if query.kind is QueryKind.WORDS and "kinds of pieces" not in without:
-            prior = KIND_PRIORS.get(one.kind, 0.0)
-        by_file[one.file].append(_Piece(sum(reasons.values()), prior, reasons, one))
-    asked = frozenset(query.terms)
+            of_kind = KIND_PRIORS.get(one.kind, 0.0)
+        if query.kind is QueryKind.WORDS and "names of pieces" not in without and one.symbol:
+            of_name = OWN_NAME * covered_share(one.symbol, asked, len(query.terms))
+        by_file[one.file].append(_Piece(sum(reasons.values()), of_kind, of_name, reasons, one))
     ranked = [_ranked(query, pieces, weights, without) for pieces in by_file.values()]
     if "versions" not in without:
-        lower_older_versions(ranked, asked)
+        lower_older_versions(ranked, frozenset(query.terms))
     if query.kind is QueryKind.WORDS and "headers" not in without:
         lower_headers(ranked)
     if "built files" not in without:
@@ -171,11 +177,14 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
 
 
 def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str]) -> RankedFile:
-    begins = _beginning([piece.candidate for piece in pieces])
+    begins = _beginning([piece.candidate for piece in pieces], frozenset(query.all_names))
 
     pieces.sort(
         key=lambda piece: (
-            -piece.score - piece.prior - weights.definition * FIRST_DEFINITION * (piece.candidate is begins),
+            -piece.score
+            - piece.of_kind
+            - piece.of_name
+            - weights.definition * FIRST_DEFINITION * (piece.candidate is begins),
             piece.candidate.key,
         )
     )
@@ -185,7 +194,7 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
     # The file is worth what its best piece is, also where another one shows better what is asked for.
     fused = max(piece.reasons["words"] + piece.reasons["meaning"] for piece in pieces)
     reasons["best piece"] = scores[0] - shown.score + weights.best_chunk * fused
-    reasons["kind"] = PRIOR_OF_FILE * shown.prior
+    reasons["kind"] = KIND_OF_FILE * shown.of_kind
     if "several chunks" not in without:
         further = enumerate(scores[1:COUNTED_CHUNKS], start=1)
         reasons["further chunks"] = sum(score * weights.next_chunk**number for number, score in further)
@@ -205,10 +214,15 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
     )
 
 
-def _beginning(candidates: Iterable[Candidate]) -> Candidate | None:
-    """Of a file's candidates the one in which what is asked for begins to be defined."""
+def _beginning(candidates: Iterable[Candidate], names: frozenset[str]) -> Candidate | None:
+    """Of a file's candidates the one in which what is asked for begins to be defined: rather the one that is called by
+    its name than one that has it among others, such as the prototypes at the top of a C file."""
     defining = [one for one in candidates if one.defines is Defines.EXACTLY]
-    return min(defining, key=lambda one: (_implements(one), one.start_line, one.key), default=None)
+    return min(
+        defining,
+        key=lambda one: (_implements(one), last_part(one.symbol or "") not in names, one.start_line, one.key),
+        default=None,
+    )
 
 
 def _implements(one: Candidate) -> bool:

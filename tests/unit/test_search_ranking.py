@@ -25,6 +25,7 @@ def found(
     asked: bool = False,
     kind: str = "",
     language: str = "",
+    symbol: str | None = None,
     start_line: int = 0,
     is_word_for_word: bool = False,
 ) -> Candidate:
@@ -33,6 +34,7 @@ def found(
         path=path,
         language=language,
         kind=kind,
+        symbol=symbol,
         start_line=start_line,
         lexical=lexical,
         similarity=similarity,
@@ -227,6 +229,20 @@ def test_a_question_is_answered_with_a_function_before_the_class_around_it_and_a
     assert shown("RetryDelay") == "class"
 
 
+def test_of_two_functions_the_one_whose_name_says_what_is_asked_is_shown() -> None:
+    pieces = [
+        found("a.py", file=1, lexical=5.2, kind="method", symbol="Queue.send"),
+        found("a.py", file=1, ordinal=1, lexical=5.0, kind="method", symbol="Queue.compute_retry_delay"),
+        found("b.py", file=2, lexical=1.0),
+    ]
+
+    def shown(without: frozenset[str] = frozenset()) -> str | None:
+        return rank(understand(WORDS), pieces, without=without)[0].chunks[0].symbol
+
+    assert shown() == "Queue.compute_retry_delay"
+    assert shown(frozenset({"names of pieces"})) == "Queue.send"
+
+
 def test_the_score_of_a_file_is_that_of_its_best_piece_whichever_is_shown() -> None:
     one = [
         found("a.py", file=1, lexical=5.2, kind="class"),
@@ -243,6 +259,14 @@ def test_the_definition_of_a_rust_type_is_shown_before_its_implementation() -> N
         found("a.rs", file=1, ordinal=1, lexical=5.0, defines=Defines.EXACTLY, kind="struct", start_line=40),
     ]
     assert rank(understand("Session"), pieces)[0].chunks[0].kind == "struct"
+
+
+def test_a_function_is_shown_and_not_the_prototypes_at_the_top_of_its_file() -> None:
+    pieces = [
+        found("a.c", file=1, lexical=5.2, defines=Defines.EXACTLY, kind="function", symbol="first", start_line=3),
+        found("a.c", file=1, ordinal=4, lexical=5.0, defines=Defines.EXACTLY, symbol="send_all", start_line=90),
+    ]
+    assert rank(understand("send_all"), pieces)[0].chunks[0].symbol == "send_all"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pgdex.indexer.search.file_names import named_share
+from pgdex.indexer.search.names import covered_share, named_share, roots
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ def test_names_that_have_nothing_in_common_are_not_taken_for_each_other(name: st
 def test_a_part_of_a_name_is_a_part_of_the_share() -> None:
     assert named_share("retry_log", ["retry"], 1) == pytest.approx(0.5)
     assert named_share("retry", ["retry", "delay", "timer", "cart"], 4) == pytest.approx(0.5)
+
+
+def test_a_symbol_covers_what_its_last_part_says_of_the_query() -> None:
+    asked = roots(["writes", "settings", "file"])
+    assert covered_share("Settings.write_file", asked, 3) == pytest.approx(2 / 3)
+    assert covered_share("write_file.read", asked, 3) == 0.0
+    assert covered_share("Settings_write", asked, 3) == pytest.approx(2 / 3)
+    assert covered_share("", asked, 3) == covered_share("write", asked, 0) == 0.0
