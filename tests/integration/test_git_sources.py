@@ -156,7 +156,7 @@ def test_what_is_no_repository_or_has_no_such_ref_says_so(
 ) -> None:
     empty = tmp_path / "plain"
     empty.mkdir()
-    assert "is no git repository" in str(job(client, workers, empty, branch="main").error_message)
+    assert "is not a git repository" in str(job(client, workers, empty, branch="main").error_message)
     assert "v9" in str(job(client, workers, origin.path, tag="v9").error_message)
     unknown = job(client, workers, origin.path, commit="0" * len(origin.git("rev-parse", "main")))
     assert "000000" in str(unknown.error_message)

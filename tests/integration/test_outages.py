@@ -20,6 +20,7 @@ from pgdex.jobs.database.schema import upgrade
 from pgdex.jobs.worker.supervisor import STOP_SECONDS
 from tests.chaos.server import ChaosServer
 from tests.integration.cli.commands import Environment, ended, started
+from tests.integration.cli.watched_jobs import listeners
 from tests.support.databases import settings_for
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.index_digest import assert_index_is_sound
@@ -80,7 +81,8 @@ def test_an_immediate_restart_costs_no_work_and_no_process_and_commands_that_wat
         started(environment, "events", str(job.job_id), "--follow", "--json") as following,
         ExitStack() as stack,
     ):
-        time.sleep(2)
+        with new_client() as client:
+            wait_for(lambda: listeners(client.connection) == 2, what="both commands, waiting for news")
 
         server.restart()
 
