@@ -93,10 +93,9 @@ class Client:
 
         `allow_broad` lets folders through that nobody means as a repository. `no_ignore` says whether git's ignore
         rules count, and `submodules` whether those of a git source are followed, from now on; None: as before.
-        `meanwhile` is called as soon as the request may be made, before the looks that take time. One embedding is
-        tried first, so that a wrong key or address is an error here and not in the middle. Raises
-        InvalidRequest, TooBroad, NotEnoughDiskSpace, ModelChanged,
-        EmbedderError.
+        One embedding is tried first, so that a wrong key or address is an error here and not in the middle. `meanwhile`
+        is called when it has come, before the looks at the folder that take time. Raises InvalidRequest, TooBroad,
+        NotEnoughDiskSpace, ModelChanged, EmbedderError.
         """
         target = repo_path if isinstance(repo_path, Target) else target_of(repo_path, settings=self.settings)
         folder = target.folder
@@ -104,8 +103,8 @@ class Client:
             allow_broad = allow_broad or is_named(folder, self.settings.roots)
             if not allow_broad:
                 require_narrow(folder, home=self.settings.home)
-        meanwhile()
         model, dimension = model_of(self.settings.embedder, self.settings)
+        meanwhile()
         if folder is not None:
             self._require_disk_space(
                 folder,

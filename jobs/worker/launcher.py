@@ -64,7 +64,7 @@ def supervise(
             idle = IdleWatch(client, seconds=exit_when_idle)
             # Left behind, it makes room: the next command starts workers of the version that it has.
             supervisor.run(is_idle=lambda idle=idle: supervisor.was_left_behind or idle.is_over())  # type: ignore[misc]  # a lambda's default
-            if supervisor.was_stopped or supervisor.was_left_behind or idle.database_is_gone:
+            if supervisor.was_stopped or supervisor.was_left_behind or idle.database_is_away:
                 return
             # Ending the workers took a moment, in which they still looked alive to whoever asked for work.
             with suppress(psycopg.OperationalError):  # no answer: start them again, and look on
@@ -92,33 +92,40 @@ def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> boo
 
 
 class IdleWatch:
-    """Tells when there was no work for `seconds`, or no database for ten minutes."""
+    """Tells when there was no work for `seconds`, or no database for ten minutes.
+
+    A database that goes away while there is nothing to do is not waited for any longer than work is: it may have been
+    dropped.
+    """
 
     def __init__(self, client: Client, *, seconds: float) -> None:
         self._client = client
         self._seconds = seconds
         self._busy_at = self._answered_at = time.monotonic()
-
-    @property
-    def database_is_gone(self) -> bool:
-        """Whether nobody answered for ten minutes."""
-        return time.monotonic() - self._answered_at >= OUTAGE_SECONDS
+        self._had_work = False
+        self.database_is_away = False
+        """Whether nobody answered the last look."""
 
     def is_over(self) -> bool:
         """Look, and say whether to end. Never raises for an outage: the next look tries to connect again."""
         try:
-            if self._has_work():
+            self._had_work = self._has_work()
+            if self._had_work:
                 self._busy_at = time.monotonic()
             self._answered_at = time.monotonic()
+            self.database_is_away = False
         except psycopg.ProgrammingError:
             if is_left_behind(self._client.connection):  # what it calls is gone, and its workers have ended
                 return True
             raise
         except psycopg.OperationalError as error:
             logger.warning("the database does not answer: %s", error, extra=fields(action="database_away"))
-            self._busy_at = time.monotonic()
+            self.database_is_away = True
+            if self._had_work:
+                self._busy_at = time.monotonic()
             self._reconnect()
-            return self.database_is_gone
+            if time.monotonic() - self._answered_at >= OUTAGE_SECONDS:
+                return True
         return time.monotonic() - self._busy_at >= self._seconds
 
     def _has_work(self) -> bool:

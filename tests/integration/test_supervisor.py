@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.workers import living_workers
@@ -118,6 +121,22 @@ def test_workers_started_for_someone_end_when_idle_and_leave_no_job_behind(
 
     assert {client.status(job).status for job in jobs} == {"completed"}
     wait_for(lambda: not living(client), what="the end of idle workers", seconds=30)
+
+
+def test_workers_started_for_someone_end_when_their_database_was_dropped_with_nothing_to_do(
+    database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGDEX_DATABASE_URL", database_url)
+    monkeypatch.setenv("PGDEX_HOME", str(home))
+    monkeypatch.setenv("PGDEX_PROCESSES", "1")
+    with Client.open(settings_for(database_url, home=home)) as client:
+        ensure_workers(client, idle_seconds=3)
+        wait_for(lambda: living(client), what="a worker")
+        supervisor = psutil.Process(psutil.Process(living(client)[0]).ppid())
+    name = Identifier(str(conninfo_to_dict(database_url)["dbname"]))
+    with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as server:
+        server.execute(SQL("drop database {} with (force)").format(name))
+    supervisor.wait(40)
 
 
 def test_only_one_supervisor_is_started_for_many_callers(client: Client, tmp_path: Path) -> None:
