@@ -44,7 +44,7 @@ WEIGHTS: Final[Mapping[QueryKind, Weights]] = MappingProxyType(
         QueryKind.PATH: Weights(vectors=0.1, next_chunk=0.3, definition=1.0, file_name=1.0),
         QueryKind.ERROR: Weights(vectors=0.2, next_chunk=0.3, definition=0.3, file_name=0.3),
         QueryKind.CODE: Weights(vectors=0.3, next_chunk=0.1, definition=0.2, file_name=0.3),
-        QueryKind.WORDS: Weights(vectors=0.5, next_chunk=0.45, definition=0.5, file_name=1.0, best_chunk=0.5),
+        QueryKind.WORDS: Weights(vectors=0.6, next_chunk=0.45, definition=0.5, file_name=1.0, best_chunk=0.75),
     }
 )
 COUNTED_CHUNKS: Final = 8
@@ -73,7 +73,7 @@ KIND_PRIORS: Final[Mapping[str, float]] = MappingProxyType(
         **dict.fromkeys(("section", "key", "block", "element", "rule", "resource", "table"), _IS),
     }
 )
-# How much of it the file gets: which file it is depends less on its kinds.
+# How much of what a function gains its file gets: which file it is depends less on kinds.
 KIND_OF_FILE: Final = 0.25
 # What is added to a piece's score, when the piece to show is chosen, if its own name says all of a question in words.
 OWN_NAME: Final = 0.8
@@ -178,7 +178,6 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
 
 def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str]) -> RankedFile:
     begins = _beginning([piece.candidate for piece in pieces], frozenset(query.all_names))
-
     pieces.sort(
         key=lambda piece: (
             -piece.score
@@ -194,7 +193,7 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
     # The file is worth what its best piece is, also where another one shows better what is asked for.
     fused = max(piece.reasons["words"] + piece.reasons["meaning"] for piece in pieces)
     reasons["best piece"] = scores[0] - shown.score + weights.best_chunk * fused
-    reasons["kind"] = KIND_OF_FILE * shown.of_kind
+    reasons["kind"] = KIND_OF_FILE * max(0.0, shown.of_kind)
     if "several chunks" not in without:
         further = enumerate(scores[1:COUNTED_CHUNKS], start=1)
         reasons["further chunks"] = sum(score * weights.next_chunk**number for number, score in further)
