@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with Python >= 3.11, pip, git and make:
-#   make try REPO=/path/to/a/repository QUERY="what you look for"
+#   make try REPO=/path/to/a/repository QUERY="what you're looking for"
 #   make test
 PYTHON ?= python3
 VENV   ?= .venv

@@ -122,18 +122,18 @@ def measured(
     settings: Settings, saves: dict[str, Saves], *, saves_: int, looks: int
 ) -> Iterator[tuple[str, str, list[float], int]]:
     """Seconds of each kind, and how many searches answered too early."""
-    looking = settings.model_copy(update={"fresh_seconds": 1.5})
+    looking = settings.with_values(fresh_seconds=1.5)
     with workers(settings, PROCESSES):
         for size, edits in saves.items():
             yield LOOK, size, look_times(looking, edits.tree, looks=looks), 0
         for size, edits in saves.items():
             yield LOOKED, size, *saved_and_found(looking, edits, number=saves_, pause=lambda: None)
-        waiting = settings.model_copy(update={"fresh_seconds": 0})
+        waiting = settings.with_values(fresh_seconds=0)
         for size, edits in saves.items():
             with watcher(edits.tree):
                 taken, _ = saved_and_found(waiting, edits, number=saves_, pause=lambda: time.sleep(POLL_SECONDS))
             yield WATCHED, size, taken, 0
-    patient = settings.model_copy(update={"fresh_seconds": LATE_SECONDS})
+    patient = settings.with_values(fresh_seconds=LATE_SECONDS)
     yield (
         NO_WORKER,
         "large",

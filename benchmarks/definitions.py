@@ -64,7 +64,7 @@ def main() -> int:
     options.add_argument("--known-only", action="store_true", help="without a database, and without searching")
     options.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, which has a .venv")
     options.add_argument("--sample", type=int, default=SAMPLE, help="names searched for in each project (%(default)s)")
-    options.add_argument("--embedder", default=Settings.model_fields["embedder"].default)
+    options.add_argument("--embedder", default=Settings.known()["embedder"].setting.default)
     options.add_argument("--lost", action="store_true", help="print what is not known, and what does not come first")
     options.add_argument("--write", action="store_true")
     given = options.parse_args()

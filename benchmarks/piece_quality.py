@@ -75,7 +75,7 @@ def main() -> None:
     )
     options.add_argument("--lost", action="store_true", help="print the questions lost, with what came instead")
     options.add_argument("--home", type=Path, help="keep the server and its index in this folder")
-    options.add_argument("--embedder", default=Settings.model_fields["embedder"].default)
+    options.add_argument("--embedder", default=Settings.known()["embedder"].setting.default)
     options.add_argument("--write", action="store_true")
     given = options.parse_args()
     sets = SETS if given.set == "both" else (given.set,)

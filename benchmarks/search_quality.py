@@ -42,7 +42,7 @@ def main() -> None:
     options.add_argument("--semble-sources", type=Path, default=HERE / ".cache" / "search")
     options.add_argument("--own-sources", type=Path, default=HERE / ".cache" / "questions")
     options.add_argument("--trees-sources", type=Path, default=HERE / ".cache" / "trees" / "development")
-    options.add_argument("--embedder", default=Settings.model_fields["embedder"].default)
+    options.add_argument("--embedder", default=Settings.known()["embedder"].setting.default)
     options.add_argument("--write", action="store_true")
     given = options.parse_args()
     sets = {

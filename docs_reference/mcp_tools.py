@@ -26,7 +26,7 @@ def mcp_tools_page() -> str:
 
 def _tools() -> list[Tool]:
     """The tools of a server that never opens its database. Settings of whoever runs this play no part in it."""
-    server = build_server(ServerContext(Settings.model_construct(), folder=Path("/")), eager=False)
+    server = build_server(ServerContext(Settings(), folder=Path("/")), eager=False)
     return anyio.run(server.list_tools)
 
 

@@ -1,12 +1,9 @@
 """The page of settings, from the fields of `Settings`."""
 
-from typing import Any
-
-from annotated_types import Ge, Gt, Le
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pathlib import Path
 
 from docs_reference.markdown import code, prose, table
+from pgdex.jobs.environment import Declared, Secret, Setting
 from pgdex.jobs.settings import Settings
 
 # A default that depends on who asks is described, not evaluated: the page is the same on every machine.
@@ -16,8 +13,8 @@ DYNAMIC = {"home": "the user's data folder"}
 def settings_page() -> str:
     """Every environment variable with its default, the values that it takes, and its meaning."""
     rows = [
-        [code(f"PGDEX_{name.upper()}"), _default(name, field), _values(field), prose(field.description or "")]
-        for name, field in Settings.model_fields.items()
+        [code(f"PGDEX_{name.upper()}"), _default(name, one), _values(one), prose(one.setting.description)]
+        for name, one in Settings.known().items()
     ]
     return "\n".join(
         [
@@ -30,36 +27,32 @@ def settings_page() -> str:
     )
 
 
-def _default(name: str, field: FieldInfo) -> str:
+def _default(name: str, declared: Declared) -> str:
     if name in DYNAMIC:
         return DYNAMIC[name]
-    if field.default is PydanticUndefined:
+    if declared.setting.default_factory is not None:
         raise ValueError(f"the default of {name} is computed: say in docs_reference/settings.py what it is")
-    if isinstance(field.default, bool):
-        return code("on" if field.default else "off")
-    return "unset" if field.default is None else code(f"{field.default:g}" if _is_float(field) else field.default)
+    default = declared.setting.default
+    if isinstance(default, bool):
+        return code("on" if default else "off")
+    return "unset" if default is None else code(f"{default:g}" if declared.kind is float else default)
 
 
-def _is_float(field: FieldInfo) -> bool:
-    return isinstance(field.default, float) or "float" in str(field.annotation)
-
-
-def _values(field: FieldInfo) -> str:
+def _values(declared: Declared) -> str:
     """What kind of value it takes, with its limits."""
-    kind = str(field.annotation)
-    if field.annotation is bool:
+    if declared.kind is bool:
         return "on or off"
-    name = "integer" if "int" in kind else "number" if "float" in kind else "folder" if "Path" in kind else "text"
-    if "Secret" in kind:
+    if declared.kind is Secret:
         return "text, never shown"
-    return " ".join(filter(None, [name, ", ".join(_limits(field.metadata))]))
+    name = {int: "integer", float: "number", Path: "folder"}.get(declared.kind, "text")
+    return " ".join(filter(None, [name, _limits(declared.setting)]))
 
 
-def _limits(metadata: list[Any]) -> list[str]:
+def _limits(setting: Setting) -> str:
     """The limits of a number, in words. Both ends where it has both."""
-    least = next((f"{limit.ge:,}" for limit in metadata if isinstance(limit, Ge)), None)
-    most = next((f"{limit.le:,}" for limit in metadata if isinstance(limit, Le)), None)
-    above = next((f"above {limit.gt:,}" for limit in metadata if isinstance(limit, Gt)), None)
+    least = None if setting.ge is None else f"{setting.ge:,}"
+    most = None if setting.le is None else f"{setting.le:,}"
+    above = None if setting.gt is None else f"above {setting.gt:,}"
     if least and most:
-        return [f"from {least} to {most}"]
-    return [*filter(None, [above, f"from {least}" if least else None, f"up to {most}" if most else None])]
+        return f"from {least} to {most}"
+    return ", ".join(filter(None, [above, f"from {least}" if least else None, f"up to {most}" if most else None]))

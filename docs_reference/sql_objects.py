@@ -29,10 +29,10 @@ def sql_objects_page() -> str:
     objects = list(repeatable_migrations())
     parts = [
         "# SQL objects\n",
-        "Everything is in the schema `pgdex`. The files of `sql/` say here what callers can rely on; "
-        "[pgdex from psql](../sql.md) shows the ones that are meant for people at work. Functions are listed under the "
-        "least of the three roles that may call them, and each role may call what the ones before it may. Functions "
-        "that workers call belong to this version's workers and may change with any release.\n",
+        "Everything is in the schema `pgdex`. What callers can rely on is quoted from the headers of the files in "
+        "`sql/`; [pgdex from psql](../sql.md) shows the objects that people use most. Functions are listed under the "
+        "least privileged role that may call them; each role may also call the functions of the roles before it. "
+        "Functions that workers call belong to this version's workers and may change with any release.\n",
         "## Views\n",
         *_sections(item for item in objects if item.kind == "views"),
     ]

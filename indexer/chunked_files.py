@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgdex.indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
-from pgdex.indexer.languages import Language, language_of
+from pgdex.indexer.dialects import language_in
+from pgdex.indexer.languages import Language
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
 from pgdex.indexer.stopwatch import Stopwatch
-from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile, storable
+from pgdex.indexer.storable import storable
+from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile
 
 # They say what this process could not see at this moment, and nothing about the file.
 NOT_SEEN = (SkipReason.VANISHED, SkipReason.UNREADABLE, SkipReason.IO_ERROR)
@@ -146,7 +148,7 @@ class FileChunker:
                     return self._cut(path, source, with_grammar=fallback is None or fallback.effort is Effort.FULL)
 
     def _cut(self, path: str, source: SourceText, *, with_grammar: bool) -> ChunkedFile:
-        language = language_of(path, source.text[:200].partition("\n")[0])
+        language = language_in(path, source.text)
         by_lines = Language(language.name, None)
         try:
             chunks = chunk_file(source.text, language if with_grammar else by_lines, aborted=self.aborted)

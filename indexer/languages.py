@@ -32,13 +32,13 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("bash", "=", ".bash_profile .bash_aliases .profile .zprofile .envrc gradlew configure"),
     ("bicep", "=", ".bicep"),
     ("c", "=", ".c .idc"),
-    # A header does not say whose it is; the C++ grammar reads those of C as well.
+    # Whose a header is, its content says (see `dialects`); the C++ grammar reads those of C as well.
     ("c", "cpp", ".h"),
     ("cairo", "", ".cairo"),
     ("clojure", "=", ".clj .cljs .cljc .edn .bb"),
     ("cmake", "=", ".cmake CMakeLists.txt"),
     ("commonlisp", "=", ".lisp .lsp .cl .asd"),
-    ("cpp", "=", ".cpp .cc .cxx .c++ .hpp .hh .hxx .h++ .ipp .inl .tpp .txx .ino .cppm .ixx"),
+    ("cpp", "=", ".cpp .cc .cxx .c++ .hpp .hh .hxx .h++ .ipp .inl .tpp .tcc .txx .ino .cppm .ixx"),
     ("crystal", "", ".cr"),
     ("csharp", "=", ".cs .csx"),
     ("css", "=", ".css"),
@@ -54,6 +54,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("erlang", "=", ".erl .hrl .escript rebar.config"),
     ("fish", "=", ".fish"),
     ("fortran", "=", ".f90 .f95 .f03 .f08 .F90"),
+    # In fixed form, which the grammar can't read: cut by the heads of its subroutines.
+    ("fortran", "", ".f .for .ftn .f77"),
     ("fsharp", "=", ".fs .fsx"),
     ("gdscript", "=", ".gd"),
     ("gleam", "=", ".gleam"),
@@ -188,6 +190,7 @@ _INTERPRETERS: Mapping[str, str] = MappingProxyType(
         "guile": "scheme",
         "sbcl": "commonlisp",
         "emacs": "elisp",
+        "shell-script": "bash",  # an editor's mode: Emacs calls all shells so
         "osascript": "applescript",
         "ocaml": "ocaml",
         "runghc": "haskell",

@@ -301,8 +301,3 @@ def _copy_blocks(
 
 def _encoded(text: str | None) -> bytes | None:
     return None if text is None else text.encode()
-
-
-def storable(text: str) -> str:
-    """Text that PostgreSQL takes: errors quote file names and contents, and those may hold anything."""
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

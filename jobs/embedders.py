@@ -1,12 +1,21 @@
 """The embedders of this process, opened once for each model: loading one may take seconds."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from os.path import abspath, expanduser
+from typing import TYPE_CHECKING
 
-from pgdex.indexer.embedding import Embedder, EmbedderMisconfigured, open_embedder
+from pgdex.indexer.embedding import Embedder, EmbedderMisconfigured, QueryEmbedder, WordEmbedder, open_embedder
+from pgdex.indexer.embedding.code_query import VERSION, TooManyWords, model_dimension, query_vector, words_vector
 from pgdex.jobs.settings import Settings, settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # They run in the worker, read nothing but what pgdex brings along, and send nothing anywhere.
 HARMLESS = ("code", "hashing")
@@ -65,6 +74,46 @@ def embedder_for(
         embedder.probe(aborted=aborted)
         _TRIED.add(embedder)
     return embedder
+
+
+def model_of(spec: str, configured: Settings) -> tuple[str, int]:
+    """The full name and the dimension of the embedder of `spec`, which is tried once; raises as `embedder_for` does."""
+    if _is_bundled(spec, configured):
+        with suppress(OSError, ValueError):  # embedder_for says what is wrong with the model's files
+            return f"code:{VERSION}", model_dimension()
+    embedder = embedder_for(spec, configured)
+    return embedder.name, embedder.dimension
+
+
+def query_embedder_for(spec: str, configured: Settings) -> QueryEmbedder:
+    """As `embedder_for`, for a search: the bundled model embeds a short query without importing numpy."""
+    if _is_bundled(spec, configured) and "numpy" not in sys.modules:
+        return _CodeQueries(spec, configured)
+    return embedder_for(spec, configured)
+
+
+def _is_bundled(spec: str, configured: Settings) -> bool:
+    return _canonical(spec) in ("code", f"code:{VERSION}") and configured.embedder_dimension is None
+
+
+@dataclass(frozen=True, slots=True)
+class _CodeQueries:
+    spec: str
+    configured: Settings
+
+    def embed_query(self, text: str) -> "NDArray[np.float32] | list[float]":
+        try:
+            return query_vector(text)
+        except (TooManyWords, OSError, ValueError):  # that one says what is wrong with the model's files
+            return embedder_for(self.spec, self.configured).embed_query(text)
+
+    def embed_words(self, weights: Mapping[str, float]) -> "NDArray[np.float32] | list[float]":
+        try:
+            return words_vector(weights)
+        except (TooManyWords, OSError, ValueError):
+            embedder = embedder_for(self.spec, self.configured)
+            assert isinstance(embedder, WordEmbedder)
+            return embedder.embed_words(weights)
 
 
 @cache

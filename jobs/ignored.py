@@ -47,15 +47,15 @@ def nothing_found(root: OpenedRoot, left_out: LeftOut, *, heeds_git: bool, is_ne
         what = "there is nothing in it" if names <= VERSION_CONTROL else "there are only empty folders in it"
         return NothingFound(f"no file to index in {root.path}: {what}")
     rules = left_out.most(root.real_path, number=RULES_IN_ERRORS)
-    by_rules = ", ".join(f"{rule} leaves out {_entries(rule.entries)}" for rule in rules)
+    by_rules = ", ".join(f"{rule} excludes {_entries(rule.entries)}" for rule in rules)
     rest = left_out.entries - sum(rule.entries for rule in rules)
     others = f", other rules {_entries(rest)}" if rest else ""
     shown = shlex.quote(str(root.path))
-    helps = [f"`pgdex skipped {shown} --why FILE` says what leaves out a certain file"]
+    helps = [f"`pgdex skipped {shown} --why FILE` shows what excludes a certain file"]
     if heeds_git and any(rule.file is not None for rule in rules):
-        helps.append(f"`pgdex index {shown} --no-ignore` (no_ignore: true) indexes it without git's ignore rules")
+        helps.append(f"`pgdex index {shown} --no-ignore` (no_ignore: true) ignores git's ignore rules")
     helps.append(f"a line such as !/src/ in {os.path.join(shown, '.pgdexignore')} brings a part of it back")
-    kept = "" if is_new else ". What was indexed before stays as it was"
+    kept = "" if is_new else ". What was indexed before is kept"
     return NothingFound(f"no file to index in {root.path}: {by_rules}{others}{kept}. {'; '.join(helps)}")
 
 

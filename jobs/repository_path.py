@@ -5,9 +5,12 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pgdex.indexer.sources.roots import OpenedRoot
 from pgdex.jobs.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from pgdex.indexer.sources import OpenedRoot
 
 WINDOWS_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -59,13 +62,17 @@ def resolve_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = ()) -
     return _checked(repo_path, allowed_roots)[0]
 
 
-def opened_root(repo_path: str | Path, *, allowed_roots: Sequence[Path] = (), for_listing: bool = False) -> OpenedRoot:
+def opened_root(
+    repo_path: str | Path, *, allowed_roots: Sequence[Path] = (), for_listing: bool = False
+) -> "OpenedRoot":
     """The folder of `repo_path`, opened: what was checked is what is used, whatever is exchanged afterwards.
 
     With `allowed_roots` it is reached from the one that it lies in, through folders and not through links. Raises
     InvalidRequest as `resolve_root` does, and RootUnavailable where it can't be opened.
     """
     resolved, within = _checked(repo_path, allowed_roots)
+    from pgdex.indexer.sources import OpenedRoot  # most commands name a folder, and open none
+
     return OpenedRoot(resolved, within=within, for_listing=for_listing)
 
 

@@ -4,12 +4,9 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import ClassVar
 
-import platformdirs
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
+from pgdex.jobs.environment import Environment, Secret, UnusableValue, setting
 from pgdex.jobs.errors import InvalidSetting
 
 # Embedders that wait for someone else's processor.
@@ -22,8 +19,6 @@ LARGEST_SHARED_CHUNKS = 10_000  # up to there all chunks of a repository are loo
 PROJECT_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """What a project may be called. pgdex.enqueue_job checks it again, for psql."""
 
-ProjectId = Annotated[str, StringConstraints(pattern=f"^{PROJECT_ID}$")]
-
 
 def default_home() -> Path:
     """The user's data folder; as root a folder that the server's own OS user can reach (see jobs/database/embedded).
@@ -33,141 +28,145 @@ def default_home() -> Path:
     """
     if sys.platform != "win32" and os.geteuid() == 0:
         return Path("/var/lib/pgdex")
+    import platformdirs  # only where PGDEX_HOME is not set
+
     try:
         return platformdirs.user_data_path("pgdex", appauthor=False)
     except RuntimeError:
         return Path("/nonexistent/pgdex")
 
 
-class Settings(BaseSettings):
+def _absolute(value: Path) -> Path:
+    try:
+        return value.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("there is no user of that name, or no home folder: write the path out") from None
+
+
+def _long_enough(value: Secret) -> Secret:
+    if len(value.get_secret_value().strip()) < SHORTEST_TOKEN:
+        raise ValueError(
+            f"it has fewer than {SHORTEST_TOKEN} characters, so it could be guessed: make one with `openssl rand "
+            "-hex 32`, or leave it unset and use the one that `pgdex mcp token` prints"
+        )
+    return value
+
+
+def _absolute_roots(value: str) -> str:
+    for root in _split(value):
+        if not root.is_absolute():
+            raise ValueError("every folder must be absolute")
+    return value
+
+
+class Settings(Environment):
     """The configuration of one process. Raises InvalidSetting (through `settings()`) with the variable's name."""
 
-    model_config = SettingsConfigDict(env_prefix="PGDEX_", env_ignore_empty=True, frozen=True)
+    prefix: ClassVar[str] = "PGDEX_"
 
-    database_url: SecretStr | None = Field(
+    database_url: Secret | None = setting(
         None, description="PostgreSQL with pgvector 0.8.0 or newer; unset: the embedded server."
     )
-    home: Path = Field(default_factory=default_home, description="Folder of the embedded server and of logs.")
-    server_linger: float = Field(
-        300, ge=0, le=31_536_000, description="Seconds that the embedded server stays after its last user."
+    home: Path = setting(
+        default_factory=default_home, check=_absolute, description="Folder of the embedded server and of logs."
     )
-    project: ProjectId = Field("default", description="Project that commands use unless told.")
-    max_concurrent_jobs: int | None = Field(
+    server_linger: float = setting(
+        300, ge=0, le=31_536_000, description="Seconds that the embedded server keeps running after its last user."
+    )
+    project: str = setting("default", pattern=PROJECT_ID, description="Default project of commands.")
+    max_concurrent_jobs: int | None = setting(
         None, ge=1, le=999_999, description="Jobs that run at once in the whole cluster (3)."
     )
-    processes: int | None = Field(
+    processes: int | None = setting(
         None, ge=1, le=1024, description="Worker processes that `pgdex worker` runs (one per core)."
     )
-    slots: int | None = Field(
+    slots: int | None = setting(
         None,
         ge=1,
         le=256,
         description="Batches that a worker process has in flight at once (1, with an embedding service 4).",
     )
-    embedder: str = Field("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
-    allowed_embedders: str | None = Field(
+    embedder: str = setting("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
+    allowed_embedders: str | None = setting(
         None,
-        description="Embedders beside PGDEX_EMBEDDER that jobs may name, with commas between them; * for any text.",
+        description="Embedders besides PGDEX_EMBEDDER that jobs may name, separated by commas; * stands for any text.",
     )
-    embedder_url: str | None = Field(None, description="Address of the embedding service.")
-    embedder_api_key: SecretStr | None = Field(None, description="Key of the embedding service.")
-    embedder_dimension: int | None = Field(
+    embedder_url: str | None = setting(None, description="Address of the embedding service.")
+    embedder_api_key: Secret | None = setting(None, description="Key of the embedding service.")
+    embedder_dimension: int | None = setting(
         None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
     )
-    embedder_timeout: float = Field(60, gt=0, description="Seconds that one embedding call may take.")
-    allowed_roots: str | None = Field(
-        None, description=f"Folders, with {os.pathsep!r} between them, below which repositories may lie (anywhere)."
+    embedder_timeout: float = setting(60, gt=0, description="Seconds that one embedding call may take.")
+    allowed_roots: str | None = setting(
+        None,
+        check=_absolute_roots,
+        description=f"Folders, separated by {os.pathsep!r}, that repositories must be in (any).",
     )
-    allowed_sources: str | None = Field(
+    allowed_sources: str | None = setting(
         None,
         description="Hosts, or hosts with the beginning of a path, separated by commas, from which git repositories "
         "may be fetched (any).",
     )
-    mirror_bytes: int = Field(
+    mirror_bytes: int = setting(
         10 << 30, ge=0, description="Bytes that this machine's mirrors of git repositories may take together."
     )
-    max_file_bytes: int = Field(1 << 20, ge=1, description="Larger files are skipped with the reason `oversized`.")
-    file_timeout: float = Field(
+    max_file_bytes: int = setting(1 << 20, ge=1, description="Larger files are skipped with the reason `oversized`.")
+    file_timeout: float = setting(
         60,
         ge=1,
         le=86_400,
         description="Seconds that reading and cutting one file may take before its worker gives up on it.",
     )
-    batch_files: int = Field(
+    batch_files: int = setting(
         32, ge=1, le=1000, description="Files of one batch; those of jobs of 16,000 files and more are larger."
     )
-    exact_search_chunks: int = Field(
+    exact_search_chunks: int = setting(
         50_000,
         ge=0,
         description="Larger repositories get a vector index (HNSW) after their job; smaller ones are searched exactly.",
     )
-    vector_index_memory_mb: int = Field(
+    vector_index_memory_mb: int = setting(
         512, ge=16, le=1 << 20, description="Megabytes of the server's memory that building a vector index may take."
     )
-    retention_days: float = Field(
+    retention_days: float = setting(
         7, gt=0, le=36_500, description="Days after which ended jobs, their batches and events are removed."
     )
-    version_retention_days: float = Field(
+    version_retention_days: float = setting(
         30,
         ge=0,
         le=36_500,
         description="Days for which contents of files that no view holds are kept, so that going back to a branch "
         "costs nothing.",
     )
-    fresh_seconds: float = Field(
+    fresh_seconds: float = setting(
         1.5,
         ge=0,
         le=60,
         description="Seconds that a search waits at most until changed files are indexed; 0: it never looks.",
     )
-    fresh_files: int = Field(
+    fresh_files: int = setting(
         200, ge=1, le=10_000, description="Changed files that a search waits for; more are indexed in the background."
     )
-    blocked_timeout: float = Field(24 * 3600, gt=0, description="Seconds after which a blocked job is given up.")
-    watch: bool = Field(
+    blocked_timeout: float = setting(24 * 3600, gt=0, description="Seconds after which a blocked job fails.")
+    watch: bool = setting(
         True, description="Whether `pgdex mcp` on stdio keeps the indexed repository that it is started in current."
     )
-    watch_poll_seconds: float = Field(
+    watch_poll_seconds: float = setting(
         5,
         ge=0.2,
         le=86_400,
-        description="Seconds between two looks at a watched folder whose changes the system does not report; longer "
-        "ones, up to 60, where a look takes more than a hundredth of that.",
+        description="Seconds between two checks of a watched folder whose changes the system does not report; up to 60 "
+        "if a check takes more than a hundredth of that.",
     )
-    mcp_token: SecretStr | None = Field(
+    mcp_token: Secret | None = setting(
         None,
-        description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (one that is "
-        "made at first start, and that `pgdex mcp token` prints).",
+        check=_long_enough,
+        description="What clients of `pgdex mcp --http` must send as bearer token, at least 32 characters (default: "
+        "one generated at the first start, which `pgdex mcp token` prints).",
     )
-    mcp_hosts: str | None = Field(
-        None, description="Names, with commas between them, under which clients may reach `pgdex mcp --http`."
+    mcp_hosts: str | None = setting(
+        None, description="Names, separated by commas, under which clients may reach `pgdex mcp --http`."
     )
-
-    @field_validator("home")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        try:
-            return value.expanduser().absolute()
-        except RuntimeError:
-            raise ValueError("there is no user of that name, or no home folder: write the path out") from None
-
-    @field_validator("mcp_token")
-    @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().strip()) < SHORTEST_TOKEN:
-            raise ValueError(
-                f"it has fewer than {SHORTEST_TOKEN} characters, so it could be guessed: make one with `openssl rand "
-                "-hex 32`, or leave it unset and use the one that `pgdex mcp token` prints"
-            )
-        return value
-
-    @field_validator("allowed_roots")
-    @classmethod
-    def _absolute_roots(cls, value: str | None) -> str | None:
-        for root in _split(value):
-            if not root.is_absolute():
-                raise ValueError("every folder must be absolute")
-        return value
 
     @property
     def largest_shared_chunks(self) -> int:
@@ -190,12 +189,12 @@ class Settings(BaseSettings):
         return tuple(name.strip() for name in (self.mcp_hosts or "").split(",") if name.strip())
 
     @property
-    def api_key(self) -> SecretStr | None:
+    def api_key(self) -> Secret | None:
         """The embedding service's key; OPENAI_API_KEY serves where PGDEX_EMBEDDER_API_KEY is not set."""
         if self.embedder_api_key is not None:
             return self.embedder_api_key
         key = os.environ.get("OPENAI_API_KEY")
-        return SecretStr(key) if key else None
+        return Secret(key) if key else None
 
     @property
     def worker_processes(self) -> int:
@@ -217,9 +216,7 @@ def _split(roots: str | None) -> tuple[Path, ...]:
 def settings() -> Settings:
     """The settings of this process, read once."""
     try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "PGDEX_" + str(first["loc"][0]).upper()
+        return Settings.read(os.environ)
+    except UnusableValue as error:
         # Never the value itself: it may be a key or a URL with a password.
-        raise InvalidSetting(f"{name} is not usable: {first['msg'].removeprefix('Value error, ')}") from None
+        raise InvalidSetting(f"PGDEX_{error.name.upper()} is not usable: {error.reason}") from None

@@ -8,7 +8,6 @@ from procrastinate import JobContext
 from pgdex.jobs.app import QUEUE, app
 from pgdex.jobs.batches.claims import in_flight, run_claimed
 from pgdex.jobs.batches.finish import finish_job
-from pgdex.jobs.batches.index_batch import index_files
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.scan import scan_repository
 from pgdex.jobs.worker.schedules import enqueue_due
@@ -29,6 +28,8 @@ def scan(context: JobContext, *, job_id: str, seq: int) -> None:
 @app.task(name="index_batch", queue=QUEUE, pass_context=True)
 def index_batch(context: JobContext, *, job_id: str, seq: int) -> None:
     """Read, chunk, embed and write the files of one batch."""
+    from pgdex.jobs.batches.index_batch import index_files  # a scan does not wait for numpy and the grammars
+
     run_claimed(context, job_id=job_id, seq=seq, work=index_files)
 
 

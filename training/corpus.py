@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pgdex.indexer.embedding.code_model import bucket_of
+from pgdex.indexer.embedding.code_query import bucket_of
 from pgdex.indexer.lexemes import words
 
 # Questions as people put them begin with words that no comment has.

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pgdex.indexer.embedding.code_model import DATA, Table
+from pgdex.indexer.embedding.code_model import Table
+from pgdex.indexer.embedding.code_query import DATA
 
 MOST_BYTES = 16_000_000
 

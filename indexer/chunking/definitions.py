@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from tree_sitter import Node
 
-from pgdex.indexer.chunking.grammar import Grammar
-from pgdex.indexer.chunking.model import CLASS_LIKE, Definition, qualified
+from pgdex.indexer.chunking.grammar import Grammar, Rule
+from pgdex.indexer.chunking.model import CLASS_LIKE, Definition, Kind, qualified
+from pgdex.indexer.chunking.node_paths import follow
 
 FUNCTION_LIKE = frozenset({"function", "method", "test"})
 # Kinds whose members are worth naming even where the whole fits into one chunk.
@@ -15,10 +16,21 @@ _DEEPEST_WRAP = 8
 
 
 class Named(NamedTuple):
-    """A definition with the node that its rule stands for; others may be around that node."""
+    """A definition with the node that its rule stands for; others may be around that node.
+
+    `others` are further names of it, or what the same declaration declares beside it; `members` is the node around
+    what is inside of it, if that is not `node`.
+    """
 
     definition: Definition
     node: Node
+    others: tuple[Definition, ...] = ()
+    members: Node | None = None
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """All that the node declares, the definition first."""
+        return (self.definition, *self.others)
 
 
 def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source: bytes) -> Named | None:
@@ -26,21 +38,22 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
     traits = grammar.traits
     for _ in range(_DEEPEST_WRAP):
         trait = traits[node.type]
-        if trait.rule is not None and node.is_named:
+        if trait.rule is not None and trait.rule.declares is not None:
+            named = _declared(grammar, trait.rule, node, scope, source)
+            if named is not None:
+                return named
+        elif trait.rule is not None and node.is_named:
             read = grammar.read(trait.rule, node, source)
+            if read is None and trait.rule.otherwise is not None:
+                read = grammar.read(trait.rule.otherwise, node, source)
             if read is not None:
                 kind, name = read
-                if scope is not None:
-                    if kind == "variable" and scope.kind in FUNCTION_LIKE:
-                        return None
-                    if kind == "function" and scope.kind in CLASS_LIKE:
-                        kind = "method"
-                    name = qualified(scope, name)
-                level = 0 if scope is None else scope.level + 1
-                prefix: str | None = name
-                if not (grammar.qualify and trait.rule.qualifies):
-                    prefix = None if scope is None else scope.prefix
-                return Named(Definition(kind, name, level, prefix), node)
+                if kind == "variable" and scope is not None and scope.kind in FUNCTION_LIKE:
+                    return None
+                definition = _definition(grammar, trait.rule, kind, name, scope)
+                reopens = trait.rule.reopens
+                definition.reopens = reopens is not None and follow(node, reopens) is not None
+                return Named(definition, node)
         if not trait.wraps:
             return None
         inner = [child for child in node.named_children if traits[child.type].names]
@@ -48,6 +61,29 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
             return None
         node = inner[0]
     return None
+
+
+def _definition(grammar: Grammar, found: Rule, kind: Kind, name: str, scope: Definition | None) -> Definition:
+    if scope is not None:
+        if kind == "function" and scope.kind in CLASS_LIKE:
+            kind = "method"
+        name = qualified(scope, name)
+    level = 0 if scope is None else scope.level + 1
+    prefix: str | None = name
+    if not (grammar.qualify and found.qualifies):
+        prefix = None if scope is None else scope.prefix
+    return Definition(kind, name, level, prefix)
+
+
+def _declared(grammar: Grammar, found: Rule, node: Node, scope: Definition | None, source: bytes) -> Named | None:
+    definitions: list[Definition] = []
+    for kind, name, is_prototype in grammar.declared(found, node, source, scope):
+        definition = _definition(grammar, found, kind, name, scope)
+        definition.is_prototype = is_prototype
+        definitions.append(definition)
+    if not definitions:
+        return None
+    return Named(definitions[0], node, tuple(definitions[1:]), None if found.members is None else found.members(node))
 
 
 def definitions_in(
@@ -59,7 +95,7 @@ def definitions_in(
     """
     result: list[Definition] = []
     if known is not None:
-        result.append(known.definition)
+        result.extend(known.definitions)
         if known.definition.kind not in _SCOPES and len(nodes) == 1:
             return result
     traits = grammar.traits
@@ -68,7 +104,9 @@ def definitions_in(
         node, around = stack.pop()
         trait = traits[node.type]
         definition: Definition | None = None
+        named: Named | None = None
         if known is not None and node == known.node:
+            named = known
             definition = known.definition
         elif trait.rule is not None:
             named = definition_of(grammar, node, around, source)
@@ -76,12 +114,17 @@ def definitions_in(
             if named is not None and named.node == node:
                 definition = named.definition
                 definition.size = node.end_byte - node.start_byte
-                result.append(definition)
+                result.extend(named.definitions)
         if definition is not None:
             if definition.kind not in _SCOPES:
                 continue
             around = definition
+            if named is not None and named.members is not None:
+                node = named.members
         elif not trait.looks_inside:
             continue
-        stack.extend((child, around) for child in reversed(node.children))
+        for child in reversed(node.children):
+            inner = traits[child.type]
+            if inner.names or inner.looks_inside:
+                stack.append((child, around))
     return result

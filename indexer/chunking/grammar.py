@@ -1,13 +1,14 @@
 """What a table says about a grammar: which nodes are definitions, of which kind, named how."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from tree_sitter import Node
 
-from pgdex.indexer.chunking.model import Kind
+from pgdex.indexer.chunking.model import Definition, Kind
 from pgdex.indexer.chunking.node_paths import Path, follow, path
 
 _NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
@@ -44,6 +45,18 @@ class Trait:
     only_variable: bool
 
 
+class Declared(NamedTuple):
+    """A name that a declaration declares; a prototype is no definition where the function stands in the same file."""
+
+    kind: Kind
+    name: str
+    is_prototype: bool = False
+
+
+# From a node, the source and the definition around it.
+Declares = Callable[[Node, bytes, Definition | None], Iterable[Declared]]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How a node of one type is a definition; made by `rule`."""
@@ -70,6 +83,14 @@ class Rule:
     attributes: Path | None = None
     # The name is an Objective-C selector: all its words, each with its colon.
     selector: bool = False
+    # Instead of all the above: the names that a node declares, the definition's first.
+    declares: Declares | None = None
+    # The node that holds the definition's members, where it is not the definition's own.
+    members: Callable[[Node], Node] | None = None
+    # Where this way leads to a node, it adds to what is defined elsewhere: an `impl` block, an `extension`.
+    reopens: Path | None = None
+    # What a node of this type is where this rule says that it is nothing.
+    otherwise: "Rule | None" = None
 
 
 def rule(
@@ -85,6 +106,10 @@ def rule(
     qualifies: bool = True,
     attributes: str | None = None,
     selector: bool = False,
+    declares: Declares | None = None,
+    members: Callable[[Node], Node] | None = None,
+    reopens: str | None = None,
+    otherwise: Rule | None = None,
 ) -> Rule:
     """A `Rule` with its ways written as text (see `path`); by default the field "name" names it."""
     return Rule(
@@ -100,6 +125,10 @@ def rule(
         qualifies=qualifies,
         attributes=None if attributes is None else path(attributes),
         selector=selector,
+        declares=declares,
+        members=members,
+        reopens=None if reopens is None else path(reopens),
+        otherwise=otherwise,
     )
 
 
@@ -158,7 +187,9 @@ class Grammar:
             injects=node_type in self.injections,
             names=found is not None or wraps,
             looks_inside=wraps or opens or node_type in self.groups or node_type == "ERROR",
-            only_variable=found is not None and found.kind == "variable" and not (found.refine or found.heads or wraps),
+            only_variable=found is not None
+            and found.kind == "variable"
+            and not (found.refine or found.heads or found.declares or wraps),
         )
 
     def read(self, found: Rule, node: Node, source: bytes) -> tuple[Kind, str] | None:
@@ -182,12 +213,20 @@ class Grammar:
                 return ("method" if kind == "function" else kind), f"{receiver}.{name}"
         return kind, name
 
+    def declared(self, found: Rule, node: Node, source: bytes, scope: Definition | None) -> list[Declared]:
+        """The names that a node declares by a rule with `declares`, each once; of a title, as a test has, all of it."""
+        names: dict[str, Declared] = {}
+        for kind, text, is_prototype in (found.declares or _nothing)(node, source, scope):
+            name = text[:_LONGEST_NAME].strip() if kind == "test" else self._clean(text)
+            if name:
+                names.setdefault(name, Declared(kind, name, is_prototype))
+        return list(names.values())
+
     def _name(self, found: Rule, node: Node, source: bytes) -> str | None:
         name = ""
         for way in found.names:
             target = follow(node, way)
-            if target is not None:
-                name = self._clean(_text(target, source))
+            if target is not None and (name := self._clean(_text(target, source))):
                 break
         if found.selector:
             name = _selector(node, source) or name
@@ -200,6 +239,9 @@ class Grammar:
         return name
 
     def _clean(self, text: str) -> str:
+        # Most names are an identifier, which nothing of the below changes.
+        if text.isidentifier() and self.refuse is None and (self.trim is None or self.trim.search(text) is None):
+            return text[:_LONGEST_NAME]
         name = text.strip()
         if self.refuse is not None and self.refuse.search(name):
             return ""
@@ -210,6 +252,10 @@ class Grammar:
             name = self.trim.sub("", name)
         name = self.separators.sub(".", _SPACES.sub(" ", name.strip("\"'`")))
         return name[:_LONGEST_NAME].strip()
+
+
+def _nothing(_node: Node, _source: bytes, _scope: Definition | None) -> Iterable[Declared]:
+    return ()
 
 
 def _text(node: Node, source: bytes) -> str:

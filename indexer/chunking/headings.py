@@ -51,6 +51,7 @@ OUTLINES: dict[str, Outline] = {
     "cairo": Outline(keywords.cairo, plain=_CODE),
     "crystal": Outline(keywords.crystal, plain=_CODE),
     "groovy": Outline(keywords.groovy, plain=_CODE),
+    "fortran": Outline(keywords.fortran, plain=_CODE),
     "haxe": Outline(keywords.haxe, plain=_CODE),
     "odin": Outline(keywords.odin, plain=_CODE),
     "perl": Outline(keywords.perl, plain=_CODE),

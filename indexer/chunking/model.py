@@ -1,7 +1,7 @@
 """The values that chunking takes and gives, and what can go wrong."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -60,8 +60,9 @@ class Chunk:
     ("Outer.inner", or "Guide > Install" for headings) of the definition that the chunk is, is a
     part of, or mostly consists of; None where there is none. `symbols` are all the names that the
     chunk defines or continues, `symbol` first, so that an exact search finds each of several small
-    functions that share a chunk. `defines` are those that begin in it: of a class in several chunks
-    only the first has its name there.
+    functions that share a chunk; those of functions inside of functions are not qualified. `defines` are
+    those that begin in it: of a class in several chunks only the first has its name there, and an `impl`
+    block or an extension defines none.
     """
 
     start_line: int
@@ -125,6 +126,10 @@ class Definition:
     prefix: str | None
     # Characters of the definition that are in the piece which names it.
     size: int = 0
+    # A function's declaration without its body.
+    is_prototype: bool = False
+    # Whether it only adds to what is defined elsewhere: it gives a chunk its name, and answers no search for that.
+    reopens: bool = False
 
 
 # Names nested without end would make symbols of quadratic size.
@@ -144,10 +149,12 @@ class Piece:
     """Lines `start` to `stop` (0-based, exclusive) that belong together.
 
     Not longer than the maximum unless it is a single line. `owner` is the innermost definition
-    that had to be cut and of which this is a part; `defines` are the definitions that begin here.
+    that had to be cut and of which this is a part; `defines` are the definitions that begin here,
+    and `names` those of further ones, by which it can be found but is not called.
     """
 
     start: int
     stop: int
     owner: Definition | None
     defines: list[Definition]
+    names: list[str] = field(default_factory=list)

@@ -111,8 +111,11 @@ def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
     main = _main(lines, draft, defines)
     kind: Kind = plain if main is None else main.kind
     symbol = None if main is None else main.symbol
-    begun = dict.fromkeys(d.symbol for d in defines)
-    names = begun if symbol is None else {symbol: None, **begun}
+    further = dict.fromkeys(name for piece in draft.pieces for name in piece.names)
+    begun = {**dict.fromkeys(d.symbol for d in defines if not d.reopens), **further}
+    names = {**dict.fromkeys(d.symbol for d in defines), **further}
+    if symbol is not None:
+        names = {symbol: None, **names}
     return Chunk(
         start_line=start + 1,
         end_line=stop,

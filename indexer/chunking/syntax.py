@@ -10,13 +10,16 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
+from pgdex.indexer.chunking.c_lines import add_by_lines
 from pgdex.indexer.chunking.definitions import FUNCTION_LIKE, Named, definition_of, definitions_in
 from pgdex.indexer.chunking.embedded import embedded_code
 from pgdex.indexer.chunking.grammar import Grammar, Trait
 from pgdex.indexer.chunking.hazards import LONGEST_LINE, readable
+from pgdex.indexer.chunking.line_definitions import Parsed, add_line_definitions
 from pgdex.indexer.chunking.lines import Lines, by_lines, line_pieces
 from pgdex.indexer.chunking.model import Definition, Limits, Piece
 from pgdex.indexer.chunking.parsing import Watch, parse
+from pgdex.indexer.chunking.second_reading import MACRO_GRAMMARS, best_reading
 from pgdex.indexer.chunking.tables import grammar_of
 
 _ABORT_CHECK_EVERY = 256
@@ -54,8 +57,14 @@ def syntax_pieces(lines: Lines, source: bytes, grammar_name: str, limits: Limits
     if safe_source is None:
         return line_pieces(lines, limits)
     root = parse(safe_source, grammar_name, watch).root_node
+    root, grammar_name = best_reading(root, safe_source, grammar_name, watch)
     cutter = _Cutter(lines, source, limits, watch)
-    return cutter.cut(root, grammar_of(grammar_name))
+    pieces = cutter.cut(root, grammar_of(grammar_name))
+    if grammar_name in MACRO_GRAMMARS:
+        add_by_lines(lines, root, pieces)
+    for parsed in (Parsed(root, grammar_name, 0, lines.count), *cutter.embedded):
+        add_line_definitions(lines, parsed, pieces, watch)
+    return pieces
 
 
 class _Cutter:
@@ -65,6 +74,8 @@ class _Cutter:
         self._limits = limits
         self._watch = watch
         self._pieces: list[Piece] = []
+        # What was parsed by other grammars.
+        self.embedded: list[Parsed] = []
 
     def cut(self, root: Node, grammar: Grammar) -> list[Piece]:
         whole = _Unit(0, self._lines.count, [root], grammar)
@@ -87,6 +98,7 @@ class _Cutter:
                     self._emit_lines(unit)
                 else:
                     stack.extend(reversed(parts))
+        _drop_prototypes(self._pieces)
         return self._pieces
 
     def _fits(self, unit: _Unit) -> bool:
@@ -107,7 +119,7 @@ class _Cutter:
             parts = self._separate(unit, named)
             if parts is not None:
                 return parts
-            unit.begins = (*unit.begins, named.definition)
+            unit.begins = (*unit.begins, *named.definitions)
             unit.owner = named.definition
         nodes = unit.nodes
         while True:
@@ -228,6 +240,7 @@ class _Cutter:
             return None
         tree = parse(safe_source, code.grammar, self._watch, within=code.place)
         inner = _Unit(code.start, code.stop, [tree.root_node], grammar_of(code.grammar))
+        self.embedded.append(Parsed(tree.root_node, code.grammar, code.start, code.stop))
         nodes, _ = _expand(inner.grammar, inner.nodes, None)
         opening = unit.part(unit.start, code.start)
         opening.begins = unit.begins
@@ -240,7 +253,7 @@ class _Cutter:
         size = self._lines.size(unit.start, unit.stop)
         if unit.named is not None:
             unit.named.definition.size = size
-            defines = [unit.named.definition]
+            defines = list(unit.named.definitions)
         if unit.looks_inside and size <= self._limits.maximum:
             defines = definitions_in(unit.grammar, unit.nodes, unit.owner, unit.named, self._source)
         self._append(unit, unit.start, unit.stop, defines)
@@ -255,6 +268,15 @@ class _Cutter:
         for definition in unit.begins:
             definition.size = self._lines.size(start, stop)
         self._pieces.append(Piece(start, stop, unit.owner, [*unit.begins, *defines]))
+
+
+def _drop_prototypes(pieces: list[Piece]) -> None:
+    """A function that stands in the file is not defined by what declares it there as well."""
+    if not any(definition.is_prototype for piece in pieces for definition in piece.defines):
+        return
+    bodies = {d.symbol for piece in pieces for d in piece.defines if not d.is_prototype}
+    for piece in pieces:
+        piece.defines = [d for d in piece.defines if not (d.is_prototype and d.symbol in bodies)]
 
 
 def _expand(grammar: Grammar, nodes: list[Node], named: Named | None) -> tuple[list[Node], bool]:

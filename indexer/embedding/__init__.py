@@ -13,7 +13,7 @@ from pgdex.indexer.embedding.errors import (
     EmbeddingAborted,
     InvalidEmbedderResponse,
 )
-from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder, WordEmbedder
+from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder, QueryEmbedder, WordEmbedder
 from pgdex.indexer.embedding.providers import open_embedder
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "EmbedderUnavailable",
     "EmbeddingAborted",
     "InvalidEmbedderResponse",
+    "QueryEmbedder",
     "WordEmbedder",
     "open_embedder",
 ]

@@ -8,13 +8,13 @@ docs/model.md has what it was learnt from, what it is worth and how to make it a
 from __future__ import annotations
 
 from functools import cache
-from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from pgdex.indexer.embedding.code_query import DATA, VERSION, bucket_of
 from pgdex.indexer.embedding.errors import EmbedderMisconfigured
 from pgdex.indexer.embedding.local import LocalEmbedder
 from pgdex.indexer.embedding.validation import unit_vectors
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from pgdex.indexer.word_bags import WordBags
 
-VERSION: Final = 1
-DATA: Final = Path(__file__).with_name("code_model_data")
-
 # About 15 MB when full. Then it is emptied.
 _CACHED_WORDS: Final = 1 << 17
 
@@ -40,12 +37,6 @@ class Table(NamedTuple):
     words: list[str]
     rows: NDArray[np.int8]
     scales: NDArray[np.float16]
-
-
-def bucket_of(word: str, buckets: int) -> int:
-    """The bucket of a word that has no row of its own. The same on every machine, unlike `hash()`."""
-    digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little") % buckets
 
 
 def word_weight(occurrences: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,7 +60,7 @@ def read_table(folder: Path = DATA) -> Table:
         ) from error
     if rows.dtype != np.int8 or rows.ndim != 2 or scales.shape != rows.shape[:1] or len(vocabulary) >= len(rows):
         raise EmbedderMisconfigured(
-            f"the bundled model in {str(folder)!r} is not whole: {len(vocabulary)} words, "
+            f"the bundled model in {str(folder)!r} is incomplete: {len(vocabulary)} words, "
             f"rows {rows.shape} {rows.dtype}, scales {scales.shape}: install pgdex again"
         )
     return Table(vocabulary, rows, scales)

@@ -109,7 +109,7 @@ def _unavailable(answer: Answer, service: Service, said: str) -> EmbedderUnavail
     seconds = retry_after_seconds(answer.retry_after)
     wait = "" if seconds is None else f"; it asks to wait for {seconds:.0f} s"
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        what = f"{service} limits its callers (429)"
+        what = f"{service} is limiting requests (429)"
     else:
         what = f"{service} has trouble ({_named(answer.status)})"
     return EmbedderUnavailable(f"{what}{said}{wait}", retry_after_seconds=seconds)
@@ -119,7 +119,7 @@ def _what_to_change(answer: Answer, service: Service, said: str) -> str:
     status = answer.status
     if status in (401, 403):
         if service.api_key is None and service.login is None:
-            return f"{service} wants an API key, and none is set ({_named(status)}){said}"
+            return f"{service} requires an API key, and none is set ({_named(status)}){said}"
         return f"{service} refused the API key ({_named(status)}){said}: check the key"
     if status == HTTPStatus.NOT_FOUND and "model" in said.lower():
         pull = f", or run: ollama pull {service.model}"
@@ -127,7 +127,7 @@ def _what_to_change(answer: Answer, service: Service, said: str) -> str:
         return f"{service} does not know the model {service.model!r} (404){said}: {remedy}"
     if status in (404, 405):
         hint = "" if service.name.startswith("ollama:") else " (most such URLs end in /v1)"
-        problem = f"{service} embeds nothing at this address ({_named(status)}){said}"
+        problem = f"{service} offers no embeddings at this address ({_named(status)}){said}"
         return f"{problem}: check the URL{hint}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         target = service.redacted(without_secrets(answer.location or "nowhere"))

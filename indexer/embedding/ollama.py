@@ -12,7 +12,7 @@ from pgdex.indexer.embedding.service import open_service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pydantic import SecretStr
+    from pgdex.indexer.embedding.protocol import Secret
 
 DEFAULT_URL: Final = "http://127.0.0.1:11434"
 
@@ -50,7 +50,7 @@ def open_ollama(
     model: str,
     *,
     url: str | None,
-    api_key: SecretStr | None,
+    api_key: Secret | None,
     dimension: int | None,
     timeout_seconds: float,
 ) -> RemoteEmbedder:

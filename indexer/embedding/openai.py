@@ -12,7 +12,7 @@ from pgdex.indexer.embedding.service import open_service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pydantic import SecretStr
+    from pgdex.indexer.embedding.protocol import Secret
 
 DEFAULT_URL: Final = "https://api.openai.com/v1"
 
@@ -46,7 +46,7 @@ class OpenAiApi:
         items = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(items, list) or not all(isinstance(item, dict) and "embedding" in item for item in items):
             raise InvalidEmbedderResponse(
-                f'{self.service} answered without "data" that holds embeddings: does it speak the API of OpenAI?'
+                f'{self.service} answered without "data" that holds embeddings: is it OpenAI-compatible?'
             )
         # Services that leave the index out keep the order of the texts.
         numbers = [item.get("index", place) for place, item in enumerate(items)]
@@ -60,7 +60,7 @@ def open_openai(
     model: str,
     *,
     url: str | None,
-    api_key: SecretStr | None,
+    api_key: Secret | None,
     dimension: int | None,
     timeout_seconds: float,
 ) -> RemoteEmbedder:

@@ -15,6 +15,13 @@ AbortFlag = Callable[[], bool]
 """Says whether to stop. It is called often and from the calling thread, so it must be cheap."""
 
 
+class Secret(Protocol):
+    """A text that shows itself only to who asks for it, such as pydantic's SecretStr."""
+
+    def get_secret_value(self) -> str:
+        """The text."""
+
+
 class Embedder(Protocol):
     """Turns texts into vectors. May be used from several threads at once.
 
@@ -65,6 +72,13 @@ class Embedder(Protocol):
         """Let go of connections and threads. A call that is under way ends as aborted."""
 
 
+class QueryEmbedder(Protocol):
+    """What a search needs of an embedder."""
+
+    def embed_query(self, text: str) -> NDArray[np.float32] | list[float]:
+        """As Embedder has it, or as a list."""
+
+
 @runtime_checkable
 class BagEmbedder(Embedder, Protocol):
     """An embedder that looks at nothing but which words a text has, and how often."""
@@ -74,9 +88,9 @@ class BagEmbedder(Embedder, Protocol):
 
 
 @runtime_checkable
-class WordEmbedder(BagEmbedder, Protocol):
-    """An embedder that can be told how much each word of a text counts."""
+class WordEmbedder(QueryEmbedder, Protocol):
+    """An embedder that can be told how much each word of a query counts."""
 
-    def embed_words(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
+    def embed_words(self, weights: Mapping[str, float]) -> NDArray[np.float32] | list[float]:
         """Embed a text that has these words (see `pgdex.indexer.lexemes.words`), each counted as given: shape
         (dimension,)."""

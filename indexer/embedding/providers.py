@@ -10,16 +10,14 @@ from pgdex.indexer.embedding.errors import EmbedderMisconfigured
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydantic import SecretStr
-
-    from pgdex.indexer.embedding.protocol import Embedder
+    from pgdex.indexer.embedding.protocol import Embedder, Secret
 
 
 def open_embedder(
     spec: str,
     *,
     url: str | None = None,
-    api_key: SecretStr | None = None,
+    api_key: Secret | None = None,
     dimension: int | None = None,
     timeout_seconds: float = 60,
 ) -> Embedder:
@@ -61,7 +59,7 @@ class _Request:
     spec: str
     argument: str
     url: str | None
-    api_key: SecretStr | None
+    api_key: Secret | None
     dimension: int | None
     timeout_seconds: float
 

@@ -14,6 +14,8 @@ from pgdex.indexer.embedding.errors import EmbedderMisconfigured
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from pgdex.indexer.embedding.protocol import Secret
+
 _REDACTED = "***"
 
 
@@ -74,7 +76,7 @@ class Service:
         return [secret for secret in secrets if secret]
 
 
-def open_service(*, name: str, model: str, url: str, api_key: SecretStr | None) -> Service:
+def open_service(*, name: str, model: str, url: str, api_key: Secret | None) -> Service:
     """Check a URL and a key, and take user and password out of the URL.
 
     Raises EmbedderMisconfigured, with a message that shows the URL without its secrets.

@@ -36,7 +36,7 @@ def unit_vectors(
     by the wordless vector. `source` names the provider in messages. Raises InvalidEmbedderResponse.
     """
     if not isinstance(values, (list, np.ndarray)):
-        raise InvalidEmbedderResponse(f"{source} answered with {_kind(values)} where a list of vectors belongs")
+        raise InvalidEmbedderResponse(f"{source} answered with {_kind(values)} instead of a list of vectors")
     if len(values) != count:
         raise InvalidEmbedderResponse(
             f"{source} answered with {_counted(len(values), 'vector')} for {_counted(count, 'text')}"
@@ -74,7 +74,7 @@ def _normalised(vectors: NDArray[np.float64], *, source: str, zeros_are_wordless
 
 
 def _not_vectors(source: str) -> str:
-    return f"{source} answered with something else than one list of numbers, of one length, a text"
+    return f"{source} did not answer with one list of numbers for each text, all of the same length"
 
 
 def _counted(number: int, noun: str) -> str:

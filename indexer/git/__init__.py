@@ -6,6 +6,9 @@ The user's own `git` does the work, and nothing that a repository configures eve
 imports `sources` and nothing else of the indexer.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from pgdex.indexer.git.errors import (
     AuthenticationFailed,
     CertificateRefused,
@@ -25,13 +28,15 @@ from pgdex.indexer.git.errors import (
     SourceRefused,
     SourceUnreachable,
 )
-from pgdex.indexer.git.mirrors import Mirrors
-from pgdex.indexer.git.program import Git
-from pgdex.indexer.git.refs import Ref, Resolved
-from pgdex.indexer.git.running import Limits
-from pgdex.indexer.git.snapshot import GitSnapshot
-from pgdex.indexer.git.submodules import Submodule
-from pgdex.indexer.git.urls import GitUrl, require_allowed
+
+if TYPE_CHECKING:
+    from pgdex.indexer.git.mirrors import Mirrors
+    from pgdex.indexer.git.program import Git
+    from pgdex.indexer.git.refs import Ref, Resolved
+    from pgdex.indexer.git.running import Limits
+    from pgdex.indexer.git.snapshot import GitSnapshot
+    from pgdex.indexer.git.submodules import Submodule
+    from pgdex.indexer.git.urls import GitUrl, require_allowed
 
 __all__ = [
     "AuthenticationFailed",
@@ -61,3 +66,23 @@ __all__ = [
     "Submodule",
     "require_allowed",
 ]
+
+_LAZY = {
+    "Git": "pgdex.indexer.git.program",
+    "GitSnapshot": "pgdex.indexer.git.snapshot",
+    "GitUrl": "pgdex.indexer.git.urls",
+    "Limits": "pgdex.indexer.git.running",
+    "Mirrors": "pgdex.indexer.git.mirrors",
+    "Ref": "pgdex.indexer.git.refs",
+    "Resolved": "pgdex.indexer.git.refs",
+    "Submodule": "pgdex.indexer.git.submodules",
+    "require_allowed": "pgdex.indexer.git.urls",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is imported on first use: every worker must know what can go wrong, and few meet a git source. Raises
+    AttributeError."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -29,7 +29,7 @@ class GitTimedOut(GitError):
 
 
 class SourceUnreachable(GitError):
-    """The server can't be reached now, or broke off."""
+    """The server can't be reached now, or broke off the connection."""
 
     is_transient = True
 

@@ -17,7 +17,7 @@ def git_directory(path: str) -> str:
     if not os.path.exists(path):
         raise NotARepository(f"there is no folder {path} on this machine")
     if not os.path.isdir(path):
-        raise NotARepository(f"{path} is a file and no repository; name the repository's folder")
+        raise NotARepository(f"{path} is a file, not a repository; give the repository's folder")
     inner = os.path.join(path, ".git")
     if os.path.isfile(inner):  # a worktree or a submodule
         target = _small(inner).removeprefix("gitdir: ").strip()
@@ -25,7 +25,7 @@ def git_directory(path: str) -> str:
     for directory in (inner, path):
         if os.path.lexists(os.path.join(directory, "HEAD")) and os.path.isdir(_objects(directory)):
             return os.path.realpath(directory)
-    raise NotARepository(f"{path} is no git repository: neither bare nor a working tree")
+    raise NotARepository(f"{path} is not a git repository: neither bare nor a working tree")
 
 
 def require_inside(directory: str, roots: Sequence[Path]) -> None:

@@ -44,8 +44,8 @@ _OUTCOMES: Final[tuple[tuple[str, type[GitError], str], ...]] = (
         r"|access denied|invalid username or|returned error: 40[13]|terminal prompts disabled|too many authentication"
         r"|permission denied, please try again",
         AuthenticationFailed,
-        "{host} wants a login for {source}, and git on this machine has none that it accepts. Set up a credential "
-        "helper or an ssh key for the user that runs the worker; it may also be that there is no such repository",
+        "{host} requires a login for {source}, and git on this machine has none that it accepts. Set up a credential "
+        "helper or an ssh key for the user that runs the worker. The repository may also not exist",
     ),
     (
         r"ssl certificate problem|server certificate verification|certificate (?:subject|verify)|self.signed cert"
@@ -78,7 +78,7 @@ _OUTCOMES: Final[tuple[tuple[str, type[GitError], str], ...]] = (
         r"|connection to .* closed|empty reply|bad band|unexpectedly|(?:recv|send) (?:error|failure)"
         r"|ssl_(?:read|connect|error)",
         SourceUnreachable,
-        "{host} can't be reached now, or broke off",
+        "{host} can't be reached now, or broke off the connection",
     ),
 )
 _COMPILED: Final = tuple((re.compile(pattern, re.IGNORECASE), kind, text) for pattern, kind, text in _OUTCOMES)

@@ -94,7 +94,7 @@ class Remote:
     def _require_commit(self, commit: str, held: str, mirror: str) -> None:
         if not self._holds(commit, held, mirror):
             self._local(mirror, "update-ref", "-d", held)
-            raise CommitNotFound(f"{commit} is no commit of {self.url.identity}; it names another kind of object")
+            raise CommitNotFound(f"{commit} is not a commit of {self.url.identity}, but another kind of object")
 
     def _holds(self, commit: str, name: str, mirror: str) -> bool:
         done = self._local(mirror, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
@@ -119,8 +119,8 @@ class Remote:
 
     def _gone(self, commit: str) -> CommitNotFound:
         return CommitNotFound(
-            f"{self.url.identity} does not have the commit {commit}: was it pushed over, or its branch "
-            "deleted? Index the repository again to take what is there now"
+            f"{self.url.identity} does not have the commit {commit}: was it overwritten by a force push, or its branch "
+            "deleted? Index the repository again to get what is there now"
         )
 
     def _listed(self, folder: str, *patterns: str) -> "_Listed":

@@ -245,8 +245,8 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
 
 def _unknown_form() -> str:
     return (
-        "this is no address of a git repository that pgdex knows; the forms are https://host/team/repo.git, "
-        "ssh://user@host/team/repo.git, user@host:team/repo.git, file:///path, and an absolute path"
+        "this is not a git repository address that pgdex supports; use https://host/team/repo.git, "
+        "ssh://user@host/team/repo.git, user@host:team/repo.git, file:///path or an absolute path"
     )
 
 

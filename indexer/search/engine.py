@@ -8,7 +8,7 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 
-from pgdex.indexer.embedding import Embedder, EmbedderError
+from pgdex.indexer.embedding import EmbedderError, QueryEmbedder
 from pgdex.indexer.search.absent import words_that_are_absent
 from pgdex.indexer.search.filter_notes import notes_on_nothing
 from pgdex.indexer.search.filters import scopes_of
@@ -48,7 +48,7 @@ def search(
     connection: Connection,
     request: SearchRequest,
     *,
-    open_embedder: Callable[[str], Embedder],
+    open_embedder: Callable[[str], QueryEmbedder],
     retrievers: Sequence[Retriever] = ALL_RETRIEVERS,
     without_rules: frozenset[str] = frozenset(),
 ) -> SearchResult:

@@ -153,4 +153,4 @@ def _check_kinds(kinds: Sequence[str]) -> None:
 
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
-        raise SearchRefused(f"kinds: {unknown[0]!r} is none; the kinds are {', '.join(KINDS)}")
+        raise SearchRefused(f"kinds: unknown kind {unknown[0]!r}; valid kinds: {', '.join(KINDS)}")

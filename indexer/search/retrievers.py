@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from pgdex.indexer.embedding import Embedder, EmbedderError, WordEmbedder
+from pgdex.indexer.embedding import EmbedderError, QueryEmbedder, WordEmbedder
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
@@ -177,7 +177,7 @@ def find_quoted(
 class QueryVectors:
     """The vector of a query for each model, made once."""
 
-    def __init__(self, text: str, open_embedder: Callable[[str], Embedder]) -> None:
+    def __init__(self, text: str, open_embedder: Callable[[str], QueryEmbedder]) -> None:
         self._text = text
         self._open = open_embedder
         self._vectors: dict[str, str | EmbedderError] = {}
@@ -215,6 +215,7 @@ def rarity_of(frequency: float, total: float) -> float:
     return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
-def vector_text(vector: "NDArray[np.float32]") -> str:
+def vector_text(vector: "NDArray[np.float32] | list[float]") -> str:
     """A vector as PostgreSQL writes it."""
-    return f"[{','.join(map(str, vector.tolist()))}]"
+    numbers = vector if isinstance(vector, list) else vector.tolist()
+    return f"[{','.join(map(str, numbers))}]"

@@ -262,7 +262,7 @@ def _judged(name: str, text: str, size: int, max_file_bytes: int) -> str | Verdi
             return SkipReason.OVERSIZED, f"{oversized(written, max_file_bytes)}, and that is without its outputs"
         notebook = parse_notebook(reduced)
         if notebook is None or not notebook.cells:
-            return SkipReason.EMPTY, "a notebook in whose cells nothing is written"
+            return SkipReason.EMPTY, "a notebook whose cells are all empty"
         return reduced
     if size > max_file_bytes:
         return SkipReason.OVERSIZED, oversized(size, max_file_bytes)

@@ -91,7 +91,7 @@ def _decode_with_nul(data: bytes) -> str | Verdict:
     nul = f"a NUL byte at byte {data.index(0):,}"
     share = _control_share(data)
     if share > MAX_CONTROL_SHARE:
-        return SkipReason.BINARY, f"{nul}; {share:.1%} of it are control characters"
+        return SkipReason.BINARY, f"{nul}; {share:.1%} of it is control characters"
     try:
         return data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
@@ -106,7 +106,7 @@ def _decode_marked(data: bytes, encoding: str) -> str | Verdict:
     controls = len(_NO_TEXT.findall(text))
     if controls > MAX_CONTROL_SHARE * len(text):
         share = controls / len(text)
-        return SkipReason.BINARY, f"marked as {encoding.upper()}, but {share:.1%} of it are control characters"
+        return SkipReason.BINARY, f"marked as {encoding.upper()}, but {share:.1%} of it is control characters"
     return text
 
 
@@ -135,7 +135,7 @@ def _decode_wide(data: bytes) -> str | None:
 def _decode_legacy(data: bytes, error: UnicodeDecodeError) -> str | Verdict:
     share = _control_share(data)
     if share > MAX_LEGACY_CONTROL_SHARE:
-        return SkipReason.BINARY, f"{_broken(data, error)}, and {share:.1%} of it are control characters"
+        return SkipReason.BINARY, f"{_broken(data, error)}, and {share:.1%} of it is control characters"
     # A file of two encodings, such as a list of authors: valid sequences of several bytes are so
     # rare in text of an old encoding that a majority of them means UTF-8.
     text = data.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
@@ -149,7 +149,7 @@ def _decode_legacy(data: bytes, error: UnicodeDecodeError) -> str | Verdict:
         return data.decode(encoding, errors="replace")
     high = len(data.translate(None, _ASCII)) / len(data)
     if high > MAX_UNRECOGNISED_HIGH_SHARE:
-        return SkipReason.UNDECODABLE, f"{_broken(data, error)}, in no encoding that is known; {high:.0%} above ASCII"
+        return SkipReason.UNDECODABLE, f"{_broken(data, error)}, in no known encoding; {high:.0%} above ASCII"
     return western
 
 

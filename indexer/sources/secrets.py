@@ -10,26 +10,26 @@ from typing import Final
 
 # The whole name, in any letter case.
 _NAMES: Final = {
-    b".env": "environment variables of one machine, which hold passwords and keys",
-    b".npmrc": "npm's settings of one person, which hold its login",
-    b".pypirc": "the login of PyPI",
-    b".netrc": "logins of other machines",
-    b"_netrc": "logins of other machines",
-    b".authinfo": "logins of other machines",
-    b".pgpass": "PostgreSQL's passwords",
-    b"pgpass.conf": "PostgreSQL's passwords",
-    b".my.cnf": "the login of MySQL",
-    b".mylogin.cnf": "the login of MySQL",
-    b".git-credentials": "git's logins",
-    b".htpasswd": "hashes of passwords",
-    b".dockercfg": "logins of container registries",
-    b".s3cfg": "the keys of a storage service",
-    b".boto": "the keys of a storage service",
-    b"rclone.conf": "the keys of storage services",
-    b".vault-token": "the token of Vault",
-    b"credentials.tfrc.json": "the token of Terraform",
-    b"terraform.tfvars": "Terraform's variables of one installation, which hold passwords and keys",
-    b"terraform.tfvars.json": "Terraform's variables of one installation, which hold passwords and keys",
+    b".env": "environment variables, which hold passwords and keys",
+    b".npmrc": "a user's npm settings, which hold the login",
+    b".pypirc": "the PyPI login",
+    b".netrc": "logins for other machines",
+    b"_netrc": "logins for other machines",
+    b".authinfo": "logins for other machines",
+    b".pgpass": "PostgreSQL passwords",
+    b"pgpass.conf": "PostgreSQL passwords",
+    b".my.cnf": "the MySQL login",
+    b".mylogin.cnf": "the MySQL login",
+    b".git-credentials": "git logins",
+    b".htpasswd": "password hashes",
+    b".dockercfg": "logins for container registries",
+    b".s3cfg": "keys of a storage service",
+    b".boto": "keys of a storage service",
+    b"rclone.conf": "keys of storage services",
+    b".vault-token": "a Vault token",
+    b"credentials.tfrc.json": "a Terraform token",
+    b"terraform.tfvars": "Terraform variables of one installation, which hold passwords and keys",
+    b"terraform.tfvars.json": "Terraform variables of one installation, which hold passwords and keys",
     b"id_rsa": "a private key",
     b"id_dsa": "a private key",
     b"id_ecdsa": "a private key",
@@ -42,27 +42,27 @@ _SUFFIXES: Final = {
     b".p12": "a private key with its certificate",
     b".pfx": "a private key with its certificate",
     b".ppk": "a private key",
-    b".jks": "a store of keys",
-    b".keystore": "a store of keys",
+    b".jks": "a key store",
+    b".keystore": "a key store",
     b".kdbx": "a password safe",
     b".kdb": "a password safe",
-    b".tfstate": "Terraform's state, which holds every password in clear text",
-    b".tfstate.backup": "Terraform's state, which holds every password in clear text",
-    b".auto.tfvars": "Terraform's variables of one installation, which hold passwords and keys",
-    b".auto.tfvars.json": "Terraform's variables of one installation, which hold passwords and keys",
+    b".tfstate": "Terraform state, which holds every password in clear text",
+    b".tfstate.backup": "Terraform state, which holds every password in clear text",
+    b".auto.tfvars": "Terraform variables of one installation, which hold passwords and keys",
+    b".auto.tfvars.json": "Terraform variables of one installation, which hold passwords and keys",
 }
 # The end of the path, for names that say nothing by themselves.
 _PATHS: Final = {
-    b".docker/config.json": "logins of container registries",
-    b".aws/credentials": "the keys of AWS",
-    b".kube/config": "the login of Kubernetes",
-    b".cargo/credentials": "the login of crates.io",
-    b".cargo/credentials.toml": "the login of crates.io",
-    b".gem/credentials": "the login of RubyGems",
-    b".composer/auth.json": "logins of Composer",
-    b".config/gh/hosts.yml": "the login of GitHub",
-    b".config/gcloud/application_default_credentials.json": "the login of Google Cloud",
-    b".azure/accesstokens.json": "the login of Azure",
+    b".docker/config.json": "logins for container registries",
+    b".aws/credentials": "AWS keys",
+    b".kube/config": "the Kubernetes login",
+    b".cargo/credentials": "the crates.io login",
+    b".cargo/credentials.toml": "the crates.io login",
+    b".gem/credentials": "the RubyGems login",
+    b".composer/auth.json": "Composer logins",
+    b".config/gh/hosts.yml": "the GitHub login",
+    b".config/gcloud/application_default_credentials.json": "the Google Cloud login",
+    b".azure/accesstokens.json": "the Azure login",
 }
 _ENDS: Final = tuple(_SUFFIXES)
 _PATH_NAMES: Final = frozenset(path.rpartition(b"/")[2] for path in _PATHS)
@@ -123,7 +123,7 @@ def secret_by_content(name: str, text: str) -> str | None:
         if name.lower().endswith((".pem", ".key")) or _is_nothing_but_armour(text):
             return "a private key"
         if name.endswith(".json") and _SERVICE_KEY.search(text):
-            return "the key of a service's account"
+            return "the key of a service account"
     if name.lower().endswith(".key") and len(text) < 10_000 and _ARMOUR.search(text) is None and len(text.split()) == 1:
         return "a key"
     if _TOKEN_FILES.fullmatch(name) and _TOKENS.search(text):

@@ -41,7 +41,7 @@ Verdict = tuple[SkipReason, str | None]
 _EXPLANATIONS = {
     SkipReason.OVERSIZED: "The file is larger than the size limit.",
     SkipReason.EMPTY: "The file has no content.",
-    SkipReason.BINARY: "The content is not text: too much of it are NUL bytes or other control characters.",
+    SkipReason.BINARY: "The content is not text: too much of it is NUL bytes or other control characters.",
     SkipReason.UNDECODABLE: "The content is not UTF-8, and in no older encoding that could be recognised.",
     SkipReason.MINIFIED: "Most of the content is on very long lines, as minifiers and data exports write it.",
     SkipReason.GENERATED: "A program wrote the file and will overwrite it: it says so, or its name does.",
@@ -53,13 +53,13 @@ _EXPLANATIONS = {
     "`git lfs pull` fetches the content.",
     SkipReason.SUBMODULE: "It is a submodule: another repository, which is indexed by its own URL.",
     SkipReason.SYMLINK: "It is a symbolic link; links are never followed.",
-    SkipReason.SPECIAL: "It is no regular file but a pipe, a socket or a device.",
+    SkipReason.SPECIAL: "It is not a regular file but a pipe, a socket or a device.",
     SkipReason.UNREADABLE: "The indexing process has no permission to read it.",
     SkipReason.VANISHED: "The file was removed between the listing of the tree and its reading.",
-    SkipReason.IO_ERROR: "The file could not be read; the detail tells what happened.",
-    SkipReason.CRASHED: "Reading or parsing it ended the processes that tried; it is left out so that the rest is "
+    SkipReason.IO_ERROR: "The file could not be read; the detail says what happened.",
+    SkipReason.CRASHED: "Reading or parsing it crashed the processes that tried; it is left out so that the rest is "
     "indexed, until its content changes or the repository is indexed with --force.",
-    SkipReason.FAILED: "Cutting or storing it failed, which is a mistake of pgdex; the detail tells what happened. It "
+    SkipReason.FAILED: "Cutting or storing it failed, which is a bug in pgdex; the detail says what happened. It "
     "is left out so that the rest is indexed, and tried again by the next job.",
     SkipReason.NAME_NOT_UTF8: "The path is not valid UTF-8, so the database cannot hold it; it is shown escaped.",
     SkipReason.NAME_TOO_LONG: "The path is longer than the index allows; it is shown shortened.",

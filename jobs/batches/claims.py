@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,9 +19,8 @@ from psycopg_pool import ConnectionPool
 
 from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, EmbeddingAborted
 from pgdex.indexer.git import CommitNotFound, EmptyRepository, GitAborted, GitError, NotARepository, RefNotFound
-from pgdex.indexer.pipeline import IndexingAborted
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
-from pgdex.indexer.storage import VersionGone, storable
+from pgdex.indexer.storable import storable
 from pgdex.jobs.batches.poison_files import CRASHES_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.watchdog import folder_in_progress, gone_on
@@ -59,7 +59,7 @@ class Claim:
     view_id: int
     project_id: str
     root: str
-    """The folder; or the address or folder of a git repository, where there is a `ref`."""
+    """The view's folder; or the address or folder of a git repository, where there is a `ref`."""
     ref: str
     """What is indexed of a git repository: HEAD, refs/heads/…, refs/tags/…, a commit's id. Empty: the working files."""
     repo_path: str
@@ -79,14 +79,14 @@ class Claim:
     only_paths: list[str] | None
     """What a scan has to look at; None for the whole tree."""
     witness: Witness
-    """What the job's scan saw of the repository; for a scan, what the last one did."""
+    """What the job's scan saw of the folder; for a scan, what the last one did."""
     aborted: Callable[[], bool] = field(repr=False)
     settings: Settings = field(repr=False)
     pool: "ConnectionPool[Connection]" = field(repr=False)
 
     @contextmanager
     def opened_root(self, *, for_listing: bool = False) -> Iterator[OpenedRoot]:
-        """The repository's folder, opened, if this worker may index it. Raises RootUnavailable, FolderHangs.
+        """The view's folder, opened, if this worker may index it. Raises RootUnavailable, FolderHangs.
 
         Unless it is opened for a scan, it has to be the folder that the job's scan saw (NotSeenHere), now and when the
         block ends.
@@ -108,12 +108,12 @@ class Claim:
                 self.witness.require(root)
 
     def folder_in_progress(self) -> AbstractContextManager[None]:
-        """Inside the block this thread asks the file system about the repository's folders; the process is ended where
-        that never answers."""
+        """Inside the block this thread asks the file system about the view's folders; the process is ended where that
+        never answers."""
         return folder_in_progress(self.root, note=self._note_folder)
 
     def entered(self, path: bytes) -> None:
-        """The folder in progress is this one now, relative to the repository's."""
+        """The folder in progress is this one now, relative to the view's."""
         gone_on(storable(os.path.join(self.root, os.fsdecode(path))))
 
     def require_answers(self) -> None:
@@ -122,9 +122,9 @@ class Claim:
             # The paths of files are relative.
             if path.startswith(self.root) and hangs >= HANGS_BEFORE_FAILING:
                 raise FolderHangs(
-                    f"The folder {path} does not answer: {hangs} workers were ended because they waited for it longer"
-                    f" than PGDEX_FILE_TIMEOUT allows. Is a network share or a disk away? When it is back, index again:"
-                    " what was indexed is kept."
+                    f"The folder {path} does not respond: {hangs} workers were stopped because they waited for it "
+                    "longer than PGDEX_FILE_TIMEOUT allows. Is a network share or a disk disconnected? Once it is "
+                    "back, index again: what was indexed is kept."
                 )
 
     def _note_folder(self, path: str | None) -> None:
@@ -237,7 +237,7 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         work(claim)
         # A large job has thousands of batches; its scan and its finish tell the story.
         logger.log(logging.DEBUG if claim.paths else logging.INFO, "batch done", extra=_about(claim, "batch_done"))
-    except (JobAborted, IndexingAborted, EmbeddingAborted, WalkAborted) as error:
+    except (JobAborted, EmbeddingAborted, WalkAborted) as error:
         _put_back(claim)
         raise JobAborted from error
     except EmbedderUnavailable as error:
@@ -249,6 +249,9 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
     except GitAborted as error:
         _put_back(claim)
         raise JobAborted from error
+    except _of_indexing("pipeline", "IndexingAborted") as error:
+        _put_back(claim)
+        raise JobAborted from error
     except GitError as error:
         if isinstance(error, SAME_EVERYWHERE):
             _fail(claim, str(error), error)
@@ -258,12 +261,19 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
         _fail(claim, str(error), error)
     except psycopg.Error as error:
         _handle_database_error(claim, error)
-    except VersionGone as error:
+    except _of_indexing("storage", "VersionGone") as error:
         logger.warning("trying the batch again: %s", error, extra=_about(claim, "batch_again"))
         _put_back(claim)
     except Exception as error:
         _require_schema(claim, error)
         _fail(claim, f"Internal error: {type(error).__name__}: {error}", error)
+
+
+def _of_indexing(module: str, name: str) -> tuple[type[Exception], ...]:
+    """An exception of a part of the indexer that only indexing needs; none where that was not loaded, as in a worker
+    whose first batch is a scan: with numpy and the grammars it took half of the time until that began."""
+    known = getattr(sys.modules.get(f"pgdex.indexer.{module}"), name, None)
+    return () if known is None else (known,)
 
 
 def _claim(

@@ -7,23 +7,29 @@ the first may have had another reason, such as a machine that was switched off.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pgdex.indexer.chunked_files import Effort, Fallback
+if TYPE_CHECKING:
+    from pgdex.indexer.chunked_files import Effort, Fallback
 
 CRASHES_BEFORE_NOTES = 2
 
 
-def effort_for(crashes: int) -> Effort:
+def effort_for(crashes: int) -> "Effort":
     """What to try with a file that that many workers died with."""
+    from pgdex.indexer.chunked_files import Effort  # a scan needs the number above, and not all that chunks
+
     if crashes < 2:
         return Effort.FULL
     return {2: Effort.LINES, 3: Effort.HASH}.get(crashes, Effort.NOTHING)
 
 
-def fallbacks_of(crashes: Mapping[str, int]) -> dict[str, Fallback]:
+def fallbacks_of(crashes: Mapping[str, int]) -> "dict[str, Fallback]":
     """The files with which less is tried, by how many workers died with each file; the pipeline takes them so."""
+    from pgdex.indexer.chunked_files import Effort, Fallback
+
     return {
-        path: Fallback(effort_for(count), f"{count} workers ended while they had it in progress")
+        path: Fallback(effort_for(count), f"{count} workers died while processing it")
         for path, count in crashes.items()
         if effort_for(count) is not Effort.FULL
     }

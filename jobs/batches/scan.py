@@ -6,10 +6,8 @@ from itertools import islice
 
 from pgdex.indexer.sources import FoundFile, GitTree, LeftOut, OpenedRoot, WitnessNotes, walk
 from pgdex.jobs.batches.claims import Claim
-from pgdex.jobs.batches.commits import commit_snapshot, resolved
 from pgdex.jobs.batches.family import family_of, joined
 from pgdex.jobs.batches.planning import Planning, Seen, planning
-from pgdex.jobs.batches.submodules import follow_submodules
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.embedders import embedder_of_job
 from pgdex.jobs.errors import NothingFound
@@ -57,6 +55,9 @@ def _scan_folder(claim: Claim) -> None:
 
 
 def _scan_commit(claim: Claim) -> None:
+    from pgdex.jobs.batches.commits import commit_snapshot, resolved  # with all that fetches from git
+    from pgdex.jobs.batches.submodules import follow_submodules
+
     started = time.perf_counter()
     claim = joined(claim, resolved(claim))
     embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)

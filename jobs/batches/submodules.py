@@ -68,7 +68,7 @@ class Choice:
         if url is None:
             return one.problem
         if url.is_local and not self.parent.is_local:
-            reason = "it names a folder of this machine, which a repository of another one may not"
+            reason = "it names a folder on this machine, which a remote repository may not"
         elif url.identity in self.chain:
             reason = "it is one of the repositories that lead to it"
         elif len(self.chain) > MOST_LEVELS:

@@ -19,21 +19,21 @@ PART = re.compile(r"(\d+)([smhdw])")
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 JOB_ID_HELP = (
-    "JOB_ID is a job's id, its first 4 or more characters, or `last` for the newest job of the project. Only jobs of "
-    "the project are meant: the one of --project, else the one that `pgdex index` would choose in the present folder."
+    "JOB_ID is a job's id, its first 4 or more characters, or `last` for the project's newest job. Only jobs in the "
+    "project count: that of --project, or else the one that `pgdex index` would choose in the current folder."
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 project_of_folder_option = click.option(
     "--project",
     metavar="ID",
-    help="The project (default: PGDEX_PROJECT, else what a .pgdex.toml there or above says, else `default`).",
+    help="The project (default: PGDEX_PROJECT, else the one that a .pgdex.toml there or above names, else `default`).",
 )
 
 project_of_job_option = click.option(
     "--project",
     metavar="ID",
-    help="The project whose jobs are meant (default: as for `pgdex index` in the present folder).",
+    help="The project of the job (default: as for `pgdex index` in the current folder).",
 )
 
 
@@ -64,18 +64,18 @@ def parse_timestamp(text: str, *, now: datetime) -> datetime:
             age = sum((timedelta(**{UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
             return now - age
         except OverflowError:
-            raise ValueError(f"{text!r} is longer ago than any date") from None
+            raise ValueError(f"{text!r} is too long ago") from None
     try:
         timestamp = datetime.fromisoformat(given)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time: use an age such as 30m, 2h, 3d or 1w, or ISO 8601 such as "
+            f"{text!r} is not a valid time: use an age such as 30m, 2h, 3d or 1w, or ISO 8601 such as "
             "2026-11-21 or 2026-11-21T14:30+01:00"
         ) from None
     try:
         return timestamp.astimezone(UTC)
     except (OverflowError, OSError, ValueError):
-        raise ValueError(f"{text!r} is outside the dates that can be computed with") from None
+        raise ValueError(f"{text!r} is outside the supported range of dates") from None
 
 
 def absolute_folder(path: str) -> Path:

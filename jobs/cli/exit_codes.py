@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     FINAL = 5, "the job had already ended"
     CANCELLED = 6, "the job was cancelled"
     EMBEDDER = 7, "the embedding model or service can't be used"
-    INTERRUPTED = 130, "Ctrl-C; a job that was started goes on"
+    INTERRUPTED = 130, "Ctrl-C; a job that was started continues"
 
 
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended: the reader has had enough

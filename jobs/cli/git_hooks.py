@@ -107,7 +107,9 @@ def pgdex_program() -> str:
     beside = Path(sys.executable).with_name("pgdex")
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("pgdex")
     if found is None:
-        raise InvalidRequest("there is no command `pgdex` for the hooks to call: install pgdex so that it has one")
+        raise InvalidRequest(
+            "the hooks need a `pgdex` command to call, and there is none: install pgdex so that it has one"
+        )
     return os.path.abspath(found)
 
 
@@ -223,5 +225,5 @@ def _git(folder: Path, *arguments: str) -> str:
         raise InvalidRequest(f"git did not answer within {GIT_SECONDS:.0f} s") from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise InvalidRequest(f"{folder} is in no working tree of git: {said}")
+        raise InvalidRequest(f"{folder} is not in a git working tree: {said}")
     return os.fsdecode(done.stdout).removesuffix("\n")

@@ -38,7 +38,7 @@ def run_psql(settings: Settings, arguments: Sequence[str]) -> int:
         environment["PGPASSWORD"] = secrets.pop("password")
     program = find_psql(prefer_embedded=settings.database_url is None)
     if program is None:
-        raise PgdexError("there is no psql on this machine: install PostgreSQL's client programs")
+        raise PgdexError("psql is not installed on this machine: install PostgreSQL's client programs")
     # Ctrl-C is psql's: it cancels a query there. A handler and not SIG_IGN, which the child would inherit.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
@@ -73,7 +73,7 @@ def service_file(secrets: Mapping[str, str], parts: Mapping[str, object]) -> Ite
         raise PgdexError(f"with `service` in PGDEX_DATABASE_URL, write {names} into the service file instead")
     for name, value in secrets.items():
         if value != value.strip() or any(not character.isprintable() for character in value):
-            raise PgdexError(f"{name} has blanks around it or a control character, which psql can't be handed")
+            raise PgdexError(f"{name} has blanks around it or a control character, which can't be passed to psql")
     content = "".join([f"[{SERVICE}]\n", *(f"{name}={value}\n" for name, value in secrets.items())]).encode()
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("pgdex-psql", 0)

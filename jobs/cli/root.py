@@ -9,11 +9,11 @@ from pgdex.jobs.cli.lazy import LazyCommand, LazyGroup
 
 SECTIONS = {
     "Index": {
-        "index": LazyCommand("pgdex.jobs.cli.commands.index:index", "Index a folder of source code."),
+        "index": LazyCommand("pgdex.jobs.cli.commands.index:index", "Index a folder or a git repository."),
         "watch": LazyCommand("pgdex.jobs.cli.commands.watch:watch", "Index folders again whenever they change."),
-        "hooks": LazyCommand("pgdex.jobs.cli.commands.hooks:hooks", "Have git ask for indexing after a checkout."),
-        "schedule": LazyCommand("pgdex.jobs.cli.commands.schedule:schedule", "Index again and again, as cron does."),
-        "status": LazyCommand("pgdex.jobs.cli.commands.status:status", "Show how far a job is."),
+        "hooks": LazyCommand("pgdex.jobs.cli.commands.hooks:hooks", "Have git start indexing after a checkout."),
+        "schedule": LazyCommand("pgdex.jobs.cli.commands.schedule:schedule", "Index on a schedule, as cron does."),
+        "status": LazyCommand("pgdex.jobs.cli.commands.status:status", "Show the progress of a job."),
         "list": LazyCommand("pgdex.jobs.cli.commands.list:list_jobs", "List jobs, newest first."),
         "cancel": LazyCommand("pgdex.jobs.cli.commands.cancel:cancel", "Cancel a job."),
         "retry": LazyCommand("pgdex.jobs.cli.commands.retry:retry", "Run a failed or cancelled job again."),
@@ -29,12 +29,12 @@ SECTIONS = {
             "pgdex.jobs.cli.commands.skipped:skipped", "List the files that are not in the index, and why."
         ),
     },
-    "Run and look after": {
+    "Run and manage": {
         "mcp": LazyCommand("pgdex.jobs.cli.commands.mcp:mcp", "Serve coding agents (Model Context Protocol)."),
         "allow": LazyCommand("pgdex.jobs.cli.commands.allow:allow", "Let a .pgdex.toml choose the project."),
         "worker": LazyCommand("pgdex.jobs.cli.commands.worker:worker", "Run worker processes."),
         "workers": LazyCommand("pgdex.jobs.cli.commands.worker:workers", "List the worker processes."),
-        "db": LazyCommand("pgdex.jobs.cli.commands.db:db", "Look after the database."),
+        "db": LazyCommand("pgdex.jobs.cli.commands.db:db", "Manage the database."),
         "doctor": LazyCommand("pgdex.jobs.cli.commands.doctor:doctor", "Check that everything is in order."),
         "completion": LazyCommand(
             "pgdex.jobs.cli.commands.completion:completion", "Print the shell's completion script."

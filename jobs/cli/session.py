@@ -30,7 +30,7 @@ def open_client() -> "Iterator[Client]":
 
     configured = settings()
     if is_first_start(configured):
-        click.echo(f"Setting up PostgreSQL under {configured.home} (only this once, it takes some seconds) …", err=True)
+        click.echo(f"Setting up PostgreSQL under {configured.home} (only once; it takes a few seconds) …", err=True)
     with Client.open(configured) as client:
         yield client
 

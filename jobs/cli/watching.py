@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import UUID
 
 from pgdex.jobs.cli.render.displays import Display, display
@@ -18,11 +19,13 @@ LOOK_SECONDS = 5.0  # between two looks at whether anyone works on the job
 class WorkerLauncher:
     """Sees to it that a job which is watched does not wait for workers that nobody starts."""
 
-    def __init__(self, *, tell: Callable[[str], None]) -> None:
+    def __init__(self, *, tell: Callable[[str], None], launched: bool = False) -> None:
+        """`launched` says that some were started a moment ago."""
+        now = time.monotonic()
         self._tell = tell
-        self._look_at = time.monotonic()
+        self._look_at = now + LOOK_SECONDS if launched else now
         self._pause = LOOK_SECONDS
-        self._started_at: float | None = None
+        self._started_at = now if launched else None
 
     def look(self, client: Client) -> None:
         """Start workers where none is alive; say where their log is when that does not help."""
@@ -44,17 +47,18 @@ class WorkerLauncher:
         """`job`; while the workers that were started come up, with a message that says so."""
         starting = self._started_at is not None and time.monotonic() - self._started_at < LOOK_SECONDS
         if starting and job.status == "pending":
-            return job.model_copy(update={"progress_message": "Starting workers"})
+            return replace(job, progress_message="Starting workers")
         return job
 
 
-def watch(client: Client, job_id: UUID, *, start_workers: bool = False) -> JobStatus:
+def watch(client: Client, job_id: UUID, *, start_workers: bool = False, launched: bool = False) -> JobStatus:
     """Show the job on stderr until it has ended; returns its final status. Ctrl-C raises KeyboardInterrupt.
 
-    With `start_workers`, workers are started where none is alive, now and later.
+    With `start_workers`, workers are started where none is alive, now (unless `launched` says that they were, a moment
+    ago) and later.
     """
     with display() as shown:
-        launcher = WorkerLauncher(tell=shown.tell) if start_workers else None
+        launcher = WorkerLauncher(tell=shown.tell, launched=launched) if start_workers else None
         return _watch(client, job_id, shown, launcher)
 
 
@@ -96,7 +100,7 @@ def _status(connection: Reconnecting, job_id: UUID, *, before: JobStatus | None)
         if before is None:
             raise
         raise JobNotFound(
-            f"job {job_id} is gone: {before.repo_path} was removed from the index meanwhile, and its jobs with it"
+            f"job {job_id} is gone: {before.repo_path} has since been removed from the index, and its jobs with it"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """What a front end may do with jobs: start, status, list, cancel, events. It only calls the functions in `sql/`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -11,7 +11,6 @@ import psycopg
 from psycopg.rows import class_row
 
 from pgdex.jobs.client.broad_folders import is_named, require_narrow
-from pgdex.jobs.client.estimates import tree_size
 from pgdex.jobs.client.job_ids import id_range, parse_job_id
 from pgdex.jobs.client.models import (
     CancelledJob,
@@ -30,7 +29,7 @@ from pgdex.jobs.database.disk_space import require_disk_space
 from pgdex.jobs.database.roles import CLIENT, READER, not_allowed
 from pgdex.jobs.database.schema import ensure_current
 from pgdex.jobs.database.sessions import holds_session
-from pgdex.jobs.embedders import embedder_for
+from pgdex.jobs.embedders import model_of
 from pgdex.jobs.errors import InvalidRequest, JobIsFinal, JobIsLive, JobNotFound, ModelChanged
 from pgdex.jobs.settings import Settings
 
@@ -56,7 +55,11 @@ class Client:
     @classmethod
     def open(cls, settings: Settings) -> "Client":
         """Connect. Raises DatabaseUnavailable, SchemaBehind, NotAllowed."""
-        connection = connect(settings)
+        return cls.over(connect(settings), settings)
+
+    @classmethod
+    def over(cls, connection: Connection, settings: Settings) -> "Client":
+        """As `open`, over a connection that is there. Raises SchemaBehind, NotAllowed."""
         try:
             ensure_current(connection, settings)
         except psycopg.errors.InsufficientPrivilege as error:
@@ -83,13 +86,15 @@ class Client:
         allow_broad: bool = False,
         no_ignore: bool | None = None,
         submodules: bool | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> StartedJob:
         """Ask for `repo_path` (a path or address as `target_of` takes it, or what that made of it) to be indexed;
         returns at once with the job that does it.
 
         `allow_broad` lets folders through that nobody means as a repository. `no_ignore` says whether git's ignore
-        rules count, and `submodules` whether those of a git source are followed, from now on; None: as before. One
-        embedding is tried first, so that a wrong key or address is an error here and not in the middle. Raises
+        rules count, and `submodules` whether those of a git source are followed, from now on; None: as before.
+        `meanwhile` is called as soon as the request may be made, before the looks that take time. One embedding is
+        tried first, so that a wrong key or address is an error here and not in the middle. Raises
         InvalidRequest, TooBroad, NotEnoughDiskSpace, ModelChanged,
         EmbedderError.
         """
@@ -99,12 +104,13 @@ class Client:
             allow_broad = allow_broad or is_named(folder, self.settings.roots)
             if not allow_broad:
                 require_narrow(folder, home=self.settings.home)
-        embedder = embedder_for(self.settings.embedder, self.settings)
+        meanwhile()
+        model, dimension = model_of(self.settings.embedder, self.settings)
         if folder is not None:
             self._require_disk_space(
                 folder,
                 project or self.settings.project,
-                dimension=embedder.dimension,
+                dimension=dimension,
                 force=force,
                 no_ignore=no_ignore,
             )
@@ -118,7 +124,7 @@ class Client:
                     project or self.settings.project,
                     name,
                     force,
-                    embedder.name,
+                    model,
                     wished,
                     allow_broad,
                     no_ignore,
@@ -158,6 +164,8 @@ class Client:
             return  # the answer is that job's id
         size = 0  # what changed is known after the scan
         if force or not is_indexed:
+            from pgdex.jobs.client.estimates import tree_size  # with all that reads source files
+
             limit = self.settings.max_file_bytes
             heeds_git = not (was_no_ignore if no_ignore is None else no_ignore)
             size = tree_size(root, max_file_bytes=limit, within_seconds=ESTIMATE_SECONDS, heeds_git=heeds_git).bytes
@@ -186,7 +194,7 @@ class Client:
             found = self._jobs("true", [], project=project, order="created_at desc, id", limit=1)
             if not found:
                 where = f" in project {project}" if project else ""
-                raise JobNotFound(f"there are no jobs{where} yet: `pgdex index PATH` starts one")
+                raise JobNotFound(f"no jobs{where} yet: start one with `pgdex index PATH`")
             return found[0]
         first, last = id_range(text)
         within = ("id between %s and %s", [first, last])
@@ -202,7 +210,7 @@ class Client:
             others = sorted({one.project_id for one in elsewhere})
             raise JobNotFound(
                 f"there is no job {text} in project {project}, only in {' and '.join(others)}: add --project "
-                f"{others[0]} where that is the one you mean"
+                f"{others[0]} if that is the one you mean"
             )
         raise _no_such_job(text, None)
 
@@ -312,7 +320,7 @@ class Client:
         """
         old = self.status(job_id, project=project)
         if not old.is_final:
-            raise JobIsLive(f"job {old.job_id} is {old.status}: there is nothing to retry")
+            raise JobIsLive(f"job {old.job_id} is {old.status}: nothing to retry")
         wished = uuid4()
         try:
             row = self.connection.execute("select pgdex.retry_job(%s, %s)", [old.job_id, wished]).fetchone()
@@ -371,7 +379,7 @@ class Client:
 
 def _no_such_job(job_id: UUID | str, project: str | None) -> JobNotFound:
     where = f" in project {project}" if project else ""
-    return JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs that there are")
+    return JobNotFound(f"there is no job {job_id}{where}. `pgdex list` shows the jobs")
 
 
 def _translated(error: psycopg.Error, connection: Connection) -> Exception:

@@ -36,7 +36,7 @@ def next_time(expression: str, *, after: datetime) -> datetime:
     try:
         found = croniter(expression, after.astimezone(UTC)).get_next(datetime)
     except CroniterBadDateError:
-        raise InvalidRequest(f"the schedule {expression!r} never comes: no month has such a day") from None
+        raise InvalidRequest(f"the schedule {expression!r} never matches: no month has such a day") from None
     except (CroniterError, OverflowError) as error:
         raise InvalidRequest(
             f"the schedule {expression!r} is wrong: {error} ({FIELDS}). {EXAMPLE.capitalize()}"

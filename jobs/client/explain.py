@@ -10,14 +10,16 @@ from psycopg.rows import class_row
 
 from pgdex.indexer.sources import Explanation, RootUnavailable, SkipReason, explain
 from pgdex.indexer.sources.pruning import VERSION_CONTROL
+from pgdex.jobs.client.answer import Answer
 from pgdex.jobs.client.freshness import has_changed
-from pgdex.jobs.client.models import Answer, StoredFile
+from pgdex.jobs.client.models import StoredFile
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import InvalidRequest
 
 Standing = Literal["indexed", "changed", "new", "ignored", "skipped", "folder", "missing", "unseen"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRule(Answer):
     """The rule that leaves a path out; a built-in one has no file and no line."""
 
@@ -26,6 +28,7 @@ class IgnoreRule(Answer):
     pattern: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Why(Answer):
     """What became of `path`; `at` is the path itself, or the folder above it that decides. `message` says it all.
 
@@ -77,7 +80,7 @@ def why(connection: Connection, *, project: str, root: Path, path: str, max_file
     except (RootUnavailable, FileNotFoundError):
         found = None
     if found is not None and found.fate == "outside":
-        raise InvalidRequest(f"{path} lies outside of {root}")
+        raise InvalidRequest(f"{path} is outside {root}")
     name = found.path if found is not None else os.path.normpath(path)
     stored = _stored(connection, view_id, name)
     if found is None or (found.at == "." and found.fate == "skipped"):
@@ -107,7 +110,7 @@ class _Teller:
                 detail = f" ({found.detail})" if found.detail else ""
                 return self._told("skipped", f"{self._place()} skipped as {reason.value}{detail}. {reason.explanation}")
             case "folder":
-                taken = "is entered: what is in it is indexed, unless a rule leaves it out or it is skipped"
+                taken = "is read: what is in it is indexed, unless a rule excludes it or it is skipped"
                 return self._told("folder", f"the folder {found.path} {taken}")
             case _:
                 below = "" if found.at == found.path else f": {found.at} does not exist"
@@ -131,7 +134,7 @@ class _Teller:
                 content_hash=stored.content_hash,
             )
         ):
-            return self._told("changed", f"{path} {_in_index(stored)}, but has changed since: {helps} takes it up")
+            return self._told("changed", f"{path} {_in_index(stored)}, but has changed since: {helps} updates it")
         return self._told("indexed", f"{path} {_in_index(stored)}")
 
     def _place(self) -> str:
@@ -141,13 +144,13 @@ class _Teller:
 
     def _rule(self) -> str:
         rule = self._found.rule
-        assert rule is not None, "what is ignored is ignored by a rule"
+        assert rule is not None, "an ignored path has its rule"
         at = self._found.at
         if rule.file is None and rule.pattern.encode() in VERSION_CONTROL:
             return "version control's own, which is never indexed"
         if rule.file is None:
             again = f"A line !/{at}/ in .pgdexignore brings it back"
-            return f"left out by the built-in rule for {rule.pattern}. {again}"
+            return f"excluded by the built-in rule for {rule.pattern}. {again}"
         told = f"ignored by {rule.file}:{rule.line} `{rule.pattern}`. "
         if rule.file.endswith(".pgdexignore"):
             return told + "Change that line to have it indexed"
@@ -195,9 +198,9 @@ def _answer(
         rule=rule,
         skip_reason=skip_reason,
         skip_detail=skip_detail,
-        language=stored and stored.language,
-        chunks=stored and stored.chunks,
-        indexed_at=stored and stored.indexed_at,
+        language=stored.language if stored else None,
+        chunks=stored.chunks if stored else None,
+        indexed_at=stored.indexed_at if stored else None,
     )
 
 

@@ -64,8 +64,8 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
         if is_due and _enqueue(client, view, None, project=project, wished=uuid4()) is not None:
             ensure_workers()
         return [
-            f"looking for changes in {view.root} takes longer than {seconds:g} s (PGDEX_FRESH_SECONDS): what was saved "
-            "since it was last indexed may be missing"
+            f"looking for changes in {view.root} takes longer than {seconds:g} s (PGDEX_FRESH_SECONDS), so what was "
+            "saved since it was last indexed may be missing"
         ]
     return []
 

@@ -80,14 +80,13 @@ def coverage_notes(
     if not chosen:
         return [_nothing_there(client, request, words)]
     notes = [
-        f"{one.root} is being indexed ({live[one.root]}): the answers may be incomplete"
+        f"{one.root} is being indexed ({live[one.root]}), so results may be incomplete"
         for one in chosen
         if one.root in live
     ]
     notes += result.notes
     notes += [
-        f"{one.root} was never indexed to its end: what is not found may be there all the same. {words.index} goes "
-        "on with it"
+        f"{one.root} is only partly indexed, so results may be incomplete. Resume with: {words.index}"
         for one in chosen
         if one.last_indexed_at is None and one.root not in live
     ]
@@ -96,24 +95,24 @@ def coverage_notes(
     looked_at = folders if len(folders) <= MOST_LOOKED_AT else folders & {hit.repo_path for hit in result.hits}
     gone = gone_roots(client, looked_at)
     notes += [
-        f"{root} is gone: what is found in it is shown last, as it was when it was indexed. "
-        f"pgdex remove {shlex.quote(root)} takes it out of the index"
+        f"{root} is gone; hits in it come last and show what was indexed. To remove it from the index: pgdex remove "
+        f"{shlex.quote(root)}"
         for root in sorted(gone)
     ]
     notes += [
-        f"{counted(count, 'file')} of those found in {root} changed or went away since they were indexed; "
-        f"{words.index} brings the index up to date"
+        f"{counted(count, 'file')} of those found in {root} have changed or gone since they were indexed. Update with: "
+        f"{words.index}"
         for root, count in _by_root(outdated).items()
         if root not in gone
     ]
     notes += [
         f"{found.outdated:,} of {counted(found.files, 'file')} in {found.root} are not yet embedded with "
-        f"{found.embedding_model}; they are found by their words only. {words.index} goes on with it"
+        f"{found.embedding_model} and are found by words only. Resume with: {words.index}"
         for found in outdated_vectors(client.connection, [one.id for one in chosen])
     ]
     missed = missed_files(client.connection, [one.id for one in chosen], reasons=MISSED)
     notes += [
-        f"not in the index, and so not found: {counted(sum(reasons.values()), 'file')} of {root} "
+        f"{counted(total := sum(reasons.values()), 'file')} in {root} {'was' if total == 1 else 'were'} not indexed "
         f"({', '.join(f'{count:,} {reason}' for reason, count in reasons.items())}); pgdex skipped lists them"
         for root, reasons in missed.items()
     ]
@@ -126,10 +125,10 @@ def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", 
     project, repo = request.project_id, request.repo
     repositories = indexed_views(client.connection, project=project)
     if not repositories:
-        return f"Nothing is indexed in project {project} yet. Index a folder with {words.index}"
+        return f"Nothing is indexed in project {project} yet. Index a folder with: {words.index}"
     if request.view is not None:
         known = ", ".join(dict.fromkeys(one.view_name for one in repositories[:10]))
-        return f"no view of project {project} is named {request.view}, nor on that branch; there are {known}"
+        return f"project {project} has no view with the name, branch or path {request.view}; its views: {known}"
     if repo is not None:
         around = innermost_view(client.connection, map(str, PurePath(repo).parents), project=project)
         if around is not None:
@@ -138,10 +137,10 @@ def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", 
     known = ", ".join(one.root for one in repositories[:10])
     if repo is None:
         return (
-            f"nothing in project {project} has been indexed successfully yet; pgdex repos shows what was tried, and "
-            f"pgdex list what went wrong: {known}"
+            f"nothing in project {project} has been indexed successfully yet. pgdex list shows what went wrong; "
+            f"tried so far: {known}"
         )
-    return f"{repo} is not indexed in project {project}; {words.index} does it. What is indexed: {known}"
+    return f"{repo} is not indexed in project {project}. Index it with: {words.index}. What is indexed: {known}"
 
 
 def _by_root(outdated: set[tuple[str, str]]) -> dict[str, int]:

@@ -1,24 +1,20 @@
 """The answers of every front end, with the keys of `--json`."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pgdex.jobs.client.answer import Answer
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled", "blocked"]
 LIVE: tuple[Status, ...] = ("pending", "running", "blocked")
 STATUSES: tuple[Status, ...] = (*LIVE, "completed", "failed", "cancelled")
 
 
-class Answer(BaseModel):
-    """An immutable answer; its fields are the JSON keys."""
-
-    model_config = ConfigDict(frozen=True)
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartedJob(Answer):
-    """The answer to a request for indexing; `already_running` where a live job of the repository was found."""
+    """The answer to a request for indexing; `already_running` where the view had a live job."""
 
     job_id: UUID
     status: Status
@@ -28,6 +24,7 @@ class StartedJob(Answer):
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatus(Answer):
     """One row of the view pgdex.job_status."""
 
@@ -80,6 +77,7 @@ class JobStatus(Answer):
         return self.status not in LIVE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage(Answer):
     """Jobs, newest first, with the number of all that match; at least that many where that is not exact."""
 
@@ -89,6 +87,7 @@ class JobPage(Answer):
     has_more: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent(Answer):
     """One entry of a job's history."""
 
@@ -99,6 +98,7 @@ class JobEvent(Answer):
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedView(Answer):
     """A view that is in the index: a folder or a working tree, of the repository `name`."""
 
@@ -114,6 +114,7 @@ class IndexedView(Answer):
     last_indexed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewSummary(Answer):
     """A view as lists show it. `missing`: its folder is gone, as far as this machine can tell; `missing_since`: all
     workers that looked for it said so. `bytes`: of the files themselves. last_job_*: null where the history ends.
@@ -141,9 +142,10 @@ class ViewSummary(Answer):
     schedule: str | None = None
     schedule_failures: int = 0
     schedule_error: str | None = None
-    submodule_of: list[int] = []
+    submodule_of: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedRepository(Answer):
     """A repository with its views, the default one first, at most as many as were asked for of `views_total`.
 
@@ -170,6 +172,7 @@ class IndexedRepository(Answer):
     views: list[ViewSummary]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryPage(Answer):
     """Repositories by their names, with the number of all that match."""
 
@@ -178,6 +181,7 @@ class RepositoryPage(Answer):
     has_more: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalEffect(Answer):
     """What removing views takes away of one repository: one row of pgdex.removal_effect."""
 
@@ -194,6 +198,7 @@ class RemovalEffect(Answer):
     is_estimate: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetriedJob(Answer):
     """The job that does again what `retried_job_id` was to do; `already_running` where its view had a live one."""
 
@@ -205,6 +210,7 @@ class RetriedJob(Answer):
     repo_path: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedFile(Answer):
     """A file that is known but not searchable, and why."""
 
@@ -215,6 +221,7 @@ class SkippedFile(Answer):
     repo_path: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile(Answer):
     """What the index knows of a file, to tell whether it changed since."""
 
@@ -226,6 +233,7 @@ class StoredFile(Answer):
     content_hash: bytes | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutdatedVectors(Answer):
     """How many of a view's searchable files have vectors of another model than the present one, which no search
     compares."""
@@ -236,6 +244,7 @@ class OutdatedVectors(Answer):
     outdated: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelledJob(Answer):
     """The answer to a cancellation."""
 
@@ -244,6 +253,7 @@ class CancelledJob(Answer):
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus(Answer):
     """One worker process as its peers see it."""
 

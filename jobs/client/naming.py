@@ -52,7 +52,7 @@ def _views_meant(connection: Connection, text: str, *, project: str) -> list[Ind
         return called
     there = ", ".join(one.root for one in known[:MOST_KNOWN_SHOWN])
     more = ", …" if len(known) > MOST_KNOWN_SHOWN else ""
-    indexed = f"Indexed are: {there}{more}" if known else "Nothing is indexed in it"
+    indexed = f"Indexed: {there}{more}" if known else "Nothing is indexed in it"
     raise InvalidRequest(f"{text or repr(text)} is not in the index of project {project}. {indexed}")
 
 

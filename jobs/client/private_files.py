@@ -27,7 +27,7 @@ def read_private(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InvalidSetting(f"{path} can't be used: {error.strerror}. Remove it, and it is made again") from None
+        raise InvalidSetting(f"{path} can't be used: {error.strerror}. Remove it, and it is created again") from None
     try:
         _require_ours(path, os.fstat(descriptor))
         return os.read(descriptor, LARGEST_BYTES)
@@ -47,7 +47,7 @@ def create_private(path: Path, content: bytes, *, replace: bool = False) -> bool
         _write_new(draft, content)
     except OSError as error:
         raise InvalidSetting(
-            f"{path} can't be written: {error.strerror}. PGDEX_HOME must be a folder of yours"
+            f"{path} can't be written: {error.strerror}. PGDEX_HOME must be a folder that you can write to"
         ) from None
     try:
         if replace:
@@ -83,16 +83,16 @@ def _write_new(path: Path, content: bytes) -> None:
 
 def _require_ours(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise InvalidSetting(f"{path} is not a plain file: remove it, and it is made again")
+        raise InvalidSetting(f"{path} is not a plain file: remove it, and it is created again")
     if os.name == "nt":
         return  # its permissions are those of the user's own folder
     if found.st_uid != os.geteuid():
         raise InvalidSetting(
-            f"{path} belongs to another user (number {found.st_uid}): remove it, and it is made again, or set "
-            "PGDEX_HOME to a folder of yours"
+            f"{path} belongs to another user (number {found.st_uid}): remove it, and it is created again, or set "
+            "PGDEX_HOME to a folder of your own"
         )
     if found.st_mode & 0o077:
         raise InvalidSetting(
             f"{path} is open to other users (mode {stat.S_IMODE(found.st_mode):03o}), who may have read or changed "
-            "it: remove it, and it is made again"
+            "it: remove it, and it is created again"
         )

@@ -68,7 +68,7 @@ def resolve_project(settings: Settings, *, argument: str | None = None, folder: 
     """
     if argument is not None:
         return Project(checked_id(argument), "argument")
-    if "project" in settings.model_fields_set:
+    if "project" in settings.given:
         return Project(settings.project, "PGDEX_PROJECT")
     ignored: list[tuple[Path, str | None]] = []
     for path in project_files(folder) if folder is not None else ():
@@ -81,7 +81,7 @@ def resolve_project(settings: Settings, *, argument: str | None = None, folder: 
         except InvalidRequest:
             ignored.append((path, None))  # why is for `pgdex allow` to say: nothing of such a file is repeated here
         except InvalidSetting as error:
-            raise InvalidSetting(f"{error}. It says which .pgdex.toml files may choose a project") from None
+            raise InvalidSetting(f"{error}. It lists the .pgdex.toml files that may choose a project") from None
     return Project(settings.project, "default", notes=_notes(ignored, used=settings.project))
 
 
@@ -124,8 +124,8 @@ def read_project_file(path: Path) -> ProjectFile:
 
 def _notes(ignored: list[tuple[Path, str | None]], *, used: str) -> tuple[str, ...]:
     return tuple(
-        f"{path} was ignored, since nobody allowed it to choose the project "
-        f"({f'it names {wanted}' if wanted else 'it names none that can be used'}; {used} is used). If you trust it: "
+        f"{path} was ignored, because it has not been allowed to choose the project "
+        f"({f'it names {wanted}' if wanted else 'it names no usable one'}; {used} is used). If you trust it: "
         f"pgdex allow {shlex.quote(str(path))}"
         for path, wanted in ignored
         if wanted != used

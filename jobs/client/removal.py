@@ -43,7 +43,7 @@ def remove_view(connection: Connection, view: IndexedView, *, cancel: bool = Fal
         if error.sqlstate == ILLEGAL_CHANGE:
             raise JobIsLive(f"{message} (pgdex cancel), or remove it with --cancel") from error
         if error.sqlstate == INVALID_ARGUMENT:
-            raise InvalidRequest(f"{view.root} was removed by someone else just now") from error
+            raise InvalidRequest(f"{view.root} has just been removed by someone else") from error
         raise
 
 

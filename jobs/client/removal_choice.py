@@ -59,10 +59,10 @@ def views_to_remove(client: "Client", wish: Wish, *, project: str) -> list[Index
     """
     if wish.text is None:
         if not wish.is_selective:
-            raise InvalidRequest("say what to remove: a path, a repository's name, --missing, or --older-than AGE")
+            raise InvalidRequest("specify what to remove: a path, a repository's name, --missing, or --older-than AGE")
         chosen = indexed_views(client.connection, project=project)
     elif not (wish.all_views or wish.is_selective):
-        advice = ", or take all with --all-views"
+        advice = ", or use --all-views"
         chosen = [view_meant(client.connection, wish.text, project=project, advice=advice)]
     else:
         chosen = views_of_repository_meant(client.connection, wish.text, project=project)

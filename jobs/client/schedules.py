@@ -1,5 +1,6 @@
 """Views that are indexed again and again: seeing, setting and ending their schedules."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -7,8 +8,9 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from pgdex.jobs.client.answer import Answer
 from pgdex.jobs.client.cron import checked_expression, next_time
-from pgdex.jobs.client.models import Answer, IndexedView, Status
+from pgdex.jobs.client.models import IndexedView, Status
 from pgdex.jobs.database.roles import CLIENT, not_allowed
 from pgdex.jobs.errors import InvalidRequest
 
@@ -29,6 +31,7 @@ SCHEDULES = """
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(Answer):
     """The schedule of a view: a cron expression in UTC, when it is due next, and how it went. `failures`: how many jobs
     of the view have failed in a row; `error` is what the last of them said."""
@@ -83,7 +86,7 @@ def remove_schedule(client: "Client", view: IndexedView) -> str:
     except psycopg.errors.InsufficientPrivilege as error:
         raise not_allowed(client.connection, CLIENT) from error
     if row is None or row[0] is None:
-        raise InvalidRequest(f"{view.root} has no schedule. `pgdex schedule` lists those that there are")
+        raise InvalidRequest(f"{view.root} has no schedule. `pgdex schedule` lists the schedules")
     return str(row[0])
 
 

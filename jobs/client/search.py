@@ -18,6 +18,7 @@ from pgdex.jobs.errors import InvalidRequest
 if TYPE_CHECKING:
     from pgdex.indexer.search import RelatedRequest, SearchHit, SearchRequest, SearchResult
     from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import IndexedView
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def search_code(
     """
     from pgdex.indexer.search import search
     from pgdex.indexer.search.views import searched_views
-    from pgdex.jobs.embedders import embedder_for
+    from pgdex.jobs.embedders import query_embedder_for
 
     if request.view is not None and not searched_views(client.connection, request):
         # A branch that was made and checked out since changes no file, so no job has noted its name yet.
@@ -71,10 +72,13 @@ def search_code(
         standing = standing_at(client.connection, standing_in, project=request.project_id)
         if standing is not None:
             request = replace(request, repo=standing.view.root)
-    fresh = _freshen(client, request, ensure_workers)
+    view = only_view(client.connection, request) if standing is None else standing.view
+    fresh = _freshen(client, view, ensure_workers, project=request.project_id)
     live = live_views(client, project=request.project_id)
     with refusals():
-        result = search(client.connection, request, open_embedder=lambda spec: embedder_for(spec, client.settings))
+        result = search(
+            client.connection, request, open_embedder=lambda spec: query_embedder_for(spec, client.settings)
+        )
     found = _found(client, request, result, live, fresh, words=words)
     if standing is None:
         asked = request.repo is not None or request.view is not None
@@ -88,7 +92,7 @@ def search_code(
 
 def _searched_all(root: str, words: FrontEndWords) -> str:
     how = words.index.replace("PATH", shlex.quote(root))
-    return f"{root} is not indexed: the whole project was searched. {how} indexes it"
+    return f"{root} is not indexed: the whole project was searched. Index it with: {how}"
 
 
 def related_code(
@@ -106,7 +110,8 @@ def related_code(
     from pgdex.indexer.search import related
 
     request, where = _located(client, request, words)
-    fresh = _freshen(client, request, ensure_workers)
+    view = only_view(client.connection, request)
+    fresh = _freshen(client, view, ensure_workers, project=request.project_id)
     live = live_views(client, project=request.project_id)
     with refusals():
         result = related(client.connection, request)
@@ -129,12 +134,9 @@ def _located(client: "Client", request: "RelatedRequest", words: FrontEndWords) 
 
 
 def _freshen(
-    client: "Client", request: "SearchRequest | RelatedRequest", ensure_workers: Callable[[], object]
+    client: "Client", view: "IndexedView | None", ensure_workers: Callable[[], object], *, project: str
 ) -> list[str]:
-    view = only_view(client.connection, request)
-    if view is None:
-        return []
-    return freshen(client, view, project=request.project_id, ensure_workers=ensure_workers)
+    return [] if view is None else freshen(client, view, project=project, ensure_workers=ensure_workers)
 
 
 def live_views(client: "Client", *, project: str) -> dict[str, str]:

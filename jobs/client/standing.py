@@ -37,8 +37,8 @@ class Standing:
             return []
         how = index.replace("PATH", shlex.quote(self.worktree))
         return [
-            f"the worktree {self.worktree} is not indexed: the answers are those of {self.view.root}. {how} indexes "
-            "it, and only what is different in it takes time"
+            f"the worktree {self.worktree} is not indexed: these results are from {self.view.root}. Index it with: "
+            f"{how} (only what differs takes time)"
         ]
 
     def note_on_nothing(self, connection: Connection, *, project: str, widen: str) -> list[str]:

@@ -49,7 +49,7 @@ def target_of(
     """
     given = [f"--{name}" for name, value in (("branch", branch), ("tag", tag), ("commit", commit)) if value is not None]
     if len(given) > 1:
-        raise InvalidRequest(f"only one of {' and '.join(given)} can be indexed at once; ask for each on its own")
+        raise InvalidRequest(f"only one of {' and '.join(given)} can be indexed at once; start a job for each")
     if not is_address(str(text)) and not str(text).startswith("-"):
         root = resolve_root(text, allowed_roots=settings.roots)
         if not given and not _is_bare(root):

@@ -12,8 +12,8 @@ def kept_and_lost(job: "JobStatus", *, again: str) -> tuple[str, str]:
         return "everything, since it has not started yet", "nothing"
     left = max(0, job.files_scanned - job.files_indexed - job.files_skipped - job.files_unchanged)
     return (
-        f"what this job indexed ({counted(job.files_indexed, 'file')}) stays searchable, and the next {again} goes on"
-        " from there",
+        f"what this job indexed ({counted(job.files_indexed, 'file')}) stays searchable, and the next {again} "
+        "continues from there",
         f"the work on the few files in progress now; the others ({counted(left, 'file')}) stay as they were before",
     )
 

@@ -23,7 +23,7 @@ def grant_role(connection: Connection, login: str, role: str, *, password: str |
             return _grant(connection, login, group, password)
     except errors.InsufficientPrivilege as error:
         raise NotAllowed(
-            f"the login {connection.info.user} may not do that ({str(error).splitlines()[0]}): making logins needs "
+            f"the login {connection.info.user} may not do this ({str(error).splitlines()[0]}): creating logins needs "
             "CREATEROLE, and granting a role the right to administer it"
         ) from error
     except (errors.ReservedName, errors.InvalidParameterValue) as error:
@@ -35,7 +35,8 @@ def _grant(connection: Connection, login: str, group: str, password: str | None)
     found: dict[str, bool] = dict(connection.execute(query, [[login, *ROLES.values()]]).fetchall())
     if group not in found:
         raise NotAllowed(
-            f"this server has no role {group}: the login of `pgdex db upgrade` may not make roles (docs/sql.md, Roles)"
+            f"this server has no role {group}: the login that ran `pgdex db upgrade` may not create roles "
+            "(docs/sql.md, Roles)"
         )
     name = sql.Identifier(login)
     is_new = login not in found

@@ -113,7 +113,7 @@ class Losses:
         }
         counted = [f"{n:,} {names[n != 1]}" for names, n in numbers.items() if n is not None]
         if not counted:
-            return "all that is in it (which can't be read)" if self.found else "nothing, for it is empty"
+            return "all that is in it (which can't be read)" if self.found else "nothing (it is empty)"
         return ", ".join(counted)
 
 

@@ -49,23 +49,23 @@ def ensure_current(connection: Connection, settings: Settings) -> None:
     where = describe(settings)
     if order is Order.TAKEN_BACK:
         raise SchemaBehind(
-            f"the schema in {where} is old: it was taken back to {found}, and this pgdex works with "
-            f"{expected_version()}. Use the pgdex that belongs to it, or bring it up again with: pgdex db upgrade"
+            f"the schema in {where} is old: it was downgraded to {found}, and this pgdex works with "
+            f"{expected_version()}. Use the pgdex that belongs to it, or upgrade it again with: pgdex db upgrade"
         )
     if settings.database_url is None:
         if order is Order.OTHER_BUILD and (users := users_of(connection)):
             raise SchemaInUse(
-                f"{where} has the functions of another build of this release ({found}), which others work with: "
+                f"{where} has the functions of another build of this release ({found}), which are in use: "
                 f"{'; '.join(users)}. This build ({expected_version()}) leaves them alone. Give it a PGDEX_HOME of its "
-                "own, or end the others, or put its functions in all the same with: pgdex db upgrade"
+                "own, stop the others, or install its functions anyway with: pgdex db upgrade"
             )
         upgrade(settings)
     elif found is None:
-        raise SchemaBehind(f"{where} has no pgdex schema yet. Make it with: pgdex db upgrade")
+        raise SchemaBehind(f"{where} has no pgdex schema yet. Create it with: pgdex db upgrade")
     else:
         raise SchemaBehind(
             f"{where} has schema {found}, and this pgdex works with {expected_version()}. "
-            "Bring it up to date with: pgdex db upgrade (workers of the other version end after their batch)"
+            "Bring it up to date with: pgdex db upgrade (workers of the other version stop after their batch)"
         )
 
 
@@ -108,13 +108,15 @@ def downgrade(settings: Settings, revision: str, *, force: bool = False) -> str:
     with owners_session(settings) as control:
         found = version.installed(control)
         if found is None:
-            raise SchemaBehind(f"{describe(settings)} has no pgdex schema: there is nothing to take back")
+            raise SchemaBehind(f"{describe(settings)} has no pgdex schema: nothing to downgrade")
         if found.order() is Order.NEWER:
             raise newer_schema(settings, str(found))
         if found.order() is Order.UNRELEASED:
             raise _unreleased_schema(settings, str(found))
         if revision != "base" and revision > found.revision:
-            raise InvalidRequest(f"the schema is at {found}, which is before {revision}: pgdex db upgrade goes up")
+            raise InvalidRequest(
+                f"the schema is at {found}, which is older than {revision}: to upgrade, use pgdex db upgrade"
+            )
         require_no_users(control, settings, force=force)
 
         def down(steps: Steps) -> None:

@@ -219,7 +219,7 @@ def require_no_users(connection: Connection, settings: Settings, *, force: bool)
     users = users_of(connection)
     if users and not force:
         raise SchemaInUse(
-            f"{describe(settings)} is at work: {'; '.join(users)}. End them first, or ask workers to end after their "
+            f"{describe(settings)} is in use: {'; '.join(users)}. Stop them first, or ask workers to stop after their "
             "batch with --force"
         )
 
@@ -272,7 +272,7 @@ def require_known_revision(revision: str) -> None:
     """Raise InvalidRequest for a text that is no revision of this pgdex."""
     if revision not in (*version.revisions(), "base"):
         raise InvalidRequest(
-            f"there is no revision {revision}: the revisions are {', '.join(version.revisions())}, and base"
+            f"there is no revision {revision}; the revisions are {', '.join(version.revisions())} and base"
         )
 
 

@@ -4,13 +4,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from pgdex.jobs.client.models import Answer, JobPage, JobStatus, Status
+from pgdex.jobs.client.models import JobPage, JobStatus, Status
 from pgdex.jobs.client.projects import Project
 from pgdex.jobs.mcp.quoted import ABOUT
 
 TOP_REASONS = 5
+
+
+class Answer(BaseModel):
+    """An immutable answer; its fields are the keys."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class StartedIndexing(Answer):
@@ -18,7 +24,7 @@ class StartedIndexing(Answer):
 
     job_id: UUID = Field(description="The job's id, for get_indexing_status, watch_indexing and cancelling.")
     status: Status
-    already_running: bool = Field(description="True if the repository already had a live job, which this is.")
+    already_running: bool = Field(description="True if this job was already live.")
     message: str = Field(description="What happens now and when to check again.")
     estimated_duration_seconds: int = Field(
         description="Roughly how long it will take; what is left, if it is running."
@@ -26,7 +32,7 @@ class StartedIndexing(Answer):
     repo_path: str = Field(description="The folder, without symbolic links and '..'.")
     project_id: str = Field(description="The project that the repository is in; pass it on if you passed one.")
     project_source: str = Field(
-        description="What decided on the project: argument, PGDEX_PROJECT, the path of a .pgdex.toml, or default."
+        description="What chose the project: argument, PGDEX_PROJECT, the path of a .pgdex.toml, or default."
     )
     notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was ignored; usually empty.")
     database_name: str = Field(description="The database whose schema `pgdex` holds the project.")

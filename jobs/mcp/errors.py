@@ -41,8 +41,8 @@ def unknown_arguments(names: Iterable[str], known: Iterable[str]) -> InvalidRequ
 def no_such_job(job_id: object, project: str) -> JobNotFound:
     """The error for an id that the project does not have, whether or not another one has it."""
     return JobNotFound(
-        f"there is no job {job_id} in project {project}. list_background_jobs shows the jobs that there are; for a "
-        "job of another project pass the project_id that start_indexing_background answered with"
+        f"there is no job {job_id} in project {project}. list_background_jobs shows the jobs; for a "
+        "job of another project pass the project_id that start_indexing_background returned"
     )
 
 
@@ -56,7 +56,7 @@ def _code_and_message(error: BaseException) -> tuple[str, str]:
     from pgdex.indexer.embedding import EmbedderError
 
     if isinstance(error, EmbedderError):
-        return EMBEDDER_UNAVAILABLE, f"{error}. No job was made; set it right (PGDEX_EMBEDDER…) and call again"
+        return EMBEDDER_UNAVAILABLE, f"{error}. No job was created; correct it (PGDEX_EMBEDDER…) and call again"
     import psycopg
 
     if isinstance(error, psycopg.Error):
@@ -84,7 +84,7 @@ def _refusal(error: "psycopg.Error") -> tuple[str, str]:
     if isinstance(error, DataError):
         return VALIDATION_ERROR, f"the database can't take that value: {reason}"
     if isinstance(error, OperationalError):
-        return DATABASE_ERROR, f"the connection to the database broke: {reason}. {LATER}"
+        return DATABASE_ERROR, f"lost the connection to the database: {reason}. {LATER}"
     return DATABASE_ERROR, f"the database refused: {reason}"
 
 

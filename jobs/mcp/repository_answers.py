@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from pgdex.jobs.client.models import Answer, IndexedRepository, RepositoryPage, Status, ViewSummary
+from pgdex.jobs.client.models import IndexedRepository, RepositoryPage, Status, ViewSummary
 from pgdex.jobs.client.projects import Project
+from pgdex.jobs.mcp.answers import Answer
 
 
 class ListedView(Answer):
@@ -16,7 +17,7 @@ class ListedView(Answer):
     name: str
     kind: str = Field(description="folder, or worktree: a working tree of a git repository.")
     branch: str | None
-    is_default: bool = Field(description="Whether a search of the whole project looks into this view.")
+    is_default: bool = Field(description="Whether a search of the whole project includes this view.")
     files: int = Field(description="Searchable files.")
     last_indexed_at: datetime | None
     last_job_id: UUID | None
@@ -79,12 +80,12 @@ class RepositoryList(Answer):
 class Removal(Answer):
     """What became of a request to remove something from the index."""
 
-    repo_paths: list[str] = Field(description="The folders that it is about.")
+    repo_paths: list[str] = Field(description="The folders in question.")
     project_id: str
     removed: bool = Field(description="Whether they are out of the index now.")
     confirmation_required: bool = Field(description="True if nothing was done yet; confirmed=true would do it.")
-    is_complete: bool = Field(description="False if a worker still deletes rows; no search sees them.")
-    bytes_freed: int = Field(description="Roughly how much space in the database comes back.")
+    is_complete: bool = Field(description="False if a worker is still deleting rows; no search sees them.")
+    bytes_freed: int = Field(description="Roughly how much space in the database is freed.")
     message: str
     kept: str = Field(description="What remains.")
     lost: str = Field(description="What is lost.")
@@ -96,7 +97,7 @@ class RetriedIndexing(Answer):
     job_id: UUID = Field(description="The job's id, for get_indexing_status, watch_indexing and cancelling.")
     retried_job_id: UUID = Field(description="The job that failed or was cancelled; it stays as it is.")
     status: Status
-    already_running: bool = Field(description="True if the repository already had a live job, which this is.")
+    already_running: bool = Field(description="True if this job was already live.")
     message: str = Field(description="What happens now.")
     repo_path: str
     project_id: str

@@ -76,7 +76,7 @@ class PgdexServer(MCPServer[None]):
     def _schema_of(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The input schema of a tool that has all these arguments. Raises InvalidRequest."""
         if name not in self._schemas:
-            raise InvalidRequest(f"there is no tool {name[:100]!r}; the tools are {', '.join(self._schemas)}")
+            raise InvalidRequest(f"unknown tool {name[:100]!r}; the tools are {', '.join(self._schemas)}")
         schema = self._schemas[name]
         known = schema["properties"]
         unknown = arguments.keys() - known.keys()

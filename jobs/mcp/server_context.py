@@ -71,7 +71,7 @@ class ServerContext:
         if project.source == "argument" and not project_exists(client.connection, project.id):
             raise InvalidRequest(
                 f"there is no project {project.id!r}: nothing was ever indexed in it. Leave project_id out for the "
-                "usual one, or index something in it with start_indexing_background"
+                "default one, or index something in it with start_indexing_background"
             )
         return project
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from pgdex.jobs.logging import fields
@@ -48,7 +49,7 @@ class WorkerLauncher:
     def explained(self, job: "JobStatus") -> "JobStatus":
         """`job`; while workers come up, with a message that does not ask for some."""
         if job.status == "pending" and time.monotonic() - self._started_at < PAUSE_SECONDS:
-            return job.model_copy(update={"progress_message": "Starting workers"})
+            return replace(job, progress_message="Starting workers")
         return job
 
     def look(self, client: "Client") -> None:

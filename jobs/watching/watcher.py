@@ -23,7 +23,7 @@ from pgdex.jobs.watching.turn import take_turn
 
 TURN_SECONDS = 3.0
 """Between two tries to take over from another watcher, and between two looks at whether the connection still holds the
-lock and the repository is still wanted: one short query each."""
+lock and the view is still wanted: one short query each."""
 IDLE_SECONDS = 7 * 24 * 3600.0
 """Without a change and without a search: nobody works in the folder any more."""
 FIRST_PAUSE_SECONDS = 0.5
@@ -163,9 +163,9 @@ class Watcher:
                     refusals.reset()
 
     def _is_wanted(self, client: Client, *, was_wanted: bool) -> bool:
-        """Look at the repository, and open the eyes where they are closed, or look for other files than are wanted.
+        """Look at the view, and open the eyes where they are closed, or look for other files than are wanted.
 
-        Raises Ended where the repository is no longer there.
+        Raises Ended where the view is no longer there.
         """
         row = client.connection.execute(WANTED, [self._project, str(self._root)]).fetchone()
         if row is None and was_wanted:
@@ -208,7 +208,7 @@ class Watcher:
 
     def _check_gone(self) -> None:
         if self._gone.is_set():
-            raise Ended(f"The folder is gone since {GONE_SECONDS:.0f} seconds: it is no longer watched.")
+            raise Ended(f"The folder has been gone for {GONE_SECONDS:.0f} seconds: it is no longer watched.")
 
     def _outage(self, error: Exception) -> None:
         self._requests.forget()  # events go on, but what was asked for last may not have arrived
@@ -228,7 +228,7 @@ class Watcher:
         seconds = self._settings.watch_poll_seconds
         self._tell(
             "watching",
-            f"Watched by looking through it every {seconds:g} seconds, or less often where that takes long: {why}.",
+            f"Watched by checking it every {seconds:g} seconds, or less often if that takes long: {why}.",
             how=how,
             why=why,
         )

@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import psycopg
-from filelock import FileLock, Timeout
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.workers import live_jobs, living_workers, vector_indexes_due
@@ -25,6 +25,9 @@ from pgdex.jobs.settings import Settings
 from pgdex.jobs.worker.log_files import follow_worker_log, open_worker_log
 from pgdex.jobs.worker.supervisor import STOP_SECONDS, Supervisor
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 # -P: the folder that a user stands in may hold a package `jobs` of its own.
 SUPERVISOR_COMMAND = (sys.executable, "-P", "-m", "pgdex.jobs.cli", "worker")
 IDLE_SECONDS = 60.0  # of workers that were started for someone and not by someone
@@ -33,7 +36,7 @@ OUTAGE_SECONDS = 600.0  # a database that is away for so long is not coming back
 ONLY_ONE = "select pg_try_advisory_lock(hashtext('pgdex.supervisor'), hashtext(%s))"
 
 logger = logging.getLogger("pgdex.supervisor")
-_only_one: FileLock | None = None
+_only_one: "FileLock | None" = None
 
 
 def supervise(
@@ -153,6 +156,8 @@ def _take_turn(client: Client, *, stopped: Callable[[], bool]) -> bool:
 
 def _is_only_one(client: Client) -> bool:
     if not holds_session(client.connection):
+        from filelock import FileLock, Timeout  # behind a pooler only
+
         # No session to hold the lock: a file does, for those of the same home.
         global _only_one  # noqa: PLW0603 (held until the process ends)
         _only_one = _only_one or FileLock(client.settings.home / "supervisor.lock", blocking=False)

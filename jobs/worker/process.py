@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 from procrastinate.exceptions import ConnectorException
 
@@ -24,10 +25,6 @@ from pgdex.jobs.worker.retention import keep_history_short
 from pgdex.jobs.worker.stoppable import StoppableWorker
 from pgdex.jobs.worker.vector_indexes import keep_vector_indexes
 
-# A batch makes and drops some 100,000 objects, hardly any of them in cycles: by Python's own thresholds (700, 10, 10)
-# looking for those took 5 % of a worker's processor time.
-GARBAGE_THRESHOLDS = (50_000, 20, 50)
-
 logger = logging.getLogger("pgdex.worker")
 
 
@@ -38,7 +35,6 @@ async def run_worker(worker: StoppableWorker, settings: Settings) -> None:
     """
     log_as_json()
     follow_worker_log(settings.home)
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         await asyncio.to_thread(_require_schema, settings)
     except (SchemaAhead, SchemaBehind, SchemaInUse) as error:
@@ -77,6 +73,7 @@ async def _run_once(worker: StoppableWorker, settings: Settings) -> None:
     ]
     for task in beside:
         task.add_done_callback(_say_how_it_ended)
+    beside.append(asyncio.create_task(_load_what_indexing_needs(worker), name="loading"))
     try:
         await worker.run()
     finally:
@@ -92,8 +89,15 @@ def _say_how_it_ended(task: asyncio.Task[None]) -> None:
         logger.error("a task beside the worker ended: %s", task.get_name(), exc_info=error)
 
 
+async def _load_what_indexing_needs(worker: StoppableWorker) -> None:
+    """While the first scan is under way, here or at a peer."""
+    while worker.worker_id is None:
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(import_module, "pgdex.jobs.batches.index_batch")
+
+
 def _require_schema(settings: Settings) -> None:
     with connect(settings) as connection:
         wait_for_upgrade(connection)
-    with Client.open(settings) as client:
+        client = Client.over(connection, settings)
         require(client.connection, WORKER)

@@ -84,7 +84,7 @@ async def keep_vector_indexes(settings: Settings) -> None:
             await build_due_indexes(settings, patience, tidying)
         except (psycopg.Error, DatabaseUnavailable) as error:
             about = fields(action="vector_index_failed")
-            logger.warning("vector indexes were not looked after, trying again: %s", error, extra=about)
+            logger.warning("vector indexes were not maintained, trying again: %s", error, extra=about)
             await asyncio.sleep(TRY_AGAIN_SECONDS)
         await asyncio.sleep(PERIOD_SECONDS)
 

@@ -14,7 +14,7 @@ begin
     where job_id = p_job_id and seq = p_seq and attempt = p_attempt and state = 'running'
     returning * into v_batch;
     if not found then
-        raise exception 'attempt % of batch % of job % is no longer the one that counts', p_attempt, p_seq, p_job_id
+        raise exception 'attempt % of batch % of job % is no longer current', p_attempt, p_seq, p_job_id
             using errcode = 'PX003';
     end if;
     return v_batch;

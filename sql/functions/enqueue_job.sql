@@ -7,25 +7,25 @@
 -- Promises: one transaction, one live job per view. If one is already pending, running or blocked, its id is
 -- returned and nothing is written. The caller may choose job_id, and then sees from the answer whether the job is the
 -- new one. embedder null means the model that the repository already has, or else the default of the worker that scans
--- it. Whoever may do a worker's work (pgdex_worker, the owner of the schema) may choose another one; from others,
+-- it. Those who may do a worker's work (pgdex_worker, the owner of the schema) may choose another one; from others,
 -- workers accept only their own and those in PGDEX_ALLOWED_EMBEDDERS, because the embedder decides where code is sent.
 -- The path is normalised, so that one folder is one view however it is spelled. Which repository the view belongs to is
--- found out by its first scan (join_family); until then it is one of its own. A whole disk, a home or a system
+-- found out by its first scan (join_family); until then it is a repository of its own. A whole disk, a home or a system
 -- folder is refused unless allow_broad says that it is meant.
--- It inserts and returns: a worker admits the job. So a transaction that is left open after it delays only those who
--- ask for the very same repository for the first time: they get an error after three seconds, as does a caller that
--- asks while the repository's chunks are being moved to a table of their own and that takes longer.
+-- It inserts and returns: a worker admits the job. So a transaction left open after it delays only those who ask for
+-- the very same view for the first time: they get an error after three seconds, as does a caller that asks while the
+-- repository's chunks are being moved to a table of their own, if that takes longer.
 -- no_ignore says whether to index what .gitignore, .git/info/exclude and the user's core.excludesFile leave out; it is
 -- remembered for the view, and null leaves it as it was.
--- With a ref (HEAD, refs/heads/NAME, refs/tags/NAME, a commit's full id) it is what git has there that is indexed, and not
--- the working files; of an address always, HEAD without a ref. Workers fetch it with the git of their machines. An address
--- that holds a password is refused: give that to git, on the machines of the workers.
--- submodules says whether the repositories that its commits name as submodules are indexed too, each as a view of its own
--- (follow_submodules); it is remembered, and null leaves it as it was. In a folder they are a part of the tree.
+-- With a ref (HEAD, refs/heads/NAME, refs/tags/NAME, a commit's full id) it is what git has there that is indexed, and
+-- not the working files; of an address always, HEAD without a ref. Workers fetch it with the git of their machines. An
+-- address that holds a password is refused: give that to git, on the machines of the workers.
+-- submodules says whether the repositories that its commits name as submodules are indexed too, each as a view of its
+-- own (follow_submodules); it is remembered, and null leaves it as it was. In a folder they are a part of the tree.
 -- paths, relative to repo_path: the job looks at these only (each a file, or a folder with all that is in it), for
 -- watchers, which know what has changed. A view that was never indexed to its end is walked whole. If a job is live
--- already that looks at some paths only, a pending one gets these paths as well; one that has started is cancelled where
--- the whole tree is asked for now. With force it is always the whole tree.
+-- already that looks at some paths only, a pending one gets these paths as well; one that has started is cancelled
+-- where the whole tree is asked for now. With force it is always the whole tree.
 -- Runs with its owner's rights: whoever may call it needs no rights on the tables.
 -- Errors: PX005 (bad argument), PX004 (a different embedding model from that of the index, without force), 55P03 (see
 -- above).
@@ -193,12 +193,12 @@ begin
     end loop;
 exception
     when foreign_key_violation then
-        raise exception '% is just being removed from the index', pgdex.view_location(v_path, v_ref)
-            using errcode = 'lock_not_available', hint = 'Ask again in a moment.';
+        raise exception '% is being removed from the index right now', pgdex.view_location(v_path, v_ref)
+            using errcode = 'lock_not_available', hint = 'Try again in a moment.';
     when lock_not_available then
         raise exception '% is locked by another transaction: its chunks are being moved to a table of their own, or someone has asked for it in a transaction that is still open',
             pgdex.view_location(v_path, v_ref)
             using errcode = 'lock_not_available',
-                hint = 'Ask again in a moment. If that does not help, pg_stat_activity shows who is "idle in transaction".';
+                hint = 'Try again in a moment. If that does not help, pg_stat_activity shows who is "idle in transaction".';
 end
 $$;

@@ -25,7 +25,7 @@ begin
         select from job_batches b
         where b.job_id = p_job_id and b.seq = 0 and b.attempt = p_attempt and b.state = 'running'
     ) then
-        raise exception 'attempt % of the scan of job % is no longer the one that counts', p_attempt, p_job_id
+        raise exception 'attempt % of the scan of job % is no longer current', p_attempt, p_job_id
             using errcode = 'PX003';
     end if;
     delete from submodules s

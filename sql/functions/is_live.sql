@@ -1,4 +1,4 @@
--- Whether a job of that status is live: it has not ended, and its repository can have no other.
+-- Whether a job of that status is live: it has not ended, and its view can have no other.
 --
 -- The body is an expression and no text, so PostgreSQL puts it in place of the call wherever the caller's search path
 -- leads, and finds the partial indexes of live jobs (indexing_jobs_live_idx, indexing_jobs_one_live_per_repository) for

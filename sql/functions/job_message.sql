@@ -30,7 +30,7 @@ begin
         when 'blocked' then
             if job.waits_for_admission then
                 v_before := pgdex.jobs_before(job);
-                return format('Waiting for its turn to go on: %s, and %s', left(job.blocked_reason, 300),
+                return format('Waiting for its turn to continue: %s, and %s', left(job.blocked_reason, 300),
                               pgdex.jobs_before_text(v_before));
             end if;
             -- Never later than after the wait that was set: the clock may have been set back.
@@ -49,7 +49,7 @@ begin
             if not exists (select from worker_status where alive) then
                 return 'Waiting for a worker: none is running (start one with: pgdex worker)';
             end if;
-            return 'Waiting for a worker to be free';
+            return 'Waiting for a free worker';
         else null;
     end case;
 

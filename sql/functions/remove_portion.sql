@@ -1,10 +1,10 @@
--- Deletes a bounded portion of what removed repositories and views (remove_view) have left behind: of one repository, or
--- of whichever is next. Returns true as long as there is more that can be deleted now, so the caller repeats it until it
+-- Deletes a bounded portion of what removed repositories and views (remove_view) have left behind: of one repository,
+-- or of whichever is next. Returns true as long as there is more that can be deleted now, so call it again until it
 -- returns false.
 --
--- A portion takes some milliseconds, and no other transaction waits for it for longer than the lock timeout: repositories that another caller is
--- removing are skipped, and a repository's own table that another transaction has read (a dump does) is left for a
--- later call. Runs with its owner's rights.
+-- A portion takes a few milliseconds, and no other transaction waits for it for longer than the lock timeout:
+-- repositories that another caller is removing are skipped, and a repository's own table that another transaction has
+-- read (a dump does) is left for a later call. Runs with its owner's rights.
 create or replace function pgdex.remove_portion(p_repository_id bigint default null, p_rows integer default 2000)
 returns boolean
 language plpgsql security definer
@@ -85,8 +85,8 @@ begin
             if v_removed > 0 then
                 return true;
             end if;
-            -- Those that another transaction has locked (a sweep) are left for a later call: deleted with the repository,
-            -- they would leave their chunks behind.
+            -- Those that another transaction has locked (a sweep) are left for a later call: deleted with the
+            -- repository, they would leave their chunks behind.
             continue when exists (select from versions v where v.repository_id = v_repository.id);
             delete from repositories where id = v_repository.id;
             return true;

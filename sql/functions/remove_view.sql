@@ -1,12 +1,12 @@
 -- Removes a view from the index: select pgdex.remove_view(3);
 --
--- Once this has committed, no search and no list shows it, its schedule is gone, and its folder can be indexed again as if
--- it never had been.
--- With the last view of a repository the repository goes too. Rows are deleted in portions (remove_portion), by the caller
--- or by a worker within some minutes: those of versions that only this view holds, and nothing that other views hold. If
--- it has a live job, this is refused unless cancel_job is true: then the job is cancelled. Returns the folder. Runs with
--- its owner's rights: whoever may call it needs no rights on the tables. Errors: PX005 (no such view), PX002 (it is being
--- indexed).
+-- Once this has committed, no search and no list shows it, its schedule is gone, and its folder can be indexed again as
+-- if it never had been.
+-- With the last view of a repository the repository goes too. Rows are deleted in portions (remove_portion), by the
+-- caller or by a worker within a few minutes: those of versions that only this view holds, and nothing that other views
+-- hold. If it has a live job, this is refused unless cancel_job is true: then the job is cancelled. Returns the folder.
+-- Runs with its owner's rights: whoever may call it needs no rights on the tables. Errors: PX005 (no such view), PX002
+-- (it is being indexed).
 create or replace function pgdex.remove_view(view_id bigint, cancel_job boolean default false)
 returns text
 language plpgsql security definer

@@ -1,7 +1,8 @@
 -- Gives a repository another name: select pgdex.rename_repository(3, 'shop');
 --
--- Views that have the repository's name get the new one too. Nothing else changes: a path stays a path, and a job that
--- runs goes on. Returns the name before. Runs with its owner's rights: whoever may call it needs no rights on the tables.
+-- Views that have the repository's name get the new one too. Nothing else changes: paths stay as they are, and running
+-- jobs continue. Returns the former name. Runs with its owner's rights: whoever may call it needs no rights on the
+-- tables.
 -- Errors: PX005 (no such repository, no usable name), 55P03 (another transaction has held the repository for three
 -- seconds).
 create or replace function pgdex.rename_repository(repository_id bigint, new_name text) returns text

@@ -1,11 +1,11 @@
--- Asks again for what a job was to do that failed or was cancelled: select pgdex.retry_job('…');
+-- Runs a failed or cancelled job again, as a new job: select pgdex.retry_job('…');
 --
 -- Returns the id of a new job of the same view, with the embedder and the force of the old one; what else was chosen is
 -- remembered for the view. If the view has a live job, that one's id is returned, as enqueue_job does; whoever chooses
--- new_job_id sees from the answer which it is. The old job stays as it is. The rules of enqueue_job hold for whoever calls
--- this: an embedder that is not the index's needs a worker's rights, or the workers' consent. Runs with its owner's rights:
--- whoever may call it needs no rights on the tables. Errors: PX001 (no such job, or its view was removed), PX002 (it is
--- live, or completed), and those of enqueue_job.
+-- new_job_id sees from the answer which it is. The old job stays as it is. The rules of enqueue_job hold for whoever
+-- calls this: an embedder that is not the index's needs a worker's rights, or the workers' consent. Runs with its
+-- owner's rights: whoever may call it needs no rights on the tables. Errors: PX001 (no such job, or its view was
+-- removed), PX002 (it is live, or completed), and those of enqueue_job.
 create or replace function pgdex.retry_job(job_id uuid, new_job_id uuid default gen_random_uuid()) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp

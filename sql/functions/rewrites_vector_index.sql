@@ -1,5 +1,5 @@
 -- Whether a job, whose scan has filled pg_temp.found_files, will write more than a tenth of the files of a repository
--- that has a vector index: then it is worth some seconds to drop the index first (see drop_unwanted_vector_indexes).
+-- that has a vector index: then it is worth a few seconds to drop the index first (see drop_unwanted_vector_indexes).
 -- Only a forecast, asked before plan_job, which decides what the job writes.
 create or replace function pgdex.rewrites_vector_index(
     p_job_id uuid, p_embedder text, p_dimension integer, p_index_format smallint default 0

@@ -1,9 +1,9 @@
--- Indexes a view again and again: select pgdex.schedule_view(3, '*/15 * * * *');
+-- Indexes a view on a schedule: select pgdex.schedule_view(3, '*/15 * * * *');
 --
--- The cron expression has five fields (minute, hour, day of the month, month, day of the week) and means UTC. A view has
--- one schedule at most: this replaces it. Workers enqueue the job when it is due (enqueue_scheduled); the first time that
--- they see the expression they find out when that is, unless next_at says so. Returns the view's location. Runs with its
--- owner's rights: whoever may call it needs no rights on the tables. Errors: PX005 (no such view, not five fields).
+-- The cron expression has five fields (minute, hour, day of the month, month, day of the week) in UTC. A view has one
+-- schedule at most: this replaces it. Workers enqueue the job when it is due (enqueue_scheduled); the first time that
+-- they see the expression they find out when that is, unless next_at says so. Returns the view's location. Runs with
+-- its owner's rights: whoever may call it needs no rights on the tables. Errors: PX005 (no such view, not five fields).
 create or replace function pgdex.schedule_view(
     view_id bigint, expression text, next_at timestamp with time zone default null
 ) returns text

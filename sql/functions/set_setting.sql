@@ -7,7 +7,7 @@ set search_path = pg_catalog, pgdex, pg_temp
 as $$
 begin
     if p_name is distinct from 'max_concurrent_jobs' then
-        raise exception 'unknown setting %: the settings are max_concurrent_jobs', quote_nullable(p_name)
+        raise exception 'unknown setting %; the settings are max_concurrent_jobs', quote_nullable(p_name)
             using errcode = 'PX005';
     end if;
     if coalesce(p_value, '') !~ '^[1-9][0-9]{0,5}$' then

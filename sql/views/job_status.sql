@@ -2,9 +2,9 @@
 --
 --   select job_id, status, progress_percentage, progress_message from pgdex.job_status order by created_at desc;
 --
--- paths_asked: how many paths the job looks at; null for the whole tree. is_overdue: live for more than seven days by the server's clock. Such a job is never removed; a person should look at
--- it. Nothing in this view is volatile (clock_timestamp() is): otherwise PostgreSQL would compute the whole view before
--- it picks the rows of a page.
+-- paths_asked: how many paths the job looks at; null for the whole tree. is_overdue: live for more than seven days by
+-- the server's clock. Such a job is never removed; someone should look at it. Nothing in this view is volatile
+-- (clock_timestamp() is): otherwise PostgreSQL would compute the whole view before it picks the rows of a page.
 create or replace view pgdex.job_status as
 select
     j.id as job_id,

@@ -64,7 +64,7 @@ NO_SUCH_PROJECT = "there is no project 'never-seen'"
         ("search_code", {"query": "x", "path_glob": "/"}, "path_glob: "),
         ("search_code", {"query": "x", "repo_path": "./x"}, "must be absolute, got './x'"),
         ("search_code", {"query": "x", "project_id": "never-seen"}, NO_SUCH_PROJECT),
-        ("search_coed", {"query": "x"}, "there is no tool 'search_coed'; the tools are start_indexing_background, "),
+        ("search_coed", {"query": "x"}, "unknown tool 'search_coed'; the tools are start_indexing_background, "),
     ],
 )
 def test_a_wrong_argument_is_a_validation_error_that_names_it(

@@ -210,7 +210,7 @@ def test_a_job_that_has_ended_can_not_be_cancelled(agent: Agent, repository: Pat
     for confirmed in (True, False):
         reply = agent.call("cancel_indexing_background", **job, confirmed=confirmed)
         assert reply.code == "JOB_IS_FINAL"
-        assert "cancelled already" in reply.error
+        assert "already cancelled" in reply.error
 
 
 def test_a_project_sees_no_job_of_another(agent: Agent, repository: Path, admin_url: str) -> None:

@@ -38,7 +38,7 @@ def test_a_file_above_the_folder_names_the_project_and_the_command_says_so(
     from_inside = run_pgdex("index", ".", "--detach", "--json", folder=repository, **variables)
 
     assert project_of(by_path) == project_of(from_inside) == mine
-    assert f"Project {mine}, by {file}." in by_path.err
+    assert f"Project {mine} (from {file})." in by_path.err
     assert json.loads(by_path.out)["job_id"] == json.loads(from_inside.out)["job_id"]
 
 
@@ -54,7 +54,7 @@ def test_the_option_comes_before_the_variable_and_the_variable_before_the_file(
 
     assert (project_of(first), project_of(second)) == (by_option, by_variable)
     assert f"Project {by_option}." in first.err
-    assert f"Project {by_variable}, by PGDEX_PROJECT." in second.err
+    assert f"Project {by_variable} (from PGDEX_PROJECT)." in second.err
 
 
 def test_without_any_word_it_is_the_default_and_nothing_is_said_of_projects(
@@ -171,4 +171,4 @@ def test_a_folder_that_was_removed_meanwhile_is_no_hindrance(variables: dict[str
     )
 
     assert finished.returncode == ExitCode.NOT_FOUND, finished
-    assert "there are no jobs in project" in finished.stderr
+    assert "no jobs in project" in finished.stderr

@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_indexed_is_said_to_be_so(agent: Agent, indexed: Pa
         assert answer["hits"] == []
         return " ".join(answer["notes"])
 
-    assert "is not indexed in project shop; start_indexing_background does it" in notes(tmp_path)
+    assert "is not indexed in project shop. Index it with: start_indexing_background" in notes(tmp_path)
     assert f"is a part of {indexed}: search with repo_path={str(indexed)!r}" in notes(indexed / "shop")
 
 
@@ -145,7 +145,7 @@ def test_a_repository_whose_first_job_was_cancelled_has_a_note(agent: Agent, adm
 
     answer = agent.call("search_code", query="file00001", project_id=mine).data
 
-    assert any("/half/done was never indexed to its end" in note for note in answer["notes"])
+    assert any("/half/done is only partly indexed" in note for note in answer["notes"])
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_files_that_changed_since_are_marked_and_counted(changed: tuple[str, Pat
     outdated = {hit["path"]: hit["is_outdated"] for hit in answer["hits"] if "zebra" in hit["code"]}
     assert outdated == {"same.py": False, "new.py": True, "new2.py": True, "gone.py": True}
     assert answer["notes"] == [
-        f"{root} is being indexed (pending): the answers may be incomplete",  # asked for by the search; nobody works
-        f"3 files of those found in {root} changed or went away since they were indexed; start_indexing_background "
-        "brings the index up to date",
+        f"{root} is being indexed (pending), so results may be incomplete",  # asked for by the search; nobody works
+        f"3 files of those found in {root} have changed or gone since they were indexed. Update with: "
+        "start_indexing_background",
     ]

@@ -59,7 +59,7 @@ def test_a_look_finds_what_changed_and_nothing_after_the_job(client: Client, wor
             "build/tracked.py": "t = 22\n",
             "build/another.py": "ignored\n",
             "new/d.py": "d = 1\n",
-            "new.jks": "a store of keys\n",
+            "new.jks": "a key store\n",
             "empty.py": "e = 1\n",
         },
     )

@@ -131,7 +131,7 @@ def test_no_look_is_taken_where_it_is_switched_off(database_url: str, indexed: P
     with Client.open(settings_for(database_url, embedder="hashing", fresh_seconds=0)) as stale:
         answer = found(stale, "alpha", indexed)
         assert requested(stale) == []
-    assert any("changed or went away since they were indexed" in note for note in answer.notes)
+    assert any("have changed or gone since they were indexed" in note for note in answer.notes)
 
 
 # Files of which a job learns nothing

@@ -33,6 +33,6 @@ def test_a_job_indexes_what_git_knows_and_counts_and_explains_the_rest(
         "linked worktrees": (None, 1),
     }
     told = why(client.connection, project="default", root=root, path=".claude/worktrees/a/m.py", max_file_bytes=99)
-    assert "left out by the built-in rule for linked worktrees" in told.message
+    assert "excluded by the built-in rule for linked worktrees" in told.message
     assert "A line !/.claude/worktrees/a/ in .pgdexignore brings it back" in told.message
     assert_index_is_sound(client.connection)

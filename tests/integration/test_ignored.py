@@ -56,8 +56,8 @@ def test_a_folder_in_which_rules_leave_out_everything_is_an_error_that_names_the
 
     assert (status.status, status.error_type) == ("failed", "NothingFound")
     message = status.error_message or ""
-    assert f"no file to index in {tree}: .gitignore:3 `/*` leaves out 3 entries" in message
-    assert "built-in rule `node_modules` leaves out 1 entry" in message
+    assert f"no file to index in {tree}: .gitignore:3 `/*` excludes 3 entries" in message
+    assert "built-in rule `node_modules` excludes 1 entry" in message
     assert f"pgdex skipped {tree} --why FILE" in message
     assert "--no-ignore" in message
 
@@ -109,7 +109,7 @@ def test_without_ignore_rules_is_remembered_until_it_is_taken_back(
     assert run(client, workers, tree).files_unchanged == 3
     taken_back = run(client, workers, tree, no_ignore=False)
     assert (taken_back.status, taken_back.error_type) == ("failed", "NothingFound")
-    assert "What was indexed before stays as it was" in (taken_back.error_message or "")
+    assert "What was indexed before is kept" in (taken_back.error_message or "")
     assert indexed(client) == {".gitignore", ".pgdexignore", "src/a.py"}
 
 
@@ -194,7 +194,7 @@ def test_a_path_outside_and_a_repository_that_is_not_there(client: Client, tmp_p
 
     assert explained(client, tree, "a.py").status == "new"
     assert explained(client, tmp_path / "missing", "a.py").status == "unseen"
-    with pytest.raises(InvalidRequest, match="lies outside"):
+    with pytest.raises(InvalidRequest, match="is outside"):
         explained(client, tree, "../elsewhere.py")
 
 
@@ -217,6 +217,6 @@ def test_who_insists_gets_a_broad_folder(client: Client, tree: Path, monkeypatch
 def test_an_allowed_root_needs_no_insisting(client: Client, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tree(tree, {"a.py": "x = 1\n"})
     monkeypatch.setenv("HOME", str(tree))
-    client.settings = client.settings.model_copy(update={"allowed_roots": str(tree)})
+    client.settings = client.settings.with_values(allowed_roots=str(tree))
 
     assert client.start(tree).status == "pending"

@@ -79,7 +79,7 @@ def test_a_worker_that_wakes_up_after_it_was_evicted_changes_nothing(connection:
 
     assert not worker.report(lost, "embedding", chunked=2)
     assert not worker.release(lost)
-    with refused("PX003", saying="no longer the one that counts"):
+    with refused("PX003", saying="no longer current"):
         worker.complete(lost)
     assert value(connection, "select count(*) from pgdex.chunks") == 0
     peer.work_all(tree(4))

@@ -120,12 +120,12 @@ def test_a_pending_job_says_what_it_waits_for(connection: Connection) -> None:
     jobs = [enqueue(connection, f"/repo{number}") for number in range(5)]
     assert message(connection, jobs[0]) == "Waiting for a worker: none is running (start one with: pgdex worker)"
     SqlWorker(connection)
-    assert message(connection, jobs[0]) == "Waiting for a worker to be free"
+    assert message(connection, jobs[0]) == "Waiting for a free worker"
     assert message(connection, jobs[4]) == "Waiting for its turn: 4 jobs are before it"
     connection.execute("select pgdex.cancel_job(%s)", [jobs[3]])
     assert message(connection, jobs[4]) == "Waiting for its turn: 3 jobs are before it"
     connection.execute("select pgdex.cancel_job(%s)", [jobs[0]])
-    assert message(connection, jobs[4]) == "Waiting for a worker to be free", "the next tick lets it in"
+    assert message(connection, jobs[4]) == "Waiting for a free worker", "the next tick lets it in"
     connection.execute("select pgdex.cancel_job(%s)", [jobs[1]])
     connection.execute("select pgdex.set_setting('max_concurrent_jobs', '1')")
     assert message(connection, jobs[4]) == "Waiting for its turn: 1 job is before it"
@@ -188,7 +188,7 @@ def test_a_blocked_job_whose_service_answers_says_that_it_waits_for_a_place(conn
     connection.execute("select pgdex.resume_job(%s)", [job_id])
     connection.execute("select pgdex.admit_jobs()")
     assert message(connection, job_id) == (
-        "Waiting for its turn to go on: what it waited for answers again, and 3 jobs are before it"
+        "Waiting for its turn to continue: what it waited for answers again, and 3 jobs are before it"
     )
 
 

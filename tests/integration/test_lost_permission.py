@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus
+from tests.support.databases import MEMORY
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.index_digest import assert_index_is_sound
 from tests.support.trees import python_tree
@@ -51,13 +52,19 @@ def tree() -> Iterator[Path]:
 
 
 @pytest.fixture
-def workers(workers: Workers, tree: Path) -> Workers:
-    if os.geteuid() == 0:
-        if not is_bound(tree.parent):
-            pytest.skip("the tests run as root, and nothing here can start a worker that permissions bind")
-        workers.command = (*BOUND, *COMMAND)
-        workers.database_url = with_open_agent(workers.database_url, tree.parent)
-    return workers
+def workers(workers: Workers, tree: Path) -> Iterator[Workers]:
+    if os.geteuid() != 0:
+        yield workers
+        return
+    if not is_bound(tree.parent):
+        pytest.skip("the tests run as root, and nothing here can start a worker that permissions bind")
+    workers.command = (*BOUND, *COMMAND)
+    # A second name of a socket has to be in the same file system, in memory or on the disk.
+    base = MEMORY if f"host={MEMORY}/" in workers.database_url else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="pgdex-socket-", dir=base) as folder:
+        Path(folder).chmod(0o755)
+        workers.database_url = with_open_agent(workers.database_url, Path(folder))
+        yield workers
 
 
 def is_bound(folder: Path) -> bool:

@@ -62,7 +62,7 @@ def test_a_file_that_kills_every_worker_is_left_out_and_the_rest_of_its_batch_is
     (bad,) = skipped(client, tree)
     assert (bad.path, bad.skip_reason) == ("package_0/module_7_bad.py", "crashed")
     assert bad.skip_detail is not None
-    assert "workers ended" in bad.skip_detail
+    assert "workers died" in bad.skip_detail
     assert_index_is_sound(client.connection)
 
     again, more_deaths = supervised(client, workers, client.start(tree).job_id)
@@ -162,7 +162,7 @@ def test_a_folder_that_never_answers_fails_the_job_with_its_name_and_gives_the_w
     status, crashes = supervised(client, workers, client.start(tree).job_id)
 
     assert (status.status, status.error_type) == ("failed", "FolderHangs")
-    assert f"The folder {tree}/share/HANG does not answer: 2 workers were ended" in (status.error_message or "")
+    assert f"The folder {tree}/share/HANG does not respond: 2 workers were stopped" in (status.error_message or "")
     assert crashes == 2
     assert {process.poll() for process in workers.processes} == {EXIT_CODE, None}
     done, more_deaths = supervised(client, workers, client.start(good).job_id)

@@ -198,7 +198,7 @@ def test_who_asks_for_it_while_its_row_is_going_is_told_to_ask_again(connection:
         asked = pool.submit(enqueue, client, "/r/a")
         wait_for(lambda: value(connection, WAITING, client.info.backend_pid), what="a client that waits for the row")
         connection.execute("commit")
-        with refused("55P03", saying="/r/a is just being removed from the index"):
+        with refused("55P03", saying="/r/a is being removed from the index right now"):
             asked.result()
         assert status_of(client, enqueue(client, "/r/a")) == "pending"
 
@@ -299,7 +299,7 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
         ("ap", "ap is not in the index of project default"),
         ("x", "x is not in the index of project default"),
         ("", "'' is not in the index"),
-        (str(tmp_path), "Indexed are: /r/api"),
+        (str(tmp_path), "Indexed: /r/api"),
     ):
         with pytest.raises(InvalidRequest, match=saying):
             view_meant(connection, text, project="default")

@@ -130,9 +130,7 @@ def test_in_a_worktree_that_is_not_indexed_the_answers_are_those_of_the_reposito
         for folder in (worktree, worktree / "sub"):
             answer = found(client, folder)
             assert answer.searched == [str(main)]
-            assert answer.notes[0].startswith(
-                f"the worktree {worktree} is not indexed: the answers are those of {main}"
-            )
+            assert answer.notes[0].startswith(f"the worktree {worktree} is not indexed: these results are from {main}")
     assert not any("is not indexed" in note for note in found(client, main).notes)
 
 
@@ -170,7 +168,7 @@ def test_related_code_of_a_file_in_a_worktree_that_is_not_indexed_is_that_of_the
     ):
         answer = related_code(client, request, words=WORDS)
         assert "c.py" in {Path(hit.path).name for hit in answer.hits}
-        assert answer.notes[0].startswith(f"the worktree {other} is not indexed: the answers are those of {root}")
+        assert answer.notes[0].startswith(f"the worktree {other} is not indexed: these results are from {root}")
     exact = RelatedRequest(project_id="default", root=str(root), path=str(main / "sub" / "b.py"), line=1)
     assert {hit.repo_path for hit in related_code(client, exact, words=WORDS).hits} == {str(root)}
 
@@ -199,7 +197,7 @@ def test_in_a_repository_that_nobody_indexed_a_note_says_that_the_whole_project_
     (other / "sub").mkdir(parents=True)
     git("init", "--quiet", at=other)
     assert [note for note in found(client, other / "sub").notes if "the whole project was searched" in note] == [
-        f"{other} is not indexed: the whole project was searched. pgdex index {other} indexes it"
+        f"{other} is not indexed: the whole project was searched. Index it with: pgdex index {other}"
     ]
     assert not any("whole project" in note for note in found(client, tmp_path).notes), "no repository: nothing to index"
 

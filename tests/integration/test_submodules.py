@@ -174,7 +174,7 @@ def test_levels_and_numbers_are_limited_and_a_server_names_no_folder_here(client
     many = [Submodule(f"v/{number}", "a" * 40, url, None) for number in range(MOST_FOLLOWED + 2)]
     here = Submodule("here", "a" * 40, GitUrl.parse("/srv/git/secret"), None)
     found = list(choice.entries([here, *many]))
-    assert "folder of this machine" in found[0]["reason"]
+    assert "folder on this machine" in found[0]["reason"]
     followed = [one for one in found if "reason" not in one]
     if levels > MOST_LEVELS:
         assert followed == []

@@ -84,7 +84,7 @@ def test_a_worker_process_has_as_many_batches_in_progress_as_it_has_slots(client
         )
         try:
             embedder = {"embedder": "ollama:test-model", "embedder_url": service.url, "batch_files": 1}
-            with Client.open(client.settings.model_copy(update=embedder)) as asking:
+            with Client.open(client.settings.with_values(**embedder)) as asking:
                 asking.start(python_tree(tmp_path / "repository", 12))
             counts = set()
 

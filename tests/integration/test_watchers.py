@@ -216,7 +216,7 @@ def test_where_changes_are_not_reported_they_are_looked_for_and_that_is_said_onc
 ) -> None:
     kind = file_systems.kind_of(str(indexed))
     monkeypatch.setattr(file_systems, "UNREPORTED", {kind})
-    often = settings.model_copy(update={"watch_poll_seconds": 0.5})
+    often = settings.with_values(watch_poll_seconds=0.5)
     with watching(indexed, often) as seen:
         said = seen.wait("watching")
         assert said.data["how"] == "polling"

@@ -73,7 +73,7 @@ def sample_job(**changes: Any) -> JobStatus:
     }
     if "repository" in changes:
         changes.setdefault("view_name", changes["repository"])
-    return JobStatus.model_validate(job | changes)
+    return JobStatus(**(job | changes))
 
 
 def completed_job(**changes: Any) -> JobStatus:

@@ -13,10 +13,10 @@ from time import sleep
 
 import psycopg
 from psycopg import sql
-from pydantic import SecretStr
 
 from pgdex.jobs.database.embedded.server import start_server, stop_server
 from pgdex.jobs.database.schema import upgrade
+from pgdex.jobs.environment import Secret
 from pgdex.jobs.settings import Settings
 
 SERVER_VARIABLE = "PGDEX_TEST_DATABASE_URL"
@@ -30,7 +30,7 @@ _number = count(1)
 
 def settings_for(database_url: str, **values: object) -> Settings:
     """The settings of a process that uses `database_url`; PGDEX_ variables of whoever runs the tests do not count."""
-    return Settings.model_validate({"database_url": SecretStr(database_url), **values})
+    return Settings(database_url=Secret(database_url), **values)
 
 
 def embedded_server() -> str:

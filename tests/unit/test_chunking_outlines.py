@@ -250,6 +250,13 @@ def test_an_sql_string_without_an_end_does_no_harm() -> None:
         ("light.wgsl", "struct Light {\n}\n@vertex fn main() {\n}\n", ["struct Light", "function main"]),
         ("lib.cairo", "mod m {\n    pub fn g() {}\n}\n", ["namespace m", "function m.g"]),
         ("boot.asm", "; Starts.\n_start:\n  mov eax, 1\nloop:\n  jmp loop\n", ["function _start", "function loop"]),
+        (
+            "legacy.f",
+            "C     Adds.\n      SUBROUTINE ADD(N,\n     $  X)\n      END\n      DOUBLE PRECISION FUNCTION DNORM(X)\n"
+            "      END FUNCTION\n      real*8 function half(x)\n      end\n"
+            "      PROGRAM MAIN\n      CALL ADD(1, X)\n      END\n",
+            ["function ADD", "function DNORM", "function half", "function MAIN"],
+        ),
         ("fix.patch", "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n", ["section x.py"]),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",

@@ -75,8 +75,8 @@ def test_a_job_that_only_removed_files_did_something() -> None:
 
 
 def test_the_next_step_is_a_search_in_the_jobs_project() -> None:
-    assert '  pgdex search "what you look for"' in next_steps(completed_job(), default_project="default")
-    assert '  pgdex search "what you look for" --project web' in next_steps(
+    assert '  pgdex search "what you\'re looking for"' in next_steps(completed_job(), default_project="default")
+    assert '  pgdex search "what you\'re looking for" --project web' in next_steps(
         completed_job(project_id="web"), default_project="default"
     )
 
@@ -151,7 +151,7 @@ def test_a_pipe_gets_whole_ids_and_nothing_cut() -> None:
 
 def test_the_note_below_a_page_leads_to_the_next() -> None:
     assert page_note(page_of(sample_job()), offset=0) is None
-    assert page_note(page_of(sample_job(), total=57), offset=0) == "Jobs 1 to 1 of 57. The next: --offset 1"
+    assert page_note(page_of(sample_job(), total=57), offset=0) == "Jobs 1 to 1 of 57. Next: --offset 1"
     assert page_note(page_of(total=0), offset=60) == "No jobs on this page."
 
 

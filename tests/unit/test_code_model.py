@@ -13,7 +13,16 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 
 from pgdex.indexer.embedding import BagEmbedder, EmbedderMisconfigured, EmbeddingAborted, open_embedder
-from pgdex.indexer.embedding.code_model import DATA, VERSION, CodeEmbedder, Table, bucket_of, read_table, word_weight
+from pgdex.indexer.embedding.code_model import CodeEmbedder, Table, read_table, word_weight
+from pgdex.indexer.embedding.code_query import (
+    DATA,
+    MOST_WORDS,
+    VERSION,
+    TooManyWords,
+    bucket_of,
+    query_vector,
+    words_vector,
+)
 from pgdex.indexer.embedding.validation import wordless_vector
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.word_bags import word_bags
@@ -208,7 +217,7 @@ def test_a_model_that_is_not_there_or_not_whole_is_refused(tmp_path: Path) -> No
     (tmp_path / "words.txt").write_text("one\ntwo")
     np.save(tmp_path / "rows.npy", np.zeros((2, 8), dtype=np.int8))
     np.save(tmp_path / "scales.npy", np.zeros(3, dtype=np.float16))
-    with pytest.raises(EmbedderMisconfigured, match="not whole: 2 words"):
+    with pytest.raises(EmbedderMisconfigured, match="is incomplete: 2 words"):
         read_table(tmp_path)
 
 
@@ -328,3 +337,26 @@ end
 def test_questions_find_the_code_that_answers_them_without_sharing_its_words(embedder: CodeEmbedder) -> None:
     alike = embedder.embed(list(SNIPPETS)) @ embedder.embed(list(SNIPPETS.values())).T
     assert (alike.argmax(axis=1) == np.arange(len(SNIPPETS))).sum() >= 6
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if len(text) < 1000])
+def test_a_query_has_the_same_vector_without_numpy(embedder: CodeEmbedder, text: str) -> None:
+    np.testing.assert_allclose(query_vector(text), embedder.embed_query(text), atol=1e-6)
+
+
+def test_words_that_count_differently_have_the_same_vector_without_numpy(embedder: CodeEmbedder) -> None:
+    weights = {"retries": 2.5, "delayed": 0.3, "how": 0.01, "qzxwvkjhgfunheard": 1.0}
+    np.testing.assert_allclose(words_vector(weights), embedder.embed_words(weights), atol=1e-6)
+    np.testing.assert_allclose(words_vector({}), wordless_vector(len(words_vector({}))), atol=1e-6)
+
+
+def test_a_long_query_is_left_to_numpy() -> None:
+    with pytest.raises(TooManyWords):
+        query_vector(" ".join(f"word{chr(97 + index // 26)}{chr(97 + index % 26)}" for index in range(MOST_WORDS + 1)))
+
+
+def test_a_model_that_is_not_whole_is_not_taken_for_one(tmp_path: Path) -> None:
+    for name in ("words.txt", "rows.npy", "scales.npy"):
+        (tmp_path / name).write_bytes((DATA / name).read_bytes()[:100_000])
+    with pytest.raises(ValueError, match="do not fit together"):
+        query_vector("retry", folder=tmp_path)

@@ -23,7 +23,7 @@ def test_an_expression_of_five_fields_is_taken_with_single_blanks(given: str) ->
         ("61 * * * *", "out of range"),
         ("*/0 * * * *", "step"),
         ("a * * * *", "not acceptable"),
-        ("0 0 31 2 *", "never comes"),
+        ("0 0 31 2 *", "never matches"),
         ("R * * * *", "no fixed times"),
         ("H 3 * * *", "no fixed times"),
         ("é * * * *", "digits"),
@@ -33,7 +33,7 @@ def test_a_wrong_expression_is_refused_with_what_is_wrong_and_an_example(given: 
     with pytest.raises(InvalidRequest) as refused:
         checked_expression(given)
     assert saying in str(refused.value)
-    assert "never comes" in str(refused.value) or "*/15 * * * *" in str(refused.value)
+    assert "never matches" in str(refused.value) or "*/15 * * * *" in str(refused.value)
 
 
 def test_the_next_time_is_in_utc_and_after_the_given_moment() -> None:

@@ -116,14 +116,14 @@ def test_what_a_data_uri_holds_is_left_out_and_the_line_stays() -> None:
 @pytest.mark.parametrize(
     ("data", "reason", "detail"),
     [
-        (b"\x89PNG\r\n\x1a\n\0\0", SkipReason.BINARY, "a NUL byte at byte 8; 20.0% of it are control characters"),
+        (b"\x89PNG\r\n\x1a\n\0\0", SkipReason.BINARY, "a NUL byte at byte 8; 20.0% of it is control characters"),
         (b"x" * 100 + b"\0\xff", SkipReason.BINARY, "a NUL byte at byte 100; not UTF-8: byte 0xff at byte 101"),
-        (b"\xff\xfea\0\0\0", SkipReason.BINARY, "marked as UTF-16, but 50.0% of it are control characters"),
+        (b"\xff\xfea\0\0\0", SkipReason.BINARY, "marked as UTF-16, but 50.0% of it is control characters"),
         (b"\xff\xfe" + b"\x00\xd8" * 9, SkipReason.UNDECODABLE, "marked as UTF-16, but broken in 9 places"),
         (
             b"\x80abc\x01",
             SkipReason.BINARY,
-            "not UTF-8: byte 0x80 at byte 0, and 20.0% of it are control characters",
+            "not UTF-8: byte 0x80 at byte 0, and 20.0% of it is control characters",
         ),
     ],
 )

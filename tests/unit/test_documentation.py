@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic_core import PydanticUndefined
 
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.root import SECTIONS
@@ -17,7 +16,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".g
 # Where this repository's files are, for pages that are shown elsewhere too: on PyPI, and on a site of docs/ alone.
 OWN = re.compile(r"https://(?:github\.com/pgdex/pgdex/(?:blob|tree)|raw\.githubusercontent\.com/pgdex/pgdex)/main/")
 CODE = ("indexer", "jobs", "migrations", "pgdex", "sql", "tests")
-VARIABLES = {f"PGDEX_{name.upper()}" for name in Settings.model_fields}
+VARIABLES = {f"PGDEX_{name.upper()}" for name in Settings.known()}
 # In the compose file these two are not the user's choice.
 FIXED_IN_CONTAINERS = {"PGDEX_DATABASE_URL", "PGDEX_HOME", "PGDEX_SERVER_LINGER"}  # the server is no embedded one
 
@@ -90,12 +89,13 @@ def test_every_setting_reaches_the_workers_in_containers(variable: str) -> None:
     assert f"{variable}: ${{{variable}:-" in text("docker-compose.yml")
 
 
-@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+@pytest.mark.parametrize("name", sorted(Settings.known()))
 def test_the_defaults_in_the_example_are_the_real_ones(name: str) -> None:
-    default = Settings.model_fields[name].default
+    declared = Settings.known()[name].setting
+    default = declared.default
     written = re.search(rf"^# PGDEX_{name.upper()}=(.*)$", text(".env.example"), flags=re.MULTILINE)
     assert written is not None
-    if name in ("database_url", "max_concurrent_jobs") or default is PydanticUndefined:
+    if name in ("database_url", "max_concurrent_jobs") or declared.default_factory is not None:
         return  # an example instead of a default; a default of the database (3); one that depends on the user
     if isinstance(default, bool):
         assert written[1] == ("on" if default else "off")

@@ -112,12 +112,12 @@ def test_a_dimension_that_was_asked_for_is_sent_and_known_at_once(provider: str,
 FAULTS = [
     ("server_error", EmbedderUnavailable, ['500 Internal Server Error): "the runner has crashed"']),
     ("overloaded", EmbedderUnavailable, ["503 Service Unavailable", "server busy"]),
-    ("rate_limited", EmbedderUnavailable, ['limits its callers (429): "Rate limit reached"']),
+    ("rate_limited", EmbedderUnavailable, ['is limiting requests (429): "Rate limit reached"']),
     ("down", EmbedderUnavailable, ["can't be reached", "is it running"]),
     ("hang", EmbedderUnavailable, ["did not answer within 0.4 s"]),
     ("drip", EmbedderUnavailable, ["did not answer within 0.4 s"]),
     ("cut_off", EmbedderUnavailable, ["broke off the connection"]),
-    ("unauthorized", EmbedderMisconfigured, ["wants an API key, and none is set"]),
+    ("unauthorized", EmbedderMisconfigured, ["requires an API key, and none is set"]),
     ("not_found", EmbedderMisconfigured, ["does not know the model 'test-model' (404)"]),
     ("redirect", EmbedderMisconfigured, ["redirects to https://elsewhere.example/v1 (301)"]),
     ("wrong_dimension", InvalidEmbedderResponse, ["vectors of 33 numbers where 32 belong"]),
@@ -182,7 +182,7 @@ def test_a_slow_answer_is_an_answer(provider: str, server: EmbeddingServer) -> N
 def test_a_wrong_url_is_told_apart_from_a_wrong_model(provider: str, server: EmbeddingServer) -> None:
     with (
         opened(provider, server, url=f"{server.url}/wrong") as embedder,
-        pytest.raises(EmbedderMisconfigured, match="embeds nothing at this address") as raised,
+        pytest.raises(EmbedderMisconfigured, match="offers no embeddings at this address") as raised,
     ):
         embedder.probe()
     assert "check the URL" in str(raised.value)

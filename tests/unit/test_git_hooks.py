@@ -231,5 +231,5 @@ def test_a_folder_of_hooks_for_all_repositories_is_known_as_one(
 
 
 def test_a_folder_that_is_no_repository_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="no working tree"):
+    with pytest.raises(InvalidRequest, match="not in a git working tree"):
         hooks_folder(tmp_path)

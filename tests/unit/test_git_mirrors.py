@@ -242,7 +242,7 @@ def test_a_commit_that_the_source_lost_is_said_to_be_gone(mirrors: Mirrors, sour
     source.git("reflog", "expire", "--expire=now", "--all")
     source.git("gc", "--quiet", "--prune=now")
 
-    with pytest.raises(CommitNotFound, match=r"does not have the commit .*pushed over"):
+    with pytest.raises(CommitNotFound, match=r"does not have the commit .*force push"):
         mirrors.ensure(local(source), lost, ref_name="main")
     assert mirrors.resolve(local(source)).commit != lost
 
@@ -280,9 +280,9 @@ def test_a_head_that_leads_nowhere_asks_for_a_branch(mirrors: Mirrors, source: R
 def test_what_names_no_commit_is_refused(mirrors: Mirrors, source: Repository) -> None:
     tree = source.git("rev-parse", "HEAD^{tree}")
     source.git("tag", "tree", tree)
-    with pytest.raises(CommitNotFound, match="no commit of"):
+    with pytest.raises(CommitNotFound, match="not a commit of"):
         mirrors.resolve(local(source), Ref.commit(tree))
-    with pytest.raises(CommitNotFound, match="no commit of"):
+    with pytest.raises(CommitNotFound, match="not a commit of"):
         mirrors.resolve(local(source), Ref.tag("tree"))
 
 
@@ -305,7 +305,7 @@ def test_a_commit_is_named_by_its_full_id(name: str) -> None:
 def test_what_is_no_repository_is_said_to_be_none(mirrors: Mirrors, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "file").write_text("x")
-    for name, said in {"plain": "no git repository", "file": "is a file", "missing": "no folder"}.items():
+    for name, said in {"plain": "not a git repository", "file": "is a file", "missing": "no folder"}.items():
         with pytest.raises(NotARepository, match=said):
             mirrors.resolve(GitUrl.local(tmp_path / name))
 

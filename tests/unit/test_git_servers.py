@@ -107,7 +107,7 @@ def test_a_server_of_the_old_protocol_is_asked_for_branches(
         source.git("checkout", "--quiet", "--orphan", "other")
         source.git("commit", "--quiet", "-m", "other")
         source.git("push", "--quiet", "--force", "origin", "other:main")
-        with pytest.raises(CommitNotFound, match="pushed over"):
+        with pytest.raises(CommitNotFound, match="force push"):
             mirrors.ensure(url(server), first, ref_name="main")
     else:
         source.git("push", "--quiet", "origin", "main")

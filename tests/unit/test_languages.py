@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdex.indexer.chunking import chunk_file
+from pgdex.indexer.dialects import language_in
 from pgdex.indexer.languages import LANGUAGES, NAMES, TEXT, Language, language_of
 
 
@@ -43,6 +44,56 @@ from pgdex.indexer.languages import LANGUAGES, NAMES, TEXT, Language, language_o
 )
 def test_a_name_or_extension_tells_the_language(path: str, name: str) -> None:
     assert language_of(path).name == name
+
+
+CPP_HEADER = """\
+#pragma once
+namespace ui {
+template <typename T>
+class WidgetBox : public Base {
+ public:
+  explicit WidgetBox(T value);
+};
+}
+"""
+C_HEADER = """\
+/* A class of things:
+   class is a word here, and so is namespace. */
+#include <stdio.h>
+#ifdef __cplusplus
+#include <string>
+extern "C" {
+namespace shop { class Cart; }
+#endif
+struct cart { int class_of; };
+int cart_add(struct cart *cart);
+#ifdef __cplusplus
+}
+#endif
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name"),
+    [
+        ("widget.h", CPP_HEADER, "cpp"),
+        ("widget.h", "class MYLIB_API Widget final {\n};\n", "cpp"),
+        ("strings.h", "#include <string>\nstd::string shout(const std::string& text);\n", "cpp"),
+        ("cart.h", C_HEADER, "c"),
+        ("guarded.h", "#if __cplusplus >= 201103L\n#define A 1\n#endif\nclass Widget {\n};\n", "cpp"),
+        ("Cart.h", "#import <Foundation/Foundation.h>\n@interface Cart : NSObject\n@end\n", "objc"),
+        ("documented.h", "/**\n * @interface of a cart\n */\nint cart_add(int x);\n", "c"),
+        ("plotting.m", "x = 0:0.1:10;\ny = sin(x);\nplot(x, y);\n", "matlab"),
+        ("Cart.m", "\n@implementation Cart\nint x = 1;\n@end\n", "objc"),
+        ("counter.v", "module counter_unit\n(\n  input clk\n);\nendmodule\n", "verilog"),
+        ("main.v", "module main\n\nfn main() {\n}\n", "v"),
+        ("legacy.f", "      SUBROUTINE OLD(N)\n      END\n", "fortran"),
+        ("LEGACY.FOR", "      SUBROUTINE OLD(N)\n      END\n", "fortran"),
+        ("cart.py", "class Cart:\n    pass\n", "python"),
+    ],
+)
+def test_the_content_tells_the_language_where_the_name_leaves_it_open(path: str, text: str, name: str) -> None:
+    assert language_in(path, text).name == name
 
 
 def test_the_grammar_of_a_dialect_differs_where_its_name_does_not() -> None:
@@ -88,6 +139,7 @@ def test_a_well_known_name_may_have_a_variant_after_it(path: str) -> None:
         ("\ufeff#!/bin/bash", "bash"),
         ("# -*- mode: ruby -*-", "ruby"),
         ("# -*- python -*-", "python"),
+        ("# bash completion for tar                   -*- shell-script -*-", "bash"),
         ("# vim: set ft=lua :", "lua"),
         ("<?php", "php"),
         ('<?xml version="1.0"?>', "xml"),

@@ -100,7 +100,7 @@ def test_a_notebook_without_a_source_says_so(tmp_path: Path) -> None:
     result = read(tmp_path, notebook(code("", outputs=[FIGURE])).encode(), "a.ipynb")
 
     assert isinstance(result, Skipped)
-    assert (result.reason, result.detail) == (SkipReason.EMPTY, "a notebook in whose cells nothing is written")
+    assert (result.reason, result.detail) == (SkipReason.EMPTY, "a notebook whose cells are all empty")
 
 
 @pytest.mark.parametrize(

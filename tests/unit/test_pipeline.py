@@ -233,7 +233,7 @@ def test_what_this_process_has_run_out_of_is_no_fault_of_a_file(
 def test_less_is_tried_with_files_that_have_crashed_processes(tmp_path: Path) -> None:
     tree = python_tree(tmp_path, 4)
     whole, lines, read_only, unread = paths_of(tree)
-    detail = "3 workers ended while they had it in progress"
+    detail = "3 workers died while processing it"
     fallbacks = {
         lines: Fallback(Effort.LINES, detail),
         read_only: Fallback(Effort.HASH, detail),

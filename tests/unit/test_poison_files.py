@@ -28,4 +28,4 @@ def test_only_files_that_crashed_workers_again_fall_back_and_say_how_often() -> 
         "twice.py": Effort.LINES,
         "often.py": Effort.NOTHING,
     }
-    assert fallbacks["often.py"].detail == "7 workers ended while they had it in progress"
+    assert fallbacks["often.py"].detail == "7 workers died while processing it"

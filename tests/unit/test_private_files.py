@@ -96,7 +96,7 @@ def test_a_token_that_others_may_know_or_chose_is_refused(change: Callable[[Path
 def test_a_home_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(InvalidSetting, match="PGDEX_HOME must be a folder of yours"):
+    with pytest.raises(InvalidSetting, match="PGDEX_HOME must be a folder that you can write to"):
         ensure_token(at(tmp_path / "file"))
 
 

@@ -140,7 +140,7 @@ def test_a_file_that_can_not_be_used_is_named_and_stops_nobody(text: str, tmp_pa
         read_project_file(file).project()
 
     assert found.id == "default"
-    assert "it names none that can be used" in found.notes[0]
+    assert "it names no usable one" in found.notes[0]
     assert str(file) in str(error.value)
     assert str(file) in found.notes[0]
 

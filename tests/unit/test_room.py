@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from pydantic import SecretStr
 
 from pgdex.indexer.sources import RootUnavailable
 from pgdex.jobs.client.estimates import tree_size
 from pgdex.jobs.database.disk_space import index_bytes, require_disk_space
+from pgdex.jobs.environment import Secret
 from pgdex.jobs.errors import NotEnoughDiskSpace
 from pgdex.jobs.settings import Settings
 from tests.support.trees import python_tree, write_tree
@@ -35,7 +35,7 @@ def test_an_index_that_does_not_fit_is_refused_with_figures(tmp_path: Path, monk
 
 def test_the_disk_of_someone_elses_server_is_not_ours_to_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
-    settings = Settings(home=tmp_path, database_url=SecretStr("postgresql://db/pgdex"))
+    settings = Settings(home=tmp_path, database_url=Secret("postgresql://db/pgdex"))
     require_disk_space(settings, source_bytes=10**12, dimension=512)
 
 

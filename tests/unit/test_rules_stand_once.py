@@ -65,7 +65,7 @@ def test_the_live_statuses_are_listed_once_in_sql_and_once_in_python() -> None:
 def test_the_limit_of_jobs_at_once_is_the_same_in_code_and_documents() -> None:
     limit = int(only(r"setting\('max_concurrent_jobs', '(\d+)'\)", "sql/functions/max_concurrent_jobs.sql"))
     assert places_of(r"(?<!_)setting\(\s*'max_concurrent_jobs'") == {"sql/functions/max_concurrent_jobs.sql"}
-    assert f"({limit})" in str(Settings.model_fields["max_concurrent_jobs"].description)
+    assert f"({limit})" in str(Settings.known()["max_concurrent_jobs"].setting.description)
     assert f"| How many jobs at once? | {WORDS[limit]} in the whole cluster," in text("README.md")
     explained = text("docs/configuration.md")
     assert f"**How many jobs at once?** {WORDS[limit].capitalize()} in the whole cluster" in explained
@@ -96,7 +96,7 @@ def test_a_job_that_nobody_sees_is_given_up_after_the_time_that_is_promised() ->
 
 
 def test_the_days_of_history_are_the_same_in_code_and_documents() -> None:
-    days = Settings.model_fields["retention_days"].default
+    days = Settings.known()["retention_days"].setting.default
     assert f"| How long is history kept? | {WORDS[days]} days; `PGDEX_RETENTION_DAYS` |" in text("README.md")
 
 

@@ -143,7 +143,7 @@ def test_size_and_name_are_reasons_that_need_no_reading(tmp_path: Path) -> None:
         "at.py": (None, None),
         "d/poetry.lock": (SkipReason.GENERATED, "a lock file that a package manager writes"),
         "empty.py": (SkipReason.EMPTY, None),
-        ".env": (SkipReason.SECRET, "environment variables of one machine, which hold passwords and keys"),
+        ".env": (SkipReason.SECRET, "environment variables, which hold passwords and keys"),
     }
 
 

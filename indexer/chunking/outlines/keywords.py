@@ -131,4 +131,11 @@ cairo = by_keyword(
     comments=(*_SLASHES, "#["),
     kinds={**_KINDS, "impl": "class", "mod": "namespace"},
 )
+# In fixed form: comments begin in column 1. What follows `END` or `MODULE PROCEDURE` begins nothing.
+fortran = by_keyword(
+    _INDENT + r"(?i:(?:(?:integer|real|double[ \t]+precision|complex|logical|character)"
+    r"(?:[ \t]*\*[ \t]*(?:\d+|\(\*\)))?[ \t]+|(?:recursive|pure|elemental)[ \t]+){0,3}"
+    r"(?P<word>subroutine|function|program|module(?![ \t]+procedure\b)|block[ \t]*data|entry)[ \t]+(?P<name>\w+))",
+    comments=("C ", "c ", "C-", "C=", "C*", "*", "!"),
+)
 assembly = by_keyword(r"^(?P<indent>)(?P<name>[A-Za-z_][\w.$@]*):(?P<word>)", comments=(";", "#", "//", "@"))

@@ -2,32 +2,25 @@
 
 import re
 
+from pgdex.indexer.chunking.c_declarations import (
+    body_holder,
+    declaration_names,
+    function_names,
+    tag_names,
+    typedef_names,
+)
 from pgdex.indexer.chunking.grammar import Grammar, rule, types
 
-# Prototypes, fields and variables look alike: only the declarator tells a function.
-_DECLARATION = rule(
-    "variable",
-    "declarator*",
-    at="declarator",
-    refine={"function_declarator": "function"},
-)
-
 _C_RULES = {
-    "function_definition": rule("function", "declarator*"),
-    "declaration": _DECLARATION,
+    "function_definition": rule("function", declares=function_names, members=body_holder),
+    # Prototypes, fields and variables look alike: only the declarator tells a function.
+    "declaration": rule("variable", declares=declaration_names, members=body_holder),
+    "field_declaration": rule("struct", declares=tag_names, members=body_holder),
     "struct_specifier": rule("struct", needs="body"),
     "union_specifier": rule("struct", needs="body"),
     "enum_specifier": rule("enum", needs="body"),
-    "type_definition": rule(
-        "type",
-        "declarator*",
-        at="type",
-        refine={
-            "struct_specifier": "struct",
-            "union_specifier": "struct",
-            "enum_specifier": "enum",
-        },
-    ),
+    "enumerator": rule("variable"),
+    "type_definition": rule("type", declares=typedef_names, members=body_holder),
     "preproc_def": rule("macro"),
     "preproc_function_def": rule("macro"),
 }
@@ -36,25 +29,40 @@ _CPP_RULES = {
     **_C_RULES,
     "namespace_definition": rule("namespace", needs="body"),
     "class_specifier": rule("class", needs="body"),
-    "field_declaration": _DECLARATION,
+    "field_declaration": rule("variable", declares=declaration_names, members=body_holder),
     "alias_declaration": rule("type"),
     "concept_definition": rule("type"),
 }
 
 _GROUPS = types(
     "preproc_if preproc_ifdef preproc_else preproc_elif preproc_elifdef linkage_specification",
+    # Without a name of their own: those inside count.
+    "declaration field_declaration type_definition struct_specifier union_specifier enum_specifier",
 )
 
-# The name in "(*callback)", "operator bool() const", "Shop::~Shop".
-_NAME = re.compile(r"[~\w:]*operator\s*(?:\(\)|\[\]|[^\s\w(]+|\s[\w:]+)|~?[A-Za-z_$][\w$]*(?:::~?\w+)*")
+# The name in "(*callback)", "operator bool() const", "operator const char*()", "Shop::~Shop".
+_NAME = re.compile(
+    r"[~\w:]*\boperator\s*(?:\(\)|\[\]|[^\s\w(]+|\s[\w:]+(?:[ \w:]*\w)?(?:\[\]|\s?[*&]+)?)"
+    r"|~?[A-Za-z_$][\w$]*(?:::~?\w+)*"
+)
 
-_C = Grammar(rules=_C_RULES, groups=_GROUPS, pattern=_NAME)
+# Not "->", which is an operator's name.
+_SEPARATOR = re.compile("::")
+# What no definition is named: the grammar took a macro before it for a type.
+_KEYWORDS = re.compile(
+    r"\A(?:namespace|class|struct|union|enum|template|typename|using|operator|if|else|for|while|do|switch|case|return|"
+    r"static|inline|extern|const|void|bool|char|short|int|long|float|double|signed|unsigned|public|private|protected)\Z"
+)
+
+_C = Grammar(rules=_C_RULES, groups=_GROUPS, pattern=_NAME, refuse=_KEYWORDS, separators=_SEPARATOR)
 _CPP = Grammar(
     rules=_CPP_RULES,
     wraps=types("template_declaration"),
-    groups=_GROUPS | types("namespace_definition export_declaration"),
+    groups=_GROUPS | types("namespace_definition export_declaration friend_declaration class_specifier"),
     leads=types("access_specifier attribute_declaration"),
     pattern=_NAME,
+    refuse=_KEYWORDS,
+    separators=_SEPARATOR,
 )
 
 _OBJC = Grammar(
@@ -72,6 +80,8 @@ _OBJC = Grammar(
     wraps=types("implementation_definition"),
     groups=_GROUPS,
     pattern=_NAME,
+    refuse=_KEYWORDS,
+    separators=_SEPARATOR,
 )
 
 _D = Grammar(

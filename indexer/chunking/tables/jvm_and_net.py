@@ -71,7 +71,7 @@ _CSHARP = Grammar(
         "event_field_declaration": rule("variable", ":variable_declaration/:variable_declarator/name"),
     },
     wraps=types("global_statement"),
-    groups=types("preproc_if preproc_region"),
+    groups=types("preproc_if preproc_elif preproc_else preproc_region"),
     leads=types("preproc_region"),
 )
 

@@ -34,9 +34,13 @@ _RUBY = Grammar(
             head="method",
             heads={**dict.fromkeys(_TESTS, "test"), "namespace": "namespace", "task": "function"},
             needs="block",
+            # private def hidden; memoize def costly
+            otherwise=rule("function", "arguments/#0:method,singleton_method/name"),
         ),
+        # def later; end if RUBY_VERSION > "3"
+        **dict.fromkeys(("if_modifier", "unless_modifier"), rule("function", "body:method,singleton_method/name")),
     },
-    groups=types("singleton_class if unless begin"),
+    groups=types("singleton_class if unless then else elsif begin"),
     bodies=types("do_block"),
 )
 

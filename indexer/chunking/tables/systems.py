@@ -30,7 +30,7 @@ _RUST = Grammar(
         "union_item": rule("struct"),
         "enum_item": rule("enum"),
         "trait_item": rule("interface"),
-        "impl_item": rule("class", "type:generic_type/type", "type"),
+        "impl_item": rule("class", "type:generic_type/type", "type", reopens="type"),
         "mod_item": rule("namespace", needs="body"),
         "type_item": rule("type"),
         "associated_type": rule("type"),
@@ -65,7 +65,8 @@ _SWIFT = Grammar(
         "init_declaration": rule("method", default="init"),
         "deinit_declaration": rule("method", default="deinit"),
         "subscript_declaration": rule("method", default="subscript"),
-        "class_declaration": rule("class", refine={"struct": "struct", "enum": "enum"}),
+        # An extension's name is a type: the words of one, not the name of a new one.
+        "class_declaration": rule("class", refine={"struct": "struct", "enum": "enum"}, reopens="name:user_type"),
         "protocol_declaration": rule("interface"),
         "typealias_declaration": rule("type"),
         "property_declaration": rule("variable"),

@@ -36,7 +36,12 @@ _JAVASCRIPT = Grammar(
         "field_definition": rule("variable", "property", refine=_METHODS),
         "public_field_definition": rule("variable", refine=_METHODS),
         "variable_declarator": rule("variable", "name:identifier", refine=_FUNCTIONS),
-        "assignment_expression": rule(None, "left", at="right", refine=_FUNCTIONS),
+        # `module.exports` says nothing: the function's own name does.
+        "assignment_expression": rule(
+            None, "left", "right/name", "right/right/name", default="module.exports", at="right", refine=_FUNCTIONS
+        ),
+        # export default class {}
+        "export_statement": rule(None, ":none", default="default", at="value", refine={"class": "class"}),
         "pair": rule(None, "key", refine=_FUNCTIONS),
         "call_expression": rule(
             None,
@@ -49,9 +54,12 @@ _JAVASCRIPT = Grammar(
         "export_statement lexical_declaration variable_declaration expression_statement",
         "ambient_declaration",
     ),
+    groups=types("class"),
     bodies=types("arguments arrow_function function_expression object"),
     leads=types("decorator"),
-    trim=re.compile(r"\.prototype\b|^(?:module\.)?exports\.|^(?:window|globalThis|self|this)\.|^#"),
+    trim=re.compile(
+        r"\.prototype\b|^(?:module\.)?exports$|^(?:module\.)?exports\.|^(?:window|globalThis|self|this)\.|^#"
+    ),
 )
 
 GRAMMARS = {"javascript": _JAVASCRIPT, "typescript": _JAVASCRIPT, "tsx": _JAVASCRIPT}

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("path", default=".")
-@click.option("--revoke", is_flag=True, help="Take it back: the file is ignored again.")
-@click.option("--list", "listed", is_flag=True, help="List the files that were allowed.")
+@click.option("--revoke", is_flag=True, help="Revoke it: the file is ignored again.")
+@click.option("--list", "listed", is_flag=True, help="List the allowed files.")
 @json_option
 def allow(*, path: str, revoke: bool, listed: bool, as_json: bool) -> None:
-    """Let the .pgdex.toml in PATH, or in the nearest folder above it, choose the project of what lies below it.
+    """Let the .pgdex.toml in PATH, or in the nearest folder above it, choose the project of everything below it.
 
-    A repository that you cloned may bring such a file along, so none is believed before you have said so, and one
-    that changed is asked about again. PATH is the present folder unless told otherwise; it may be the file itself.
+    A cloned repository may contain such a file, so none is trusted until you allow it, and one that changed has to be
+    allowed again. PATH defaults to the current folder; it may be the file itself.
 
     \b
     Examples:
@@ -42,7 +42,7 @@ def allow(*, path: str, revoke: bool, listed: bool, as_json: bool) -> None:
     if revoke:
         file = _file_to_revoke(path, [one.file for one in trust.allowed_files(home)])
         if not trust.revoke(home, file):
-            raise InvalidRequest(f"{file} was not allowed: there is nothing to take back")
+            raise InvalidRequest(f"{file} was not allowed: nothing to revoke")
         _tell({"file": str(file), "allowed": False}, f"{file} is ignored from now on.", as_json=as_json)
         return
     found = read_project_file(_file(path))
@@ -50,7 +50,7 @@ def allow(*, path: str, revoke: bool, listed: bool, as_json: bool) -> None:
     trust.allow(home, found.path, found.content)
     _tell(
         {"file": str(found.path), "allowed": True, "project": project},
-        f"{found.path} may choose the project {project}, as long as it is not changed.",
+        f"{found.path} may choose the project {project}, until the file changes.",
         as_json=as_json,
     )
 
@@ -93,7 +93,7 @@ def _list(allowed: "list[Allowed]", *, as_json: bool) -> None:
     for row in rows:
         click.echo(f"{row['state']:<8} {printable(row['file'])}")
     if not rows:
-        note("No .pgdex.toml was allowed to choose a project.")
+        note("No .pgdex.toml is allowed to choose a project.")
 
 
 def _tell(document: dict[str, object], sentence: str, *, as_json: bool) -> None:

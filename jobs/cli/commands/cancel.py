@@ -16,7 +16,7 @@ from pgdex.jobs.client.printable import printable
 def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
     """Cancel the job JOB_ID, which is pending, running or blocked.
 
-    What the job has indexed stays searchable, and the next `pgdex index` goes on from there. A job that has ended
+    What the job has indexed stays searchable, and the next `pgdex index` continues from there. A job that has ended
     can't be cancelled (exit code 5).
     """
     with open_client() as client:
@@ -28,6 +28,6 @@ def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
                 return
         cancelled = client.cancel(job.job_id)
     if as_json:
-        print_json(cancelled.model_dump_json(indent=2))
+        print_json(cancelled.as_json(indent=2))
     else:
         click.echo(printable(cancelled.message))

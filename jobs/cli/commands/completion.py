@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS), required=False)
 @click.pass_context
 def completion(ctx: click.Context, *, shell: str | None) -> None:
-    """Print the completion script for a shell: the one of $SHELL unless told otherwise.
+    """Print the completion script for a shell (default: that of $SHELL).
 
     \b
     bash   add to ~/.bashrc:
@@ -29,6 +29,6 @@ def completion(ctx: click.Context, *, shell: str | None) -> None:
     wanted = shell or PurePath(os.environ.get("SHELL", "")).name
     script = get_completion_class(wanted) if wanted in SHELLS else None
     if script is None:
-        raise click.UsageError(f"Which shell? Say one of {', '.join(SHELLS)}.", ctx=ctx)
+        raise click.UsageError(f"Which shell? Choose one of {', '.join(SHELLS)}.", ctx=ctx)
     root = ctx.find_root()
     click.echo(script(root.command, {}, "pgdex", "_PGDEX_COMPLETE").source())

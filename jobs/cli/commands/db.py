@@ -10,9 +10,9 @@ from pgdex.jobs.cli.render.console import is_confirmed, note, print_json
 SECTIONS = {
     "Commands": {
         "upgrade": LazyCommand("pgdex.jobs.cli.commands.db:upgrade", "Create pgdex's schema, or bring it up to date."),
-        "downgrade": LazyCommand("pgdex.jobs.cli.commands.db:downgrade", "Take the schema back, down to nothing."),
+        "downgrade": LazyCommand("pgdex.jobs.cli.commands.db:downgrade", "Downgrade the schema, down to nothing."),
         "reset": LazyCommand("pgdex.jobs.cli.commands.db:reset", "Delete everything and start over."),
-        "grant": LazyCommand("pgdex.jobs.cli.commands.db:grant", "Let a login read, ask for jobs, or do them."),
+        "grant": LazyCommand("pgdex.jobs.cli.commands.db:grant", "Let a login search, start jobs, or run them."),
         "url": LazyCommand("pgdex.jobs.cli.commands.db:url", "Print the database's address."),
         "psql": LazyCommand("pgdex.jobs.cli.commands.db:psql", "Open psql in the database."),
     }
@@ -21,19 +21,19 @@ SECTIONS = {
 
 @click.command(cls=LazyGroup, sections=SECTIONS)
 def db() -> None:
-    """Look after the database: the one of PGDEX_DATABASE_URL, or else the embedded PostgreSQL under PGDEX_HOME.
+    """Manage the database: that of PGDEX_DATABASE_URL, or else the embedded PostgreSQL under PGDEX_HOME.
 
-    Everything of pgdex is in the schema `pgdex`, so it fits into a database that holds other things.
+    Everything is in the schema `pgdex`, so pgdex can share a database with other applications.
     """
 
 
 @click.command()
-@click.option("--force", is_flag=True, help="Go on where workers of another version don't end.")
+@click.option("--force", is_flag=True, help="Continue even if workers of another version don't stop.")
 @json_option
 def upgrade(*, force: bool, as_json: bool) -> None:
     """Create pgdex's schema in the database, or bring it up to date.
 
-    Only upwards: a schema that a newer pgdex made is left alone. Workers of another version are asked to end after
+    Upgrades only: a schema made by a newer pgdex is left alone. Workers of another version are asked to stop after
     their batch; start those of this version afterwards. The embedded PostgreSQL is upgraded automatically when it is
     used.
     """
@@ -55,13 +55,13 @@ def upgrade(*, force: bool, as_json: bool) -> None:
     help="The Alembic revision to go back to, such as 0001_views; `base` removes everything, the index included.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@click.option("--force", is_flag=True, help="Although workers run: they are asked to end after their batch.")
+@click.option("--force", is_flag=True, help="Even if workers are running: they are asked to stop after their batch.")
 @json_option
 def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
-    """Take the schema back to an earlier revision. What later revisions brought is lost.
+    """Downgrade the schema to an earlier revision. What later revisions added is lost.
 
-    The tables stay without functions until the pgdex that belongs to that revision runs `pgdex db upgrade`; this one's
-    `pgdex db upgrade` brings them up again.
+    The tables have no functions until the pgdex that belongs to that revision runs `pgdex db upgrade`; this version's
+    `pgdex db upgrade` upgrades them again.
     """
     from pgdex.jobs.database import schema
     from pgdex.jobs.database.connection import describe
@@ -84,14 +84,14 @@ def downgrade(*, revision: str, yes: bool, force: bool, as_json: bool) -> ExitCo
 @click.option(
     "--force",
     is_flag=True,
-    help="Although workers run (they are asked to end after their batch), or a newer pgdex made the schema.",
+    help="Even if workers are running (they are asked to stop after their batch) or a newer pgdex made the schema.",
 )
 @json_option
 def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
-    """Delete everything that pgdex has in the database, and make its schema again: for starting over.
+    """Delete everything that pgdex has in the database and create its schema again, to start over.
 
-    All jobs, repositories, chunks, vectors and settings are lost; your source code is not touched, and neither is what
-    other schemas of the database hold. Works whatever version of pgdex made the schema. Only its owner may do it.
+    All jobs, repositories, chunks, vectors and settings are lost; your source code and the database's other schemas are
+    not touched. Works with a schema of any version of pgdex. Only the schema's owner may do it.
     """
     from pgdex.jobs.database.connection import describe
     from pgdex.jobs.database.reset import reset as start_over
@@ -103,7 +103,7 @@ def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
     where = describe(configured)
     if not yes:
         losses = what_is_lost(configured, force=force)
-        explanation = f"Reset the schema in {where}? Then this is deleted: {losses}. Your source code is not touched."
+        explanation = f"Reset the schema in {where}? This deletes: {losses}. Your source code is not touched."
         if not is_confirmed(explanation, question="Delete it?", declined="Nothing was changed."):
             return None
     losses = start_over(configured, force=force)
@@ -113,7 +113,7 @@ def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
         lost = {"repositories": losses.repositories, "chunks": losses.chunks, "jobs": losses.jobs}
         print_json(json.dumps({"database": where, "schema_version": expected_version(), "deleted": lost}))
         return None
-    click.echo(f"The schema in {where} was made again, at {expected_version()}. Deleted: {losses}.")
+    click.echo(f"The schema in {where} was created again, at {expected_version()}. Deleted: {losses}.")
     return None
 
 
@@ -123,19 +123,20 @@ def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
     "--role",
     required=True,
     type=click.Choice(["reader", "client", "worker"]),
-    help="reader: search and look at jobs; client: also start and cancel them; worker: also do them.",
+    help="reader: search and look at jobs; client: also start and cancel them; worker: also run them.",
 )
 @click.option(
     "--password-env",
     "variable",
     metavar="NAME",
-    help="The environment variable that holds the login's password, which is set (again).",
+    help="The environment variable that holds the password to set for the login.",
 )
 @json_option
 def grant(*, login: str, role: str, variable: str | None, as_json: bool) -> None:
-    """Let LOGIN do what one of pgdex's roles may do in this database, and make the login where there is none.
+    """Give LOGIN one of pgdex's roles in this database, creating the login if it doesn't exist.
 
-    For a database that several people use; needs a login that may make roles, usually the one of `pgdex db upgrade`.
+    For a database shared by several people. Needs a login that may create roles, usually the one that ran `pgdex db
+    upgrade`.
 
     \b
     Examples:
@@ -163,10 +164,10 @@ def grant(*, login: str, role: str, variable: str | None, as_json: bool) -> None
         print_json(json.dumps({"login": login, "role": f"pgdex_{role}", "made": made}))
         return
     click.echo(
-        f"The login {login} {'was made and ' if made else ''}has the role pgdex_{role} in {describe(configured)}."
+        f"The login {login} {'was created and ' if made else ''}has the role pgdex_{role} in {describe(configured)}."
     )
     if made and password is None:
-        note("It has no password: give it one with --password-env, where the server asks for it.")
+        note("It has no password; if the server asks for one, set it with --password-env.")
 
 
 @click.command()
@@ -190,13 +191,16 @@ def url(*, show_password: bool, as_json: bool) -> None:
     if had_password:
         note("The password is left out; --show-password prints it.")
     if configured.database_url is None:
-        note("The embedded server stays while someone is connected, and for some minutes after (PGDEX_SERVER_LINGER).")
+        note(
+            "The embedded server keeps running while someone is connected, and for a few minutes after "
+            "(PGDEX_SERVER_LINGER)."
+        )
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PSQL_OPTIONS]...")
 def psql(*, arguments: tuple[str, ...]) -> int:
-    """Open psql in the database, where pgdex's tables and functions need no schema in front of their names.
+    """Open psql in the database, with pgdex's tables and functions on its search path.
 
     \b
     Examples:

@@ -14,8 +14,8 @@ from pgdex.jobs.cli.render.console import print_json, show
 def doctor(*, as_json: bool) -> ExitCode:
     """Check settings, database, schema, workers, jobs, embedding model and grammars.
 
-    A line for each check: ✓ in order, ! works but look at it, ✗ does not work, with what to do about it. Exits with
-    1 where anything does not work. Nothing is changed, and nothing secret is printed.
+    One line per check: ✓ in order, ! works but needs attention, ✗ does not work, with what to do about it. Exits with 1
+    if anything does not work. Changes nothing and prints no secrets.
     """
     from pgdex.jobs.cli.diagnosis import Check, diagnosis
     from pgdex.jobs.cli.render.diagnosis import check_line, verdict

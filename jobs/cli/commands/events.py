@@ -10,11 +10,11 @@ from pgdex.jobs.cli.session import open_client, wanted_job
 
 @click.command(epilog=JOB_ID_HELP)
 @click.argument("job_id", default="last")
-@click.option("--follow", is_flag=True, help="Go on with what happens, until the job has ended.")
+@click.option("--follow", is_flag=True, help="Follow new events until the job has ended.")
 @project_of_job_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, for programs.")
 def events(job_id: str, follow: bool, project: str | None, as_json: bool) -> ExitCode:
-    """Show the history of the job JOB_ID, oldest event first: the project's newest job unless told otherwise."""
+    """Show the history of the job JOB_ID, oldest event first (default: the project's newest job)."""
     from pgdex.jobs.cli.render.events import event_line
     from pgdex.jobs.cli.watching import events as events_to_the_end
 
@@ -24,7 +24,7 @@ def events(job_id: str, follow: bool, project: str | None, as_json: bool) -> Exi
         try:
             for event in history:
                 if as_json:
-                    print_json(event.model_dump_json())
+                    print_json(event.as_json())
                 else:
                     click.echo(event_line(event))
         except KeyboardInterrupt:

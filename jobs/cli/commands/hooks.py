@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 WORDS = {
     "absent": "not installed",
-    "other": "not installed (another hook is there)",
+    "other": "not installed (there is another hook)",
     "own": "installed",
-    "beside": "installed, in the hook that was there",
-    "chained": "installed, and calls the hook that was there",
+    "beside": "installed, in an existing hook",
+    "chained": "installed, and calls the previous hook",
 }
 PATIENCE_SECONDS = 3600.0
 """How long a hook waits for a job that is under way, to ask for another one after it."""
@@ -30,9 +30,9 @@ path_argument = click.argument("path", default=".", type=click.Path(file_okay=Tr
 
 SECTIONS = {
     "Commands": {
-        "install": LazyCommand("pgdex.jobs.cli.commands.hooks:install", "Put the hooks into a git repository."),
-        "remove": LazyCommand("pgdex.jobs.cli.commands.hooks:remove", "Take them out again."),
-        "status": LazyCommand("pgdex.jobs.cli.commands.hooks:status", "Say which hooks are installed."),
+        "install": LazyCommand("pgdex.jobs.cli.commands.hooks:install", "Install the hooks in a git repository."),
+        "remove": LazyCommand("pgdex.jobs.cli.commands.hooks:remove", "Remove the hooks."),
+        "status": LazyCommand("pgdex.jobs.cli.commands.hooks:status", "Show which hooks are installed."),
         "run": LazyCommand("pgdex.jobs.cli.commands.hooks:run", "Do what the hooks do."),
     }
 }
@@ -40,9 +40,9 @@ SECTIONS = {
 
 @click.command(cls=LazyGroup, sections=SECTIONS)
 def hooks() -> None:
-    """Have git ask for indexing after each checkout, merge, commit and rebase.
+    """Have git start indexing after each checkout, merge, commit and rebase.
 
-    That needs no process that runs all the time, as `pgdex watch` is one; what is edited in between is not noticed.
+    Unlike `pgdex watch`, this needs no process that runs all the time; edits in between are not noticed.
 
     \b
     Examples:
@@ -54,14 +54,14 @@ def hooks() -> None:
 
 @click.command()
 @path_argument
-@click.option("--force", is_flag=True, help="Also where core.hooksPath leads into the working tree.")
+@click.option("--force", is_flag=True, help="Even if core.hooksPath points into the working tree.")
 @json_option
 def install(*, path: str, force: bool, as_json: bool) -> None:
-    """Put hooks into the git repository around PATH (the present folder), for all of its worktrees.
+    """Install hooks in the git repository around PATH (default: the current folder), for all of its worktrees.
 
-    They run `pgdex` in the background: git never waits for it and never fails because of it. Hooks that are there
-    stay: a shell script gets a marked block behind its first line, any other hook is renamed and called. `pgdex hooks
-    remove` restores them byte for byte. A folder that is not indexed is left alone.
+    They run `pgdex` in the background: git never waits for it and never fails because of it. Existing hooks are kept: a
+    shell script gets a marked block after its first line, any other hook is renamed and called. `pgdex hooks remove`
+    restores them byte for byte. A folder that is not indexed is left alone.
     """
     from pgdex.jobs.cli.git_hooks import install as put
     from pgdex.jobs.cli.git_hooks import pgdex_program
@@ -72,7 +72,7 @@ def install(*, path: str, force: bool, as_json: bool) -> None:
     except OSError as error:
         raise _unwritable(folder, error) from error
     if folder.shared:
-        note(f"Note: {folder.path} (core.hooksPath) is for all repositories that use it, and so are these hooks.")
+        note(f"Note: {folder.path} (core.hooksPath) is shared by all repositories that use it, and so are these hooks.")
     _show(folder, as_json=as_json)
 
 
@@ -80,7 +80,7 @@ def install(*, path: str, force: bool, as_json: bool) -> None:
 @path_argument
 @json_option
 def remove(*, path: str, as_json: bool) -> None:
-    """Take the hooks out again; others are what they were, byte for byte."""
+    """Remove the hooks; what was there before is restored byte for byte."""
     from pgdex.jobs.cli.git_hooks import remove as take_out
 
     folder = _folder(path)
@@ -95,7 +95,7 @@ def remove(*, path: str, as_json: bool) -> None:
 @path_argument
 @json_option
 def status(*, path: str, as_json: bool) -> None:
-    """Say which hooks are installed."""
+    """Show which hooks are installed."""
     _show(_folder(path), as_json=as_json)
 
 
@@ -103,10 +103,10 @@ def status(*, path: str, as_json: bool) -> None:
 @path_argument
 @json_option
 def run(*, path: str, as_json: bool) -> None:
-    """Do what the hooks do: ask for jobs of the repositories at PATH, below it and around it, in every project.
+    """Do what the hooks do: start jobs for the repositories at PATH, below it and around it, in every project.
 
-    Prints the jobs' ids. What is not indexed is left alone. Where a job is under way that may have passed by what
-    changed, this waits for its end and asks again, so start it in the background from hooks of your own.
+    Prints the jobs' ids. What is not indexed is left alone. If a running job may have missed the change, this waits for
+    it to end and starts another, so run it in the background from hooks of your own.
 
     \b
     Example:

@@ -1,6 +1,7 @@
 """`pgdex index`: enqueue, and follow the job to its end."""
 
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,7 @@ from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_fo
 from pgdex.jobs.cli.exit_codes import OUTCOMES, ExitCode
 from pgdex.jobs.cli.render.console import note, print_json
 from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
-from pgdex.jobs.errors import ModelChanged, TooBroad
+from pgdex.jobs.errors import ModelChanged, PgdexError, TooBroad
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
@@ -21,25 +22,24 @@ if TYPE_CHECKING:
 @click.argument("path", metavar="PATH|ADDRESS")
 @project_of_folder_option
 @click.option("--name", help="What to call the repository (default: the folder's name).")
-@click.option("--branch", metavar="NAME", help="What git has on this branch, instead of the working files.")
-@click.option("--tag", metavar="NAME", help="What git has at this tag.")
-@click.option("--commit", metavar="ID", help="What git has at this commit (its full id).")
+@click.option("--branch", metavar="NAME", help="Index this branch as git has it, instead of the working files.")
+@click.option("--tag", metavar="NAME", help="Index this tag as git has it.")
+@click.option("--commit", metavar="ID", help="Index this commit (its full id).")
 @click.option(
     "--submodules/--no-submodules",
     "submodules",
     default=None,
-    help="Whether to index the repositories that ADDRESS has as submodules too, each as one of its own; remembered.",
+    help="Whether to index ADDRESS's submodules too, each as a repository of its own; remembered.",
 )
 @click.option(
-    "--force", is_flag=True, help="Index every file again, also unchanged ones; needed after a change of model."
+    "--force", is_flag=True, help="Index every file again, even unchanged ones; needed after a change of model."
 )
 @click.option(
     "--no-ignore/--ignore",
     "no_ignore",
     default=None,
-    help="Whether to index what .gitignore, .git/info/exclude and your own core.excludesFile leave out; remembered for "
-    "the repository. "
-    ".pgdexignore and built-in rules (node_modules, .git …) hold in any case.",
+    help="Whether to index what .gitignore, .git/info/exclude and your own core.excludesFile exclude; remembered for "
+    "the folder. .pgdexignore and built-in rules (node_modules, .git …) always apply.",
 )
 @click.option("--allow-broad", is_flag=True, help="Index PATH even if it is `/`, a home folder, or a system's folder.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return; the job runs in the background.")
@@ -61,12 +61,12 @@ def index(
 ) -> ExitCode:
     """Index the folder PATH, or the git repository at ADDRESS, so that `pgdex search` finds what is in it.
 
-    The work is done by background processes, which are started if none run. This command shows their progress;
+    The work is done by background processes, which are started if none are running. This command shows their progress;
     Ctrl-C leaves the job running. Files that did not change since the last time cost nothing. If the folder is
     being indexed already, the command follows that job instead of starting a second one.
 
-    Of an ADDRESS (https://…, ssh://…, user@host:path, file:///…) the default branch is indexed, or --branch, --tag or
-    --commit; of a local clone too, without a checkout. The workers fetch it with the git of their machines.
+    For an ADDRESS (https://…, ssh://…, user@host:path, file:///…) the default branch is indexed, or --branch, --tag or
+    --commit. These also work with a local clone, without a checkout. Workers fetch it with their machine's git.
 
     \b
     Examples:
@@ -77,6 +77,7 @@ def index(
       pgdex index https://git.example.com/team/app.git --submodules
     """
     from pgdex.jobs.client.targets import is_address, target_of
+    from pgdex.jobs.worker.launcher import ensure_workers
 
     folder = present_folder() if is_address(path) else absolute_folder(path)
     with open_client() as client:
@@ -84,6 +85,15 @@ def index(
         target = target_of(
             path if is_address(path) else str(folder), settings=client.settings, branch=branch, tag=tag, commit=commit
         )
+        launched = False
+
+        def launch() -> None:
+            # Before the job is there: workers need half a second to come up, and the looks at the folder go on. What
+            # keeps them from starting is said once the job is there, when they are looked for again.
+            nonlocal launched
+            with suppress(OSError, PgdexError):
+                launched = ensure_workers(client)
+
         try:
             started = client.start(
                 target,
@@ -93,25 +103,25 @@ def index(
                 allow_broad=allow_broad,
                 no_ignore=no_ignore,
                 submodules=submodules,
+                meanwhile=launch,
             )
         except TooBroad as error:
-            how = f"If you mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
+            how = f"If you really mean all of it: pgdex index {shlex.quote(path)} --allow-broad"
             raise TooBroad(f"{error}.\n{how}") from error
         except ModelChanged as error:
-            how = f"That is: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
+            how = f"To do that: pgdex index {shlex.quote(path)} --force. Or set PGDEX_EMBEDDER back."
             raise ModelChanged(f"{error}.\n{how}") from error
         _say_project(chosen)
         flags = _flags(force=force, no_ignore=no_ignore, submodules=submodules)
         if detach:
             _print_started(started, as_json=as_json, without_effect=flags)
-            from pgdex.jobs.worker.launcher import ensure_workers
-
-            ensure_workers(client)
+            if not launched:
+                ensure_workers(client)
             return ExitCode.DONE
         if started.already_running:
             note(_joined(started, without_effect=flags))
         try:
-            job = _watched(client, started)
+            job = _watched(client, started, launched=launched)
         except KeyboardInterrupt:
             _say_goodbye(started)
             return ExitCode.INTERRUPTED
@@ -126,13 +136,13 @@ def _say_project(project: "Project") -> None:
     if project.source == "argument":
         note(f"Project {project.id}.")
     elif project.source != "default":
-        note(f"Project {project.id}, by {printable(project.origin)}.")
+        note(f"Project {project.id} (from {printable(project.origin)}).")
 
 
-def _watched(client: "Client", started: "StartedJob") -> "JobStatus":
+def _watched(client: "Client", started: "StartedJob", *, launched: bool) -> "JobStatus":
     from pgdex.jobs.cli.watching import watch
 
-    return watch(client, started.job_id, start_workers=True)
+    return watch(client, started.job_id, start_workers=True, launched=launched)
 
 
 def _flags(*, force: bool, no_ignore: bool | None, submodules: bool | None) -> list[str]:
@@ -149,7 +159,7 @@ def _print_started(started: "StartedJob", *, as_json: bool, without_effect: list
     from pgdex.jobs.cli.render.job import follow_up
 
     if as_json:
-        print_json(started.model_dump_json(indent=2))
+        print_json(started.as_json(indent=2))
         return
     if started.already_running:
         note(_joined(started, without_effect=without_effect))
@@ -172,7 +182,7 @@ def _joined(started: "StartedJob", *, without_effect: list[str]) -> str:
 def _say_goodbye(started: "StartedJob") -> None:
     from pgdex.jobs.cli.render.job import follow_up
 
-    note(f"\nJob {started.job_id} goes on in the background.")
+    note(f"\nJob {started.job_id} continues in the background.")
     for line in follow_up(started.job_id, project=started.project_id):
         note(line)
 
@@ -181,7 +191,7 @@ def _print_outcome(job: "JobStatus", *, as_json: bool, default_project: str) -> 
     from pgdex.jobs.cli.render.job import next_steps, outcome_lines, summary_lines
 
     if as_json:
-        print_json(job.model_dump_json(indent=2))
+        print_json(job.as_json(indent=2))
     if job.status != "completed":
         for line in outcome_lines(job):
             note(line)

@@ -11,17 +11,27 @@ from pgdex.jobs.client.models import STATUSES, Status
 
 
 @click.command("list")
-@click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only these; may be repeated.")
-@click.option("--repo", metavar="TEXT", help="Part of a repository's name, or a path (of it or above it).")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(STATUSES),
+    help="Only jobs with this status; may be repeated.",
+)
+@click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
 @click.option("--project", metavar="ID", help="Only jobs of this project (default: of all).")
 @click.option(
     "--since",
     type=Timestamp(),
     metavar="TIME",
-    help="Created since then: an age such as 2h or 3d, or a date and time such as 2026-11-21T14:30.",
+    help="Only jobs created since: an age such as 2h or 3d, or a date and time such as 2026-11-21T14:30.",
 )
-@click.option("--limit", metavar="N", type=click.IntRange(1, 1000), default=20, show_default=True, help="Jobs to show.")
-@click.option("--offset", metavar="N", type=click.IntRange(min=0), default=0, help="Jobs to leave out in front.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many jobs to show."
+)
+@click.option(
+    "--offset", metavar="N", type=click.IntRange(min=0), default=0, help="How many of the newest jobs to skip."
+)
 @json_option
 def list_jobs(
     *,
@@ -35,7 +45,7 @@ def list_jobs(
 ) -> None:
     """List indexing jobs of all projects, newest first.
 
-    The short ids of the first column serve wherever a JOB_ID is asked for.
+    The ids in the first column work wherever a JOB_ID is expected.
 
     \b
     Examples:
@@ -52,7 +62,7 @@ def list_jobs(
             offset=offset,
         )
     if as_json:
-        print_json(page.model_dump_json(indent=2))
+        print_json(page.as_json(indent=2))
         return
     from pgdex.jobs.cli.render.job_list import job_list_table, page_note
 

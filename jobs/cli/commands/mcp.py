@@ -15,8 +15,8 @@ import click
 def mcp(ctx: click.Context, *, address: str | None) -> None:
     """Serve coding agents over the Model Context Protocol: they index, watch and search through its tools.
 
-    Agents start it by themselves, over stdio, once it is registered with them. It starts workers where none is alive;
-    those outlive it, and so do the jobs.
+    Agents start it automatically, over stdio, once it is registered with them. It starts workers if none are running;
+    they outlive it, and so do the jobs.
 
     \b
     Examples:
@@ -26,7 +26,7 @@ def mcp(ctx: click.Context, *, address: str | None) -> None:
     """
     if ctx.invoked_subcommand is not None:
         if address is not None:
-            raise click.UsageError(f"--http does not go with `pgdex mcp {ctx.invoked_subcommand}`.")
+            raise click.UsageError(f"--http can't be combined with `pgdex mcp {ctx.invoked_subcommand}`.")
         return
     import logging
 
@@ -47,12 +47,12 @@ def mcp(ctx: click.Context, *, address: str | None) -> None:
 
 
 @mcp.command()
-@click.option("--rotate", is_flag=True, help="Make a new token: the old one opens nothing any more, at once.")
+@click.option("--rotate", is_flag=True, help="Make a new token; the old one stops working at once.")
 def token(*, rotate: bool) -> None:
     """Print the bearer token that clients of `pgdex mcp --http` must send; it is made when it is first needed.
 
-    It is PGDEX_MCP_TOKEN where that is set, else one in PGDEX_HOME that only you can read. Whoever has it can have
-    folders indexed that you can read, and read them: keep it like a password.
+    It is PGDEX_MCP_TOKEN if that is set, else one in PGDEX_HOME that only you can read. Anyone who has it can index any
+    folder that you can read, and so read it: keep it like a password.
 
     \b
     Example:

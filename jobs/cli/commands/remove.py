@@ -28,9 +28,9 @@ CANCEL_FIRST = "cancel it first (pgdex cancel), or remove it with --cancel"
     "--older-than",
     type=Timestamp(),
     metavar="AGE",
-    help="Only views that nobody asked to index since then: an age such as 30d or 8w, or a date.",
+    help="Only views that nobody asked to index since: an age such as 30d or 8w, or a date.",
 )
-@click.option("--cancel", is_flag=True, help="If something of it is being indexed, cancel that job first.")
+@click.option("--cancel", is_flag=True, help="If any of it is being indexed, cancel that job first.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 def remove(
@@ -46,8 +46,8 @@ def remove(
 ) -> None:
     """Remove views from the index: their files, chunks and vectors, and the history of their jobs.
 
-    PATH|NAME is the folder that was indexed, which need not exist any more, or a name of the repository or view; of a
-    repository with several views, choose one by its path or take --all-views. What other views hold too stays. Folders
+    PATH|NAME is the folder that was indexed, which need not exist any more, or the name of a repository or view. If a
+    repository has several views, choose one by its path or use --all-views. What other views also hold stays. Folders
     are not touched, and `pgdex index` indexes them again.
 
     \b
@@ -73,7 +73,10 @@ def remove(
         chosen = views_to_remove(client, wish, project=project)
         if missing:
             for root in missing_elsewhere(client, chosen, project=project):
-                note(f"Not removed: {root}. The workers found it gone, but this machine can't tell; name it if it is.")
+                note(
+                    f"Not removed: {root}. The workers found it gone, but this machine can't tell; if it is gone, "
+                    "remove it by its path."
+                )
         if not chosen:
             _nothing_chosen(project, as_json=as_json)
             return

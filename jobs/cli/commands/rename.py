@@ -14,14 +14,14 @@ from pgdex.jobs.errors import InvalidRequest
 @click.command()
 @click.argument("repository", metavar="PATH|NAME")
 @click.argument("new_name", metavar="NEW_NAME")
-@click.option("--view", "only_view", is_flag=True, help="Rename only that view, and not its repository.")
+@click.option("--view", "only_view", is_flag=True, help="Rename only that view, not its repository.")
 @project_of_folder_option
 @json_option
 def rename(*, repository: str, new_name: str, only_view: bool, project: str | None, as_json: bool) -> None:
-    """Call the repository PATH|NAME, or with --view the view, NEW_NAME from now on.
+    """Rename the repository PATH|NAME, or with --view the view, to NEW_NAME.
 
-    Nothing is indexed again, paths stay as they are, and running jobs go on. Views that had the repository's name get
-    the new one too.
+    Nothing is indexed again, paths stay as they are, and running jobs continue. Views that had the repository's name
+    get the new one too.
     """
     from pgdex.jobs.client.removal_choice import Wish, views_to_remove
 

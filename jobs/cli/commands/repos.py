@@ -10,14 +10,17 @@ from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
 
 
 @click.command()
-@click.option("--repo", metavar="TEXT", help="Part of a repository's name, or a path (of it or above it).")
+@click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
 @project_of_folder_option
 @click.option(
-    "--limit", metavar="N", type=click.IntRange(1, 1000), default=50, show_default=True, help="Repositories to show."
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="How many repositories to show.",
 )
-@click.option(
-    "--offset", metavar="N", type=click.IntRange(min=0), default=0, help="Repositories to leave out in front."
-)
+@click.option("--offset", metavar="N", type=click.IntRange(min=0), default=0, help="How many repositories to skip.")
 @json_option
 def repos(*, repo: str | None, project: str | None, limit: int, offset: int, as_json: bool) -> None:
     """List the repositories of a project, with their views: folders, worktrees.
@@ -39,7 +42,7 @@ def repos(*, repo: str | None, project: str | None, limit: int, offset: int, as_
             client, project=chosen, repo=repository_filter(repo) if repo else None, limit=limit, offset=offset
         )
     if as_json:
-        print_json(page.model_dump_json(indent=2))
+        print_json(page.as_json(indent=2))
         return
     from pgdex.jobs.cli.render.repositories import page_notes, repository_lines
 

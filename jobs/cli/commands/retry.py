@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @click.command(epilog=JOB_ID_HELP)
 @click.argument("job_id", required=False)
-@click.option("--failed", is_flag=True, help="All whose last job failed, in the project.")
+@click.option("--failed", is_flag=True, help="Retry every folder in the project whose last job failed.")
 @project_of_job_option
 @json_option
 def retry(*, job_id: str | None, failed: bool, project: str | None, as_json: bool) -> ExitCode:
-    """Start a new job that does what the job JOB_ID was to do, which failed or was cancelled.
+    """Run the job JOB_ID, which failed or was cancelled, again as a new job.
 
     The new job has the same settings, and continues from what was indexed. It runs in the background, on workers that
-    are started if none run; its id is printed. With --failed, every folder of the project whose last job failed is
-    retried.
+    are started if none are running; its id is printed. With --failed, every folder of the project whose last job failed
+    is retried.
     """
     if (job_id is None) is not failed:
         raise click.UsageError("Give either a JOB_ID or --failed.")
@@ -44,14 +44,14 @@ def retry(*, job_id: str | None, failed: bool, project: str | None, as_json: boo
 
             ensure_workers(client)
     if as_json:
-        document = {"jobs": [json.loads(one.model_dump_json()) for one in retried], "errors": errors}
+        document = {"jobs": [one.document() for one in retried], "errors": errors}
         print_json(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _say(retried)
         for error in errors:
             note(f"Not retried: {error}")
         if not retried and not errors:
-            note("No last job of the project failed: there is nothing to retry.")
+            note("Nothing to retry: no folder's last job failed.")
     return ExitCode.FAILED if errors else ExitCode.DONE
 
 

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("repository", metavar="[REPO]", required=False)
 @click.argument("expression", metavar="[CRON]", required=False)
-@click.option("--remove", is_flag=True, help="End the schedule of REPO.")
+@click.option("--remove", is_flag=True, help="Remove the schedule of REPO.")
 @project_of_folder_option
 @json_option
 def schedule(
     *, repository: str | None, expression: str | None, remove: bool, project: str | None, as_json: bool
 ) -> None:
-    """Index REPO again and again, at the times of the cron expression CRON. Without arguments: list the schedules.
+    """Index REPO at the times of the cron expression CRON. Without arguments, list the schedules.
 
-    REPO is what is in the index already: the address of a git repository, a folder, or a name that `pgdex repos`
-    shows. CRON has five fields (minute, hour, day of the month, month, day of the week) and means UTC; quote it. The
-    workers start the jobs, so one has to run: `pgdex worker`. After a job that failed the next try is at the next time
-    of the schedule, but not before 1, 2, 4 … 60 minutes have passed.
+    REPO is something that is already in the index: the address of a git repository, a folder, or a name that `pgdex
+    repos` shows. CRON has five fields (minute, hour, day of the month, month, day of the week), in UTC; quote it.
+    Workers start the jobs, so keep one running: `pgdex worker`. After a job failed, the next try is at the next
+    scheduled time, but not before 1, 2, 4 … 60 minutes have passed.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def schedule(
     from pgdex.jobs.client.targets import is_address
 
     if repository is not None and not remove and expression is None:
-        raise InvalidRequest('say when, in quotes: pgdex schedule REPO "*/15 * * * *"; or end it with --remove')
+        raise InvalidRequest('give the times in quotes: pgdex schedule REPO "*/15 * * * *"; or end it with --remove')
     if remove and (repository is None or expression is not None):
         raise InvalidRequest("--remove takes REPO and nothing else: pgdex schedule REPO --remove")
     with open_client() as client:
@@ -72,7 +72,7 @@ def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
     from pgdex.jobs.cli.render.text import local_time, printable
 
     if as_json:
-        print_json(one.model_dump_json(indent=2))
+        print_json(one.as_json(indent=2))
         return
     when = f", next at {local_time(one.next_at)}" if one.next_at is not None else ""
     click.echo(f"{printable(one.repo_path)} is indexed by {one.expression} (UTC){when}.")
@@ -81,7 +81,7 @@ def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
 
 def _print_list(client: "Client", found: "list[Schedule]", *, project: str, as_json: bool) -> None:
     if as_json:
-        print_json(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        print_json(json.dumps([one.document() for one in found], indent=2))
         return
     if not found:
         note(f'Nothing is scheduled in project {project}. To begin: pgdex schedule REPO "*/15 * * * *"')

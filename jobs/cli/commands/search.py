@@ -21,14 +21,14 @@ WORDS = FrontEndWords(
 )
 
 limit_option = click.option(
-    "--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits to show."
+    "--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="How many hits to show."
 )
 tests_option = click.option(
     "--tests",
     type=click.Choice(["in", "out", "only"]),
     default="in",
     show_default=True,
-    help="Whether tests take part; they rank lower unless the query asks for them.",
+    help="Whether to include tests; they rank lower unless the query asks for them.",
 )
 explain_option = click.option("--explain", is_flag=True, help="Show what each score is made of.")
 
@@ -37,10 +37,12 @@ explain_option = click.option("--explain", is_flag=True, help="Show what each sc
 @click.argument("query")
 @project_of_folder_option
 @click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
-@click.option("--all", "everywhere", is_flag=True, help="All of the project, also from inside a repository.")
+@click.option("--all", "everywhere", is_flag=True, help="The whole project, even from inside a repository.")
 @click.option("--view", "--branch", "view", metavar="NAME", help="The worktree with this name, branch or path.")
-@click.option("--path", "path_glob", metavar="GLOB", help="Only files like this: '*.py', 'src/**/test_*'.")
-@click.option("--language", metavar="L", help="Only files of this language: python, typescript, go, …")
+@click.option(
+    "--path", "path_glob", metavar="GLOB", help="Only files that match this pattern: '*.py', 'src/**/test_*'."
+)
+@click.option("--language", metavar="L", help="Only files in this language: python, typescript, go, …")
 @click.option("--kind", "kinds", metavar="K", multiple=True, help="Only this kind of code: function, class, method, …")
 @tests_option
 @limit_option
@@ -66,8 +68,8 @@ def search(
     Each hit is a file with the chunk of it that answers best (a function, a class, a section): its lines, its symbol,
     its kind and its score (which only orders the hits of one search), and the lines in it that match.
 
-    Inside of an indexed folder only that folder is searched, elsewhere all of the project: of each repository one
-    worktree, the main one unless --view names another.
+    Inside an indexed folder, only that folder is searched; elsewhere, the whole project: one worktree of each
+    repository, the main one unless --view names another.
 
     \b
     Examples:
@@ -113,7 +115,7 @@ def search(
 @explain_option
 @json_option
 def related(*, location: str, project: str | None, tests: str, limit: int, explain: bool, as_json: bool) -> None:
-    """Find the code that is most like the code at FILE:LINE: what does similar things, and what it makes use of.
+    """Find code related to the code at FILE:LINE: code that does similar things, and code that it uses.
 
     \b
     Example:
@@ -128,7 +130,7 @@ def related(*, location: str, project: str | None, tests: str, limit: int, expla
         chosen = chosen_project(client.settings, argument=project, folder=file.parent).id
         if standing_at(client.connection, file.parent, project=chosen) is None:
             raise click.BadParameter(
-                f"{file} is in no repository that is indexed in project {chosen}; {WORDS.index} indexes one.",
+                f"{file} is not in a repository indexed in project {chosen}; index one with: {WORDS.index}",
                 param_hint="FILE:LINE",
             )
         with refusals():
@@ -156,7 +158,7 @@ def _location(given: str) -> tuple[Path, int]:
     name, colon, line = given.rpartition(":")
     if not colon or not name or not line.isdigit() or int(line) < 1:
         raise click.BadParameter(
-            f"{given!r} is no location in a file: write it as src/app.py:42.", param_hint="FILE:LINE"
+            f"{given!r} is not a location: expected FILE:LINE, such as src/app.py:42.", param_hint="FILE:LINE"
         )
     return absolute_folder(name), int(line)
 

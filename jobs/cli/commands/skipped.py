@@ -36,7 +36,7 @@ TERMINAL_LIMIT = 100
     "--limit",
     type=click.IntRange(1),
     metavar="N",
-    help=f"Files to list (default: {TERMINAL_LIMIT} on a terminal, else all).",
+    help=f"How many files to list (default: {TERMINAL_LIMIT} on a terminal, else all).",
 )
 @click.option(
     "--why",
@@ -50,8 +50,8 @@ def skipped(
     """List the files that are known but not in the index, each with its reason; a summary comes first.
 
     PATH is an indexed repository or a folder in it; without it, all repositories of the project are listed. What
-    .gitignore, .pgdexignore and built-in rules (such as .git) leave out is not listed: --why explains it. FILE is
-    relative to PATH or to where you are, or absolute.
+    .gitignore, .pgdexignore and built-in rules (such as .git) exclude is not listed: --why explains it. FILE is
+    absolute, or relative to PATH or the current folder.
     """
     if why is not None:
         _explain(why, path=path, project=project, as_json=as_json)
@@ -102,7 +102,7 @@ def _explain(file: str, *, path: str | None, project: str | None, as_json: bool)
             max_file_bytes=client.settings.max_file_bytes,
         )
     if as_json:
-        print_json(answer.model_dump_json(indent=2))
+        print_json(answer.as_json(indent=2))
     else:
         click.echo(printable(answer.message))
 
@@ -141,7 +141,7 @@ def _view_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
         below = "" if around.root == str(wanted) else f"{wanted.relative_to(around.root).as_posix()}/"
         return around.root, below
     roots = sorted(known)
-    indexed = f"Indexed are: {', '.join(roots)}" if roots else "Nothing is indexed there yet"
+    indexed = f"Indexed: {', '.join(roots)}" if roots else "Nothing is indexed there yet"
     raise InvalidRequest(f"{wanted} is not indexed in project {project}. {indexed}")
 
 
@@ -151,7 +151,7 @@ def _print_json(files: "Sequence[SkippedFile]", *, limit: int | None) -> None:
     document = {
         "total_count": len(files),
         "by_reason": by_reason(files),
-        "files": [file.model_dump(mode="json") for file in files[:limit]],
+        "files": [file.document() for file in files[:limit]],
     }
     print_json(json.dumps(document, ensure_ascii=False, indent=2))
 

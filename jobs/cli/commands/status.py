@@ -18,9 +18,9 @@ from pgdex.jobs.cli.session import open_client, wanted_job
 @json_option
 @click.pass_obj
 def status(invocation: Invocation, job_id: str, watch: bool, project: str | None, as_json: bool) -> ExitCode:
-    """Show how far the job JOB_ID is: the project's newest one unless told otherwise.
+    """Show the progress of the job JOB_ID (default: the project's newest one).
 
-    With --watch the exit code tells how the job ended (see `pgdex --help`); Ctrl-C stops watching, not the job.
+    With --watch, the exit code tells how the job ended (see `pgdex --help`); Ctrl-C stops watching, not the job.
     For a failed job `pgdex --debug status` also shows the traceback.
     """
     with open_client() as client:
@@ -32,11 +32,11 @@ def status(invocation: Invocation, job_id: str, watch: bool, project: str | None
             try:
                 job = watch_job(client, job.job_id)
             except KeyboardInterrupt:
-                note("\nStopped watching; the job goes on.")
+                note("\nStopped watching; the job continues.")
                 return ExitCode.INTERRUPTED
             outcome = OUTCOMES[job.status]
     if as_json:
-        print_json(job.model_dump_json(indent=2))
+        print_json(job.as_json(indent=2))
         return outcome
     from pgdex.jobs.cli.render.job import job_table
 

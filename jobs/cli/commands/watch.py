@@ -26,17 +26,18 @@ LEAVE_SECONDS = 3.0
 @project_of_folder_option
 @json_option
 def watch(*, paths: Sequence[str], project: str | None, as_json: bool) -> ExitCode:
-    """Keep the index of the folders PATH… (the present one) current: whatever changes in them is indexed at once.
+    """Keep the index of the folders PATH… (default: the current one) up to date: what changes in them is indexed at
+    once.
 
-    A folder that is not indexed yet is indexed first. Changes are noticed through the system (inotify on Linux); where
-    it does not report them, as on network file systems, the folder is looked through every PGDEX_WATCH_POLL_SECONDS.
-    What ignore rules leave out is not watched. Several watchers of one folder take turns.
+    A folder that is not indexed yet is indexed first. The system reports changes (inotify on Linux); where it doesn't,
+    as on network file systems, the folder is checked every PGDEX_WATCH_POLL_SECONDS. What ignore rules exclude is not
+    watched. Of several watchers of a folder, one works and the others stand by.
 
-    Ctrl-C ends the watch; a job that is running continues. The watch of a folder also ends when the folder is gone,
+    Ctrl-C stops watching; a running job continues. Watching a folder also ends when the folder is gone,
     when it is removed from the index, and after a week without a change.
 
-    With --json, each line is an object with `event`, `root`, `message` and, by the event, `how`, `paths`, `job_id`,
-    `status` and `seconds`.
+    With --json, each line is an object with `event`, `root`, `message` and, depending on the event, `how`, `paths`,
+    `job_id`, `status` and `seconds`.
 
     \b
     Examples:
@@ -76,8 +77,7 @@ def _indexed(client: "Client", path: Path, *, project: str) -> Path:
     root = target_of(path, settings=client.settings).folder
     if root is None:
         raise InvalidRequest(
-            f"{path} is a bare repository: there are no working files to watch. pgdex schedule indexes it again "
-            "and again"
+            f"{path} is a bare repository: there are no working files to watch. pgdex schedule indexes it regularly"
         )
     known = innermost_view(client.connection, [str(root)], project=project)
     if known is None or known.last_indexed_at is None:

@@ -27,15 +27,17 @@ from pgdex.jobs.cli.session import open_client
     "--exit-when-idle",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="End when there was no job for so long (default: never).",
+    help="Exit after this long without a job (default: never).",
 )
-@click.option("--only-one", is_flag=True, hidden=True, help="End at once where such a supervisor runs here.")
+@click.option(
+    "--only-one", is_flag=True, hidden=True, help="Exit at once if such a supervisor is already running here."
+)
 def worker(*, processes: int | None, slots: int | None, exit_when_idle: float | None, only_one: bool) -> None:
-    """Run worker processes on this machine until Ctrl-C or SIGTERM, and restart any that ends.
+    """Run worker processes on this machine until Ctrl-C or SIGTERM, and restart any that exits.
 
-    Workers do the jobs. `pgdex index` starts some automatically where none run; run your own as a service, on every
-    machine that can reach the database and sees the repositories under the same paths. What they log is JSON, one
-    object per line, on stderr.
+    Workers run the jobs. `pgdex index` starts some automatically if none are running; run your own as a service, on
+    every machine that can reach the database and sees the repositories under the same paths. They log JSON to stderr,
+    one object per line.
     """
     from pgdex.jobs.logging import log_as_json
     from pgdex.jobs.settings import settings
@@ -60,7 +62,7 @@ def worker(*, processes: int | None, slots: int | None, exit_when_idle: float | 
 @click.command()
 @json_option
 def workers(*, as_json: bool) -> None:
-    """List the worker processes of all machines, living ones first."""
+    """List the worker processes on all machines, live ones first."""
     from pgdex.jobs.client.workers import known_workers
 
     with open_client() as client:
@@ -68,10 +70,10 @@ def workers(*, as_json: bool) -> None:
     if as_json:
         import json
 
-        print_json(json.dumps([one.model_dump(mode="json") for one in known], ensure_ascii=False, indent=2))
+        print_json(json.dumps([one.document() for one in known], ensure_ascii=False, indent=2))
         return
     if not known:
-        note("No worker is running. `pgdex index` starts some automatically; `pgdex worker` runs them as a service.")
+        note("No workers are running. `pgdex index` starts some automatically; `pgdex worker` runs them as a service.")
         return
     from pgdex.jobs.cli.render.workers import workers_table
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 OLDEST_SERVER = 15
 INSTALL_VECTOR = (
-    f"Install pgvector {dotted(OLDEST)} or newer on the server, best {dotted(RECOMMENDED)}: Debian and Ubuntu have "
-    "postgresql-VERSION-pgvector, Docker has the image pgvector/pgvector."
+    f"Install pgvector {dotted(OLDEST)} or newer on the server, {dotted(RECOMMENDED)} being best: Debian and Ubuntu "
+    f"have postgresql-VERSION-pgvector, Docker has the image pgvector/pgvector."
 )
 UPDATE_VECTOR = "Then run in this database: alter extension vector update;"
 CREATE_ROLES = (
-    "Run `pgdex db upgrade` once as a role that may create roles; until then pgdex is for the schema's owner alone."
+    "Run `pgdex db upgrade` once as a role that may create roles; until then only the schema's owner can use pgdex."
 )
 
 
@@ -54,9 +54,7 @@ def vector_check(connection: "Connection") -> Check:
     if version_numbers(installed) < OLDEST:
         return failed("pgvector", f"{installed} is too old", f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
     if version_numbers(installed) < RECOMMENDED:
-        finding = (
-            f"{installed} works, but it can damage vector indexes (on vacuum, and where it builds one in parallel)"
-        )
+        finding = f"{installed} works, but it can damage vector indexes (on vacuum, and when building one in parallel)"
         return warning("pgvector", finding, f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
     return ok("pgvector", str(installed))
 
@@ -96,7 +94,7 @@ def login_check(connection: "Connection") -> Check:
     mine = abilities(connection)
     missing = [role for role in TYPICAL if role not in mine.roles]
     if READER in missing:
-        advice = f"An administrator of the database gives access: {grant_statement(READER, mine.login)}"
+        advice = f"An administrator of the database can give access with: {grant_statement(READER, mine.login)}"
         return failed("login", f"{mine.login} may not {PURPOSES[READER]}", advice)
     finding = f"{mine.login} may {', '.join(PURPOSES[role] for role in mine.roles)}"
     if missing:

@@ -24,11 +24,11 @@ def git_check(connection: "Connection") -> Check:
         git = Git.find()
     except GitError as error:
         if not sources:
-            return ok("git", f"none that can be used, and no git source is indexed ({error})")
+            return ok("git", f"no usable git, and no git source is indexed ({error})")
         return warning(
             "git",
             f"{error}; {count(sources, 'git source is', 'git sources are')} indexed",
-            "Workers on this machine leave git sources to others. Install a newer git to have them do their part.",
+            "Workers on this machine leave git sources to others. Install a newer git here so that they take part.",
         )
     version = ".".join(map(str, git.version))
     return ok("git", f"{version} at {git.path}; {count(sources, 'git source')} indexed")
@@ -49,6 +49,6 @@ def mirrors_checks(settings: "Settings") -> Iterator[Check]:
         yield warning(
             "mirrors",
             finding,
-            "What is used now may exceed the limit (PGDEX_MIRROR_BYTES); raise it where the same repositories are "
-            "fetched over and over.",
+            "Mirrors in use may exceed the limit (PGDEX_MIRROR_BYTES); raise it if the same repositories are fetched "
+            "over and over.",
         )

@@ -25,7 +25,9 @@ def home_check(settings: "Settings") -> Check:
     home = settings.home
     folder = next(parent for parent in (home, *home.parents) if parent.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
-        return failed("folder", f"{home} can't be written by this user", "Set PGDEX_HOME to a folder of yours.")
+        return failed(
+            "folder", f"{home} can't be written by this user", "Set PGDEX_HOME to a folder that you can write to."
+        )
     free = shutil.disk_usage(folder).free
     finding = f"{home}, {size(free)} free"
     if settings.database_url is not None:

@@ -18,7 +18,7 @@ def diagnosis() -> Iterator[Check]:
     except InvalidSetting as error:
         yield failed("settings", str(error), "Correct the variable, or unset it to get the default.")
         return
-    set_ones = sorted(configured.model_fields_set)
+    set_ones = sorted(configured.given)
     changed = ", ".join(f"PGDEX_{name.upper()}" for name in set_ones) if set_ones else "all are at their defaults"
     yield ok("settings", changed)
     yield from done("folder", lambda: [home_check(configured)])
@@ -68,4 +68,6 @@ def done(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
         return list(checks())
     except Exception as error:
         finding = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-        return [failed(name, finding, "If the message does not tell, report it with what `pgdex --debug` shows.")]
+        return [
+            failed(name, finding, "If the message doesn't explain it, report it with the output of `pgdex --debug`.")
+        ]

@@ -41,4 +41,4 @@ def schedules_checks(connection: "Connection") -> Iterator[Check]:
             "Keep one running: pgdex worker",
         )
     elif not failing:
-        yield ok("schedules", f"{count(number, 'schedule')}, none fails")
+        yield ok("schedules", f"{count(number, 'schedule')}, none failing")

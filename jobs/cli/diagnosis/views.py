@@ -36,17 +36,17 @@ def views_checks(connection: "Connection", settings: "Settings") -> Iterator[Che
         yield warning(
             "views",
             f"{count(len(roots), 'indexed folder is', 'indexed folders are')} gone: {_named(roots)}",
-            f"To take what is gone out of the index: pgdex remove --missing{of_project}",
+            f"To remove what is gone from the index: pgdex remove --missing{of_project}",
         )
     for roots in elsewhere.values():
         yield warning(
             "views",
             f"the workers could not find {count(len(roots), 'indexed folder')}: {_named(roots)}",
-            "If it is gone for good, name it: pgdex remove PATH. If not, `pgdex index PATH` finds it again.",
+            "If it is gone for good: pgdex remove PATH. If not, `pgdex index PATH` finds it again.",
         )
     if not gone and not elsewhere:
         left = len(views) - MOST_LOOKED_AT
-        cut = f" (the first {MOST_LOOKED_AT:,} were looked at)" if left > 0 else ""
+        cut = f" (the first {MOST_LOOKED_AT:,} were checked)" if left > 0 else ""
         yield ok("views", f"{count(len(views), 'indexed folder')}, none known to be gone{cut}")
 
 

@@ -29,8 +29,8 @@ def watching_check(settings: "Settings", root: str) -> Check:
         return warning(
             "watching",
             f"changes in {printable(root)} are not reported: {printable(mount.point)} is {mount.kind}",
-            f"A watcher looks through the folder every {settings.watch_poll_seconds:g} s instead "
-            "(PGDEX_WATCH_POLL_SECONDS). Run it on the machine that has the disk, if that can be done.",
+            f"A watcher checks the folder every {settings.watch_poll_seconds:g} s instead "
+            "(PGDEX_WATCH_POLL_SECONDS). Run it on the machine that has the disk, if possible.",
         )
     most = most_watches() if EACH_FOLDER else None
     where = f"{printable(root)}{f' ({kind})' if (kind := kind_of(root)) else ''}"
@@ -54,7 +54,7 @@ def watching_check(settings: "Settings", root: str) -> Check:
         "watching",
         finding,
         f"Raise the limit: sudo sysctl fs.inotify.max_user_watches={max(wanted, 524_288)}, and the same line in "
-        "/etc/sysctl.d/ to keep it. Until then a watcher may have to look through the folder every "
+        "/etc/sysctl.d/ to keep it. Until then a watcher may have to check the folder every "
         f"{settings.watch_poll_seconds:g} s (PGDEX_WATCH_POLL_SECONDS).",
     )
 

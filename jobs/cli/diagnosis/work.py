@@ -40,7 +40,7 @@ def workers_check(connection: "Connection", settings: "Settings") -> Check:
         log = settings.home / "worker.log"
         return failed(
             "workers",
-            f"none is alive, and {count(waiting, 'job waits', 'jobs wait')}",
+            f"none running, and {count(waiting, 'job waiting', 'jobs waiting')}",
             f"Run: pgdex worker. Those that `pgdex index` starts write to {log}",
         )
     return ok("workers", "none needed now; `pgdex index` starts some")
@@ -54,7 +54,7 @@ def jobs_checks(connection: "Connection") -> Iterator[Check]:
     if trouble:
         yield from trouble
     else:
-        yield ok("jobs", f"{count(len(live), 'live job')}, none stuck" if live else "none is live")
+        yield ok("jobs", f"{count(len(live), 'live job')}, none stuck" if live else "none active")
 
 
 def _trouble(
@@ -75,8 +75,8 @@ def _trouble(
             "jobs", f"{name} waits: {reason}", f"It continues on its own when that answers: pgdex status {short}"
         )
     elif status == "running" and quiet > QUIET_SECONDS:
-        advice = f"Look at the workers (`pgdex workers`) and their logs, or give it up: pgdex cancel {short}"
+        advice = f"Check the workers (`pgdex workers`) and their logs, or cancel it: pgdex cancel {short}"
         yield warning("jobs", f"{name} made no progress for {duration(quiet)}", advice)
     if is_overdue:
         advice = f"Is it still wanted? If not: pgdex cancel {short}"
-        yield warning("jobs", f"{name} is {status} since {duration(age)}", advice)
+        yield warning("jobs", f"{name} has been {status} for {duration(age)}", advice)

@@ -49,7 +49,7 @@ def is_confirmed(explanation: str, *, question: str, declined: str) -> bool:
     no terminal to ask on."""
     note(explanation)
     if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask for a confirmation on: add --yes.")
+        raise click.UsageError("There is no terminal to ask for confirmation: add --yes.")
     if click.confirm(question, default=False, err=True):
         return True
     note(declined)

@@ -117,7 +117,7 @@ def outcome_lines(job: JobStatus) -> list[str]:
         return [
             f"Error: the job failed: {printable(job.error_message or '')}",
             f"  what happened   pgdex --debug status {short}",
-            "  try again       pgdex index goes on from what was indexed before",
+            "  try again       pgdex index continues from what was indexed before",
         ]
     return [f"{printable(job.progress_message)}."]
 
@@ -127,7 +127,7 @@ def _after_git(job: JobStatus) -> list[str]:
     project = in_project(job.project_id)
     lines = [f"  try again   pgdex retry {str(job.job_id)[:SHORT_ID]}{project}"]
     if not job.files_scanned:
-        lines.append(f"  forget it   pgdex remove {shlex.quote(printable(job.repo_path))}{project}")
+        lines.append(f"  remove it   pgdex remove {shlex.quote(printable(job.repo_path))}{project}")
     return lines
 
 
@@ -136,10 +136,10 @@ def next_steps(job: JobStatus, *, default_project: str) -> list[str]:
     project = "" if job.project_id == default_project else f" --project {shlex.quote(job.project_id)}"
     if job.files_indexed + job.files_unchanged == 0:
         return [
-            "No file of this folder could be indexed. Why:",
+            "No file in this folder could be indexed. Why:",
             f"  pgdex skipped {shlex.quote(job.repo_path)}{project}",
         ]
-    steps = [f'  pgdex search "what you look for"{project}']
+    steps = [f"""  pgdex search "what you're looking for"{project}"""]
     if job.files_skipped:
         steps.append(f"  pgdex skipped {shlex.quote(printable(job.repo_path))}{project}")
     return ["Next:", *steps]
@@ -187,7 +187,7 @@ def kept_counts(summary: dict[str, Any]) -> str:
     reasons = sorted((summary.get("kept_by_reason") or {}).items(), key=lambda item: (-item[1], item[0]))
     why = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
     verb = "keeps its" if number == 1 else "keep their"
-    return f"{counted(number, 'file')} could not be read and {verb} indexed version ({why}); the next job looks again"
+    return f"{counted(number, 'file')} could not be read and {verb} indexed version ({why}); the next job tries again"
 
 
 def submodule_lines(summary: dict[str, Any], *, all_of_them: bool = False) -> list[str]:

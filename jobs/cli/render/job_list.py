@@ -45,7 +45,7 @@ def page_note(page: JobPage, *, offset: int) -> str | None:
         return None
     last = offset + len(page.jobs)
     where = f"Jobs {offset + 1} to {last} of {_total(page)}." if page.jobs else "No jobs on this page."
-    return f"{where} The next: --offset {last}" if page.has_more else where
+    return f"{where} Next: --offset {last}" if page.has_more else where
 
 
 def _total(page: JobPage) -> str:

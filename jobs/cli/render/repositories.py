@@ -58,14 +58,14 @@ def page_notes(page: RepositoryPage, *, offset: int) -> list[str]:
             if page.repositories
             else "No repositories on this page."
         )
-        remarks.append(f"{where} The next: --offset {last}" if page.has_more else where)
+        remarks.append(f"{where} Next: --offset {last}" if page.has_more else where)
     failing = sum(view.schedule_failures > 0 for view in views)
     if failing:
         remarks.append(f"{count(failing, 'schedule fails', 'schedules fail')}. Why: pgdex schedule")
     gone = sum(view.missing for view in views)
     if gone:
         those = "The folder of 1 view is" if gone == 1 else f"The folders of {gone:,} views are"
-        remarks.append(f"{those} gone. To take what is gone out of the index: pgdex remove --missing")
+        remarks.append(f"{those} gone. To remove what is gone from the index: pgdex remove --missing")
     return remarks
 
 
@@ -98,7 +98,7 @@ def freed(effects: Sequence[RemovalEffect]) -> str:
     reused = sum(one.bytes_freed for one in effects if one.is_estimate)
     parts = [f"{size(dropped)}, given back to the disk"] if dropped else []
     if reused:
-        parts.append(f"about {size(reused)} in the database, for what is indexed next")
+        parts.append(f"about {size(reused)} in the database, reused by later jobs")
     return "; ".join(parts) or "next to nothing"
 
 

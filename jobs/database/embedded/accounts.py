@@ -137,8 +137,8 @@ def _made_account() -> Account:
 def _make_user() -> None:
     program = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     advice = (
-        f"as root the embedded PostgreSQL runs as the OS user {NAME}, who could not be made: make that user, run pgdex "
-        "as someone other than root, or set PGDEX_DATABASE_URL"
+        f"as root the embedded PostgreSQL runs as the OS user {NAME}, who could not be created: create that user, run "
+        f"pgdex as someone other than root, or set PGDEX_DATABASE_URL"
     )
     if program is None or sys.platform != "linux":
         raise DatabaseUnavailable(f"{advice} (there is no useradd here)")

@@ -65,13 +65,13 @@ def _data_version(paths: HomePaths) -> str | None:
             return None
         raise DatabaseUnavailable(
             f"{paths.data} is not empty and holds no PostgreSQL database (PG_VERSION is missing). pgdex deletes "
-            "nothing that it does not know: move that folder away, and pgdex makes a new database; index your source "
-            "code again then"
+            "nothing that it does not recognise: move that folder away, and pgdex creates a new database; then index "
+            "your source code again"
         ) from None
     if not found:
         raise DatabaseUnavailable(
             f"the database in {paths.data} is damaged: its file PG_VERSION is empty. Restore a backup of the folder, "
-            "or move it away; pgdex then makes a new database, and your source code has to be indexed again"
+            "or move it away; pgdex then creates a new database, and your source code has to be indexed again"
         )
     return found
 
@@ -80,7 +80,7 @@ def _other_version(paths: HomePaths, found: str, ours: int) -> str:
     return (
         f"the database in {paths.data} was made by PostgreSQL {found}, and this pgdex brings PostgreSQL {ours}, which "
         f"can't read it. Nothing was changed. Move {paths.data} away and index again (the index is made from your "
-        "source code, only the history of jobs is lost), or go on with the pgdex that made it. To keep everything, "
+        "source code, only the history of jobs is lost), or keep using the pgdex that made it. To keep everything, "
         "dump it with that one (pg_dump, with the address that `pgdex db url` prints) and restore the dump with this "
         "one (pgdex db psql -- -f DUMP)"
     )
@@ -102,7 +102,7 @@ def _make(paths: HomePaths, programs: Path, account: Account, lock: int, *, majo
     locale = BUILTIN_LOCALE if major >= FIRST_WITH_BUILTIN_LOCALE else ()
     done = run(programs, "initdb", [*INITDB, *locale, "-D", str(unfinished)], account, pass_fds=(lock,))
     if done.returncode != 0:
-        raise DoesNotStart(f"its database could not be made: {_cause(done.stderr, done.returncode)}")
+        raise DoesNotStart(f"its database could not be created: {_cause(done.stderr, done.returncode)}")
     _write(unfinished / "pgdex.conf", SERVER_CONFIGURATION, account)
     main = unfinished / "postgresql.conf"
     _write(main, main.read_text() + "include_if_exists 'pgdex.conf'\n", account)

@@ -54,7 +54,7 @@ def _end_a_deaf_one(paths: HomePaths) -> None:
     if process is not None and not end(process, mode="fast", seconds=DEAF_SECONDS):
         raise DatabaseUnavailable(
             f"the embedded PostgreSQL of {paths.home} runs (process {process.pid}), but its socket is gone, and it "
-            "does not end: look at its log, and end it with kill -INT"
+            "does not stop: look at its log, and stop it with kill -INT"
         )
 
 
@@ -81,7 +81,7 @@ def _lock_of_nobody(paths: HomePaths) -> int:
         raise DatabaseUnavailable(
             f"processes of the embedded PostgreSQL of {paths.home} still run"
             f"{f' (the first was number {noted.pid})' if noted else ''}, but it can't be reached from here. Is it used "
-            "from another container, or is one of them stuck? End them, or use it from there"
+            "from another container, or is one of them stuck? Stop them, or use it from there"
         )
     return lock
 
@@ -112,7 +112,7 @@ def _start(paths: HomePaths, programs: Path, account: Account, lock: int, folder
                 f"it ended with code {process.returncode}: {cause(paths.log, began) or 'its log says nothing'}"
             )
         if time.monotonic() > deadline:
-            raise DoesNotStart(f"it runs, but listens to nobody after {LISTENING_SECONDS:.0f} s")
+            raise DoesNotStart(f"it runs, but is not listening after {LISTENING_SECONDS:.0f} s")
         time.sleep(0.005)
 
 

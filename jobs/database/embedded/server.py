@@ -75,7 +75,7 @@ def stop_server(home: Path, *, mode: str = "fast", seconds: float = STOP_SECONDS
     """
     process = postmaster(HomePaths(home).data)
     if process is not None and not end(process, mode=mode, seconds=seconds):
-        raise DatabaseUnavailable(f"the embedded PostgreSQL of {home} does not end")
+        raise DatabaseUnavailable(f"the embedded PostgreSQL of {home} does not stop")
 
 
 def _require_not_removed(paths: HomePaths) -> None:
@@ -83,7 +83,7 @@ def _require_not_removed(paths: HomePaths) -> None:
     new database that a worker has made."""
     if paths.home in _joined and not paths.users.exists():
         raise DatabaseUnavailable(
-            f"{paths.home} was removed while this process used it: start it again, and a new database is made there"
+            f"{paths.home} was removed while this process used it: start it again, and a new database is created there"
         )
 
 
@@ -104,7 +104,7 @@ def _join(paths: HomePaths, linger_seconds: float, patience_seconds: float) -> N
         if lock is None:
             raise DatabaseUnavailable(
                 f"another process has been stopping the embedded PostgreSQL of {paths.home} for "
-                f"{patience_seconds:.0f} s: end it (it holds {paths.users}), and try again"
+                f"{patience_seconds:.0f} s: stop it (it holds {paths.users}), and try again"
             )
         _joined[paths.home] = lock
     with suppress(OSError):  # a full disk: the server may run all the same
@@ -152,7 +152,7 @@ def _reach(paths: HomePaths, patience_seconds: float) -> Path:
             continue
         if answer.state is State.ABSENT:
             if launches == MOST_LAUNCHES:
-                raise DoesNotStart(cause(paths.log, log_began) or "it ends again and again, and does not say why")
+                raise DoesNotStart(cause(paths.log, log_began) or "it keeps exiting without saying why")
             launches += _launch_if_absent(paths, patience_seconds)
             began, tell = time.monotonic(), Teller(paths)
             continue
@@ -199,7 +199,7 @@ def _launch_if_absent(paths: HomePaths, patience_seconds: float) -> bool:
     if lock is None:
         raise DatabaseUnavailable(
             f"another process has been starting the embedded PostgreSQL of {paths.home} for {patience_seconds:.0f} s: "
-            f"end it (it holds {paths.start}), and try again"
+            f"stop it (it holds {paths.start}), and try again"
         )
     try:
         if _look(paths)[1].state is not State.ABSENT:
@@ -228,13 +228,13 @@ def _doing(paths: HomePaths, answer: Answer) -> str:
     step = recovery_step(paths.log)
     if step is None:
         return "is starting up"
-    return f"is recovering after a crash or a power failure, and will be there soon; nothing is lost. Now: {step}"
+    return f"is recovering after a crash or a power failure, and will be ready soon; nothing is lost. Now: {step}"
 
 
 def _still_busy(paths: HomePaths, answer: Answer, waited: float) -> str:
     return (
-        f"the embedded PostgreSQL of {paths.home} is not there yet after {waited:.0f} s: it {_doing(paths, answer)}. "
-        f"It goes on without pgdex: try again in some minutes. Its log is {paths.log}"
+        f"the embedded PostgreSQL of {paths.home} is not ready after {waited:.0f} s: it {_doing(paths, answer)}. "
+        f"It continues without pgdex: try again in a few minutes. Its log is {paths.log}"
     )
 
 

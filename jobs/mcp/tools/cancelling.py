@@ -76,7 +76,7 @@ class Cancelling:
             if agreed:
                 message = client.cancel(job.job_id, project=job.project_id).message
             elif was_asked:
-                message = "The user was asked and did not agree: the job goes on."
+                message = "The user was asked and did not agree: the job continues."
             else:
                 message = (
                     f"Nothing was cancelled yet. Cancelling would keep: {kept}. It would lose: {lost}. If the user "
@@ -98,7 +98,7 @@ class Cancelling:
 def _live(client: "Client", context: ServerContext, job_id: str, project_id: str | None) -> "JobStatus":
     job = visible_job(client, context, job_id, project_id)
     if job.is_final:
-        raise JobIsFinal(f"job {job.job_id} is {job.status} already: there is nothing to cancel")
+        raise JobIsFinal(f"job {job.job_id} is already {job.status}: nothing to cancel")
     return job
 
 
@@ -107,7 +107,7 @@ def _question(job: "JobStatus") -> str:
     is asked when it comes back."""
     return (
         f"Cancel the indexing of {job.title} ({job.repo_path}), job {job.job_id}? What it has indexed stays "
-        "searchable, and indexing can be taken up again from there; only the work on the few files in progress is lost."
+        "searchable, and indexing can resume from there; only the work on the few files in progress is lost."
     )
 
 

@@ -26,7 +26,7 @@ IndexedPath = Annotated[
     Required,
     Field(
         max_length=LONGEST_PATH,
-        description="The folder to take out of the index: its absolute path, repo_path in list_repositories' answers. "
+        description="The folder to remove from the index: its absolute path, repo_path in list_repositories' answers. "
         "It need not exist any more.",
     ),
 ]
@@ -70,7 +70,7 @@ class Removing:
             confirmed: Confirmed = False,
             project_id: ProjectId = None,
         ) -> Removal:
-            """Take a folder out of the index, for example because it is gone. Ask the user before you confirm.
+            """Remove a folder from the index, for example because it is gone. Ask the user before you confirm.
 
             Without confirmed=true nothing is changed: a client that can ask its user does so; any other is told what
             would be kept and lost. No file on the disk is touched, and what other views of the repository hold stays
@@ -131,13 +131,13 @@ class Removing:
             )
             is_complete = agreed and _remove(client, views)
             if agreed:
-                message = f"Removed from the index. About {megabytes(bytes_freed)} of the database come back."
+                message = f"Removed from the index. About {megabytes(bytes_freed)} of the database are freed."
             elif asked:
                 message = "The user was asked and did not agree: nothing was removed."
             else:
                 message = (
                     f"Nothing was removed yet. Removing would lose: {lost}. It would keep: {kept}. About "
-                    f"{megabytes(bytes_freed)} of the database would come back. If the user wants that, call again "
+                    f"{megabytes(bytes_freed)} of the database would be freed. If the user wants that, call again "
                     "with confirmed=true."
                 )
             return Removal(

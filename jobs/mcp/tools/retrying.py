@@ -20,9 +20,9 @@ class Retrying:
         self._place = context
 
     async def retry_indexing(self, *, job_id: JobId, project_id: ProjectId = None) -> RetriedIndexing:
-        """Start a new job that does what a failed or cancelled job was to do, with the same settings.
+        """Run a failed or cancelled job again, as a new job with the same settings.
 
-        get_indexing_status says why a job failed: see to the cause first, or the new one fails too. It continues from
+        get_indexing_status says why a job failed: fix the cause first, or the new one fails too. It continues from
         what was indexed, in the background, and returns at once with its job_id. If the repository has a live job
         already, that one is returned, with already_running true.
         """
@@ -45,7 +45,7 @@ class Retrying:
                 retried_job_id=retried.retried_job_id,
                 status=retried.status,
                 already_running=retried.already_running,
-                message=f"{what}{workers} Look with get_indexing_status, or wait with watch_indexing.",
+                message=f"{what}{workers} Check with get_indexing_status, or wait with watch_indexing.",
                 repo_path=retried.repo_path,
                 project_id=retried.project_id,
             )

@@ -50,7 +50,7 @@ Tests = Annotated[
 FilePath = Annotated[Required, Field(max_length=LONGEST_TEXT, description="The file, relative to repo_path.")]
 Everywhere = Annotated[
     bool,
-    Field(description="Search the whole project, also where the session's folder lies in an indexed repository."),
+    Field(description="Search the whole project, even if the session's folder is in an indexed repository."),
 ]
 View = Annotated[
     Text | None,

@@ -45,17 +45,17 @@ NoIgnore = Annotated[
     bool | None,
     Field(
         description="Whether to index what .gitignore, .git/info/exclude and the user's own excludes leave out, from "
-        "now on. Omit it to keep the repository's present choice."
+        "now on. Omit it to keep the current choice."
     ),
 ]
 
 
 Branch = Annotated[
     Text | None,
-    Field(max_length=250, description="Index what git has on this branch, instead of the working files."),
+    Field(max_length=250, description="Index this branch as git has it, instead of the working files."),
 ]
-Tag = Annotated[Text | None, Field(max_length=250, description="Index what git has at this tag.")]
-Commit = Annotated[Text | None, Field(max_length=64, description="Index what git has at this commit: its full id.")]
+Tag = Annotated[Text | None, Field(max_length=250, description="Index this tag as git has it.")]
+Commit = Annotated[Text | None, Field(max_length=64, description="Index this commit: its full id.")]
 
 
 class Starting:
@@ -160,6 +160,6 @@ def _message(started: "StartedJob", seconds: int, workforce: "Workforce", *, at_
     how_long = f"{length}: {'at least' if at_least else 'about'} {about(seconds)}."
     with_project = f" and project_id {started.project_id!r}" if named else ""
     return (
-        f"{what} {how_long}{WORKERS[workforce]} Look with get_indexing_status (this job_id{with_project}) when that "
-        "time is over, or wait with watch_indexing; search_code finds what is indexed so far."
+        f"{what} {how_long}{WORKERS[workforce]} Check with get_indexing_status (this job_id{with_project}) after that "
+        "time, or wait with watch_indexing; search_code finds what is indexed so far."
     )

@@ -18,12 +18,13 @@ class Status:
         self._place = context
 
     async def get_indexing_status(self, *, job_id: JobId, project_id: ProjectId = None) -> IndexingStatus:
-        """Say how far an indexing job is: status, percentage, what it is doing, time left, errors, and the summary.
+        """Show the progress of an indexing job: status, percentage, what it is doing, time left, errors, and the
+        summary.
 
         pending: it waits for its turn or for a worker. running: workers are working on it. blocked: the embedding
         service is unavailable; the job resumes automatically. completed, failed, cancelled: it has ended, and nothing
         changes any more. Don't call this in a tight loop: wait ask_again_in_seconds in between, or call watch_indexing
-        once. After a failure error_message says why; a new job continues from what was indexed.
+        once. After a failure, error_message says why; a new job continues from what was indexed.
         """
 
         def look(client: "Client") -> IndexingStatus:

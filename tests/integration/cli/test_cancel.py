@@ -17,7 +17,7 @@ def test_a_job_is_cancelled_once(run_pgdex: Run, connection: Connection) -> None
 
     cancelled = run_pgdex("cancel", str(job_id), "--yes", "--json")
     assert cancelled.code == ExitCode.DONE
-    assert CancelledJob.model_validate(cancelled.json).previous_status == "pending"
+    assert CancelledJob(**cancelled.json).previous_status == "pending"
 
     again = run_pgdex("cancel", str(job_id), "--yes")
     assert again.code == ExitCode.FINAL

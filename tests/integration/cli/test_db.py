@@ -124,7 +124,7 @@ def test_a_reset_under_workers_is_refused_before_it_asks(
     enqueue(connection, "/src/click")
     terminal = Terminal(environment, "db", "reset")
     assert terminal.end() == ExitCode.DATABASE
-    assert b"is at work: worker" in terminal.shown
+    assert b"is in use: worker" in terminal.shown
     refused = run_pgdex("db", "reset", "--yes")
     assert refused.code == ExitCode.DATABASE
     assert "--force" in refused.err

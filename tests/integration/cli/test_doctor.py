@@ -33,10 +33,10 @@ def test_the_doctor_finds_jobs_that_wait_for_nobody_and_old_ones(run_pgdex: Run,
 
     assert checked.code == ExitCode.FAILED
     findings = {(check["name"], check["outcome"], check["finding"]) for check in checked.json["checks"]}
-    assert ("workers", "failed", "none is alive, and 1 job waits") in findings
+    assert ("workers", "failed", "none running, and 1 job waiting") in findings
     short = str(job_id)[:8]
     assert ("jobs", "warning", f"{short} (repo) made no progress for 1 h 0 min") in findings
-    assert ("jobs", "warning", f"{short} (repo) is running since 8 d 0 h") in findings
+    assert ("jobs", "warning", f"{short} (repo) has been running for 8 d 0 h") in findings
     assert all(check["advice"] for check in checked.json["checks"] if check["outcome"] != "ok")
 
 

@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+from dataclasses import fields
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from pydantic import TypeAdapter
 
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.client.models import JobStatus, StartedJob, WorkerStatus
@@ -54,8 +56,8 @@ def test_a_folder_is_indexed_and_found_again(run_pgdex: Run, repository: Path) -
 
     again = run_pgdex("index", str(repository), "--json")
     assert again.code == ExitCode.DONE
-    job = JobStatus.model_validate(again.json)
-    assert set(again.json) == set(JobStatus.model_fields)
+    job = TypeAdapter(JobStatus).validate_python(again.json)
+    assert set(again.json) == {field.name for field in fields(JobStatus)}
     assert (job.status, job.files_indexed, job.files_unchanged) == ("completed", 0, 13)
     assert "Nothing to do" in run_pgdex("index", ".", cwd=repository).out
 
@@ -79,7 +81,7 @@ def test_workers_are_started_where_none_runs(run_pgdex: Run, environment: Enviro
 
     assert done.code == ExitCode.DONE, done.err + (Path(environment["PGDEX_HOME"]) / "worker.log").read_text()
     workers = run_pgdex("workers", "--json").json
-    assert {key for one in workers for key in one} == set(WorkerStatus.model_fields)
+    assert {key for one in workers for key in one} == {field.name for field in fields(WorkerStatus)}
     assert [one["alive"] for one in workers] == [True]
     assert re.search(rf"^ *{workers[0]['id']}  yes ", run_pgdex("workers").out, re.MULTILINE)
 
@@ -146,8 +148,17 @@ def test_detach_prints_the_id_and_nothing_else(run_pgdex: Run, repository: Path)
     assert run_pgdex("status", str(job_id), "--watch").code == ExitCode.DONE
 
     as_json = run_pgdex("index", str(repository), "--detach", "--json")
-    assert set(as_json.json) == set(StartedJob.model_fields)
+    assert set(as_json.json) == {field.name for field in fields(StartedJob)}
     assert as_json.err == ""
+
+
+def test_the_job_is_made_where_workers_can_t_be_started_and_both_are_said(
+    run_pgdex: Run, repository: Path, connection: Connection
+) -> None:
+    done = run_pgdex("index", str(repository), "--detach", env={"PGDEX_HOME": "/proc/nothing/pgdex"})
+    assert str(value(connection, "select id from pgdex.indexing_jobs")) in done.out
+    assert done.code != ExitCode.DONE
+    assert "/proc/nothing/pgdex" in done.err
 
 
 @pytest.mark.parametrize(
@@ -182,5 +193,5 @@ def test_another_embedding_model_is_explained_with_the_command_to_run(run_pgdex:
     refused = run_pgdex("index", ".", cwd=repository, env=other_model)
 
     assert refused.code == ExitCode.USAGE
-    assert refused.err.splitlines()[1] == "That is: pgdex index . --force. Or set PGDEX_EMBEDDER back."
+    assert refused.err.splitlines()[1] == "To do that: pgdex index . --force. Or set PGDEX_EMBEDDER back."
     assert run_pgdex("index", ".", "--force", cwd=repository, env=other_model).code == ExitCode.DONE

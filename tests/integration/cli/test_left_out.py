@@ -15,7 +15,7 @@ def test_a_folder_without_a_file_is_no_success(run_pgdex: Run, repository: Path)
     refused = run_pgdex("index", ".", cwd=repository)
 
     assert refused.code == ExitCode.FAILED
-    assert f"Error: no file to index in {repository}: .gitignore:2 `/*` leaves out 5 entries" in refused.err
+    assert f"Error: no file to index in {repository}: .gitignore:2 `/*` excludes 5 entries" in refused.err
     assert refused.out == ""
     asked = run_pgdex("skipped", "--why", "src/module_1.py", cwd=repository)
     assert asked.out.startswith("src/module_1.py lies in src, which is ignored by .gitignore:2 `/*`.")
@@ -53,7 +53,7 @@ def test_a_file_is_explained_wherever_the_user_stands(run_pgdex: Run, repository
     link = run_pgdex("skipped", "--why", "to_docs/module_1.py", "--json", cwd=repository).json
     assert (link["status"], link["skip_reason"], link["at"]) == ("skipped", "symlink", "to_docs")
     outside = run_pgdex("skipped", ".", "--why", "/etc/passwd", cwd=repository)
-    assert (outside.code, outside.err) == (ExitCode.USAGE, f"Error: /etc/passwd lies outside of {repository}\n")
+    assert (outside.code, outside.err) == (ExitCode.USAGE, f"Error: /etc/passwd is outside {repository}\n")
 
 
 def test_a_broad_folder_needs_a_flag(run_pgdex: Run) -> None:
@@ -61,7 +61,7 @@ def test_a_broad_folder_needs_a_flag(run_pgdex: Run) -> None:
 
     assert refused.code == ExitCode.USAGE
     assert "/usr is a folder of the operating system" in refused.err
-    assert "If you mean all of it: pgdex index /usr --allow-broad" in refused.err
+    assert "If you really mean all of it: pgdex index /usr --allow-broad" in refused.err
 
 
 @pytest.mark.usefixtures("worker")

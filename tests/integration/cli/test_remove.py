@@ -39,7 +39,7 @@ def test_a_repository_is_removed_by_its_path_and_the_folder_stays(
     assert folder.is_dir()
     again = run_pgdex("remove", str(folder), "--yes")
     assert again.code == ExitCode.USAGE
-    assert "Indexed are: /srv/other" in again.err
+    assert "Indexed: /srv/other" in again.err
 
 
 def test_a_repository_whose_folder_is_gone_is_removed_by_path_or_name(run_pgdex: Run, connection: Connection) -> None:

@@ -111,7 +111,7 @@ def test_every_last_job_that_failed_is_retried_and_no_other(
     done = run_pgdex("retry", "--failed", "--json", env=no_workers).json
 
     assert [one["retried_job_id"] for one in done["jobs"]] == [str(first), str(second)]
-    assert "nothing to retry" in run_pgdex("retry", "--failed", env=no_workers).err
+    assert "Nothing to retry" in run_pgdex("retry", "--failed", env=no_workers).err
 
 
 def test_a_cancelled_job_is_retried_and_others_are_refused(

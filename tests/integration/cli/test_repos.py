@@ -80,7 +80,7 @@ def test_a_list_that_is_cut_says_so(run_pgdex: Run, connection: Connection) -> N
     for number in range(5):
         enqueue(connection, f"/srv/r{number}")
     cut = run_pgdex("repos", "--limit", "2", "--offset", "2")
-    assert "Repositories 3 to 4 of 5. The next: --offset 4" in cut.err
+    assert "Repositories 3 to 4 of 5. Next: --offset 4" in cut.err
     assert "/srv/r2" in cut.out
     assert "/srv/r4" not in cut.out
     page = run_pgdex("repos", "--limit", "2", "--json").json

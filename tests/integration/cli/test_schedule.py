@@ -40,10 +40,10 @@ def test_a_schedule_is_set_shown_and_ended(run_pgdex: Run, source: str) -> None:
     [
         (["app", "* * *"], "five fields"),
         (["app", "99 * * * *"], "out of range"),
-        (["app"], "say when"),
+        (["app"], "give the times"),
         (["app", "* * * * *", "--remove"], "nothing else"),
         (["--remove"], "takes REPO"),
-        (["nowhere", "* * * * *"], "nowhere is not in the index of project default. Indexed are: https://"),
+        (["nowhere", "* * * * *"], "nowhere is not in the index of project default. Indexed: https://"),
         (["app", "--remove"], "has no schedule"),
     ],
 )

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from pydantic import TypeAdapter
 
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.client.models import JobEvent
@@ -37,9 +38,9 @@ def test_events_are_followed_to_the_end_each_once(connection: Connection, enviro
 
     with started(environment, "events", "--follow", "--json") as process:
         assert process.stdout is not None
-        first = JobEvent.model_validate_json(process.stdout.readline())
+        first = TypeAdapter(JobEvent).validate_json(process.stdout.readline())
         worker.work_all(found)
-        rest = [JobEvent.model_validate_json(line) for line in process.stdout]
+        rest = [TypeAdapter(JobEvent).validate_json(line) for line in process.stdout]
 
     seen = [event.event_id for event in (first, *rest)]
     stored = connection.execute("select id from pgdex.job_events where job_id = %s order by id", [job_id]).fetchall()
@@ -78,4 +79,4 @@ def test_who_watches_a_job_whose_repository_is_removed_is_told_so(
         connection.execute("select pgdex.remove_repository(id, true) from pgdex.repositories")
         done = ended(process)
     assert done.code == ExitCode.NOT_FOUND
-    assert f"job {job_id} is gone: /repo was removed from the index meanwhile" in done.err
+    assert f"job {job_id} is gone: /repo has since been removed from the index" in done.err

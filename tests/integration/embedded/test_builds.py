@@ -109,7 +109,7 @@ def test_an_embedded_schema_that_was_taken_back_is_not_brought_up_by_the_next_co
     assert two_builds.later("db", "downgrade", "--to", REVISION, "--yes").code == 0
     refused = two_builds.later("list")
     assert refused.code == 3
-    assert f"taken back to {REVISION}" in refused.err
+    assert f"downgraded to {REVISION}" in refused.err
     assert two_builds.later("db", "upgrade").code == 0
     assert two_builds.later("list").code == 0
 

@@ -52,7 +52,7 @@ def in_home(process: psutil.Process, home: Path) -> bool:
 def test_commands_wait_for_a_recovery_and_say_what_is_going_on(home: Path) -> None:
     startup, first = recovering(home)
     try:
-        with pytest.raises(DatabaseUnavailable, match=r"not there yet after \d s.*(recovering|starting up)"):
+        with pytest.raises(DatabaseUnavailable, match=r"not ready after \d s.*(recovering|starting up)"):
             start_server(home, linger_seconds=0, patience_seconds=1)
         second = beginning_user(home)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -65,4 +65,4 @@ def test_commands_wait_for_a_recovery_and_say_what_is_going_on(home: Path) -> No
         assert url.startswith("postgresql://"), url
         assert is_there(url)
         said = leave(waiting)
-        assert "recovering after a crash or a power failure, and will be there soon" in said or "starting up" in said
+        assert "recovering after a crash or a power failure, and will be ready soon" in said or "starting up" in said

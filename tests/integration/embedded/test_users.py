@@ -133,7 +133,7 @@ def test_a_text_of_the_users_file_that_makes_no_sense_hinders_nobody(home: Path)
 
 
 def test_a_server_that_crashed_is_started_again_by_the_next_connection(home: Path) -> None:
-    settings = Settings.model_validate({"home": home, "server_linger": 0})
+    settings = Settings(home=home, server_linger=0)
     connect(settings).close()
     crash(home)
     assert not is_running(home)
@@ -172,7 +172,7 @@ def test_a_removed_home_takes_its_server_along(home: Path) -> None:
 def test_a_process_that_used_a_removed_home_does_not_bring_it_back(home: Path) -> None:
     """rm -rf would fail, or come back with an empty database: workers ask for a connection again and again."""
     user = home / "home"
-    settings = Settings.model_validate({"home": user, "server_linger": 0})
+    settings = Settings(home=user, server_linger=0)
     connect(settings).close()
     stop_server(user)
     shutil.rmtree(user)

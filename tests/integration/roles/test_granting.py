@@ -77,7 +77,7 @@ def test_the_workers_of_the_compose_file_do_jobs_and_can_change_nothing_else(own
         THE_PASSWORD=PASSWORD,
     )
     assert granted.code == 0, granted.err
-    assert "The login indexer was made and has the role pgdex_worker" in granted.out
+    assert "The login indexer was created and has the role pgdex_worker" in granted.out
 
     url = as_user(owner_url, "indexer", PASSWORD)
     with Client.open(settings_for(url)) as client, workers_on(url, tmp_path) as workers:

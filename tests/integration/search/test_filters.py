@@ -63,7 +63,7 @@ def test_filters_combine(shop: Shop) -> None:
     ("options", "message"),
     [
         ({"limit": 0}, "limit: it must be at least 1, got 0"),
-        ({"kinds": ["klass"]}, "kinds: 'klass' is none"),
+        ({"kinds": ["klass"]}, "kinds: unknown kind 'klass'"),
         ({"tests": "maybe"}, "got 'maybe'"),
         ({"path_glob": "/"}, "got '/'"),
         ({"path_glob": "!"}, "got '!'"),
