@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
 ChunkKey = tuple[int, int, int]  # repository, version, ordinal
+
+
+# Kinds of chunks that have others in them.
+CONTAINERS: Final = frozenset({"class", "interface", "struct", "enum", "namespace"})
 
 
 class Defines(IntEnum):

@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pgdex.indexer.search.candidates import RankedFile
+from pgdex.indexer.search.candidates import Defines, RankedFile
 from pgdex.indexer.terms import stem_of
 
 # How much a file in a folder of an older version counts, where the same file of a newer one was found as well.
 OLDER: Final = 0.7
 # How much a header counts beside the file that implements it, where a question is asked: it only declares.
-HEADER: Final = 0.8
+HEADER: Final = 0.7
 
 _SUFFIX: Final = re.compile(
     r"(?P<built>([.-](min|umd|esm|cjs|mjs|iife|amd|global|bundle|browser|prod|dev|production|development))*)"
@@ -24,8 +24,8 @@ _OUTPUT: Final = frozenset({"dist", "build", "out", "lib", "es", "esm", "cjs", "
 _COMPILED: Final = frozenset({"js", "mjs", "cjs", "css"})
 _FORMATS: Final = frozenset({"mjs", "cjs"})  # `app.js` in another format of modules
 _STYLES: Final = frozenset({"css", "scss", "less", "sass"})
-_HEADER: Final = re.compile(r"\.(h|hh|hpp|hxx)$")
-_IMPLEMENTATION: Final = re.compile(r"\.(c|cc|cpp|cxx|m|mm)$")
+_HEADER: Final = re.compile(r"\.(h|hh|hpp|hxx|h\+\+)$")
+_IMPLEMENTATION: Final = re.compile(r"\.(c|cc|cpp|cxx|c\+\+|m|mm)$")
 _VERSION: Final = re.compile(r"(?i)(?<![^/])(?P<word>v|version[_-]?)(?P<number>\d{1,3})(?=/)")
 
 
@@ -41,7 +41,7 @@ def without_built_files(files: Sequence[RankedFile]) -> list[RankedFile]:
             continue
         key = (file.chunks[0].key[0], origin)
         source = sources.get(key)
-        if source is None or not _is_made_from(file.path, source.path):
+        if source is None or not _is_made_from(file.path, source.path) or _alone_defines(file, source):
             sources.setdefault(key, file)
             kept.append(file)
             continue
@@ -76,17 +76,22 @@ def lower_older_versions(files: Sequence[RankedFile], asked: frozenset[str]) -> 
             file.score *= OLDER
 
 
-def lower_headers(files: Sequence[RankedFile]) -> None:
-    """Lower the score of headers (C, C++, Objective-C) of which a file of the same name was found, wherever it lies;
-    not where the header defines what is asked for."""
-    implemented = {
-        (file.chunks[0].key[0], _IMPLEMENTATION.sub("", file.path).rpartition("/")[2])
-        for file in files
-        if _IMPLEMENTATION.search(file.path)
-    }
+def lower_headers(files: Sequence[RankedFile], *, always: bool) -> None:
+    """Lower the score of headers (C, C++, Objective-C) of which a file of the same name was found, wherever it lies:
+    `always`, or only where both define what is asked for, so that the header has a prototype. Not where the header
+    alone defines it."""
+    implemented: dict[tuple[int, str], bool] = {}
+    for file in files:
+        name, is_implementation = _IMPLEMENTATION.subn("", file.path.rpartition("/")[2])
+        if is_implementation:
+            key = (file.chunks[0].key[0], name)
+            implemented[key] = implemented.get(key, False) or _defines(file)
     for file in files:
         name, is_header = _HEADER.subn("", file.path.rpartition("/")[2])
-        if is_header and (file.chunks[0].key[0], name) in implemented and not any(one.defines for one in file.chunks):
+        defined_there = implemented.get((file.chunks[0].key[0], name)) if is_header else None
+        if defined_there is None:
+            continue
+        if defined_there if _defines(file) else always:
             file.reasons["is header"] = -file.score * (1 - HEADER)
             file.score *= HEADER
 
@@ -100,6 +105,15 @@ def _origin(path: str) -> str | None:
     family = "style" if found["language"] in _STYLES else "script"
     parts = ["*" if part.lower() in _SOURCES | _OUTPUT else part for part in folder.split("/")]
     return f"{family} {'/'.join(parts)}/{name[: found.start()]}"
+
+
+def _alone_defines(built: RankedFile, source: RankedFile) -> bool:
+    """Whether a built file defines what is asked for, and its source does not: a compiler makes up names."""
+    return _defines(built) and not _defines(source)
+
+
+def _defines(file: RankedFile) -> bool:
+    return any(one.defines is Defines.EXACTLY for one in file.chunks)
 
 
 def _is_built(path: str) -> int:

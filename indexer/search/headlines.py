@@ -1,19 +1,15 @@
 """What a hit is called: where small functions share a chunk, it is the one that was asked for."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from pgdex.indexer.lexemes import tokens
-from pgdex.indexer.search.candidates import Candidate, Defines
+from pgdex.indexer.search.candidates import CONTAINERS, Candidate, Defines
 from pgdex.indexer.search.names import last_part
-
-# A chunk of one of these is rightly called by its own name, also where a member of it was asked for.
-_CONTAINERS: Final = frozenset({"class", "interface", "struct", "enum", "namespace"})
 
 
 def headline(chunk: Candidate, content: str, names: Iterable[str]) -> str | None:
     """The symbol to show for a chunk with this content, found by a search for the names."""
-    if not chunk.defines or chunk.kind in _CONTAINERS:
+    if not chunk.defines or chunk.kind in CONTAINERS:  # rightly called by its own name
         return chunk.symbol
     spelled = {token: token for token in tokens(content)}
     if chunk.defines is Defines.FOLDED:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pgdex.indexer.lexemes import words
-from pgdex.indexer.search.candidates import Candidate, Defines, RankedFile
+from pgdex.indexer.search.candidates import CONTAINERS, Candidate, Defines, RankedFile
 from pgdex.indexer.search.copies import lower_headers, lower_older_versions, without_built_files
 from pgdex.indexer.search.names import covered_share, last_part, named_share, roots
 from pgdex.indexer.search.paths import Role, roles_of
@@ -44,14 +44,14 @@ WEIGHTS: Final[Mapping[QueryKind, Weights]] = MappingProxyType(
         QueryKind.PATH: Weights(vectors=0.1, next_chunk=0.3, definition=1.0, file_name=1.0),
         QueryKind.ERROR: Weights(vectors=0.2, next_chunk=0.3, definition=0.3, file_name=0.3),
         QueryKind.CODE: Weights(vectors=0.3, next_chunk=0.1, definition=0.2, file_name=0.3),
-        QueryKind.WORDS: Weights(vectors=0.5, next_chunk=0.45, definition=0.5, file_name=1.0, best_chunk=0.5),
+        QueryKind.WORDS: Weights(vectors=0.6, next_chunk=0.45, definition=0.4, file_name=1.0, best_chunk=0.75),
     }
 )
 COUNTED_CHUNKS: Final = 8
 
 # What is added, in units of the best fused score.
 DEFINITION: Final[Mapping[Defines, float]] = MappingProxyType(
-    {Defines.NOTHING: 0.0, Defines.FOLDED: 0.4, Defines.EXACTLY: 1.2}
+    {Defines.NOTHING: 0.0, Defines.FOLDED: 0.4, Defines.EXACTLY: 1.6}
 )
 PART_OF_SYMBOL: Final = 0.2
 # A class may be opened again, and its methods carry its name: where it begins is its definition.
@@ -73,7 +73,7 @@ KIND_PRIORS: Final[Mapping[str, float]] = MappingProxyType(
         **dict.fromkeys(("section", "key", "block", "element", "rule", "resource", "table"), _IS),
     }
 )
-# How much of it the file gets: which file it is depends less on its kinds.
+# How much of what a function gains its file gets: which file it is depends less on kinds.
 KIND_OF_FILE: Final = 0.25
 # What is added to a piece's score, when the piece to show is chosen, if its own name says all of a question in words.
 OWN_NAME: Final = 0.8
@@ -169,8 +169,8 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     ranked = [_ranked(query, pieces, weights, without) for pieces in by_file.values()]
     if "versions" not in without:
         lower_older_versions(ranked, frozenset(query.terms))
-    if query.kind is QueryKind.WORDS and "headers" not in without:
-        lower_headers(ranked)
+    if "headers" not in without:
+        lower_headers(ranked, always=query.kind is QueryKind.WORDS)
     if "built files" not in without:
         ranked = without_built_files(ranked)
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
@@ -178,7 +178,6 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
 
 def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str]) -> RankedFile:
     begins = _beginning([piece.candidate for piece in pieces], frozenset(query.all_names))
-
     pieces.sort(
         key=lambda piece: (
             -piece.score
@@ -194,7 +193,7 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
     # The file is worth what its best piece is, also where another one shows better what is asked for.
     fused = max(piece.reasons["words"] + piece.reasons["meaning"] for piece in pieces)
     reasons["best piece"] = scores[0] - shown.score + weights.best_chunk * fused
-    reasons["kind"] = KIND_OF_FILE * shown.of_kind
+    reasons["kind"] = KIND_OF_FILE * max(0.0, shown.of_kind)
     if "several chunks" not in without:
         further = enumerate(scores[1:COUNTED_CHUNKS], start=1)
         reasons["further chunks"] = sum(score * weights.next_chunk**number for number, score in further)
@@ -220,7 +219,13 @@ def _beginning(candidates: Iterable[Candidate], names: frozenset[str]) -> Candid
     defining = [one for one in candidates if one.defines is Defines.EXACTLY]
     return min(
         defining,
-        key=lambda one: (_implements(one), last_part(one.symbol or "") not in names, one.start_line, one.key),
+        key=lambda one: (
+            _implements(one),
+            last_part(one.symbol or "") not in names,
+            one.kind in CONTAINERS,  # of which it is a field, or a declaration
+            one.start_line,
+            one.key,
+        ),
         default=None,
     )
 

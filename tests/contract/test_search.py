@@ -36,6 +36,16 @@ def test_a_hit_has_its_place_its_symbol_and_its_code(agent: Agent, indexed: Path
     assert answer["project_id"] == PROJECT
 
 
+def test_the_first_hits_of_a_question_bring_the_code_of_further_pieces(agent: Agent, indexed: Path) -> None:
+    hits = agent.call("search_code", query="how is a cart paid or loaded", project_id=PROJECT).data["hits"]
+
+    with_pieces = [hit for hit in hits[:3] if hit["more"]]
+    for hit in with_pieces:
+        assert [f"{piece['lines']} {piece['symbol'] or ''}".rstrip() for piece in hit["pieces"]] == hit["more"][:2]
+        assert all(piece["code"].strip() for piece in hit["pieces"])
+    assert all(hit["pieces"] == [] for hit in hits[3:])
+
+
 @pytest.mark.parametrize(
     ("query", "options", "arguments"),
     [

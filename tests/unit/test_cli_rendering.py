@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from pgdex.indexer.search import SearchHit
+from pgdex.indexer.search import Place, SearchHit
 from pgdex.jobs.cli.diagnosis import Check
 from pgdex.jobs.cli.render.diagnosis import check_line, verdict
 from pgdex.jobs.cli.render.events import event_line
@@ -265,6 +265,20 @@ def test_a_hit_shows_its_place_symbol_and_numbered_lines() -> None:
         "/src/click/click/core.py:10-11  Command.parse_args  method  0.033",
         "    10 def parse_args(self):",
         "    11     pass",
+    ]
+
+
+def test_a_further_piece_that_has_its_text_shows_it_and_one_that_has_not_its_lines() -> None:
+    with_text = Place(40, 41, "Command.parse_rest", "method", "def parse_rest(self):\n    pass\n")
+    found = hit(content="def parse_args(self):\n", more=[with_text, Place(90, 95, "Command.main")])
+
+    lines = rendered(*hit_lines(found, query_terms("parse args"), folder=Path("/elsewhere"), colour=False))
+
+    assert lines[2:] == [
+        "       also 40-41 Command.parse_rest",
+        "    40 def parse_rest(self):",
+        "    41     pass",
+        "       also 90-95 Command.main",
     ]
 
 

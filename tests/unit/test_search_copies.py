@@ -51,6 +51,11 @@ def test_files_of_different_origin_stay_apart(one: str, other: str) -> None:
     assert len(without_built_files(files(one, other))) == 2
 
 
+def test_a_built_file_that_alone_defines_what_is_asked_for_stays() -> None:
+    built, source = file("lib/a.js", 9.0, defines=True), file("src/a.ts", 1.0, number=1)
+    assert len(without_built_files([built, source])) == 2
+
+
 def test_built_files_of_another_repository_stay() -> None:
     source, built = file("src/a.ts", 1.0), file("lib/a.js", 2.0, repository=2)
     assert without_built_files([source, built]) == [source, built] or len(without_built_files([source, built])) == 2
@@ -74,11 +79,19 @@ def test_a_version_beside_a_file_of_no_version_is_an_older_one() -> None:
 
 def test_a_header_ranks_lower_beside_its_implementation_only() -> None:
     found = files("include/panel.h", "src/panel.c", "include/lonely.h")
-    lower_headers(found)
-    assert [one.score for one in found] == pytest.approx([8.0, 9.0, 8.0])
+    lower_headers(found, always=True)
+    assert [one.score for one in found] == pytest.approx([7.0, 9.0, 8.0])
+    lower_headers(found, always=False)
+    assert found[0].score == pytest.approx(7.0)
 
 
 def test_a_header_that_defines_what_is_asked_for_keeps_its_rank() -> None:
     found = [file("panel.h", 10.0, defines=True), file("panel.cc", 9.0)]
-    lower_headers(found)
+    lower_headers(found, always=True)
     assert found[0].score == 10.0
+
+
+def test_a_prototype_in_a_header_ranks_lower_than_the_function_that_it_declares() -> None:
+    found = [file("http.h", 10.0, defines=True), file("http.c++", 9.0, defines=True)]
+    lower_headers(found, always=False)
+    assert [one.score for one in found] == pytest.approx([7.0, 9.0])
