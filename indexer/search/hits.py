@@ -25,6 +25,10 @@ PIECES_SHOWN: Final = 3
 SAME_SHARE: Final = 0.9
 # How many files are looked at for each hit that is wanted, since copies take some away.
 LOOKED_AT: Final = 3
+KEYS: Final = (
+    "unnest(%(repositories)s::bigint[], %(versions)s::bigint[], %(ordinals)s::integer[])"
+    " as k (repository_id, version_id, ordinal)"
+)
 
 
 def describe(
@@ -38,11 +42,12 @@ def describe(
     rows = _rows(
         connection,
         "select c.repository_id, c.version_id, c.ordinal, v.path, v.language, c.kind, c.symbol, c.start_line,"
-        " c.end_line, strpos(lower(c.content), lower({phrase})) > 0 from {keys}"
+        " c.end_line, strpos(lower(c.content), lower(%(phrase)s::text)) > 0 from {keys}"
         " join {table} c using (repository_id, version_id, ordinal)"
         " join pgdex.versions v on v.id = c.version_id"
         # The last word: whatever a retriever found, only what a view of the search holds is shown.
-        " where exists (select from pgdex.view_files e where e.version_id = v.id and e.view_id = any({views}))",
+        " where exists (select from pgdex.view_files e"
+        " where e.version_id = v.id and e.view_id = any(%(views)s::bigint[]))",
         candidates,
         tables,
         phrase=phrase,
@@ -143,17 +148,18 @@ def _rows(
     for key in keys:
         by_table.setdefault(table_of[key[0]], []).append(key)
     for name, its in by_table.items():
-        statement = sql.SQL(query).format(
-            keys=sql.SQL("unnest(%s::bigint[], %s::bigint[], %s::integer[]) as k (repository_id, version_id, ordinal)"),
-            table=sql.Identifier("pgdex", name),
-            phrase=sql.Literal(phrase),
-            views=sql.Literal([view_id for table in tables if table.name == name for view_id in table.view_ids]),
+        statement = sql.SQL(query).format(keys=sql.SQL(KEYS), table=sql.Identifier("pgdex", name))
+        repositories, versions, ordinals = (list(part) for part in zip(*its, strict=True))
+        yield from connection.execute(
+            statement,
+            {
+                "repositories": repositories,
+                "versions": versions,
+                "ordinals": ordinals,
+                "phrase": phrase,
+                "views": [view_id for table in tables if table.name == name for view_id in table.view_ids],
+            },
         )
-        yield from connection.execute(statement, _columns(its))
-
-
-def _columns(keys: Sequence[ChunkKey]) -> list[list[int]]:
-    return [list(part) for part in zip(*keys, strict=True)] if keys else [[], [], []]
 
 
 def _same(one: frozenset[str], other: frozenset[str]) -> bool:

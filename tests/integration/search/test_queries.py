@@ -181,5 +181,25 @@ def test_a_rare_word_counts_more_in_the_meaning_of_a_query_than_one_that_is_ever
     assert with_rule < similarity(query, has_the_frequent_one, without=frozenset({"rare words"}))
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        'strftime("%Y-%m-%d")',
+        "100 % of %s and %(name)s",
+        '"%d items left"',
+        "format {table} with {0} and {}",
+        "it's; drop table pgdex.chunks; --",
+        "C:\\new\\table",
+        "$1 $$ $body$",
+        "where like '_%' escape '\\'",
+        "*?[a-z]{1,2}+(",
+        "%",
+    ],
+)
+def test_signs_that_mean_something_to_sql_or_to_formats_are_text_in_a_query(shop: Shop, query: str) -> None:
+    assert isinstance(shop.search(query).hits, list)
+    assert shop.search(f"compute_delay {query}").hits
+
+
 def test_no_retrievers_find_nothing(shop: Shop) -> None:
     assert shop.paths("compute_delay", retrievers=()) == []
