@@ -1,7 +1,7 @@
 """The embedders of this process, opened once for each model: loading one may take seconds."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,8 +9,8 @@ from functools import cache
 from os.path import abspath, expanduser
 from typing import TYPE_CHECKING
 
-from pgdex.indexer.embedding import Embedder, EmbedderMisconfigured, QueryEmbedder, WordEmbedder, open_embedder
-from pgdex.indexer.embedding.code_query import VERSION, TooManyWords, model_dimension, query_vector, words_vector
+from pgdex.indexer.embedding import Embedder, EmbedderMisconfigured, QueryEmbedder, open_embedder
+from pgdex.indexer.embedding.code_query import VERSION, TooManyWords, model_dimension, query_vector
 from pgdex.jobs.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -106,14 +106,6 @@ class _CodeQueries:
             return query_vector(text)
         except (TooManyWords, OSError, ValueError):  # that one says what is wrong with the model's files
             return embedder_for(self.spec, self.configured).embed_query(text)
-
-    def embed_words(self, weights: Mapping[str, float]) -> "NDArray[np.float32] | list[float]":
-        try:
-            return words_vector(weights)
-        except (TooManyWords, OSError, ValueError):
-            embedder = embedder_for(self.spec, self.configured)
-            assert isinstance(embedder, WordEmbedder)
-            return embedder.embed_words(weights)
 
 
 @cache

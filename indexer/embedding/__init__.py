@@ -13,7 +13,7 @@ from pgdex.indexer.embedding.errors import (
     EmbeddingAborted,
     InvalidEmbedderResponse,
 )
-from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder, QueryEmbedder, WordEmbedder
+from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder, QueryEmbedder
 from pgdex.indexer.embedding.providers import open_embedder
 
 __all__ = [
@@ -25,6 +25,5 @@ __all__ = [
     "EmbeddingAborted",
     "InvalidEmbedderResponse",
     "QueryEmbedder",
-    "WordEmbedder",
     "open_embedder",
 ]

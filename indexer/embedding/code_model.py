@@ -21,7 +21,7 @@ from pgdex.indexer.embedding.validation import unit_vectors
 from pgdex.indexer.word_bags import counted, word_bags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -149,17 +149,6 @@ class CodeEmbedder(LocalEmbedder):
             rows = self._rows.take(buckets[start:stop], axis=0).astype(np.float32)
             np.einsum("i,ij->j", weights[start:stop], rows, out=sums[number])
         return unit_vectors(sums, count=count, dimension=self._dimension, source=self.name, zeros_are_wordless=True)
-
-    def embed_words(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
-        """Embed a text that has these words, each counted as given: shape (dimension,)."""
-        numbers = np.fromiter(map(self._numbers.__getitem__, weights), dtype=np.int64, count=len(weights))
-        counts = np.fromiter(weights.values(), dtype=np.float32, count=len(weights)) * self._scales[numbers]
-        summed = counts @ self._rows.take(numbers, axis=0).astype(np.float32)
-        vectors = unit_vectors(
-            summed[np.newaxis], count=1, dimension=self._dimension, source=self.name, zeros_are_wordless=True
-        )
-        vector: NDArray[np.float32] = vectors[0]
-        return vector
 
     def close(self) -> None:
         """Let go of the remembered words; the vocabulary and the rows are shared."""

@@ -10,7 +10,7 @@ import math
 import mmap
 import struct
 from ast import literal_eval
-from collections import Counter, defaultdict
+from collections import Counter
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -54,17 +54,6 @@ def query_vector(text: str, *, folder: Path = DATA) -> list[float]:
     for word, row in _rows_of(occurrences, folder).items():
         times[row] += occurrences[word]
     return _sum_of({row: 1 + math.log(occurring) for row, occurring in times.items()}, folder)
-
-
-def words_vector(weights: Mapping[str, float], *, folder: Path = DATA) -> list[float]:
-    """The vector that CodeEmbedder.embed_words gives, but for rounding: each number within 1e-6.
-
-    Raises what `query_vector` raises.
-    """
-    shares: defaultdict[int, float] = defaultdict(float)
-    for word, row in _rows_of(weights, folder).items():
-        shares[row] += weights[word]
-    return _sum_of(shares, folder)
 
 
 def _sum_of(weights: Mapping[int, float], folder: Path) -> list[float]:

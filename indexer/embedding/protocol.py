@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -85,12 +85,3 @@ class BagEmbedder(Embedder, Protocol):
 
     def embed_bags(self, bags: WordBags) -> NDArray[np.float32]:
         """Embed texts of which the words are counted: shape (number of texts, dimension), as `embed` would."""
-
-
-@runtime_checkable
-class WordEmbedder(QueryEmbedder, Protocol):
-    """An embedder that can be told how much each word of a query counts."""
-
-    def embed_words(self, weights: Mapping[str, float]) -> NDArray[np.float32] | list[float]:
-        """Embed a text that has these words (see `pgdex.indexer.lexemes.words`), each counted as given: shape
-        (dimension,)."""

@@ -83,8 +83,6 @@ def search(
                 if isinstance(vector, EmbedderError):
                     notes += [f"Only words were searched in {one.root}: {vector}" for one in table.views]
                 else:
-                    if "rare words" not in without_rules:
-                        vector = vectors.for_table(connection, table, understood) or vector
                     find_vectors(connection, table, vector, scope, candidates)
         if "words" in retrievers and (candidates.found or not request.filters.narrow_anything):
             absent = words_that_are_absent(connection, understood, tables, candidates)

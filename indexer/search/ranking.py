@@ -121,7 +121,6 @@ RULES: Final = (
     "built files",
     "versions",
     "headers",
-    "rare words",  # the engine's: of the vector that is looked for
 )
 
 

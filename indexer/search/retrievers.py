@@ -1,6 +1,5 @@
 """The ways in which chunks are found: by words, by vectors, by the name that they define, by their path."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -8,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from pgdex.indexer.embedding import EmbedderError, QueryEmbedder, WordEmbedder
+from pgdex.indexer.embedding import EmbedderError, QueryEmbedder
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.search.views import SearchedTable
-from pgdex.indexer.terms import definition_terms, stem_of, symbol_term, term_id_of
+from pgdex.indexer.terms import definition_terms, symbol_term, term_id_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -190,29 +189,6 @@ class QueryVectors:
             except EmbedderError as error:
                 self._vectors[model] = error
         return self._vectors[model]
-
-    def for_table(self, connection: Connection, table: SearchedTable, query: Query) -> str | None:
-        """As `of`, with each word of the query counted by how rare it is in the table's repositories; None for a model
-        that does not look at words one by one.
-
-        What a repository says everywhere tells its chunks apart no better in meaning than in words.
-        """
-        embedder = self._open(table.embedding_model or "")
-        if not isinstance(embedder, WordEmbedder) or not query.words:
-            return None
-        stems = list(map(stem_of, query.words))
-        rows = connection.execute(
-            "select term, frequency, total from pgdex.term_frequencies(%s::bigint[], %s::integer[])",
-            [table.repository_ids, list(set(map(term_id_of, stems)))],
-        )
-        rarity = {term: rarity_of(frequency, total) for term, frequency, total in rows}
-        weights = {word: math.sqrt(rarity[term_id_of(stem)]) for word, stem in zip(query.words, stems, strict=True)}
-        return vector_text(embedder.embed_words(weights))
-
-
-def rarity_of(frequency: float, total: float) -> float:
-    """How much a term tells that so many of all chunks have: Robertson and Spärck Jones's weight, as in BM25."""
-    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
 def vector_text(vector: "NDArray[np.float32] | list[float]") -> str:

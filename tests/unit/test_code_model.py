@@ -21,7 +21,6 @@ from pgdex.indexer.embedding.code_query import (
     TooManyWords,
     bucket_of,
     query_vector,
-    words_vector,
 )
 from pgdex.indexer.embedding.validation import wordless_vector
 from pgdex.indexer.lexemes import words
@@ -108,22 +107,6 @@ def test_a_word_that_occurs_more_often_counts_more_but_less_than_in_proportion(e
     assert often @ parse > once @ parse
     assert often @ socket < once @ socket
     np.testing.assert_allclose(word_weight(np.array([1, np.e], dtype=np.float32)), [1, 2], atol=1e-6)
-
-
-def test_words_of_equal_weight_give_the_vector_of_their_text(embedder: CodeEmbedder) -> None:
-    text = "how are retries delayed"
-    weighed = embedder.embed_words(dict.fromkeys(words(text), 2.0))
-    np.testing.assert_allclose(weighed, embedder.embed_query(text), atol=1e-6)
-
-
-def test_a_word_that_weighs_more_draws_the_vector_to_it(embedder: CodeEmbedder) -> None:
-    retry = embedder.embed_query("retry")
-    light, heavy = (embedder.embed_words({"retry": weight, "socket": 1.0}) for weight in (0.5, 3.0))
-    assert heavy @ retry > light @ retry + 0.1
-
-
-def test_words_without_weight_get_the_fixed_vector(embedder: CodeEmbedder) -> None:
-    np.testing.assert_array_equal(embedder.embed_words({}), wordless_vector(embedder.dimension))
 
 
 def test_words_that_no_package_has_still_tell_texts_apart(embedder: CodeEmbedder) -> None:
@@ -342,12 +325,6 @@ def test_questions_find_the_code_that_answers_them_without_sharing_its_words(emb
 @pytest.mark.parametrize("text", [text for text in TEXTS if len(text) < 1000])
 def test_a_query_has_the_same_vector_without_numpy(embedder: CodeEmbedder, text: str) -> None:
     np.testing.assert_allclose(query_vector(text), embedder.embed_query(text), atol=1e-6)
-
-
-def test_words_that_count_differently_have_the_same_vector_without_numpy(embedder: CodeEmbedder) -> None:
-    weights = {"retries": 2.5, "delayed": 0.3, "how": 0.01, "qzxwvkjhgfunheard": 1.0}
-    np.testing.assert_allclose(words_vector(weights), embedder.embed_words(weights), atol=1e-6)
-    np.testing.assert_allclose(words_vector({}), wordless_vector(len(words_vector({}))), atol=1e-6)
 
 
 def test_a_long_query_is_left_to_numpy() -> None:

@@ -27,6 +27,4 @@ def shop(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactor
         with workers_on(url, tmp_path_factory.mktemp("workers")) as workers:
             index(client, workers, root)
             index(client, workers, other, project="secret")
-            with Client.open(settings_for(url, embedder="code")) as with_model:
-                index(with_model, workers, root, project="meaning")
         yield Shop(client, root)

@@ -171,16 +171,6 @@ def test_each_retriever_alone_finds_what_shares_its_words(shop: Shop, retrievers
     assert shop.paths("exponential backoff before the next attempt", retrievers=retrievers)[0] == "src/retry_policy.py"
 
 
-def test_a_rare_word_counts_more_in_the_meaning_of_a_query_than_one_that_is_everywhere(shop: Shop) -> None:
-    def similarity(query: str, path: str, *, without: frozenset[str] = frozenset()) -> float:
-        found = shop.search(query, project_id="meaning", retrievers=("vectors",), without_rules=without, limit=100)
-        return next(hit.reasons.get("meaning", 0.0) for hit in found.hits if hit.path == path)
-
-    query, has_the_frequent_one = "return value backoff", "src/small.py"
-    with_rule = similarity(query, has_the_frequent_one)
-    assert with_rule < similarity(query, has_the_frequent_one, without=frozenset({"rare words"}))
-
-
 @pytest.mark.parametrize(
     "query",
     [
