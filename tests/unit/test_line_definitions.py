@@ -56,6 +56,12 @@ IDIOMS = [
     (TS, "function f() {\n  const handle: Handler<string> = (event) => {\n  };\n}\n", {"handle"}),
     (TS, "const api = {\n  async load<T>(a: T): Promise<T> {\n    return a;\n  },\n};\n", {"load"}),
     ("card.vue", "<script>\nexport default {\n  data: function cardData() {\n  },\n};\n</script>\n", {"cardData"}),
+    # -- Bash
+    (
+        "a.sh",
+        "outer() {\n  inner() { true; }\n}\ncommand -v later > /dev/null || later() {\n  :\n}\n",
+        {"outer", "inner", "later"},
+    ),
     # -- Lua
     (
         "a.lua",

@@ -213,7 +213,8 @@ _BASH = (
         members=r"(?<![^ \t])([\w.:-]++)=",
     ),
     keyword_shape("function", r"([\w.:-]++)", "function_definition", on_errors=True),
-    shape(r"\n[ \t]*+([\w.:-]++)[ \t]*+\(\)", "function_definition", on_errors=True),
+    # Inside of others as well, and behind `command -v name ||`.
+    shape(r"(?:\n|\|\||&&)[ \t]*+([\w.:-]++)[ \t]*+\(\)", "function_definition", needs="()"),
 )
 
 _PYTHON = (
