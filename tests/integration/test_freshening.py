@@ -298,7 +298,8 @@ def test_a_walk_that_takes_too_long_is_given_up_and_said_and_once_a_minute_a_job
         assert requested(hasty) == [None]
         wait_for(lambda: finds(client, "beta_saved", indexed), what="the job that was asked for")
         found(hasty, "alpha", indexed)
-        assert requested(hasty) == [None]
+        # What was written just before that job is read once more, by a job for the one file.
+        assert requested(hasty).count(None) == 1
 
 
 def test_a_broad_folder_that_was_meant_is_fresh_as_well(client: Client, indexed: Path) -> None:
