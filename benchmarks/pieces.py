@@ -11,23 +11,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
+
+from benchmarks.annotations import Answer
 
 DEPTH: Final = 10  # of NDCG
 NEAR: Final = 5  # hits that a reader looks at
 # Of the target's lines or of the piece's own: see answers().
 COVERED: Final = 0.5
-
-
-class Piece(Protocol):
-    """Lines of a file, its path relative to the tree."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def start_line(self) -> int: ...
-    @property
-    def end_line(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +64,8 @@ class Shown:
     """What one hit shows: pieces as text, best first, and pieces of which it gives only the lines."""
 
     path: str
-    text: tuple[Piece, ...]
-    named: tuple[Piece, ...]
+    text: tuple[Answer, ...]
+    named: tuple[Answer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +105,7 @@ def read_questions(file: Path) -> tuple[PieceQuestion, ...]:
     )
 
 
-def answers(piece: Piece, target: Definition) -> bool:
+def answers(piece: Answer, target: Definition) -> bool:
     """Whether a piece is a right answer: it is in the target's file, and it covers at least half of the target's lines,
     or at least half of its own lines lie inside the target.
 
@@ -129,7 +120,7 @@ def answers(piece: Piece, target: Definition) -> bool:
     return shared >= COVERED * min(_length(piece), _length(target))
 
 
-def is_right(piece: Piece, question: PieceQuestion) -> bool:
+def is_right(piece: Answer, question: PieceQuestion) -> bool:
     """Whether the piece is one of the question's answers."""
     return any(answers(piece, target) for target in question.relevant)
 
@@ -138,7 +129,7 @@ def score(question: PieceQuestion, hits: Sequence[Shown]) -> Score:
     """How well the hits, best first, answer the question."""
     files = {target.path for target in question.relevant}
 
-    def any_right(pieces: Iterator[Piece]) -> float:
+    def any_right(pieces: Iterator[Answer]) -> float:
         return float(any(is_right(piece, question) for piece in pieces))
 
     first, near = hits[:1], hits[:NEAR]
@@ -158,5 +149,5 @@ def score(question: PieceQuestion, hits: Sequence[Shown]) -> Score:
     )
 
 
-def _length(piece: Piece) -> int:
+def _length(piece: Answer) -> int:
     return piece.end_line - piece.start_line + 1
