@@ -215,7 +215,7 @@ class Client:
         raise _no_such_job(text, None)
 
     def beginning(self, text: str, *, project: str | None = None) -> list[JobStatus]:
-        """The jobs whose ids begin with `text` (4 or more characters), at most MOST_BEGINNING. Raises InvalidRequest."""
+        """The jobs whose ids begin so (4 or more characters), at most MOST_BEGINNING. Raises InvalidRequest."""
         return self._jobs("id between %s and %s", [*id_range(text)], project=project, order="id", limit=MOST_BEGINNING)
 
     def _jobs(
