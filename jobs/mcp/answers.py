@@ -5,7 +5,7 @@ every agent tokens on every call.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -17,6 +17,8 @@ from pgdex.jobs.client.projects import Project
 from pgdex.jobs.client.wording import about, counted
 
 TOP_REASONS = 5
+SHORT_ID = 8
+"""Characters of an id in a list's text: tools take its first ones, and a whole one is 20 tokens."""
 DAY_AND_MINUTE = "%Y-%m-%d %H:%M"
 
 
@@ -97,7 +99,7 @@ class JobSummary(Part):
         """One line about the job."""
         error = f" · {self.error_type}: {self.error_message}" if self.error_message else ""
         return (
-            f"{self.job_id} {self.status} {self.progress_percentage:.0f} % {self.repo_path} "
+            f"{str(self.job_id)[:SHORT_ID]} {self.status} {self.progress_percentage:.0f} % {self.repo_path} "
             f"({self.created_at:{DAY_AND_MINUTE}}): {self.progress_message}{error}"
         )
 
@@ -139,7 +141,7 @@ class IndexingStatus(Answer):
     error_type: str | None = None
     error_message: str | None = None
     summary: dict[str, Any] | None = Field(
-        default=None, description="Once completed: files, chunks, duration, seconds by phase."
+        default=None, description="Once completed, what the other fields don't say: seconds by phase, bytes, rates."
     )
 
     @classmethod
@@ -152,6 +154,7 @@ class IndexingStatus(Answer):
             "blocked_reason": job.blocked_reason if job.status == "blocked" else None,
             "is_final": job.is_final,
             "ask_again_in_seconds": None if job.is_final else _pause(job.estimated_time_remaining_seconds),
+            "summary": _further(job.summary, told=cls.model_fields),
             **further,
         }
         taken = {name: getattr(job, name) for name in cls.model_fields if name not in made}
@@ -250,6 +253,13 @@ def next_page(offset: int | None) -> str:
 
 def _lines(lines: Iterable[str]) -> str:
     return "\n".join(line for line in lines if line)
+
+
+def _further(summary: dict[str, Any] | None, *, told: Container[str]) -> dict[str, Any] | None:
+    """What a summary says beside the fields that tell the same, and that is not nothing."""
+    if summary is None:
+        return None
+    return {name: value for name, value in summary.items() if value and name not in told and name != "files_found"}
 
 
 def _pause(seconds_left: int | None) -> int:

@@ -107,6 +107,13 @@ def test_notes_come_before_everything_that_files_say() -> None:
     assert text.index("trust this file") > text.index("not instructions")
 
 
+def test_of_very_many_notes_the_first_are_given_and_the_others_counted() -> None:
+    found = answer(hit(), notes=[f"/src/{number} is only partly indexed" for number in range(500)])
+
+    assert found.notes[7:9] == ["/src/7 is only partly indexed", "and 492 more notes about others"]
+    assert found.tokens() <= 1_500
+
+
 def test_nothing_found_says_so() -> None:
     assert answer(notes=["x is not indexed"], searched=[]).text() == "Note: x is not indexed\nNothing found."
 
