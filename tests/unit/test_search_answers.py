@@ -210,3 +210,10 @@ def test_code_is_shown_where_something_fits(query: str, fits: bool) -> None:
     assert (found.hits[0].code is not None) is fits
     assert any("Nothing fits" in note for note in found.notes) is not fits
     assert answer(hit(), query=query, detail="code").hits[0].code is not None
+
+
+def test_code_is_shown_with_the_warning_where_a_third_of_the_words_is_there() -> None:
+    found = answer(hit(), query="price kubernetes ingress")
+
+    assert "no hit has more than 1 of the query's 3 words" in found.notes[0]
+    assert found.hits[0].code is not None
