@@ -1,10 +1,11 @@
 """Real agents list the server that `pgdex install` has registered, and start it. Run with: make test-clients
 
-The agents' npm packages, of the versions in package.json, are installed once into tests/clients/.cache. No agent is
-logged in anywhere and no model is asked: what is used of each is its own reading of its files, and its own start of the
-server.
+The agents' npm packages, of the versions in package.json, are installed once into the user's cache folder (1.2 GB). No
+agent is logged in anywhere and no model is asked: what is used of each is its own reading of its files, and its own
+start of the server.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -13,15 +14,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 import pytest
+from filelock import FileLock
 
 from tests.support.logins import CHECKOUT, PGDEX
 from tests.support.workers import end_processes_in
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
-HERE = Path(__file__).parent
-CACHE = HERE / ".cache"
+PACKAGES = (Path(__file__).parent / "package.json").read_bytes()
+CACHE = platformdirs.user_cache_path("pgdex-tests") / f"clients-{hashlib.sha256(PACKAGES).hexdigest()[:12]}"
 PROGRAM = Path(PGDEX[0]).with_name("pgdex")
 
 
@@ -31,15 +34,13 @@ def programs() -> Path:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed: the agents can't be")
-    CACHE.mkdir(exist_ok=True)
-    manifest = CACHE / "package.json"
-    wanted = (HERE / "package.json").read_bytes()
-    if not (CACHE / ".complete").exists() or manifest.read_bytes() != wanted:
-        (CACHE / ".complete").unlink(missing_ok=True)
-        manifest.write_bytes(wanted)
-        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
-        subprocess.run(command, cwd=CACHE, check=True, timeout=280, stdin=subprocess.DEVNULL)
-        (CACHE / ".complete").touch()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / "lock"):
+        if not (CACHE / "complete").exists():
+            (CACHE / "package.json").write_bytes(PACKAGES)
+            command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
+            subprocess.run(command, cwd=CACHE, check=True, timeout=280, stdin=subprocess.DEVNULL)
+            (CACHE / "complete").touch()
     return CACHE / "node_modules" / ".bin"
 
 
@@ -63,7 +64,20 @@ class User:
         }
 
     def run(self, *command: str, cwd: Path | None = None, check: bool = True) -> str:
-        done = subprocess.run(
+        """What a command says on both streams."""
+        done = self._done(*command, cwd=cwd)
+        said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+        assert done.returncode == 0 or not check, said
+        return said
+
+    def out(self, *command: str) -> str:
+        """What a command says on stdout."""
+        done = self._done(*command, cwd=None)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _done(self, *command: str, cwd: Path | None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
             command,
             env=self.variables,
             cwd=cwd or self.home,
@@ -73,9 +87,6 @@ class User:
             timeout=120,
             check=False,
         )
-        said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
-        assert done.returncode == 0 or not check, said
-        return said
 
     def install(self, *options: str, cwd: Path | None = None) -> str:
         return self.run(*PGDEX, "install", "--yes", *options, cwd=cwd)
@@ -131,25 +142,32 @@ def test_claude_code_sees_a_project_s_entry(user: User) -> None:
 def test_codex_lists_the_server_with_its_command_and_the_variables_that_it_hands_on(user: User) -> None:
     (user.home / ".codex").mkdir()
     (user.home / ".codex/config.toml").write_text('# mine\nmodel = "gpt-5" # best\n')
+    url = user.variables["PGDEX_DATABASE_URL"]
+    user.variables["PGDEX_DATABASE_URL"] = f"{url}{'&' if '?' in url else '?'}password=s3cret"
 
     user.install("--agent", "codex")
 
     assert re.search(rf"pgdex +{re.escape(str(PROGRAM))} +mcp", user.run("codex", "mcp", "list"))
-    (entry,) = json.loads(user.run("codex", "mcp", "list", "--json"))
+    (entry,) = json.loads(user.out("codex", "mcp", "list", "--json"))
     assert entry["enabled"] is True
     assert (entry["transport"]["command"], entry["transport"]["args"]) == (str(PROGRAM), ["mcp"])
     assert entry["transport"]["env_vars"] == ["PGDEX_DATABASE_URL"]
-    assert (user.home / ".codex/config.toml").read_text().startswith('# mine\nmodel = "gpt-5" # best\n')
+    written = (user.home / ".codex/config.toml").read_text()
+    assert written.startswith('# mine\nmodel = "gpt-5" # best\n')
+    assert "s3cret" not in written
 
 
-def test_gemini_lists_the_server_and_starts_it(user: User) -> None:
+def test_gemini_lists_the_server_starts_it_and_has_the_skill(user: User) -> None:
     (user.home / ".gemini").mkdir()
-    (user.home / ".gemini/settings.json").write_text('{\n  // mine\n  "ui": {"theme": "GitHub"},\n}\n')
+    (user.home / ".gemini/settings.json").write_text('{\n  // mine\n  "ui": {"theme": "GitHub"}\n}\n')
+    (user.home / ".gemini/trustedFolders.json").write_text(json.dumps({str(user.home): "TRUST_FOLDER"}))
 
     user.install("--agent", "gemini")
     listed = user.run("gemini", "mcp", "list")
+    skills = user.run("gemini", "skills", "list")
 
-    assert re.search(rf"pgdex: {re.escape(str(PROGRAM))} mcp \(stdio\)", listed), listed
+    assert re.search(rf"pgdex: {re.escape(str(PROGRAM))} mcp \(stdio\) - Connected", listed), listed
+    assert "pgdex [Enabled]" in skills
     assert "// mine" in (user.home / ".gemini/settings.json").read_text()
 
 
@@ -162,7 +180,7 @@ def test_what_an_agent_has_written_itself_in_between_stays_after_an_uninstall(us
 
     servers = json.loads((user.home / ".claude.json").read_text())["mcpServers"]
     assert list(servers) == ["other"]
-    assert [one["name"] for one in json.loads(user.run("codex", "mcp", "list", "--json"))] == ["other"]
+    assert [one["name"] for one in json.loads(user.out("codex", "mcp", "list", "--json"))] == ["other"]
     assert not [name for name in user.files() if "pgdex" in name]
 
 
@@ -170,10 +188,9 @@ def test_what_an_agent_has_written_itself_in_between_stays_after_an_uninstall(us
 def test_the_inspector_starts_the_server_from_the_file_and_searches(user: User, agent: str, file: str) -> None:
     user.install("--agent", agent)
     config = [str(user.home / file), "--server", "pgdex"]
-    environment = [option for name, value in user.variables.items() for option in ("-e", f"{name}={value}")]
-    inspector = ["mcp-inspector", "--cli", *environment, "--config", *config]
+    inspector = ["mcp-inspector", "--cli", "--config", *config]
 
-    tools = json.loads(user.run(*inspector, "--method", "tools/list"))["tools"]
+    tools = json.loads(user.out(*inspector, "--method", "tools/list"))["tools"]
     answer = user.run(*inspector, "--method", "tools/call", "--tool-name", "search_code", "--tool-arg", "query=parse")
 
     assert {"search_code", "start_indexing_background"} <= {tool["name"] for tool in tools}
