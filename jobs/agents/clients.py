@@ -299,6 +299,12 @@ class OpenCode(Client):
     def instructions_file(self, machine: Machine, project: Path | None) -> Path | None:
         return (project or self.folder(machine)) / "AGENTS.md"
 
+    def targets(self, machine: Machine, project: Path | None, launch: Launch) -> list[Target]:
+        # opencode itself puts this line into a file that lacks it: then the file would not be ours to remove any more.
+        schema = JsonMember(("$schema",), "https://opencode.ai/config.json", only_if_missing=True)
+        found = super().targets(machine, project, launch)
+        return [Target(self.name, found[0].path, schema), *found]
+
     def entry(self, launch: Launch) -> dict[str, Any]:
         entry = {"type": "local", "command": [launch.program, *launch.arguments], "enabled": True}
         return entry | ({"environment": dict(launch.variables)} if launch.variables else {})

@@ -199,7 +199,7 @@ def _uninstalled(file: _File, receipt: Receipt | None, agents: set[str]) -> Chan
     def work() -> Change:
         before = files.read(file.path)
         if receipt is not None and others:
-            return Change(file.path, affected, file.labels, before, before, replace(receipt, agents=others))
+            return Change(file.path, others, file.labels, before, before, replace(receipt, agents=others))
         if before is None:
             return Change(file.path, affected, file.labels, None, None)
         if receipt is not None:

@@ -104,7 +104,7 @@ def user(tmp_path: Path, database_url: str, programs: Path) -> Iterator[User]:
 def test_the_agents_on_the_path_are_found_and_each_is_proven(user: User) -> None:
     said = user.install()
 
-    assert "Found: Claude Code, Codex, Gemini CLI" in said
+    assert "Agents: Claude Code, Codex, Gemini CLI" in said
     for title in ("Claude Code", "Codex", "Gemini CLI"):
         assert re.search(rf"✓ {title} +\d+ tools; a search answers", said), said
 

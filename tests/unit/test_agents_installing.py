@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import re
 import stat
+import subprocess
 import threading
 import tomllib
 from pathlib import Path
@@ -21,6 +23,7 @@ from pgdex.jobs.agents.program import NoProgram, lasting_program, settings_to_ha
 from pgdex.jobs.agents.receipts import FILE_NAME, load
 from pgdex.jobs.agents.registered import registrations
 from pgdex.jobs.errors import InvalidSetting
+from tests.support.waiting import wait_for
 
 LAUNCH = Launch("/opt/py dex/pgdex", variables={"PGDEX_HOME": "/data/ü"})
 
@@ -471,6 +474,29 @@ def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
     monkeypatch.setattr("sys.executable", str(tmp_path / "uv/archive-v0/x/bin/python"))
     with pytest.raises(NoProgram, match="uvx"):
         lasting_program()
+
+
+@pytest.mark.parametrize("name", ["claude-code", "cursor", "gemini"])
+def test_a_hook_starts_pgdex_in_the_session_s_folder_and_neither_waits_nor_prints(name: str, tmp_path: Path) -> None:
+    program = tmp_path / "it's here" / "pgdex"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\nsleep 0.5\necho \"$@\" > '{tmp_path}/part'\nmv '{tmp_path}/part' '{tmp_path}/called'\n"
+    )
+    program.chmod(0o755)
+    client = CLIENTS[name]
+    edits = [edit for _, edit in client.hooks(Machine(tmp_path, {}), None, str(program))]
+    command = re.search(r'"command": "(nohup .*)"', edits[-1].make("{}"))
+    assert command is not None
+    variables = {"PATH": os.environ["PATH"], f"{name.partition('-')[0].upper()}_PROJECT_DIR": "/my project"}
+
+    line = ["/bin/sh", "-c", json.loads(f'"{command[1]}"')]
+    done = subprocess.run(line, env=variables, cwd=tmp_path, capture_output=True, check=True, timeout=30)
+
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert not (tmp_path / "called").exists()
+    wait_for((tmp_path / "called").exists, what="the hook's program")
+    assert (tmp_path / "called").read_text() == "hooks run /my project\n"
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

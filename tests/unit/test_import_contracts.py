@@ -13,7 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("indexer", "jobs", "migrations", "sql")
 ROOMS = [
     *("indexer", "indexer/chunking", "indexer/embedding", "indexer/git", "indexer/search", "indexer/sources"),
-    *("migrations", "sql", "jobs", "jobs/agents", "jobs/batches", "jobs/cli", "jobs/client", "jobs/database", "jobs/mcp"),
+    *(
+        "migrations",
+        "sql",
+        "jobs",
+        "jobs/agents",
+        "jobs/batches",
+        "jobs/cli",
+        "jobs/client",
+        "jobs/database",
+        "jobs/mcp",
+    ),
     *("jobs/watching", "jobs/worker", "tests/support"),
 ]
 

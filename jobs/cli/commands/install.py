@@ -101,6 +101,7 @@ class _Work:
         self.agents = agents
         self.uninstall = uninstall
         self.secrets: list[str] = []
+        self.not_for_projects: list[str] = []
         self.launch = self._launch(settings)
 
     def plan(self) -> "list[Change]":
@@ -132,11 +133,17 @@ class _Work:
         """What is going to happen."""
         from pgdex.jobs.cli.render.agents import changes_table, texts_in_full
 
-        click.echo(f"{'Agents' if self.uninstall else 'Found'}: {', '.join(one.title for one in self.agents)}\n")
+        if not self.uninstall:
+            click.echo(f"Agents: {', '.join(one.title for one in self.agents)}\n")
         if changes:
             show(changes_table(changes, self.machine))
         if in_full:
             show(texts_in_full(changes, self.machine))
+        if self.not_for_projects:
+            note(
+                f"Note: {', '.join(self.not_for_projects)}, which your shell sets, is not written into a project's "
+                "files, since others read them. An agent that does not get it from a shell uses the default."
+            )
         if self.secrets and any(client.environment == "desktop" for client in self.agents):
             note(
                 f"Note: {', '.join(self.secrets)} is secret and not written into these files. An agent that is started "
@@ -220,9 +227,10 @@ class _Work:
         if self.uninstall:
             return Launch("pgdex")
         program = lasting_program()
-        if self.project is not None:
-            return Launch(program)  # a project's files are read by others
         names = {f"PGDEX_{name.upper()}": one.kind for name, one in type(settings).known().items()}
+        if self.project is not None:
+            self.not_for_projects = [name for name in names if os.environ.get(name)]
+            return Launch(program)
         secret = {name for name, kind in names.items() if kind is Secret}
         if settings.database_url is not None and not without_password(settings.database_url.get_secret_value())[1]:
             secret.remove("PGDEX_DATABASE_URL")

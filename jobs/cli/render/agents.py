@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pgdex.jobs.agents.registered import Registration
 
 
+DETAILS = ("version", "$schema")
+"""Parts of a file that it needs, and that say nothing to people."""
+
+
 def action(change: "Change") -> str:
     """What happens to the file, in one word or two."""
     if change.problem is not None:
@@ -38,7 +42,8 @@ def changes_table(changes: "Sequence[Change]", machine: "Machine") -> "Table":
     table.add_column()
     for change in changes:
         agents = ", ".join(CLIENTS[name].title for name in change.agents if name in CLIENTS)
-        what = change.problem or f"{', '.join(change.labels)} ({agents})"
+        parts = [label for label in change.labels if label not in DETAILS] or ["what `pgdex install` wrote"]
+        what = change.problem or f"{', '.join(parts)} ({agents})"
         style = "red" if change.problem else "dim" if not change.changes_the_file else ""
         table.add_row(
             Text(action(change), style),
