@@ -102,6 +102,8 @@ def _reason(error: BaseException, launch: Launch, log: Any) -> str:
         error = error.exceptions[0]
     if not os.access(launch.program, os.X_OK) and os.path.isabs(launch.program):
         return f"there is no program {launch.program} any more"
+    if isinstance(error, OSError) and error.filename == launch.program:
+        return f"{launch.program} can't be started: {error.strerror}"
     log.seek(0)
     words = " ".join(log.read().split())[-LAST_WORDS:]
     if isinstance(error, TimeoutError):

@@ -71,8 +71,13 @@ def test_an_agent_gets_its_entry_which_is_started_and_searched_and_everything_go
     assert [check["outcome"] for check in agents] == ["ok"]
     assert agents[0]["finding"].startswith("Claude Code (~/.claude.json): ")
 
+    (user.home / ".claude.json").write_text("{}")
+    (agents,) = [one for one in json.loads(user.pgdex("doctor", "--json").out)["checks"] if one["name"] == "agents"]
+    assert (agents["outcome"], "the entry has gone from ~/.claude.json" in agents["finding"]) == ("warning", True)
+    user.pgdex("install", "--agent", "claude-code", "--yes")
+
     assert user.pgdex("install", "--agent", "claude-code", "--uninstall", "--yes").code == 0
-    assert user.files() == before
+    assert user.files() == before | {".claude.json": b"{}"}
     assert not Path(user.variables["PGDEX_HOME"], "agents.json").exists()
 
 

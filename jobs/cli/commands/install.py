@@ -102,6 +102,7 @@ class _Work:
         self.uninstall = uninstall
         self.secrets: list[str] = []
         self.not_for_projects: list[str] = []
+        self.shown: set[str | None] = set()
         self.launch = self._launch(settings)
 
     def plan(self) -> "list[Change]":
@@ -135,6 +136,7 @@ class _Work:
 
         if not self.uninstall:
             click.echo(f"Agents: {', '.join(one.title for one in self.agents)}\n")
+        self.shown = {change.problem for change in changes}
         if changes:
             show(changes_table(changes, self.machine))
         if in_full:
@@ -155,13 +157,13 @@ class _Work:
         from pgdex.jobs.cli.render.agents import proof_lines
 
         for change in changes:
-            if change.problem and not dry_run:
+            if change.problem and change.problem not in self.shown:
                 note(f"Not done: {change.problem}")
         if dry_run:
             click.echo("\nNothing was written.")
             return
-        if not any(change.changes_the_file for change in changes):
-            click.echo("\nThere was nothing to change.")
+        if not any(change.changes_the_file or change.problem for change in changes):
+            click.echo("\nThere was nothing to change." if changes else "There was nothing to remove.")
         if proofs:
             show(proof_lines(proofs))
         written = [change for change in changes if change.changes_the_file]

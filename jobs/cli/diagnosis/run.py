@@ -62,7 +62,7 @@ def diagnosis() -> Iterator[Check]:
         yield from done("watching", lambda: [watching_check(configured, root)])
     yield from done("embedder", lambda: [embedder_check(configured)])
     yield from done("grammars", lambda: [grammars_check()])
-    yield from done("agents", lambda: agents_checks(present_folder()))
+    yield from done("agents", lambda: agents_checks(configured.home, present_folder()))
 
 
 def done(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
