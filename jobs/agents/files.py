@@ -84,15 +84,20 @@ def backup_of(path: Path) -> Path:
     return path.with_name(path.name + BACKUP_SUFFIX)
 
 
-def write(path: Path, text: str, *, expected: str | None, private: bool = False) -> list[Path]:
-    """Exchange the content, which must still be `expected` (None: no file). Returns the folders that were made for it.
+def missing_folders(path: Path) -> list[Path]:
+    """The folders that a file would need and that are not there, the outermost last."""
+    return [folder for folder in path.parents if not folder.is_dir()]
+
+
+def write(path: Path, text: str, *, expected: str | None, private: bool = False) -> None:
+    """Exchange the content, which must still be `expected` (None: no file).
 
     A new file is readable for its owner only if `private`. The former content stays beside the file until the new one
     is read back. Raises FileRefused, FileChanged.
     """
     path = real(path)
     try:
-        folders = _make_folders(path.parent, mode=(0o711 if os.geteuid() == 0 else 0o700) if private else 0o777)
+        _make_folders(path, mode=(0o711 if os.geteuid() == 0 else 0o700) if private else 0o777)
         if read(path) != expected:
             raise FileChanged(f"{path} was changed by another program just now: run this again")
         backup = _back_up(path) if expected is not None else None
@@ -106,7 +111,6 @@ def write(path: Path, text: str, *, expected: str | None, private: bool = False)
             backup.unlink(missing_ok=True)
     except OSError as error:
         raise FileRefused(f"{path} can't be written: {error.strerror or error}") from None
-    return folders
 
 
 def remove(path: Path, *, expected: str) -> None:
@@ -157,14 +161,9 @@ def _lock(descriptor: int, folder: Path) -> None:
             return
 
 
-def _make_folders(folder: Path, *, mode: int) -> list[Path]:
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for one in reversed(missing):
-        one.mkdir(mode=mode, exist_ok=True)  # as root others may pass: the embedded server runs as another user
-    return missing
+def _make_folders(path: Path, *, mode: int) -> None:
+    for folder in reversed(missing_folders(path)):
+        folder.mkdir(mode=mode, exist_ok=True)  # as root others may pass: the embedded server runs as another user
 
 
 def _back_up(path: Path) -> Path:

@@ -83,38 +83,44 @@ def carry_out(changes: Iterable[Change], kept: Receipts, *, home: Path) -> list[
     kept.
     """
     changes = list(changes)
-    wanted = [change for change in changes if change.problem is None]
-    for change in wanted:
-        if change.receipt is not None:
+    former = kept.of
+    for change in changes:
+        if change.problem is None and change.receipt is not None:
             kept = kept.with_one(change.receipt)
-    folders = set(kept.folders) | {str(folder) for folder in receipts.save(home, kept)}
+    written = [change.path for change in changes if change.changes_the_file and change.after is not None]
+    folders = {
+        *kept.folders,
+        *(str(one) for path in (*written, home / receipts.FILE_NAME) for one in files.missing_folders(path)),
+    }
+    receipts.save(home, replace(kept, folders=tuple(sorted(folders))))
     done = []
     for planned in changes:
-        change, made = _written(planned)
-        folders |= set(map(str, made))
+        change = _written(planned)
         if change.problem is None and change.receipt is None:
             kept = kept.without(str(change.path))
+        elif planned.problem is None and change.problem is not None:
+            before = former.get(str(change.path))
+            kept = kept.without(str(change.path)) if before is None else kept.with_one(before)
         done.append(change)
+    if not kept.of:
+        receipts.save(home, kept)
+    left = files.remove_empty([Path(folder) for folder in folders])
     if kept.of:
-        left = files.remove_empty([Path(folder) for folder in folders])
         receipts.save(home, replace(kept, folders=tuple(sorted(map(str, left)))))
-    else:
-        receipts.save(home, Receipts({}))
-        files.remove_empty([Path(folder) for folder in folders])
     return done
 
 
-def _written(change: Change) -> tuple[Change, list[Path]]:
+def _written(change: Change) -> Change:
     if not change.changes_the_file:
-        return change, []
+        return change
     try:
         if change.after is not None:
-            return change, files.write(change.path, change.after, expected=change.before)
-        assert change.before is not None
-        files.remove(change.path, expected=change.before)
+            files.write(change.path, change.after, expected=change.before)
+        elif change.before is not None:
+            files.remove(change.path, expected=change.before)
     except FileRefused as error:
-        return replace(change, problem=str(error)), []
-    return change, []
+        return replace(change, problem=str(error))
+    return change
 
 
 def _by_file(targets: Iterable[Target]) -> list[_File]:

@@ -105,23 +105,22 @@ def load(home: Path) -> Receipts:
         ) from None
 
 
-def save(home: Path, receipts: Receipts) -> list[Path]:
-    """Keep them, or remove the file where there is nothing to keep. Returns the folders that were made.
-
-    Raises FileRefused."""
+def save(home: Path, receipts: Receipts) -> None:
+    """Keep them, or remove the file where there is nothing to keep. Raises FileRefused."""
     path = home / FILE_NAME
     before = files.read(path)
-    if not receipts.of and not receipts.folders:
+    if not receipts.of:
         if before is not None:
             files.remove(path, expected=before)
-        return []
+        return
     document = {
         "format": FORMAT,
         "files": [asdict(receipt) for receipt in receipts.of.values()],
         "folders": list(receipts.folders),
     }
     text = json.dumps(document, indent=1) + "\n"
-    return files.write(path, text, expected=before, private=True) if text != before else []
+    if text != before:
+        files.write(path, text, expected=before, private=True)
 
 
 def _receipt(document: dict[str, Any]) -> Receipt:

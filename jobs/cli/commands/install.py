@@ -9,6 +9,7 @@ import click
 from pgdex.jobs.agents.clients import CLIENTS
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.render.console import note, print_json, show
+from pgdex.jobs.cli.session import present_folder
 from pgdex.jobs.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -59,12 +60,12 @@ def install(
       pgdex install --scope project --dry-run
       pgdex install --uninstall
     """
-    from pgdex.jobs.agents.machine import project_root, this_machine
+    from pgdex.jobs.agents.machine import this_machine
     from pgdex.jobs.settings import settings
 
     configured = settings()
     machine = this_machine()
-    project = project_root(_present_folder()) if scope == "project" else None
+    project = _present_project() if scope == "project" else None
     agents = _chosen(names, machine, anyone=uninstall)
     work = _Work(machine, project, configured, agents, uninstall=uninstall)
     changes = work.plan()
@@ -114,7 +115,7 @@ class _Work:
         from pgdex.jobs.agents.files import alone_in
         from pgdex.jobs.agents.installing import carry_out
 
-        with alone_in(self.project or self.machine.home):
+        with alone_in(self.machine.home):
             kept = self._kept()
             return carry_out(self._plan(kept), kept, home=self.home)
 
@@ -128,7 +129,7 @@ class _Work:
         registered = [one for one in found if one is not None and one.launch is not None]
         if registered and not quiet:
             note("Starting pgdex as each agent does …")
-        return list(proofs_of(registered, self.machine, folder=_present_folder()))
+        return list(proofs_of(registered, self.machine, folder=present_folder() or self.machine.home))
 
     def show(self, changes: "list[Change]", *, in_full: bool) -> None:
         """What is going to happen."""
@@ -260,8 +261,10 @@ def _confirm(*, uninstall: bool) -> None:
     click.confirm("\nRemove this?" if uninstall else "\nWrite this?", default=True, abort=True, err=True)
 
 
-def _present_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:
-        raise InvalidRequest("the current folder does not exist any more: change into another") from None
+def _present_project() -> Path:
+    from pgdex.jobs.agents.machine import project_root
+
+    folder = present_folder()
+    if folder is None:
+        raise InvalidRequest("the current folder does not exist any more: change into another")
+    return project_root(folder)
