@@ -63,7 +63,7 @@ class Client:
         """What it reads at the start of every session."""
         return project / "AGENTS.md" if project else None
 
-    def hooks(self, machine: Machine, project: Path | None, program: str) -> list[tuple[Path, Edit]]:
+    def hooks(self, machine: Machine, project: Path | None, launch: Launch) -> list[tuple[Path, Edit]]:
         """What has the index refreshed when a session starts. Only for agents that run such a hook without asking and
         without waiting for it."""
         return []
@@ -94,7 +94,7 @@ class Client:
         skills = self.skill_folder(machine, project)
         found.append((skills / SERVER / "SKILL.md" if skills else None, WholeFile(SKILL)))
         found.append((self.instructions_file(machine, project), Section(SECTION)))
-        found += self.hooks(machine, project, launch.program)
+        found += self.hooks(machine, project, launch)
         return [Target(self.name, path, edit) for path, edit in found if path is not None]
 
 
@@ -120,8 +120,8 @@ class ClaudeCode(Client):
     def instructions_file(self, machine: Machine, project: Path | None) -> Path | None:
         return (project or self.folder(machine)) / "CLAUDE.md"
 
-    def hooks(self, machine: Machine, project: Path | None, program: str) -> list[tuple[Path, Edit]]:
-        command = {"type": "command", "command": _refresh(program, "CLAUDE_PROJECT_DIR")}
+    def hooks(self, machine: Machine, project: Path | None, launch: Launch) -> list[tuple[Path, Edit]]:
+        command = {"type": "command", "command": _refresh(launch, "CLAUDE_PROJECT_DIR")}
         hook = {"matcher": "startup|resume", "hooks": [command]}
         folder = project / ".claude" if project else self.folder(machine)
         return [(folder / "settings.json", JsonElement(("hooks", "SessionStart"), hook, HOOK_MARKS))]
@@ -165,9 +165,9 @@ class Cursor(Client):
     def entry_file(self, machine: Machine, project: Path | None) -> Path | None:
         return (project or machine.home) / ".cursor" / "mcp.json"
 
-    def hooks(self, machine: Machine, project: Path | None, program: str) -> list[tuple[Path, Edit]]:
+    def hooks(self, machine: Machine, project: Path | None, launch: Launch) -> list[tuple[Path, Edit]]:
         file = (project or machine.home) / ".cursor" / "hooks.json"
-        hook = {"command": _refresh(program, "CURSOR_PROJECT_DIR")}
+        hook = {"command": _refresh(launch, "CURSOR_PROJECT_DIR")}
         version = JsonMember(("version",), 1, only_if_missing=True)
         return [(file, version), (file, JsonElement(("hooks", "sessionStart"), hook, HOOK_MARKS))]
 
@@ -247,8 +247,8 @@ class Gemini(Client):
     def instructions_file(self, machine: Machine, project: Path | None) -> Path | None:
         return (project or self.folder(machine)) / "GEMINI.md"
 
-    def hooks(self, machine: Machine, project: Path | None, program: str) -> list[tuple[Path, Edit]]:
-        command = {"type": "command", "name": "pgdex", "command": _refresh(program, "GEMINI_PROJECT_DIR")}
+    def hooks(self, machine: Machine, project: Path | None, launch: Launch) -> list[tuple[Path, Edit]]:
+        command = {"type": "command", "name": "pgdex", "command": _refresh(launch, "GEMINI_PROJECT_DIR")}
         file = (project / ".gemini" if project else self.folder(machine)) / "settings.json"
         return [(file, JsonElement(("hooks", "SessionStart"), {"hooks": [command]}, HOOK_MARKS))]
 
@@ -368,10 +368,12 @@ CLIENTS: dict[str, Client] = {
 """All agents by the name that --agent takes, in the order in which they are shown."""
 
 
-def _refresh(program: str, variable: str) -> str:
+def _refresh(launch: Launch, variable: str) -> str:
     """A line of shell that has pgdex look at the session's folder, in the background and without a word: an agent waits
     for its hooks, and some show or read what they print. A folder that is not indexed is left alone."""
-    return f'nohup {shlex.quote(program)} hooks run "${{{variable}:-.}}" </dev/null >/dev/null 2>&1 &'
+    settings = "".join(f"{name}={shlex.quote(value)} " for name, value in launch.variables.items())
+    program = shlex.quote(launch.program)
+    return f'{settings}nohup {program} hooks run "${{{variable}:-.}}" </dev/null >/dev/null 2>&1 &'
 
 
 def _texts(variables: Any) -> dict[str, str]:

@@ -19,6 +19,7 @@ import pytest
 from filelock import FileLock
 
 from tests.support.logins import CHECKOUT, PGDEX
+from tests.support.waiting import wait_for
 from tests.support.workers import end_processes_in
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
@@ -163,10 +164,11 @@ def test_gemini_lists_the_server_starts_it_and_has_the_skill(user: User) -> None
     (user.home / ".gemini/trustedFolders.json").write_text(json.dumps({str(user.home): "TRUST_FOLDER"}))
 
     user.install("--agent", "gemini")
-    listed = user.run("gemini", "mcp", "list")
+    line = rf"pgdex: {re.escape(str(PROGRAM))} mcp \(stdio\) - Connected"
+    # This list, unlike a session, gives a server five seconds, which on a busy machine are too few.
+    wait_for(lambda: re.search(line, user.run("gemini", "mcp", "list")), what="Gemini CLI's connection", seconds=120)
     skills = user.run("gemini", "skills", "list")
 
-    assert re.search(rf"pgdex: {re.escape(str(PROGRAM))} mcp \(stdio\) - Connected", listed), listed
     assert "pgdex [Enabled]" in skills
     assert "// mine" in (user.home / ".gemini/settings.json").read_text()
 

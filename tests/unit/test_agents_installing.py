@@ -482,13 +482,14 @@ def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
 def test_a_hook_starts_pgdex_in_the_session_s_folder_and_neither_waits_nor_prints(name: str, tmp_path: Path) -> None:
     program = tmp_path / "it's here" / "pgdex"
     program.parent.mkdir()
-    program.write_text(
-        f"#!/bin/sh\nsleep 0.5\necho \"$@\" > '{tmp_path}/part'\nmv '{tmp_path}/part' '{tmp_path}/called'\n"
-    )
+    script = 'sleep 0.5\necho "$@, $PGDEX_PROJECT" > "$0.part"\nmv "$0.part" "$0.called"\n'
+    program.write_text(f"#!/bin/sh\n{script}")
+    called = program.with_name("pgdex.called")
     program.chmod(0o755)
     client = CLIENTS[name]
-    edits = [edit for _, edit in client.hooks(Machine(tmp_path, {}), None, str(program))]
-    command = re.search(r'"command": "(nohup .*)"', edits[-1].make("{}"))
+    launch = Launch(str(program), variables={"PGDEX_PROJECT": "my shop"})
+    edits = [edit for _, edit in client.hooks(Machine(tmp_path, {}), None, launch)]
+    command = re.search(r'"command": "(.*nohup .*)"', edits[-1].make("{}"))
     assert command is not None
     variables = {"PATH": os.environ["PATH"], f"{name.partition('-')[0].upper()}_PROJECT_DIR": "/my project"}
 
@@ -496,9 +497,9 @@ def test_a_hook_starts_pgdex_in_the_session_s_folder_and_neither_waits_nor_print
     done = subprocess.run(line, env=variables, cwd=tmp_path, capture_output=True, check=True, timeout=30)
 
     assert (done.stdout, done.stderr) == (b"", b"")
-    assert not (tmp_path / "called").exists()
-    wait_for((tmp_path / "called").exists, what="the hook's program")
-    assert (tmp_path / "called").read_text() == "hooks run /my project\n"
+    assert not called.exists()
+    wait_for(called.exists, what="the hook's program")
+    assert called.read_text() == "hooks run /my project, my shop\n"
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
