@@ -259,6 +259,7 @@ class Copilot(Client):
     name = "copilot"
     title = "Copilot CLI"
     programs = ("copilot",)
+    after = "Copilot CLI reads a project's servers only if you trust the folder."
 
     def folder(self, machine: Machine) -> Path:
         return machine.folder("COPILOT_HOME", machine.home / ".copilot")

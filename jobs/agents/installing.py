@@ -58,25 +58,27 @@ class _File:
         return tuple(dict.fromkeys(edit.label for edit in self.edits))
 
 
-def plan_install(targets: Iterable[Target], kept: Receipts, *, project: Path | None) -> list[Change]:
+def plan_install(targets: Iterable[Target], kept: Receipts, *, home: Path, project: Path | None) -> list[Change]:
     """What an install would do, file by file. Nothing is written, nothing is raised: problems are in the changes."""
-    return [_installed(file, kept.of.get(str(file.path)), project) for file in _by_file(targets)]
+    return [_installed(file, kept.of.get(str(file.path)), home, project) for file in _by_file(targets)]
 
 
 def plan_uninstall(
-    targets: Iterable[Target], kept: Receipts, *, agents: set[str], project: Path | None
+    targets: Iterable[Target], kept: Receipts, *, agents: set[str], home: Path, project: Path | None
 ) -> list[Change]:
     """What taking everything of these agents back would do, file by file: of the targets, and of files that have a
-    receipt of this scope, wherever the agents keep theirs today."""
+    receipt of this home folder and scope, wherever the agents keep theirs today."""
     found = {str(file.path): file for file in _by_file(targets)}
     for path, receipt in kept.of.items():
-        if receipt.project == _text(project) and agents & set(receipt.agents):
+        is_here = (receipt.home, receipt.project) == (str(home), _text(project))
+        if is_here and agents & set(receipt.agents):
             found.setdefault(path, _File(Path(path)))
     return [_uninstalled(file, kept.of.get(path), agents) for path, file in found.items()]
 
 
-def carry_out(changes: Iterable[Change], kept: Receipts, *, home: Path) -> list[Change]:
-    """Write; returns the changes as they went, with a `problem` where a file could not be written.
+def carry_out(changes: Iterable[Change], kept: Receipts, *, state: Path) -> list[Change]:
+    """Write, and keep the record in the folder `state`; returns the changes as they went, with a `problem` where a file
+    could not be written.
 
     What is recorded comes first for an install and last for the opposite: a process that is killed in between leaves a
     record of something that did not happen, never the other way round. Raises FileRefused where the record can't be
@@ -90,9 +92,9 @@ def carry_out(changes: Iterable[Change], kept: Receipts, *, home: Path) -> list[
     written = [change.path for change in changes if change.changes_the_file and change.after is not None]
     folders = {
         *kept.folders,
-        *(str(one) for path in (*written, home / receipts.FILE_NAME) for one in files.missing_folders(path)),
+        *(str(one) for path in (*written, state / receipts.FILE_NAME) for one in files.missing_folders(path)),
     }
-    receipts.save(home, replace(kept, folders=tuple(sorted(folders))))
+    receipts.save(state, replace(kept, folders=tuple(sorted(folders))))
     done = []
     for planned in changes:
         change = _written(planned)
@@ -103,10 +105,10 @@ def carry_out(changes: Iterable[Change], kept: Receipts, *, home: Path) -> list[
             kept = kept.without(str(change.path)) if before is None else kept.with_one(before)
         done.append(change)
     if not kept.of:
-        receipts.save(home, kept)
+        receipts.save(state, kept)
     left = files.remove_empty([Path(folder) for folder in folders])
     if kept.of:
-        receipts.save(home, replace(kept, folders=tuple(sorted(map(str, left)))))
+        receipts.save(state, replace(kept, folders=tuple(sorted(map(str, left)))))
     return done
 
 
@@ -151,7 +153,7 @@ def _planned(file: _File, work: Callable[[], Change], agents: tuple[str, ...]) -
     return change
 
 
-def _installed(file: _File, receipt: Receipt | None, project: Path | None) -> Change:
+def _installed(file: _File, receipt: Receipt | None, home: Path, project: Path | None) -> Change:
     agents = tuple(dict.fromkeys([*(receipt.agents if receipt else ()), *file.agents]))
 
     def work() -> Change:
@@ -166,6 +168,7 @@ def _installed(file: _File, receipt: Receipt | None, project: Path | None) -> Ch
         new = Receipt(
             path=str(file.path),
             agents=agents,
+            home=str(home),
             project=_text(project),
             created=created,
             made=made,

@@ -28,11 +28,13 @@ class Splice:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was done to `path` for `agents`. `project` is the folder of a project's file, `created` whether there was no
+    """What was done to `path` for `agents`. `home` is the home folder of the user whose agents they are (several users,
+    or several homes, may share a PGDEX_HOME), `project` the folder of a project's file, `created` whether there was no
     file before, `made` the containers that were made (dotted names), `digest` the SHA-256 of the file afterwards."""
 
     path: str
     agents: tuple[str, ...]
+    home: str
     project: str | None
     created: bool
     made: tuple[str, ...]
@@ -127,6 +129,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
     return Receipt(
         path=str(document["path"]),
         agents=tuple(map(str, document["agents"])),
+        home=str(document["home"]),
         project=document["project"],
         created=bool(document["created"]),
         made=tuple(map(str, document["made"])),

@@ -43,7 +43,7 @@ def test_a_table_put_into_toml_changes_nothing_else_and_comes_out_to_the_byte(te
 
     assert after.startswith(text)
     assert toml.value_of(after) == before | {"mcp_servers": before.get("mcp_servers", {}) | {"pgdex": ENTRY}}
-    receipt = Receipt("f", ("a",), None, False, (), (splice(text, after),), digest(after))
+    receipt = Receipt("f", ("a",), "/h", None, False, (), (splice(text, after),), digest(after))
     assert reverted(after, receipt) == text
     assert TABLE.make(after) == after
 
@@ -97,7 +97,7 @@ def test_a_section_put_into_markdown_stands_behind_the_rest_and_comes_out_to_the
     assert after.startswith(text)
     assert edit.is_made(after)
     assert edit.make(after) == after
-    receipt = Receipt("f", ("a",), None, False, (), (splice(text, after),), digest(after))
+    receipt = Receipt("f", ("a",), "/h", None, False, (), (splice(text, after),), digest(after))
     assert reverted(after, receipt) == text
     assert markdown.section_of(edit.undo(after, ())) is None
 

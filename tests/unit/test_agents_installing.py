@@ -77,19 +77,33 @@ class Home:
         agents = [CLIENTS[name] for name in names or CLIENTS]
         targets = [target for one in agents for target in one.targets(machine or self.machine, project, launch)]
         kept = load(self.state)
-        return carry_out(plan_install(targets, kept, project=project), kept, home=self.state)
+        return carry_out(plan_install(targets, kept, home=self.folder, project=project), kept, state=self.state)
 
     def uninstall(self, *names: str, project: Path | None = None) -> list[Change]:
         agents = [CLIENTS[name] for name in names or CLIENTS]
         targets = [target for one in agents for target in one.targets(self.machine, project, Launch("pgdex"))]
         kept = load(self.state)
-        plan = plan_uninstall(targets, kept, agents={one.name for one in agents}, project=project)
-        return carry_out(plan, kept, home=self.state)
+        plan = plan_uninstall(targets, kept, agents={one.name for one in agents}, home=self.folder, project=project)
+        return carry_out(plan, kept, state=self.state)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path.resolve() / "home")
+
+
+def test_two_home_folders_with_one_pgdex_home_don_t_touch_each_other(home: Home, tmp_path: Path) -> None:
+    other = Home(tmp_path.resolve() / "other")
+    other.state = home.state
+    home.install("codex")
+    other.install("codex")
+
+    other.uninstall()
+
+    assert tree(other.folder) == {}
+    assert len(registrations(home.machine, None)) == 1
+    home.uninstall()
+    assert tree(home.folder) == {}
 
 
 def problems(changes: list[Change]) -> list[str]:

@@ -60,7 +60,7 @@ def test_a_member_put_in_is_there_and_nothing_else_has_changed(text: str) -> Non
 @given(documents())
 def test_what_was_put_in_comes_out_to_the_byte(text: str) -> None:
     after = jsonc.with_value(text, PATH, ENTRY)
-    receipt = Receipt("f", ("a",), None, False, (), (splice(text, after),), digest(after))
+    receipt = Receipt("f", ("a",), "/h", None, False, (), (splice(text, after),), digest(after))
 
     assert reverted(after, receipt) == text
 

@@ -98,7 +98,7 @@ class _Work:
     ) -> None:
         self.machine = machine
         self.project = project
-        self.home = settings.home
+        self.state = settings.home
         self.agents = agents
         self.uninstall = uninstall
         self.secrets: list[str] = []
@@ -117,7 +117,7 @@ class _Work:
 
         with alone_in(self.machine.home):
             kept = self._kept()
-            return carry_out(self._plan(kept), kept, home=self.home)
+            return carry_out(self._plan(kept), kept, state=self.state)
 
     def prove(self, *, quiet: bool) -> "list[tuple[Registration, Proof]]":
         """Start what the files of these agents say now, each different way once."""
@@ -174,7 +174,8 @@ class _Work:
                 if client.after:
                     click.echo(client.after)
         if self.uninstall and self.project is None:
-            others = sorted({receipt.project for receipt in self._kept().of.values() if receipt.project})
+            mine = [one for one in self._kept().of.values() if one.home == str(self.machine.home)]
+            others = sorted({receipt.project for receipt in mine if receipt.project})
             for other in others:
                 note(f"Still installed in the project {other}: run `pgdex install --uninstall --scope project` there.")
 
@@ -212,14 +213,14 @@ class _Work:
         ]
         if self.uninstall:
             names = {client.name for client in self.agents}
-            found = plan_uninstall(targets, kept, agents=names, project=self.project)
+            found = plan_uninstall(targets, kept, agents=names, home=self.machine.home, project=self.project)
             return [change for change in found if change.changes_the_file or change.problem or change.receipt]
-        return plan_install(targets, kept, project=self.project)
+        return plan_install(targets, kept, home=self.machine.home, project=self.project)
 
     def _kept(self) -> "Receipts":
         from pgdex.jobs.agents.receipts import load
 
-        return load(self.home)
+        return load(self.state)
 
     def _launch(self, settings: "Settings") -> "Launch":
         from pgdex.jobs.agents.clients import Launch
@@ -237,7 +238,7 @@ class _Work:
         secret = {name for name, kind in names.items() if kind is Secret}
         if settings.database_url is not None and not without_password(settings.database_url.get_secret_value())[1]:
             secret.remove("PGDEX_DATABASE_URL")
-        variables, self.secrets = settings_to_hand_on(os.environ, known=names, secret=secret, home=self.home)
+        variables, self.secrets = settings_to_hand_on(os.environ, known=names, secret=secret, home=self.state)
         return Launch(program, variables=variables, inherited=tuple(self.secrets))
 
 
