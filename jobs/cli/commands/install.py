@@ -71,8 +71,10 @@ def install(
     changes = work.plan()
     if not as_json:
         work.show(changes, in_full=dry_run)
-    if not dry_run and any(change.changes_the_file for change in changes) and not yes:
-        _confirm(uninstall=uninstall)
+    wants_an_answer = not dry_run and not yes and any(change.changes_the_file for change in changes)
+    if wants_an_answer and not _is_confirmed(uninstall=uninstall):
+        note("Nothing was written.")
+        return ExitCode.DONE
     if not dry_run:
         changes = work.carry_out()
     proofs = [] if dry_run or uninstall else work.prove(quiet=as_json)
@@ -254,12 +256,12 @@ def _chosen(names: tuple[str, ...], machine: "Machine", *, anyone: bool) -> "lis
     return found
 
 
-def _confirm(*, uninstall: bool) -> None:
+def _is_confirmed(*, uninstall: bool) -> bool:
     import sys
 
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask for confirmation: add --yes, or look with --dry-run.")
-    click.confirm("\nRemove this?" if uninstall else "\nWrite this?", default=True, abort=True, err=True)
+    return click.confirm("\nRemove this?" if uninstall else "\nWrite this?", default=True, err=True)
 
 
 def _present_project() -> Path:
