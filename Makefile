@@ -16,7 +16,7 @@ BUILD  := requirements-build.lock
 # Half as many again as there are cores: many tests wait, for a process, a lock or a timeout.
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 
-.PHONY: help try install develop test test-unit check reference docs docs-serve lock wheel dist
+.PHONY: help try install develop test test-unit test-clients check reference docs docs-serve lock wheel dist
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ test: $(VENV)/.developed  ## Run all tests but those that need a container engin
 
 test-unit: $(VENV)/.developed  ## Run the tests that need no database: under a minute
 	$(BIN)/python -m pytest --numprocesses auto --durations=5 tests/unit $(ARGS)
+
+test-clients: $(VENV)/.developed  ## Run the tests with real coding agents, which are installed from the npm registry
+	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
 check: $(VENV)/.developed  ## Linter, formatter, type checker, and who may import whom
 	$(BIN)/ruff check .
