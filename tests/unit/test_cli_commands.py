@@ -148,7 +148,7 @@ def test_the_client_loads_nothing_heavy() -> None:
         ["skipped", "--reason", "ugly"],
         ["completion", "tcsh"],
         ["db", "downgrade"],
-        ["index"],
+        ["search"],
         ["cancel"],
     ],
     ids=" ".join,

@@ -123,7 +123,7 @@ def test_the_list_of_jobs_fits_into_80_columns(repository: str) -> None:
         sample_job(repository=repository, project_id="another-project", job_id=UUID(int=7)),
     ]
 
-    lines = rendered(job_list_table(page_of(*jobs), now=NOW + timedelta(days=30), full_ids=False))
+    lines = rendered(job_list_table(page_of(*jobs), now=NOW + timedelta(days=30), full_ids=False, width=80))
 
     assert len(lines) == 3
     assert all(cell_len(line) <= 80 for line in lines)
@@ -135,7 +135,7 @@ def test_the_list_of_jobs_fits_into_80_columns(repository: str) -> None:
 def test_columns_line_up_under_wide_characters() -> None:
     jobs = [sample_job(repository="日本語", job_id=UUID(int=7 << 100)), sample_job(repository="click")]
 
-    _, wide, narrow = rendered(job_list_table(page_of(*jobs), now=NOW, full_ids=False))
+    _, wide, narrow = rendered(job_list_table(page_of(*jobs), now=NOW, full_ids=False, width=80))
 
     assert cell_len(wide[: wide.index(" 63 ")]) == cell_len(narrow[: narrow.index(" 63 ")])
 
@@ -143,7 +143,9 @@ def test_columns_line_up_under_wide_characters() -> None:
 def test_a_pipe_gets_whole_ids_and_nothing_cut() -> None:
     name = "a-very-long-name-of-a-repository-that-nobody-would-choose-but-some-people-do"
 
-    lines = rendered(job_list_table(page_of(sample_job(repository=name)), now=NOW, full_ids=True), width=10_000)
+    lines = rendered(
+        job_list_table(page_of(sample_job(repository=name)), now=NOW, full_ids=True, width=10_000), width=10_000
+    )
 
     assert str(JOB_ID) in lines[1]
     assert name in lines[1]
