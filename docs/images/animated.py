@@ -16,7 +16,7 @@ LINE_HEIGHT = 18
 FONT_SIZE = 14
 MARGIN = 14
 SHORTEST_SECONDS = 0.12  # of a screen: eight in a second are enough for a bar
-LONGEST_SECONDS = 2.5  # of a screen on which nothing happens
+LONGEST_SECONDS = 1.8  # of a screen on which nothing happens
 LAST_SECONDS = 6.0
 BACKGROUND = "#0d1117"
 FOREGROUND = "#c9d1d9"
@@ -75,7 +75,8 @@ def svg(shown: Sequence[tuple[float, list[Cells]]], *, columns: int, rows: int, 
     )
     outer_width, outer_height = width + 2 * MARGIN, height + 2 * MARGIN
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {outer_width:.0f} {outer_height:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" '
+        f'viewBox="0 0 {outer_width:.0f} {outer_height:.0f}" '
         f'width="{outer_width:.0f}" role="img"><title>{escape(title)}</title><style>{style}</style>'
         f"<defs>{''.join(definitions)}</defs>"
         f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>'

@@ -30,6 +30,18 @@ PROMPT = "$"
 QUIET_SECONDS = 0.3  # without output, after which a prompt is taken for a prompt
 KEY_SECONDS = 0.045
 LONGEST_SECONDS = 180.0
+# Of the standard library: what is no library, or not in everyone's.
+LEFT_OUT = (
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+    "test",
+    "tests",
+    "idlelib",
+    "lib2to3",
+    "pydoc_data",
+    "*.so",
+)
 PALETTE = {
     "black": "#1b1f24",
     "red": "#ff7b72",
@@ -61,7 +73,7 @@ def scene() -> Iterator[tuple[Path, dict[str, str]]]:
     shutil.copytree(
         library,
         place / "stdlib",
-        ignore=shutil.ignore_patterns("site-packages", "dist-packages", "__pycache__", "test", "idle_test", "*.so"),
+        ignore=shutil.ignore_patterns(*LEFT_OUT),
     )
     home = place / "home"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PGDEX_", "PG", "LESS"))}
@@ -76,6 +88,8 @@ def scene() -> Iterator[tuple[Path, dict[str, str]]]:
     }
     environment.pop("COLUMNS", None)
     try:
+        # The database is there already, as it is after the first command ever.
+        subprocess.run(["pgdex", "list"], env=environment, capture_output=True, check=True)
         yield place, environment
     finally:
         _end_processes(environment, home)

@@ -17,7 +17,7 @@ from emulated import Session, scene
 COLUMNS = 92
 ROWS = 24
 KILLED_AT = re.compile(r"\b(?:3[5-9]|[4-8]\d)\.\d %")
-QUERY = "where are the escape sequences of a string decoded"
+QUERY = "where are the workers of a process pool started"
 TITLE = "pgdex index, interrupted; its workers killed with kill -9; the job goes on where it was; pgdex search"
 
 
@@ -57,7 +57,12 @@ def play(session: Session) -> None:
     session.run("pgdex events | grep -E 'reclaimed|completed'")
     session.pause(2.5)
     session.run("clear")
-    session.run(f"pgdex search {QUERY} -n 2")
+    session.type(f"pgdex search {QUERY} -n 2")
+    # The answer does not fit: the pager shows its beginning, and leaves it on the screen.
+    session.wait_until(lambda shown: shown[-1:] == [":"])
+    session.pause(4.0)
+    session.press("q")
+    session.wait_for_prompt()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from rich.text import Text
 COLUMNS = 104
 ROWS = 60
 HALFWAY = re.compile(r"\b[4-9]\d\.\d %")
-QUERY = "where are the escape sequences of a string decoded"
+QUERY = "where are the workers of a process pool started"
 # The web font that rich would load from elsewhere: a reader's own will do.
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 

@@ -168,6 +168,11 @@ def test_the_note_below_a_page_leads_to_the_next() -> None:
             "63 files found: 60 to index, 0 unchanged, 3 skipped, 0 deleted",
         ),
         ("reclaimed", {"batches": 1, "files": 32, "dead_workers": [4]}, "1 batch with 32 files from worker 4"),
+        (
+            "reclaimed",
+            {"batches": 2, "files": 48, "dead_workers": [1, 2]},
+            "2 batches with 48 files from workers 1, 2, which are gone",
+        ),
         ("failed", {"error_type": "E", "error_message": "no\x1b disk"}, r"E: no\x1b disk"),
         (
             "completed",

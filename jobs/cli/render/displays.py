@@ -12,7 +12,10 @@ from pgdex.jobs.cli.render.text import printable
 from pgdex.jobs.cli.terminal import HIDE_CURSOR, SHOW_CURSOR, HeldTerminal
 from pgdex.jobs.client.models import JobStatus
 
-ERASE = "\r\x1b[J"  # from the beginning of the line to the end of the screen
+# To the end of the line; of the screen. Where the second would take all of the screen, tmux keeps what is erased in its
+# history: so it is never sent from the first line of what is drawn.
+ERASE_LINE, ERASE_REST = "\x1b[K", "\x1b[J"
+UP, DOWN = "\x1b[A", "\x1b[B"
 
 
 class Display(Protocol):
@@ -69,6 +72,7 @@ class BarDisplay:
         self._title = ""
         self._shown: Shown | None = None
         self._turn = 0
+        self._is_drawn = False
         self._terminal = HeldTerminal(self._console.file.fileno(), leave=self._leave)
 
     def __enter__(self) -> Self:
@@ -89,7 +93,7 @@ class BarDisplay:
     def tell(self, message: str) -> None:
         """A line above the bar."""
         if self._terminal.may_draw():
-            self._write(ERASE)
+            self._erase()
         note(message)
         self._draw()
 
@@ -101,12 +105,20 @@ class BarDisplay:
         lines = bar_lines(self._shown, title=self._title, turn=self._turn, console=self._console, width=width)
         with self._console.capture() as captured:
             self._console.print(*lines, sep="\n")
-        drawn = captured.get().rstrip("\n")
-        self._write(f"{HIDE_CURSOR}{ERASE}{drawn}\r" + "\x1b[A" * drawn.count("\n"))
+        drawn = captured.get().rstrip("\n").split("\n")
+        text = f"{ERASE_LINE}\r\n".join(drawn)
+        self._write(f"{HIDE_CURSOR}\r{text}{ERASE_REST}\r{UP * (len(drawn) - 1)}")
+        self._is_drawn = True
 
     def _leave(self) -> None:
         """Erase it, for whoever has the terminal next."""
-        self._write(f"{ERASE}{SHOW_CURSOR}")
+        self._erase()
+        self._write(SHOW_CURSOR)
+
+    def _erase(self) -> None:
+        if self._is_drawn:
+            self._write(f"\r{ERASE_LINE}{DOWN}{ERASE_REST}{UP}")
+        self._is_drawn = False
 
     def _write(self, text: str) -> None:
         with suppress(OSError):  # the terminal is gone; the job is not
