@@ -108,7 +108,8 @@ def _line(cells: Cells) -> str:
             parts.append(f'<rect x="{x:.1f}" width="{width:.1f}" height="{LINE_HEIGHT}" fill="{back}"/>')
         if not text.strip():
             continue
-        begin, bare = len(text) - len(text.lstrip()), text.strip()
+        # Renderers take several blanks for one, whatever the style says; not those that don't break.
+        begin, bare = len(text) - len(text.lstrip()), text.strip().replace(" ", "\u00a0")
         kind = " ".join(name for name, is_so in (("b", bold), ("i", italic)) if is_so)
         look = (f' class="{kind}"' if kind else "") + (f' style="fill:{front}"' if front != FOREGROUND else "")
         parts.append(

@@ -24,6 +24,8 @@ HALFWAY = re.compile(r"\b[4-9]\d\.\d %")
 QUERY = "where are the workers of a process pool started"
 # The web font that rich would load from elsewhere: a reader's own will do.
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+RICHS_FONT = "Fira Code, monospace"
+FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 def main() -> int:
@@ -49,7 +51,7 @@ def main() -> int:
         finally:
             session.close()
         drawn = console.export_svg(title="pgdex")
-    (target / "terminal.svg").write_text(FONT_FACE.sub("", drawn), "utf-8")
+    (target / "terminal.svg").write_text(FONT_FACE.sub("", drawn).replace(RICHS_FONT, FONT), "utf-8")
     return 0
 
 

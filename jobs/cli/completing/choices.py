@@ -1,7 +1,7 @@
 """The values that a shell is offered for arguments and options."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, LiteralString
 
 import click
@@ -17,13 +17,12 @@ KINDS = (
     *("module", "namespace", "class", "interface", "struct", "enum", "type", "function", "method", "variable"),
     *("macro", "test", "table", "resource", "rule", "element", "section", "key", "block"),
 )
-LIVE = ("pending", "running", "blocked")
-RETRIED = ("failed", "cancelled")
 JOBS: LiteralString = (
-    "select job_id, repository, status, progress_percentage from pgdex.job_status"
-    " where project_id = %(project)s and (%(statuses)s::text[] is null or status = any(%(statuses)s::text[]))"
-    " order by created_at desc limit %(most)s"
+    "select job_id, repository, status, progress_percentage from pgdex.job_status where project_id = %(project)s"
 )
+LIVE: LiteralString = " and pgdex.is_live(status)"
+RETRIED: LiteralString = " and status in ('failed', 'cancelled')"
+NEWEST: LiteralString = " order by created_at desc limit %(most)s"
 REPOSITORIES: LiteralString = (
     "select name, min(location) from pgdex.views_status where project_id = %(project)s group by name"
     " order by name limit %(most)s"
@@ -94,23 +93,23 @@ def projects(ctx: click.Context, _parameter: click.Parameter, begun: str) -> Ite
 
 def jobs(ctx: click.Context, _parameter: click.Parameter, begun: str) -> Items:
     """`last`, and the newest jobs of the project."""
-    return [*_beginning_with(begun, ["last"]), *_jobs(ctx, begun, None)]
+    return [*_beginning_with(begun, ["last"]), *_jobs(ctx, begun, JOBS + NEWEST)]
 
 
 def live_jobs(ctx: click.Context, _parameter: click.Parameter, begun: str) -> Items:
     """The jobs that can be cancelled."""
-    return _jobs(ctx, begun, LIVE)
+    return _jobs(ctx, begun, JOBS + LIVE + NEWEST)
 
 
 def ended_jobs(ctx: click.Context, _parameter: click.Parameter, begun: str) -> Items:
     """The jobs that can be run again."""
-    return _jobs(ctx, begun, RETRIED)
+    return _jobs(ctx, begun, JOBS + RETRIED + NEWEST)
 
 
-def _jobs(ctx: click.Context, begun: str, statuses: Sequence[str] | None) -> Items:
+def _jobs(ctx: click.Context, begun: str, query: LiteralString) -> Items:
     from pgdex.jobs.cli.render.text import short_ids
 
-    found = _asked(ctx, JOBS, statuses=None if statuses is None else list(statuses), most=MOST_JOBS)
+    found = _asked(ctx, query, most=MOST_JOBS)
     names = short_ids([job_id for job_id, *_ in found])
     return [
         CompletionItem(

@@ -48,10 +48,10 @@ def show(*answers: "RenderableType") -> None:
 
 
 def show_long(*answers: "RenderableType", remarks: list[str], uses_pager: bool) -> None:
-    """As `show`, and then a note for each of `remarks`. Where all of it does not fit on the terminal, the answers are
-    shown in the user's pager, so that the first of them is seen first."""
+    """As `show`, and then a note for each of `remarks`. Where all of it does not fit on the terminal, it is shown in the
+    user's pager, the remarks first: below they would not be seen, and after the pager they would move the first answer
+    out of sight."""
     console = output()
-    paged = False
     if answers and uses_pager and console.is_terminal:
         from pgdex.jobs.cli.render.pager import page, pager_command
         from pgdex.jobs.settings import settings
@@ -59,11 +59,13 @@ def show_long(*answers: "RenderableType", remarks: list[str], uses_pager: bool) 
         with console.capture() as captured:
             console.print(*answers, sep="\n")
         text = captured.get()
-        below = wrapped("\n".join(["", *remarks]), console.width).count("\n")
-        is_long = text.count("\n") + below >= console.height  # the prompt takes the last line
+        if remarks:
+            text = wrapped(printable("\n".join(remarks), lines=True), console.width) + f"\n\n{text}"
+        is_long = text.count("\n") >= console.height  # the prompt takes the last line
         command = pager_command(settings().pager) if is_long else []
-        paged = bool(command) and page(text, command)
-    if answers and not paged:
+        if command and page(text, command):
+            return
+    if answers:
         show(*answers)
     for remark in remarks:
         note(remark)

@@ -65,6 +65,11 @@ class Terminal:
             lines.pop()
         return lines
 
+    @property
+    def said(self) -> str:
+        """All that was shown, with one blank wherever a line was wrapped or words stand apart."""
+        return " ".join(self.shown.decode().split())
+
     def wait_for_screen(self, is_there: Callable[[list[str]], bool]) -> list[str]:
         """Read until the screen is as wanted; returns its lines."""
         until = time.monotonic() + PATIENCE_SECONDS
