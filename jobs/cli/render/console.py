@@ -48,9 +48,11 @@ def show(*answers: "RenderableType") -> None:
 
 
 def show_long(*answers: "RenderableType", remarks: list[str], uses_pager: bool) -> None:
-    """As `show`, and then a note for each of `remarks`. Where all of it does not fit on the terminal, it is shown in the
-    user's pager, the remarks first: below they would not be seen, and after the pager they would move the first answer
-    out of sight."""
+    """As `show`, and then a note for each of `remarks`.
+
+    Where all of it does not fit on the terminal, it is shown in the user's pager, the remarks first: below they would
+    not be seen, and after the pager they would move the first answer out of sight.
+    """
     console = output()
     if answers and uses_pager and console.is_terminal:
         from pgdex.jobs.cli.render.pager import page, pager_command
