@@ -16,7 +16,7 @@ from pgdex.jobs.cli.render.diagnosis import check_line, verdict
 from pgdex.jobs.cli.render.events import event_line
 from pgdex.jobs.cli.render.job import cancel_question, follow_up, job_table, next_steps, outcome_lines, summary_lines
 from pgdex.jobs.cli.render.job_list import job_list_table, page_note
-from pgdex.jobs.cli.render.search import hit_lines, shown_path
+from pgdex.jobs.cli.render.search import answer, hit_lines, shown_path
 from pgdex.jobs.cli.render.skipped import by_reason, files_table, reasons_table
 from pgdex.jobs.cli.render.snippets import best_snippet, marks, query_terms
 from pgdex.jobs.cli.render.workers import workers_table
@@ -273,6 +273,14 @@ def test_a_hit_shows_its_place_symbol_and_numbered_lines() -> None:
         "    10 def parse_args(self):",
         "    11     pass",
     ]
+
+
+def test_a_hit_that_has_changed_since_it_was_indexed_is_marked() -> None:
+    (head, *_) = answer(
+        [hit()], frozenset(), folder=Path("/"), colour=False, explains=False, warning=None, mark_of=lambda _: "outdated"
+    )
+
+    assert head.plain.endswith("0.033  [outdated]")
 
 
 def test_a_further_piece_that_has_its_text_shows_it_and_one_that_has_not_its_lines() -> None:

@@ -235,6 +235,7 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool, uses_page
         colour=output().color_system is not None,
         explains=explain,
         warning=warning,
+        mark_of=lambda hit: "outdated" if (hit.repo_path, hit.path) in found.outdated else None,
     )
     remarks = [*([] if found.hits else ["Nothing found."]), *(f"Note: {remark}" for remark in found.notes)]
     show_long(*lines, remarks=remarks, uses_pager=uses_pager)

@@ -1,7 +1,7 @@
 """Search hits: where, what, and the lines that show it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ def answer(
     colour: bool,
     explains: bool,
     warning: str | None,
+    mark_of: "Callable[[SearchHit], str | None]" = lambda _: None,
 ) -> "Iterator[Text]":
     """The hits, best first: the first ones in full, of each further one three lines, because people read the first and
     skim the rest. Under a `warning` that nothing fits well, all of them in three lines."""
@@ -41,16 +42,23 @@ def answer(
         if number:
             yield Text()
         brief = warning is not None or number >= FULL_HITS
-        yield from hit_lines(hit, terms, folder=folder, colour=colour, brief=brief)
+        yield from hit_lines(hit, terms, folder=folder, colour=colour, brief=brief, mark=mark_of(hit))
         if explains:
             yield reason_line(hit)
 
 
 def hit_lines(
-    hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: bool, brief: bool = False
+    hit: "SearchHit",
+    terms: frozenset[str],
+    *,
+    folder: Path,
+    colour: bool,
+    brief: bool = False,
+    mark: str | None = None,
 ) -> "Iterator[Text]":
     """The lines of one hit; where it is to be `brief`, its place and two lines of code. `folder` is where the user
-    stands: what lies below it is shown relative to it."""
+    stands: what lies below it is shown relative to it. `mark` is what a reader must know before they trust it: the file
+    is "outdated"."""
     from rich.text import Text
 
     head = Text(overflow="fold")
@@ -58,6 +66,8 @@ def hit_lines(
     if hit.symbol:
         head.append(f"  {printable(hit.symbol)}", "bold")
     head.append(f"  {hit.kind}  {hit.score:.3f}", "dim")
+    if mark is not None:
+        head.append(f"  [{mark}]", "yellow")
     yield head
 
     size = BRIEF_LINES if brief else SNIPPET_LINES
