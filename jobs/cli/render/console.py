@@ -37,12 +37,15 @@ def notes() -> "Console":
 
 def show(*answers: "RenderableType") -> None:
     """Print on stdout; in a pipe without the blanks that fill up the cells of a table."""
+    from rich.console import Group
+
     console = output()
+    together = Group(*answers)  # one by one, rich would join lines of text and forget which of them may be wrapped
     if console.is_terminal:
-        console.print(*answers, sep="\n")
+        console.print(together)
         return
     with console.capture() as captured:
-        console.print(*answers, sep="\n")
+        console.print(together)
     text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
     click.echo(text, nl=False, color=console.color_system is not None)
 
@@ -55,11 +58,13 @@ def show_long(*answers: "RenderableType", remarks: list[str], uses_pager: bool) 
     """
     console = output()
     if answers and uses_pager and console.is_terminal:
+        from rich.console import Group
+
         from pgdex.jobs.cli.render.pager import page, pager_command
         from pgdex.jobs.settings import settings
 
         with console.capture() as captured:
-            console.print(*answers, sep="\n")
+            console.print(Group(*answers))
         text = captured.get()
         if remarks:
             text = wrapped(printable("\n".join(remarks), lines=True), console.width) + f"\n\n{text}"

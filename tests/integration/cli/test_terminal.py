@@ -164,6 +164,26 @@ def test_the_list_keeps_the_repositories_in_a_narrow_window(
     assert "click" in shown[2]
 
 
+@pytest.mark.usefixtures("worker")
+def test_a_long_line_of_code_is_cut_at_the_window_and_an_event_goes_on_below_its_story(
+    environment: Environment, run_pgdex: Run, repository: Path
+) -> None:
+    long = ", ".join(f"argument_{number}" for number in range(30))
+    (repository / "src" / "wide.py").write_text(f"def a_wide_function({long}):\n    return {long}\n")
+    assert run_pgdex("index", cwd=repository).code == ExitCode.DONE
+
+    found = Terminal(environment, "search", "a_wide_function", "--no-pager", "-n", "1", columns=60, cwd=repository)
+    found.end()
+    assert found.screen()[1].startswith("     1 def a_wide_function(argument_0, argument_1")
+    assert found.screen()[1].endswith("…")
+    assert found.screen()[2].startswith("     2     return")
+
+    events = Terminal(environment, "events", columns=50, rows=60, cwd=repository)
+    events.end()
+    assert any(line.startswith(" " * 21) for line in events.screen())
+    assert events.said.split() == run_pgdex("events", cwd=repository).out.split()
+
+
 def test_what_is_said_breaks_no_word(environment: Environment) -> None:
     for command in (["cancel", "last"], ["search", "x", "--language", "pyton"], ["related", "nowhere"]):
         terminal = Terminal(environment, *command, columns=50)
