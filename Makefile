@@ -16,7 +16,7 @@ BUILD  := requirements-build.lock
 # Half as many again as there are cores: many tests wait, for a process, a lock or a timeout.
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 
-.PHONY: help try install develop test test-unit test-clients check reference docs docs-serve lock wheel dist
+.PHONY: help try install develop test test-unit test-clients check reference picture recording docs docs-serve lock wheel dist
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +46,12 @@ check: $(VENV)/.developed  ## Linter, formatter, type checker, and who may impor
 
 reference: $(VENV)/.developed  ## Write docs/reference/ again, from the code
 	$(BIN)/python -m docs_reference
+
+picture: $(VENV)/.developed  ## Draw the README's picture again, from a real run: half a minute
+	$(BIN)/python docs/images/terminal.py
+
+recording: $(VENV)/.developed  ## Record the README's recording again, from a real run: a minute
+	$(BIN)/python docs/images/recording.py
 
 # Never with --quiet: that hides the warnings from --strict as well, and a dead link passes.
 docs: $(VENV)/.documented  ## Build the site of docs/ into site/; a dead link is an error

@@ -73,6 +73,9 @@ class Settings(Environment):
     server_linger: float = setting(
         300, ge=0, le=31_536_000, description="Seconds that the embedded server keeps running after its last user."
     )
+    pager: str | None = setting(
+        None, description="Program that shows answers that don't fit on the terminal (PAGER, else less); cat: none."
+    )
     project: str = setting("default", pattern=PROJECT_ID, description="Default project of commands.")
     max_concurrent_jobs: int | None = setting(
         None, ge=1, le=999_999, description="Jobs that run at once in the whole cluster (3)."

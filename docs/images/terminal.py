@@ -1,93 +1,58 @@
-# /// script
-# requires-python = ">=3.11"
-# dependencies = ["pyte>=0.8", "rich>=14"]
-# ///
 """Draws terminal.svg: what a terminal shows of a real `pgdex index` and `pgdex search`.
 
-uv run docs/images/terminal.py FOLDER [QUERY]     # pgdex on the PATH, FOLDER not indexed yet (or changed since)
+make picture                        # or: python docs/images/terminal.py FOLDER, to draw it there
 
-`uv` brings the two libraries along; any environment that has them will do. The output of a command goes through a
-terminal emulator, so the picture has what a person sees: the progress as it stands half-way, then the end.
+pgdex runs with its embedded PostgreSQL in a folder of its own below /tmp, on Python's standard library. The output of
+its commands goes through a terminal emulator, so the picture has what a person sees: the progress as it stands halfway,
+and then the end.
 """
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
 import sys
-import termios
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 import pyte
+from emulated import Session, colour, scene
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
 COLUMNS = 104
 ROWS = 60
-HALF_WAY = re.compile(r"\b(?:[4-9]\d)\.\d %")
-NAMES = {"default": None, "brown": "yellow"}
+HALFWAY = re.compile(r"\b[4-9]\d\.\d %")
+QUERY = "where are the workers of a process pool started"
 # The web font that rich would load from elsewhere: a reader's own will do.
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+RICHS_FONT = "Fira Code, monospace"
+FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 def main() -> int:
-    """Run the commands and write terminal.svg beside this file."""
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    folder = Path(sys.argv[1]).resolve()
-    query = sys.argv[2] if len(sys.argv) == 3 else "where is the default timeout set"
-    with open(os.devnull, "w") as nowhere:
+    """Run the commands and write terminal.svg."""
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    with scene() as (folder, environment), open("/dev/null", "w") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
-        index = list(screens(["pgdex", "index", folder.name], folder.parent))
-        half_way = next((screen for screen in index if HALF_WAY.search("\n".join(screen.display))), index[-1])
-        search = list(screens(["pgdex", "search", query, "--limit", "2"], folder.parent))
-        for command, shown in (
-            (f"pgdex index {folder.name}", half_way),
-            ("", index[-1]),
-            (f'pgdex search "{query}" --limit 2', search[-1]),
-        ):
-            if command:
-                console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
-            for line in lines(shown):
+        session = Session(folder, environment, columns=COLUMNS, rows=ROWS)
+        try:
+            session.type("pgdex index stdlib")
+            session.wait_until(lambda shown: any(HALFWAY.search(line) for line in shown))
+            for line in lines(session.screen):
                 console.print(line)
             console.print()
-        svg = console.export_svg(title="pgdex")
-    Path(__file__).with_name("terminal.svg").write_text(FONT_FACE.sub("", svg), "utf-8")
+            session.wait_for_prompt()
+            for line in lines(session.screen)[1:-1]:
+                console.print(line)
+            console.print()
+            session.run("clear")
+            session.run(f"pgdex search {QUERY} -n 2")
+            for line in lines(session.screen)[:-1]:
+                console.print(line)
+        finally:
+            session.close()
+        drawn = console.export_svg(title="pgdex")
+    (target / "terminal.svg").write_text(FONT_FACE.sub("", drawn).replace(RICHS_FONT, FONT), "utf-8")
     return 0
-
-
-def screens(command: list[str], folder: Path) -> Iterator[pyte.Screen]:
-    """Run a command in a terminal; yields copies of the screen as it changes, the last one when it has ended."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment)
-    os.close(theirs)
-    everything = b""
-    while data := _read(ours):
-        everything += data
-        yield _screen(everything)
-    process.wait()
-    yield _screen(everything)
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65_536)
-    except OSError:  # Linux's word for a terminal that nobody writes to any more
-        return b""
-
-
-def _screen(output: bytes) -> pyte.Screen:
-    screen = pyte.Screen(COLUMNS, ROWS)
-    screen.set_mode(pyte.modes.LNM)
-    pyte.ByteStream(screen).feed(output)
-    return screen
 
 
 def lines(screen: pyte.Screen) -> list[Text]:
@@ -107,21 +72,13 @@ def lines(screen: pyte.Screen) -> list[Text]:
 
 def _style(cell: pyte.screens.Char) -> Style:
     return Style(
-        color=_colour(cell.fg),
-        bgcolor=_colour(cell.bg),
+        color=None if cell.fg == "default" else colour(cell.fg, usual=""),
+        bgcolor=None if cell.bg == "default" else colour(cell.bg, usual=""),
         bold=cell.bold,
         italic=cell.italics,
         underline=cell.underscore,
         reverse=cell.reverse,
     )
-
-
-def _colour(name: str) -> str | None:
-    if name in NAMES:
-        return NAMES[name]
-    if re.fullmatch(r"[0-9a-f]{6}", name):
-        return f"#{name}"
-    return re.sub(r"^bright", "bright_", name)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pgdex.indexer.embedding import EmbedderError, EmbedderUnavailable, Embeddin
 from pgdex.indexer.git import CommitNotFound, EmptyRepository, GitAborted, GitError, NotARepository, RefNotFound
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, WalkAborted, Witness
 from pgdex.indexer.storable import storable
+from pgdex.jobs.batches.host_and_user import host_and_user
 from pgdex.jobs.batches.poison_files import CRASHES_BEFORE_NOTES
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.batches.watchdog import folder_in_progress, gone_on
@@ -245,7 +246,7 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
     except RootUnavailable as error:
         with claim.folder_in_progress():
             is_missing = is_gone(claim.root, is_local=claim.settings.database_url is None)
-        claim.leave_to_others(str(error), error=error, is_missing=is_missing)
+        claim.leave_to_others(f"{error} (a worker {host_and_user()} says so)", error=error, is_missing=is_missing)
     except GitAborted as error:
         _put_back(claim)
         raise JobAborted from error

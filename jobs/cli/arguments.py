@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pgdex.jobs.cli.completing import choices
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.repository_path import real_path
 
@@ -27,12 +28,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 project_of_folder_option = click.option(
     "--project",
     metavar="ID",
+    shell_complete=choices.projects,
     help="The project (default: PGDEX_PROJECT, else the one that a .pgdex.toml there or above names, else `default`).",
 )
 
 project_of_job_option = click.option(
     "--project",
     metavar="ID",
+    shell_complete=choices.projects,
     help="The project of the job (default: as for `pgdex index` in the current folder).",
 )
 

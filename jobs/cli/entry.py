@@ -12,6 +12,7 @@ import click
 
 from pgdex.jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
 from pgdex.jobs.cli.lazy import ReaderHasLeft
+from pgdex.jobs.cli.render.wrapping import width_of, wrapped
 from pgdex.jobs.cli.root import Invocation, pgdex
 from pgdex.jobs.client.printable import printable
 from pgdex.jobs.errors import PgdexError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import psycopg
 
 GARBAGE_THRESHOLDS = (100_000, 20, 50)  # Python's own: 700, 10, 10
+COMPLETION_VARIABLE = "_PGDEX_COMPLETE"
 LONGEST_MESSAGE = 400  # characters of an error that nobody wrote for users; --debug shows the rest
 
 
@@ -29,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     given = None if arguments is None else list(arguments)
     invocation = Invocation()
+    if COMPLETION_VARIABLE in os.environ:  # a shell asks what may come next
+        from pgdex.jobs.cli.completing.shells import register
+
+        register()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a locale without Unicode: rather \u65e5 than no answer
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         shown = StringIO()
         error.show(file=shown)
-        click.echo(printable(shown.getvalue(), lines=True), err=True, nl=False)
+        _complain(shown.getvalue().rstrip("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
@@ -49,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if invocation.debug:
             traceback.print_exc()
         message, exit_code = explained(error)
-        click.echo(f"Error: {printable(message, lines=True)}", err=True)
+        _complain(f"Error: {message}")
         return exit_code
     return code if isinstance(code, int) else ExitCode.DONE
 
@@ -91,6 +97,10 @@ def _of_database(error: "psycopg.Error") -> str:
 def _one_line(error: Exception) -> str:
     message = " ".join(str(error).split()) or "(no message)"
     return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
+
+
+def _complain(message: str) -> None:
+    click.echo(wrapped(printable(message, lines=True), width_of(sys.stderr)), err=True)
 
 
 def _reader_has_left() -> int:

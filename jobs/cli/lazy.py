@@ -4,7 +4,7 @@ Its commands take no empty arguments: `pgdex index "$FOLDER"` with a variable th
 folder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -13,6 +13,33 @@ import click
 from click.shell_completion import CompletionItem
 
 ADVICE = "it is empty (an unset shell variable?)"
+
+
+UNBROKEN_HYPHEN = "\ue000"
+"""Stands for a hyphen while click wraps lines, which it would do at hyphens too: inside of --no-ignore."""
+
+
+class WholeWords(click.HelpFormatter):
+    """Help that is wrapped between words only, and never inside of an option's name."""
+
+    def write_text(self, text: str) -> None:
+        """A paragraph."""
+        super().write_text(text.replace("-", UNBROKEN_HYPHEN))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """A list of terms with their explanations."""
+        whole = [(term, text.replace("-", UNBROKEN_HYPHEN)) for term, text in rows]
+        super().write_dl(whole, col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """All of it."""
+        return super().getvalue().replace(UNBROKEN_HYPHEN, "-")
+
+
+class WholeWordsContext(click.Context):
+    """A context whose help is WholeWords."""
+
+    formatter_class = WholeWords
 
 
 class ReaderHasLeft(Exception):
@@ -29,6 +56,8 @@ class LazyCommand:
 
 class LazyGroup(click.Group):
     """A click group over `sections` (title -> name -> command) that shows its help without importing any of them."""
+
+    context_class = WholeWordsContext
 
     def __init__(self, *args: Any, sections: Mapping[str, Mapping[str, LazyCommand]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,6 +77,8 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         refuse_blank(command)
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            one.context_class = WholeWordsContext
         return command
 
     def resolve_command(

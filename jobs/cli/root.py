@@ -81,6 +81,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option(
+    "-V",
     "--version",
     is_flag=True,
     expose_value=False,
@@ -94,7 +95,7 @@ def pgdex(invocation: Invocation, debug: bool) -> None:
 
     \b
     Start with:
-      pgdex index .
-      pgdex search "parse command line options"
+      pgdex index
+      pgdex search parse command line options
     """
     invocation.debug = debug

@@ -34,6 +34,12 @@ class Found:
     gone: set[str] = field(default_factory=set)
     """The folders of hits that were moved or deleted."""
 
+    def mark_of(self, hit: "SearchHit") -> str | None:
+        """What a reader must know before they trust a hit: its file is "outdated", or its whole folder "gone"."""
+        if hit.repo_path in self.gone:
+            return "gone"
+        return "outdated" if (hit.repo_path, hit.path) in self.outdated else None
+
 
 @contextmanager
 def refusals() -> Iterator[None]:

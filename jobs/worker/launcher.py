@@ -72,15 +72,16 @@ def supervise(
                     return
 
 
-def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> bool:
-    """Start workers in the background where none is alive; true where it did. They outlive this process and end
-    by themselves when there was nothing to do for `idle_seconds`. None are started under a login that may not work."""
+def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> subprocess.Popen[bytes] | None:
+    """Start workers in the background where none is alive; the process that was started for it, or None. They outlive
+    this process and end by themselves when there was nothing to do for `idle_seconds`. None are started under a login
+    that may not work."""
     if living_workers(client.connection) or WORKER not in abilities(client.connection).roles:
-        return False
+        return None
     settings = client.settings
     make_home(settings.home)
     with open_worker_log(settings.home) as log:
-        subprocess.Popen(
+        return subprocess.Popen(
             [*SUPERVISOR_COMMAND, "--only-one", "--exit-when-idle", str(idle_seconds)],
             cwd=settings.home,
             stdin=subprocess.DEVNULL,
@@ -88,7 +89,6 @@ def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> boo
             stderr=log,
             start_new_session=True,
         )
-    return True
 
 
 class IdleWatch:

@@ -1,5 +1,8 @@
 """Paths and room are checked before a job is made, and again by the worker that does it."""
 
+import os
+import pwd
+import socket
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,9 @@ def test_a_worker_does_not_index_what_plain_sql_asks_for_outside(
 
     assert (status.status, status.error_type) == ("failed", "RootUnavailable")
     assert "outside of the folders that may be indexed" in (status.error_message or "")
+    # Which machine, and whose rights: what can't be seen is seen elsewhere, or by somebody else.
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert f"(a worker on {socket.gethostname()} as {user} says so)" in (status.error_message or "")
     assert client.connection.execute("select count(*) from pgdex.files").fetchone() == (0,)
 
 

@@ -151,7 +151,7 @@ def test_the_client_loads_nothing_heavy() -> None:
         ["install", "--agent", "emacs"],
         ["install", "--scope", "world"],
         ["db", "downgrade"],
-        ["index"],
+        ["search"],
         ["cancel"],
     ],
     ids=" ".join,

@@ -16,7 +16,7 @@ from pgdex.jobs.cli.render.diagnosis import check_line, verdict
 from pgdex.jobs.cli.render.events import event_line
 from pgdex.jobs.cli.render.job import cancel_question, follow_up, job_table, next_steps, outcome_lines, summary_lines
 from pgdex.jobs.cli.render.job_list import job_list_table, page_note
-from pgdex.jobs.cli.render.search import hit_lines, shown_path
+from pgdex.jobs.cli.render.search import answer, hit_lines, shown_path
 from pgdex.jobs.cli.render.skipped import by_reason, files_table, reasons_table
 from pgdex.jobs.cli.render.snippets import best_snippet, marks, query_terms
 from pgdex.jobs.cli.render.workers import workers_table
@@ -123,7 +123,7 @@ def test_the_list_of_jobs_fits_into_80_columns(repository: str) -> None:
         sample_job(repository=repository, project_id="another-project", job_id=UUID(int=7)),
     ]
 
-    lines = rendered(job_list_table(page_of(*jobs), now=NOW + timedelta(days=30), full_ids=False))
+    lines = rendered(job_list_table(page_of(*jobs), now=NOW + timedelta(days=30), full_ids=False, width=80))
 
     assert len(lines) == 3
     assert all(cell_len(line) <= 80 for line in lines)
@@ -135,7 +135,7 @@ def test_the_list_of_jobs_fits_into_80_columns(repository: str) -> None:
 def test_columns_line_up_under_wide_characters() -> None:
     jobs = [sample_job(repository="日本語", job_id=UUID(int=7 << 100)), sample_job(repository="click")]
 
-    _, wide, narrow = rendered(job_list_table(page_of(*jobs), now=NOW, full_ids=False))
+    _, wide, narrow = rendered(job_list_table(page_of(*jobs), now=NOW, full_ids=False, width=80))
 
     assert cell_len(wide[: wide.index(" 63 ")]) == cell_len(narrow[: narrow.index(" 63 ")])
 
@@ -143,7 +143,9 @@ def test_columns_line_up_under_wide_characters() -> None:
 def test_a_pipe_gets_whole_ids_and_nothing_cut() -> None:
     name = "a-very-long-name-of-a-repository-that-nobody-would-choose-but-some-people-do"
 
-    lines = rendered(job_list_table(page_of(sample_job(repository=name)), now=NOW, full_ids=True), width=10_000)
+    lines = rendered(
+        job_list_table(page_of(sample_job(repository=name)), now=NOW, full_ids=True, width=10_000), width=10_000
+    )
 
     assert str(JOB_ID) in lines[1]
     assert name in lines[1]
@@ -166,6 +168,11 @@ def test_the_note_below_a_page_leads_to_the_next() -> None:
             "63 files found: 60 to index, 0 unchanged, 3 skipped, 0 deleted",
         ),
         ("reclaimed", {"batches": 1, "files": 32, "dead_workers": [4]}, "1 batch with 32 files from worker 4"),
+        (
+            "reclaimed",
+            {"batches": 2, "files": 48, "dead_workers": [1, 2]},
+            "2 batches with 48 files from workers 1, 2, which are gone",
+        ),
         ("failed", {"error_type": "E", "error_message": "no\x1b disk"}, r"E: no\x1b disk"),
         (
             "completed",
@@ -266,6 +273,14 @@ def test_a_hit_shows_its_place_symbol_and_numbered_lines() -> None:
         "    10 def parse_args(self):",
         "    11     pass",
     ]
+
+
+def test_a_hit_that_has_changed_since_it_was_indexed_is_marked() -> None:
+    (head, *_) = answer(
+        [hit()], frozenset(), folder=Path("/"), colour=False, explains=False, warning=None, mark_of=lambda _: "outdated"
+    )
+
+    assert head.plain.endswith("0.033  [outdated]")
 
 
 def test_a_further_piece_that_has_its_text_shows_it_and_one_that_has_not_its_lines() -> None:

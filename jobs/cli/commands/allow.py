@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option
-from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import note, print_json, say
 from pgdex.jobs.client.printable import printable
 from pgdex.jobs.errors import InvalidRequest
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", default=".")
+@click.argument("path", default=".", shell_complete=choices.folders)
 @click.option("--revoke", is_flag=True, help="Revoke it: the file is ignored again.")
 @click.option("--list", "listed", is_flag=True, help="List the allowed files.")
 @json_option
@@ -102,4 +103,4 @@ def _tell(document: dict[str, object], sentence: str, *, as_json: bool) -> None:
 
         print_json(json.dumps(document, ensure_ascii=False))
     else:
-        click.echo(printable(sentence))
+        say(sentence)

@@ -3,13 +3,13 @@
 import click
 
 from pgdex.jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
-from pgdex.jobs.cli.render.console import is_confirmed, print_json
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import is_confirmed, print_json, say
 from pgdex.jobs.cli.session import open_client, wanted_job
-from pgdex.jobs.client.printable import printable
 
 
 @click.command(epilog=JOB_ID_HELP)
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=choices.live_jobs)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @project_of_job_option
 @json_option
@@ -30,4 +30,4 @@ def cancel(job_id: str, yes: bool, project: str | None, as_json: bool) -> None:
     if as_json:
         print_json(cancelled.as_json(indent=2))
     else:
-        click.echo(printable(cancelled.message))
+        say(cancelled.message)

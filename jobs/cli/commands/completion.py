@@ -5,14 +5,17 @@ from pathlib import PurePath
 
 import click
 
-SHELLS = ("bash", "zsh", "fish")
+NAMES = ("bash", "zsh", "fish")
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(SHELLS), required=False)
+@click.argument("shell", type=click.Choice(NAMES), required=False)
 @click.pass_context
 def completion(ctx: click.Context, *, shell: str | None) -> None:
     """Print the completion script for a shell (default: that of $SHELL).
+
+    It completes commands, options and their values: languages, kinds, repositories, views, projects, jobs, files and
+    folders. Names in the index are offered while the database runs.
 
     \b
     bash   add to ~/.bashrc:
@@ -24,11 +27,10 @@ def completion(ctx: click.Context, *, shell: str | None) -> None:
 
     Then open a new shell.
     """
-    from click.shell_completion import get_completion_class
+    from pgdex.jobs.cli.completing.shells import SHELLS, VARIABLE
 
     wanted = shell or PurePath(os.environ.get("SHELL", "")).name
-    script = get_completion_class(wanted) if wanted in SHELLS else None
+    script = SHELLS.get(wanted)
     if script is None:
         raise click.UsageError(f"Which shell? Choose one of {', '.join(SHELLS)}.", ctx=ctx)
-    root = ctx.find_root()
-    click.echo(script(root.command, {}, "pgdex", "_PGDEX_COMPLETE").source())
+    click.echo(script(ctx.find_root().command, {}, "pgdex", VARIABLE).source())

@@ -5,7 +5,7 @@ import click
 from pgdex.jobs.cli.arguments import json_option
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.lazy import LazyCommand, LazyGroup
-from pgdex.jobs.cli.render.console import is_confirmed, note, print_json
+from pgdex.jobs.cli.render.console import is_confirmed, note, print_json, say
 
 SECTIONS = {
     "Commands": {
@@ -113,7 +113,7 @@ def reset(*, yes: bool, force: bool, as_json: bool) -> ExitCode | None:
         lost = {"repositories": losses.repositories, "chunks": losses.chunks, "jobs": losses.jobs}
         print_json(json.dumps({"database": where, "schema_version": expected_version(), "deleted": lost}))
         return None
-    click.echo(f"The schema in {where} was created again, at {expected_version()}. Deleted: {losses}.")
+    say(f"The schema in {where} was created again, at {expected_version()}. Deleted: {losses}.")
     return None
 
 
@@ -163,9 +163,7 @@ def grant(*, login: str, role: str, variable: str | None, as_json: bool) -> None
 
         print_json(json.dumps({"login": login, "role": f"pgdex_{role}", "made": made}))
         return
-    click.echo(
-        f"The login {login} {'was created and ' if made else ''}has the role pgdex_{role} in {describe(configured)}."
-    )
+    say(f"The login {login} {'was created and ' if made else ''}has the role pgdex_{role} in {describe(configured)}.")
     if made and password is None:
         note("It has no password; if the server asks for one, set it with --password-env.")
 
@@ -219,4 +217,4 @@ def _report(where: str, version: str, *, as_json: bool) -> None:
 
         print_json(json.dumps({"database": where, "schema_version": version}))
     else:
-        click.echo(f"The schema in {where} is at {version}.")
+        say(f"The schema in {where} is at {version}.")

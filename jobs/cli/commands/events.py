@@ -3,13 +3,14 @@
 import click
 
 from pgdex.jobs.cli.arguments import JOB_ID_HELP, project_of_job_option
+from pgdex.jobs.cli.completing import choices
 from pgdex.jobs.cli.exit_codes import ExitCode
-from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.render.console import note, print_json, say
 from pgdex.jobs.cli.session import open_client, wanted_job
 
 
 @click.command(epilog=JOB_ID_HELP)
-@click.argument("job_id", default="last")
+@click.argument("job_id", default="last", shell_complete=choices.jobs)
 @click.option("--follow", is_flag=True, help="Follow new events until the job has ended.")
 @project_of_job_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, for programs.")
@@ -26,7 +27,7 @@ def events(job_id: str, follow: bool, project: str | None, as_json: bool) -> Exi
                 if as_json:
                     print_json(event.as_json())
                 else:
-                    click.echo(event_line(event))
+                    say(event_line(event))
         except KeyboardInterrupt:
             return ExitCode.INTERRUPTED
     return ExitCode.DONE

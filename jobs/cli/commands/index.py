@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
+from pgdex.jobs.cli.completing import choices
 from pgdex.jobs.cli.exit_codes import OUTCOMES, ExitCode
-from pgdex.jobs.cli.render.console import note, print_json
+from pgdex.jobs.cli.render.console import note, print_json, say
 from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
 from pgdex.jobs.errors import ModelChanged, PgdexError, TooBroad
 
 if TYPE_CHECKING:
+    import subprocess
+
     from pgdex.jobs.client.client import Client
     from pgdex.jobs.client.models import JobStatus, StartedJob
     from pgdex.jobs.client.projects import Project
 
 
 @click.command()
-@click.argument("path", metavar="PATH|ADDRESS")
+@click.argument("path", metavar="[PATH|ADDRESS]", default=".", shell_complete=choices.folders)
 @project_of_folder_option
 @click.option("--name", help="What to call the repository (default: the folder's name).")
 @click.option("--branch", metavar="NAME", help="Index this branch as git has it, instead of the working files.")
@@ -59,7 +62,8 @@ def index(
     detach: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Index the folder PATH, or the git repository at ADDRESS, so that `pgdex search` finds what is in it.
+    """Index the folder PATH (default: the current one), or the git repository at ADDRESS, so that `pgdex search` finds
+    what is in it.
 
     The work is done by background processes, which are started if none are running. This command shows their progress;
     Ctrl-C leaves the job running. Files that did not change since the last time cost nothing. If the folder is
@@ -70,9 +74,9 @@ def index(
 
     \b
     Examples:
-      pgdex index .
+      pgdex index
       pgdex index ~/src/django --project web
-      pgdex index . --detach          prints the job's id at once
+      pgdex index --detach            prints the job's id at once
       pgdex index git@github.com:pallets/flask.git --tag 3.1.0
       pgdex index https://git.example.com/team/app.git --submodules
     """
@@ -85,7 +89,7 @@ def index(
         target = target_of(
             path if is_address(path) else str(folder), settings=client.settings, branch=branch, tag=tag, commit=commit
         )
-        launched = False
+        launched: subprocess.Popen[bytes] | None = None
 
         def launch() -> None:
             # Before the job is there: workers need half a second to come up, and the looks at the folder go on. What
@@ -115,7 +119,7 @@ def index(
         flags = _flags(force=force, no_ignore=no_ignore, submodules=submodules)
         if detach:
             _print_started(started, as_json=as_json, without_effect=flags)
-            if not launched:
+            if launched is None:
                 ensure_workers(client)
             return ExitCode.DONE
         if started.already_running:
@@ -139,7 +143,7 @@ def _say_project(project: "Project") -> None:
         note(f"Project {project.id} (from {printable(project.origin)}).")
 
 
-def _watched(client: "Client", started: "StartedJob", *, launched: bool) -> "JobStatus":
+def _watched(client: "Client", started: "StartedJob", *, launched: "subprocess.Popen[bytes] | None") -> "JobStatus":
     from pgdex.jobs.cli.watching import watch
 
     return watch(client, started.job_id, start_workers=True, launched=launched)
@@ -197,6 +201,6 @@ def _print_outcome(job: "JobStatus", *, as_json: bool, default_project: str) -> 
             note(line)
     elif not as_json:
         for line in summary_lines(job):
-            click.echo(line)
+            say(line)
         for line in next_steps(job, default_project=default_project):
             note(line)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from pgdex.jobs.cli.arguments import Timestamp, json_option, repository_filter
+from pgdex.jobs.cli.completing import choices
 from pgdex.jobs.cli.render.console import note, output, print_json, show
 from pgdex.jobs.cli.session import open_client
 from pgdex.jobs.client.models import STATUSES, Status
@@ -18,8 +19,15 @@ from pgdex.jobs.client.models import STATUSES, Status
     type=click.Choice(STATUSES),
     help="Only jobs with this status; may be repeated.",
 )
-@click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
-@click.option("--project", metavar="ID", help="Only jobs of this project (default: of all).")
+@click.option(
+    "--repo",
+    metavar="TEXT",
+    shell_complete=choices.repositories,
+    help="Only repositories with this in their name, or at or below this path.",
+)
+@click.option(
+    "--project", metavar="ID", shell_complete=choices.projects, help="Only jobs of this project (default: of all)."
+)
 @click.option(
     "--since",
     type=Timestamp(),
@@ -27,7 +35,13 @@ from pgdex.jobs.client.models import STATUSES, Status
     help="Only jobs created since: an age such as 2h or 3d, or a date and time such as 2026-11-21T14:30.",
 )
 @click.option(
-    "--limit", metavar="N", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many jobs to show."
+    "-n",
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="How many jobs to show.",
 )
 @click.option(
     "--offset", metavar="N", type=click.IntRange(min=0), default=0, help="How many of the newest jobs to skip."
@@ -67,7 +81,7 @@ def list_jobs(
     from pgdex.jobs.cli.render.job_list import job_list_table, page_note
 
     if page.jobs:
-        show(job_list_table(page, now=datetime.now(UTC), full_ids=not output().is_terminal))
+        show(job_list_table(page, now=datetime.now(UTC), full_ids=not output().is_terminal, width=output().width))
     elif page.total_count == 0:
         narrowed = bool(statuses or repo or project or since)
         note("No job matches." if narrowed else "There are no jobs yet. Start one with: pgdex index PATH")

@@ -1,6 +1,16 @@
 """`pgdex mcp`: the MCP server, and the token of its HTTP interface."""
 
+import sys
+
 import click
+
+from pgdex.jobs.cli.render.console import note
+
+ON_A_TERMINAL = """\
+This is a server for coding agents. It waits for messages of the Model Context Protocol (JSON, one on each line) on
+stdin, and is usually started by an agent. To register it, here with Claude Code:
+  claude mcp add -s project pgdex -- pgdex mcp
+Ctrl-D or Ctrl-C ends it. To search from here: pgdex search QUERY"""
 
 
 @click.group(invoke_without_command=True)
@@ -38,6 +48,9 @@ def mcp(ctx: click.Context, *, address: str | None) -> None:
     configured = settings()
     if address is None:
         from pgdex.jobs.mcp.server import serve_stdio
+
+        if sys.stdin.isatty():
+            note(ON_A_TERMINAL)
 
         serve_stdio(configured)
     else:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import Timestamp, absolute_folder, json_option, project_of_folder_option
-from pgdex.jobs.cli.render.console import is_confirmed, note, print_json
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import is_confirmed, note, print_json, say
 from pgdex.jobs.cli.render.text import count, printable
 from pgdex.jobs.cli.session import open_client
 
@@ -20,7 +21,7 @@ CANCEL_FIRST = "cancel it first (pgdex cancel), or remove it with --cancel"
 
 
 @click.command()
-@click.argument("repository", metavar="[PATH|NAME]", required=False)
+@click.argument("repository", metavar="[PATH|NAME]", required=False, shell_complete=choices.repositories)
 @project_of_folder_option
 @click.option("--all-views", is_flag=True, help="All views of the repository.")
 @click.option("--missing", is_flag=True, help="Only views whose folder is gone, as far as this machine can tell.")
@@ -148,7 +149,7 @@ def _say(
     from pgdex.jobs.cli.render.repositories import freed
 
     what = printable(chosen[0].root) if len(chosen) == 1 else count(len(chosen), "view")
-    click.echo(f"Removed {what} from the index.")
+    say(f"Removed {what} from the index.")
     note(f"Space freed: {freed(effects)}.")
     if not is_complete:
         note("Another transaction (a backup, perhaps) still has its table open: a worker deletes the rest later.")

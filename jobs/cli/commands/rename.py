@@ -5,14 +5,15 @@ import json
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
-from pgdex.jobs.cli.render.console import print_json
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import print_json, say
 from pgdex.jobs.cli.session import chosen_project, open_client
 from pgdex.jobs.client.printable import printable
 from pgdex.jobs.errors import InvalidRequest
 
 
 @click.command()
-@click.argument("repository", metavar="PATH|NAME")
+@click.argument("repository", metavar="PATH|NAME", shell_complete=choices.repositories)
 @click.argument("new_name", metavar="NEW_NAME")
 @click.option("--view", "only_view", is_flag=True, help="Rename only that view, not its repository.")
 @project_of_folder_option
@@ -45,4 +46,4 @@ def rename(*, repository: str, new_name: str, only_view: bool, project: str | No
     if as_json:
         print_json(json.dumps(document, indent=2))
     else:
-        click.echo(f"The {document['renamed']} {printable(before)} is {printable(new_name.strip())} from now on.")
+        say(f"The {document['renamed']} {printable(before)} is {printable(new_name.strip())} from now on.")

@@ -5,14 +5,21 @@ from datetime import UTC, datetime
 import click
 
 from pgdex.jobs.cli.arguments import json_option, project_of_folder_option, repository_filter
-from pgdex.jobs.cli.render.console import note, print_json, show
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import note, output, print_json, show
 from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
 
 
 @click.command()
-@click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
+@click.option(
+    "--repo",
+    metavar="TEXT",
+    shell_complete=choices.repositories,
+    help="Only repositories with this in their name, or at or below this path.",
+)
 @project_of_folder_option
 @click.option(
+    "-n",
     "--limit",
     metavar="N",
     type=click.IntRange(1, 1000),
@@ -47,7 +54,7 @@ def repos(*, repo: str | None, project: str | None, limit: int, offset: int, as_
     from pgdex.jobs.cli.render.repositories import page_notes, repository_lines
 
     if page.repositories:
-        show(*repository_lines(page, now=datetime.now(UTC)))
+        show(*repository_lines(page, now=datetime.now(UTC), width=output().width))
     elif page.total_count == 0:
         note(
             f"No repository of project {chosen} matches."

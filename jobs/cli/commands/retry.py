@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
+from pgdex.jobs.cli.completing import choices
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.render.console import note, print_json
 from pgdex.jobs.cli.render.text import SHORT_ID
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=JOB_ID_HELP)
-@click.argument("job_id", required=False)
+@click.argument("job_id", required=False, shell_complete=choices.ended_jobs)
 @click.option("--failed", is_flag=True, help="Retry every folder in the project whose last job failed.")
 @project_of_job_option
 @json_option

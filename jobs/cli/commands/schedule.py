@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
-from pgdex.jobs.cli.render.console import note, print_json, show
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import note, print_json, say, show
 from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
 from pgdex.jobs.errors import InvalidRequest
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("repository", metavar="[REPO]", required=False)
+@click.argument("repository", metavar="[REPO]", required=False, shell_complete=choices.repositories)
 @click.argument("expression", metavar="[CRON]", required=False)
 @click.option("--remove", is_flag=True, help="Remove the schedule of REPO.")
 @project_of_folder_option
@@ -65,7 +66,7 @@ def schedule(
     else:
         from pgdex.jobs.cli.render.text import printable
 
-        click.echo(f"{printable(view.root)} is not scheduled any more (it was: {ended}).")
+        say(f"{printable(view.root)} is not scheduled any more (it was: {ended}).")
 
 
 def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
@@ -75,7 +76,7 @@ def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
         print_json(one.as_json(indent=2))
         return
     when = f", next at {local_time(one.next_at)}" if one.next_at is not None else ""
-    click.echo(f"{printable(one.repo_path)} is indexed by {one.expression} (UTC){when}.")
+    say(f"{printable(one.repo_path)} is indexed by {one.expression} (UTC){when}.")
     _say_who_does_it(client)
 
 

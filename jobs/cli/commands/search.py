@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option, repository_filter
-from pgdex.jobs.cli.render.console import note, output, print_json, show
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import output, print_json, show_long
+from pgdex.jobs.cli.render.pager import pager_option
 from pgdex.jobs.cli.session import chosen_project, open_client, present_folder
 from pgdex.jobs.client.freshness import FrontEndWords
 
@@ -21,7 +23,13 @@ WORDS = FrontEndWords(
 )
 
 limit_option = click.option(
-    "--limit", metavar="N", type=click.IntRange(1, 100), default=10, show_default=True, help="How many hits to show."
+    "-n",
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="How many hits to show.",
 )
 tests_option = click.option(
     "--tests",
@@ -34,23 +42,48 @@ explain_option = click.option("--explain", is_flag=True, help="Show what each sc
 
 
 @click.command()
-@click.argument("query")
+@click.argument("words", metavar="QUERY…", nargs=-1, required=True)
 @project_of_folder_option
-@click.option("--repo", metavar="TEXT", help="Only repositories with this in their name, or at or below this path.")
+@click.option(
+    "--repo",
+    metavar="TEXT",
+    shell_complete=choices.repositories,
+    help="Only repositories with this in their name, or at or below this path.",
+)
 @click.option("--all", "everywhere", is_flag=True, help="The whole project, even from inside a repository.")
-@click.option("--view", "--branch", "view", metavar="NAME", help="The worktree with this name, branch or path.")
+@click.option(
+    "--view",
+    "--branch",
+    "view",
+    metavar="NAME",
+    shell_complete=choices.views,
+    help="The worktree with this name, branch or path.",
+)
 @click.option(
     "--path", "path_glob", metavar="GLOB", help="Only files that match this pattern: '*.py', 'src/**/test_*'."
 )
-@click.option("--language", metavar="L", help="Only files in this language: python, typescript, go, …")
-@click.option("--kind", "kinds", metavar="K", multiple=True, help="Only this kind of code: function, class, method, …")
+@click.option(
+    "--language",
+    metavar="L",
+    shell_complete=choices.languages,
+    help="Only files in this language: python, typescript, go, …",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    metavar="K",
+    multiple=True,
+    shell_complete=choices.kinds,
+    help="Only this kind of code: function, class, method, …",
+)
 @tests_option
 @limit_option
 @explain_option
+@pager_option
 @json_option
 def search(
     *,
-    query: str,
+    words: tuple[str, ...],
     project: str | None,
     repo: str | None,
     everywhere: bool,
@@ -61,25 +94,32 @@ def search(
     tests: str,
     limit: int,
     explain: bool,
+    uses_pager: bool,
     as_json: bool,
 ) -> None:
     """Search the indexed code for QUERY: an identifier, a path, a question, an error message, a line of code.
 
+    Words need no quotes, unless they hold characters that mean something to the shell. Words that begin with a dash
+    come after `--`. A text that is to be found word for word has quotes of its own: '"no such file"'.
+
     Each hit is a file with the chunk of it that answers best (a function, a class, a section): its lines, its symbol,
-    its kind and its score (which only orders the hits of one search), and the lines in it that match.
+    its kind and its score (which only orders the hits of one search), and the lines in it that match; from the fourth
+    hit on only two of them.
 
     Inside an indexed folder, only that folder is searched; elsewhere, the whole project: one worktree of each
     repository, the main one unless --view names another.
 
     \b
     Examples:
-      pgdex search "where are retries configured"
+      pgdex search where are retries configured
+      pgdex search 'KeyError: "session" in open_session'
       pgdex search parse_args --language python --path 'src/**' --tests out
     """
     from pgdex.indexer.search import SearchRequest
     from pgdex.jobs.client.search import refusals, search_code
     from pgdex.jobs.settings import settings
 
+    query = " ".join(words)
     if everywhere and repo:
         raise click.UsageError("--all is the whole project and --repo a part of it: give one of them.")
     wanted = repository_filter(repo) if repo else None
@@ -104,17 +144,27 @@ def search(
             standing_in=None if everywhere else folder,
             ensure_workers=lambda: ensure_workers(client),
         )
-    _show(found, query, as_json=as_json, explain=explain)
+    _show(found, query, as_json=as_json, explain=explain, uses_pager=uses_pager)
 
 
 @click.command()
-@click.argument("location", metavar="FILE:LINE")
+@click.argument("location", metavar="FILE:LINE", shell_complete=choices.locations)
 @project_of_folder_option
 @tests_option
 @limit_option
 @explain_option
+@pager_option
 @json_option
-def related(*, location: str, project: str | None, tests: str, limit: int, explain: bool, as_json: bool) -> None:
+def related(
+    *,
+    location: str,
+    project: str | None,
+    tests: str,
+    limit: int,
+    explain: bool,
+    uses_pager: bool,
+    as_json: bool,
+) -> None:
     """Find code related to the code at FILE:LINE: code that does similar things, and code that it uses.
 
     \b
@@ -143,7 +193,7 @@ def related(*, location: str, project: str | None, tests: str, limit: int, expla
                 limit=limit,
             )
         found = related_code(client, request, words=WORDS, ensure_workers=lambda: ensure_workers(client))
-    _show(found, "", as_json=as_json, explain=explain)
+    _show(found, "", as_json=as_json, explain=explain, uses_pager=uses_pager)
 
 
 def ensure_workers(client: "Client") -> None:
@@ -163,7 +213,11 @@ def _location(given: str) -> tuple[Path, int]:
     return absolute_folder(name), int(line)
 
 
-def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
+def _show(found: "Found", query: str, *, as_json: bool, explain: bool, uses_pager: bool) -> None:
+    from pgdex.jobs.client.fit import misfit
+
+    nothing_fits = misfit(query, found.hits)
+    warning = None if nothing_fits is None else nothing_fits.message
     if as_json:
         import json
 
@@ -175,25 +229,20 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
             }
             for hit in found.hits
         ]
-        document = {"hits": hits, "notes": found.notes, "searched": found.searched}
-        print_json(json.dumps(document, ensure_ascii=False, indent=2))
+        notes = [*([warning] if warning else []), *found.notes]
+        print_json(json.dumps({"hits": hits, "notes": notes, "searched": found.searched}, ensure_ascii=False, indent=2))
         return
-    from rich.console import Group
-
-    from pgdex.jobs.cli.render.search import hit_lines, reason_line
+    from pgdex.jobs.cli.render.search import answer
     from pgdex.jobs.cli.render.snippets import query_terms
 
-    colour = output().color_system is not None
-    terms = query_terms(query)
-    for number, hit in enumerate(found.hits):
-        if number:
-            show("")
-        mark = "gone" if hit.repo_path in found.gone else None
-        if mark is None and (hit.repo_path, hit.path) in found.outdated:
-            mark = "outdated"
-        lines = [*hit_lines(hit, terms, folder=present_folder() or Path("/"), colour=colour, mark=mark)]
-        show(Group(*lines, *([reason_line(hit)] if explain else [])))
-    if not found.hits:
-        note("Nothing found.")
-    for remark in found.notes:
-        note(f"Note: {remark}")
+    lines = answer(
+        found.hits,
+        query_terms(query),
+        folder=present_folder() or Path("/"),
+        colour=output().color_system is not None,
+        explains=explain,
+        warning=warning,
+        mark_of=found.mark_of,
+    )
+    remarks = [*([] if found.hits else ["Nothing found."]), *(f"Note: {remark}" for remark in found.notes)]
+    show_long(*lines, remarks=remarks, uses_pager=uses_pager)

@@ -11,20 +11,22 @@ import click
 
 from pgdex.indexer.sources.skips import SkipReason
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
-from pgdex.jobs.cli.render.console import note, output, print_json, show
+from pgdex.jobs.cli.completing import choices
+from pgdex.jobs.cli.render.console import note, output, print_json, say, show
 from pgdex.jobs.cli.session import chosen_project, open_client
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.repository_path import normalized_path
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.explain import Why
     from pgdex.jobs.client.models import SkippedFile
 
 TERMINAL_LIMIT = 100
 
 
 @click.command()
-@click.argument("path", required=False)
+@click.argument("path", required=False, shell_complete=choices.folders)
 @project_of_folder_option
 @click.option(
     "--reason",
@@ -33,6 +35,7 @@ TERMINAL_LIMIT = 100
     help=f"Only files with this reason: {', '.join(reason.value for reason in SkipReason)}.",
 )
 @click.option(
+    "-n",
     "--limit",
     type=click.IntRange(1),
     metavar="N",
@@ -41,6 +44,7 @@ TERMINAL_LIMIT = 100
 @click.option(
     "--why",
     metavar="FILE",
+    shell_complete=choices.files,
     help="Explain one file instead: whether it is indexed, ignored (by which line of which file), or skipped, and why.",
 )
 @json_option
@@ -49,14 +53,14 @@ def skipped(
 ) -> None:
     """List the files that are known but not in the index, each with its reason; a summary comes first.
 
-    PATH is an indexed repository or a folder in it; without it, all repositories of the project are listed. What
-    .gitignore, .pgdexignore and built-in rules (such as .git) exclude is not listed: --why explains it. FILE is
+    PATH is an indexed repository, or a folder or a file in it; without it, all repositories of the project are listed.
+    What .gitignore, .pgdexignore and built-in rules (such as .git) exclude is not listed: --why explains it. FILE is
     absolute, or relative to PATH or the current folder.
     """
     if why is not None:
         _explain(why, path=path, project=project, as_json=as_json)
         return
-    from pgdex.jobs.client.views import skipped_files
+    from pgdex.jobs.client.views import indexed_views, skipped_files
 
     with open_client() as client:
         place = absolute_folder(path or ".")
@@ -65,21 +69,42 @@ def skipped(
         files = [
             file
             for file in skipped_files(client.connection, project=project, repo_path=root, reason=reason)
-            if file.path.startswith(below)
+            if file.path.startswith(below) or file.path == below.removesuffix("/")
         ]
+        is_empty = path is None and not files and not indexed_views(client.connection, project=project)
     if below and not files and not os.path.lexists(place):
         raise InvalidRequest(f"there is no {place}")
     if as_json:
         _print_json(files, limit=limit)
         return
+    if not files and below and reason is None and not _is_entered(place, project=project):
+        return
     if not files:
-        note("No file was skipped." if reason is None else f"No file was skipped as {reason}.")
+        nothing = "No file was skipped" if reason is None else f"No file was skipped as {reason}"
+        start = f"Nothing is indexed in project {project} yet. Start with: pgdex index PATH"
+        note(start if is_empty else f"{nothing}{f' in {place}' if path else ''}.")
         return
     _show(files, folder=str(absolute_folder(path)) if path else None, limit=limit)
 
 
+def _is_entered(place: Path, *, project: str) -> bool:
+    """Whether a place of an indexed repository is a folder whose files are looked at; else says what became of it."""
+    answer = _why(str(place), path=None, project=project)
+    if answer.status == "folder":
+        return True
+    say(answer.message)
+    return False
+
+
 def _explain(file: str, *, path: str | None, project: str | None, as_json: bool) -> None:
-    from pgdex.jobs.cli.render.text import printable
+    answer = _why(file, path=path, project=project)
+    if as_json:
+        print_json(answer.as_json(indent=2))
+    else:
+        say(answer.message)
+
+
+def _why(file: str, *, path: str | None, project: str | None) -> "Why":
     from pgdex.jobs.client.explain import why
     from pgdex.jobs.client.projects import resolve_project
     from pgdex.jobs.client.views import innermost_view
@@ -94,17 +119,13 @@ def _explain(file: str, *, path: str | None, project: str | None, as_json: bool)
         root = Path(around.root) if around is not None else folder
         if root is None:
             raise InvalidRequest(f"{wanted} is in no repository of project {chosen}: give the repository's folder too")
-        answer = why(
+        return why(
             client.connection,
             project=chosen,
             root=root,
             path=_below(wanted, root),
             max_file_bytes=client.settings.max_file_bytes,
         )
-    if as_json:
-        print_json(answer.as_json(indent=2))
-    else:
-        click.echo(printable(answer.message))
 
 
 def _meant(file: str, folder: Path | None) -> Path:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from pgdex.jobs.cli.arguments import JOB_ID_HELP, json_option, project_of_job_option
+from pgdex.jobs.cli.completing import choices
 from pgdex.jobs.cli.exit_codes import OUTCOMES, ExitCode
 from pgdex.jobs.cli.render.console import note, print_json, show
 from pgdex.jobs.cli.root import Invocation
@@ -12,7 +13,7 @@ from pgdex.jobs.cli.session import open_client, wanted_job
 
 
 @click.command(epilog=JOB_ID_HELP)
-@click.argument("job_id", default="last")
+@click.argument("job_id", default="last", shell_complete=choices.jobs)
 @click.option("--watch", is_flag=True, help="Show the progress until the job has ended.")
 @project_of_job_option
 @json_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.arguments import absolute_folder, json_option, project_of_folder_option
+from pgdex.jobs.cli.completing import choices
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.render.console import note
 from pgdex.jobs.cli.session import chosen_project, open_client
@@ -22,7 +23,7 @@ LEAVE_SECONDS = 3.0
 
 
 @click.command()
-@click.argument("paths", metavar="[PATH]…", nargs=-1, type=click.Path(file_okay=True))
+@click.argument("paths", metavar="[PATH]…", nargs=-1, type=click.Path(file_okay=True), shell_complete=choices.folders)
 @project_of_folder_option
 @json_option
 def watch(*, paths: Sequence[str], project: str | None, as_json: bool) -> ExitCode:

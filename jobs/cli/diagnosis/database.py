@@ -39,8 +39,8 @@ def server_check(connection: "Connection", where: str) -> Check:
     return ok("database", finding)
 
 
-def vector_check(connection: "Connection") -> Check:
-    """Whether pgvector is there, and new enough."""
+def vector_check(connection: "Connection", settings: "Settings") -> Check:
+    """Whether pgvector is there, and new enough. Into the embedded server's database the first command puts it."""
     row = connection.execute(
         "select a.installed_version, a.default_version from pg_available_extensions a where a.name = 'vector'"
     ).fetchone()
@@ -48,15 +48,22 @@ def vector_check(connection: "Connection") -> Check:
         return failed("pgvector", "the server does not have it", INSTALL_VECTOR)
     installed, available = row
     if installed is None:
-        if version_numbers(available) < OLDEST:
-            return failed("pgvector", f"the server offers {available}", INSTALL_VECTOR)
-        return warning("pgvector", f"{available} is there, but not in this database", "Run: pgdex db upgrade")
+        return _not_created(available, settings)
     if version_numbers(installed) < OLDEST:
         return failed("pgvector", f"{installed} is too old", f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
     if version_numbers(installed) < RECOMMENDED:
         finding = f"{installed} works, but it can damage vector indexes (on vacuum, and when building one in parallel)"
         return warning("pgvector", finding, f"{INSTALL_VECTOR} {UPDATE_VECTOR}")
     return ok("pgvector", str(installed))
+
+
+def _not_created(available: str, settings: "Settings") -> Check:
+    """The extension is on the server and not in the database yet."""
+    if version_numbers(available) < OLDEST:
+        return failed("pgvector", f"the server offers {available}", INSTALL_VECTOR)
+    if settings.database_url is None:
+        return ok("pgvector", f"{available}, put into the database by the first command")
+    return warning("pgvector", f"{available} is there, but not in this database", "Run: pgdex db upgrade")
 
 
 def schema_check(connection: "Connection", settings: "Settings") -> Check:
@@ -83,8 +90,17 @@ def schema_check(connection: "Connection", settings: "Settings") -> Check:
         advice = "It is from before the first release and can't be upgraded. Start over with: pgdex db reset"
         return failed("schema", finding, advice)
     if settings.database_url is None and order is Order.OLDER:
-        return warning("schema", finding, "The next command makes it automatically; or run: pgdex db upgrade")
+        return ok("schema", f"{finding}: {'created' if installed is None else 'upgraded'} by the next command")
     return failed("schema", finding, "Run: pgdex db upgrade")
+
+
+def schema_is_current(connection: "Connection") -> bool:
+    """Whether there is a schema that the other checks can ask."""
+    from pgdex.migrations import version
+    from pgdex.migrations.version import Order
+
+    installed = version.installed(connection)
+    return installed is not None and installed.order() is Order.CURRENT
 
 
 def login_check(connection: "Connection") -> Check:

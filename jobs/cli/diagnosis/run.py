@@ -25,7 +25,13 @@ def diagnosis() -> Iterator[Check]:
     yield ok("settings", changed)
     yield from done("folder", lambda: [home_check(configured)])
 
-    from pgdex.jobs.cli.diagnosis.database import login_check, schema_check, server_check, vector_check
+    from pgdex.jobs.cli.diagnosis.database import (
+        login_check,
+        schema_check,
+        schema_is_current,
+        server_check,
+        vector_check,
+    )
     from pgdex.jobs.cli.diagnosis.git import git_check, mirrors_checks
     from pgdex.jobs.cli.diagnosis.index import index_checks
     from pgdex.jobs.cli.diagnosis.schedules import schedules_checks
@@ -45,10 +51,10 @@ def diagnosis() -> Iterator[Check]:
     else:
         with connection:
             yield from done("database", lambda: [server_check(connection, describe(configured))])
-            yield from done("pgvector", lambda: [vector_check(connection)])
+            yield from done("pgvector", lambda: [vector_check(connection, configured)])
             schema = done("schema", lambda: [schema_check(connection, configured)])
             yield from schema
-            if schema[0].outcome == "ok":
+            if schema[0].outcome == "ok" and schema_is_current(connection):
                 yield from done("login", lambda: [login_check(connection)])
                 yield from done("workers", lambda: [workers_check(connection, configured)])
                 yield from done("jobs", lambda: jobs_checks(connection))

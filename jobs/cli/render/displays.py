@@ -1,17 +1,21 @@
 """The two ways to watch a job: a bar on a terminal, lines in a log."""
 
 import time
-from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
+from pgdex.jobs.cli.render.bar import bar_lines
 from pgdex.jobs.cli.render.console import note, notes
-from pgdex.jobs.cli.render.progress import Forward, PlainLines
-from pgdex.jobs.cli.render.text import duration, printable
+from pgdex.jobs.cli.render.progress import Forward, PlainLines, Shown
+from pgdex.jobs.cli.render.text import printable
+from pgdex.jobs.cli.terminal import HIDE_CURSOR, SHOW_CURSOR, HeldTerminal
 from pgdex.jobs.client.models import JobStatus
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+# To the end of the line; of the screen. Where the second would take all of the screen, tmux keeps what is erased in its
+# history: so it is never sent from the first line of what is drawn.
+ERASE_LINE, ERASE_REST = "\x1b[K", "\x1b[J"
+UP, DOWN = "\x1b[A", "\x1b[B"
 
 
 class Display(Protocol):
@@ -56,56 +60,70 @@ class LogDisplay:
 
 
 class BarDisplay:
-    """A bar, and below it the line that every front end shows; both go when the job has ended."""
+    """A bar, and below it the line that every front end shows; both go when the job has ended.
+
+    After each drawing the cursor stands where the first line begins. So everything from there to the end of the screen
+    is erased before the next one, however a narrower window has wrapped or cut what was drawn.
+    """
 
     def __init__(self) -> None:
-        from rich.console import Group
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-        from rich.text import Text
-
-        self._message = Text("", no_wrap=True, overflow="ellipsis", style="dim")
+        self._console = notes()
         self._forward = Forward()
-        message = self._message
-
-        class BarWithMessage(Progress):
-            def get_renderables(self) -> "Iterable[RenderableType]":
-                yield Group(self.make_tasks_table(self.tasks), message)
-
-        self._bar = BarWithMessage(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:>5.1f} %", markup=False),
-            TextColumn("{task.fields[elapsed]}", markup=False, style="dim"),
-            console=notes(),
-            transient=True,
-            expand=True,
-        )
-        self._task = self._bar.add_task("", total=100.0, elapsed="")
+        self._title = ""
+        self._shown: Shown | None = None
+        self._turn = 0
+        self._is_drawn = False
+        self._terminal = HeldTerminal(self._console.file.fileno(), leave=self._leave)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._terminal.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._terminal.__exit__(kind, error, trace)
 
     def show(self, job: JobStatus) -> None:
         """Move the bar."""
-        shown = self._forward.show(job)
-        self._message.plain = f"  {shown.message}"
-        self._bar.update(
-            self._task,
-            description=printable(job.title),
-            completed=shown.percentage,
-            elapsed=duration(shown.elapsed_seconds),
-        )
+        self._title, self._shown = printable(job.title), self._forward.show(job)
+        self._turn += 1
+        self._draw()
 
     def tell(self, message: str) -> None:
         """A line above the bar."""
-        self._bar.console.print(printable(message, lines=True))
+        if self._terminal.may_draw():
+            self._erase()
+        note(message)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is None or not self._terminal.may_draw():
+            return
+        # Not into the last column: whether the cursor is still in that line then, terminals don't agree on.
+        width = max(1, self._console.width - 1)
+        lines = bar_lines(self._shown, title=self._title, turn=self._turn, console=self._console, width=width)
+        with self._console.capture() as captured:
+            self._console.print(*lines, sep="\n")
+        drawn = captured.get().rstrip("\n").split("\n")
+        text = f"{ERASE_LINE}\r\n".join(drawn)
+        self._write(f"{HIDE_CURSOR}\r{text}{ERASE_REST}\r{UP * (len(drawn) - 1)}")
+        self._is_drawn = True
+
+    def _leave(self) -> None:
+        """Erase it, for whoever has the terminal next."""
+        self._erase()
+        self._write(SHOW_CURSOR)
+
+    def _erase(self) -> None:
+        if self._is_drawn:
+            self._write(f"\r{ERASE_LINE}{DOWN}{ERASE_REST}{UP}")
+        self._is_drawn = False
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # the terminal is gone; the job is not
+            self._console.file.write(text)
+            self._console.file.flush()
 
 
 def display() -> Display:

@@ -40,8 +40,13 @@ def _progress(data: dict[str, Any]) -> str:
 
 def _reclaimed(data: dict[str, Any]) -> str:
     batches = count(data.get("batches", 0), "batch", "batches")
-    workers = ", ".join(map(str, data.get("dead_workers") or ())) or "?"
-    return f"{batches} with {count(data.get('files') or 0, 'file')} from worker {workers}, which is gone"
+    dead = [str(worker) for worker in data.get("dead_workers") or ()]
+    gone = (
+        f"workers {', '.join(dead)}, which are gone"
+        if len(dead) > 1
+        else f"worker {''.join(dead) or '?'}, which is gone"
+    )
+    return f"{batches} with {count(data.get('files') or 0, 'file')} from {gone}"
 
 
 def _completed(data: dict[str, Any]) -> str:

@@ -7,25 +7,28 @@ from typing import TYPE_CHECKING
 
 from pgdex.jobs.cli.render.job import STYLES
 from pgdex.jobs.cli.render.text import age, count, printable, size
+from pgdex.jobs.cli.render.wrapping import cells
 from pgdex.jobs.client.models import IndexedRepository, IndexedView, RemovalEffect, RepositoryPage, ViewSummary
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
     from rich.text import Text
 
 MOST_ROOTS = 20
+GAP = 2
+FILES = 2  # the column of how many there are
 
 
-def repository_lines(page: RepositoryPage, *, now: datetime) -> "Iterator[RenderableType]":
-    """Of each repository a line of figures, and below it a line for each view."""
+def repository_lines(page: RepositoryPage, *, now: datetime, width: int) -> "Iterator[RenderableType]":
+    """Of each repository a line of figures, and below it a line for each view, or two where `width` columns have no
+    room for its path and its figures side by side."""
     from rich.text import Text
 
     for number, repository in enumerate(page.repositories):
         if number:
             yield Text()
         yield Text.assemble((printable(repository.name), "bold"), (f"  {figures(repository)}", "dim"))
-        yield _views_table(repository, now=now)
+        yield from _views(repository, now=now, width=width)
         hidden = repository.views_total - len(repository.views)
         if hidden > 0:
             name = shlex.quote(repository.name)
@@ -102,24 +105,32 @@ def freed(effects: Sequence[RemovalEffect]) -> str:
     return "; ".join(parts) or "next to nothing"
 
 
-def _views_table(repository: IndexedRepository, *, now: datetime) -> "Table":
+def _views(repository: IndexedRepository, *, now: datetime, width: int) -> "Iterator[RenderableType]":
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    for view in repository.views:
-        table.add_row(
+    rows = [
+        (
             f"  {'*' if view.is_default and repository.views_total > 1 else ' '}",
             _place(view, repository),
             count(view.files, "file"),
             age(view.last_indexed_at, now=now) if view.last_indexed_at is not None else "never indexed",
             _state(view),
         )
-    return table
+        for view in repository.views
+    ]
+    widest = [max((cells(str(row[column])) for row in rows), default=0) for column in range(5)]
+    if sum(widest) + GAP * len(widest) > width:
+        for mark, place, files, when, state in rows:
+            yield Text(f"{mark} {place}", overflow="fold")
+            yield Text.assemble(f"      {files} · {when} · ", state)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=False)
+    for column in range(5):
+        table.add_column(no_wrap=True, justify="right" if column == FILES else "left")
+    for row in rows:
+        table.add_row(*row)
+    yield table
 
 
 def _place(view: ViewSummary, repository: IndexedRepository) -> str:

@@ -1,11 +1,11 @@
 """Search hits: where, what, and the lines that show it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdex.jobs.cli.render.snippets import LONGEST_LINE, best_snippet, marks
+from pgdex.jobs.cli.render.snippets import LONGEST_LINE, SNIPPET_LINES, best_snippet, marks
 from pgdex.jobs.cli.render.text import printable
 
 if TYPE_CHECKING:
@@ -15,15 +15,50 @@ if TYPE_CHECKING:
 
 MARK = "bold black on yellow"
 THEME = "ansi_dark"
+FULL_HITS = 3
+BRIEF_LINES = 2
 # Names that pygments has for our languages where they differ.
 LEXERS = {"commonlisp": "common-lisp", "elisp": "emacs-lisp", "hcl": "terraform", "cuda": "cuda", "latex": "tex"}
 
 
-def hit_lines(
-    hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: bool, mark: str | None = None
+def answer(
+    hits: "Sequence[SearchHit]",
+    terms: frozenset[str],
+    *,
+    folder: Path,
+    colour: bool,
+    explains: bool,
+    warning: str | None,
+    mark_of: "Callable[[SearchHit], str | None]" = lambda _: None,
 ) -> "Iterator[Text]":
-    """The lines of one hit. `folder` is where the user stands: what lies below it is shown relative to it. `mark` is
-    what a reader must know before they trust it: the file is "outdated", or its whole folder "gone"."""
+    """The hits, best first: the first ones in full, of each further one three lines, because people read the first and
+    skim the rest. Under a `warning` that nothing fits well, all of them in three lines."""
+    from rich.text import Text
+
+    if warning is not None:
+        yield Text(printable(warning), "bold yellow")
+        yield Text()
+    for number, hit in enumerate(hits):
+        if number:
+            yield Text()
+        brief = warning is not None or number >= FULL_HITS
+        yield from hit_lines(hit, terms, folder=folder, colour=colour, brief=brief, mark=mark_of(hit))
+        if explains:
+            yield reason_line(hit)
+
+
+def hit_lines(
+    hit: "SearchHit",
+    terms: frozenset[str],
+    *,
+    folder: Path,
+    colour: bool,
+    brief: bool = False,
+    mark: str | None = None,
+) -> "Iterator[Text]":
+    """The lines of one hit; where it is to be `brief`, its place and two lines of code. `folder` is where the user
+    stands: what lies below it is shown relative to it. `mark` is what a reader must know before they trust it: the file
+    is "outdated", or its whole folder "gone"."""
     from rich.text import Text
 
     head = Text(overflow="fold")
@@ -35,7 +70,10 @@ def hit_lines(
         head.append(f"  [{mark}]", "yellow")
     yield head
 
-    yield from _snippet(hit.content, hit, terms, language=hit.language, colour=colour)
+    size = BRIEF_LINES if brief else SNIPPET_LINES
+    yield from _snippet(hit.content, hit, terms, language=hit.language, colour=colour, size=size)
+    if brief:
+        return
     for piece in hit.more:
         if piece.content:
             yield from _piece_lines(piece, terms, language=hit.language, colour=colour)
@@ -61,14 +99,20 @@ def _piece_lines(piece: "Place", terms: frozenset[str], *, language: str, colour
 
 
 def _snippet(
-    code: str, lines_of: "SearchHit | Place", terms: frozenset[str], *, language: str, colour: bool
+    code: str,
+    lines_of: "SearchHit | Place",
+    terms: frozenset[str],
+    *,
+    language: str,
+    colour: bool,
+    size: int = SNIPPET_LINES,
 ) -> "Iterator[Text]":
-    """The lines of the code that show best why it was found, with their numbers."""
+    """The `size` lines of the code that show best why it was found, with their numbers."""
     from rich.text import Text
 
     content = printable(code.expandtabs(4).rstrip("\n"), lines=True)
     lines = content.split("\n")
-    snippet = best_snippet(lines, terms)
+    snippet = best_snippet(lines, terms, size=size)
     shown = _coloured(content, language) if colour else [Text(line) for line in lines]
     for number in range(snippet.first, snippet.first + len(snippet.lines)):
         line = shown[number]

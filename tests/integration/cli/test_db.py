@@ -98,17 +98,17 @@ def test_a_reset_says_what_is_lost_and_needs_a_yes(
     for answer, code in (("n\n", ExitCode.DONE), ("\n", ExitCode.DONE)):
         terminal = Terminal(environment | there, "db", "reset")
         terminal.read_until("[y/N]")
-        assert b"2 repositories, 1,500 chunks, 1 job" in terminal.shown
+        assert "2 repositories, 1,500 chunks, 1 job" in terminal.said
         terminal.type(answer)
         assert terminal.end() == code
-        assert b"Nothing was changed" in terminal.shown
+        assert "Nothing was changed" in terminal.said
     assert run_pgdex("list", env=there).code == ExitCode.DATABASE
 
     terminal = Terminal(environment | there, "db", "reset")
     terminal.read_until("[y/N]")
     terminal.type("y\n")
     assert terminal.end() == ExitCode.DONE
-    assert b"Deleted: 2 repositories, 1,500 chunks, 1 job." in terminal.shown
+    assert "Deleted: 2 repositories, 1,500 chunks, 1 job." in terminal.said
     assert run_pgdex("list", env=there).code == ExitCode.DONE
 
     again = run_pgdex("db", "reset", "--yes", "--json", env=there)
@@ -124,7 +124,7 @@ def test_a_reset_under_workers_is_refused_before_it_asks(
     enqueue(connection, "/src/click")
     terminal = Terminal(environment, "db", "reset")
     assert terminal.end() == ExitCode.DATABASE
-    assert b"is in use: worker" in terminal.shown
+    assert "is in use: worker" in terminal.said
     refused = run_pgdex("db", "reset", "--yes")
     assert refused.code == ExitCode.DATABASE
     assert "--force" in refused.err

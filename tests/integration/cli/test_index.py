@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.watching import LOOK_SECONDS
 from pgdex.jobs.client.models import JobStatus, StartedJob, WorkerStatus
 from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, Run, ended, started
@@ -84,6 +85,34 @@ def test_workers_are_started_where_none_runs(run_pgdex: Run, environment: Enviro
     assert {key for one in workers for key in one} == {field.name for field in fields(WorkerStatus)}
     assert [one["alive"] for one in workers] == [True]
     assert re.search(rf"^ *{workers[0]['id']}  yes ", run_pgdex("workers").out, re.MULTILINE)
+
+
+def of_workers(folder: Path, statement: str) -> dict[str, str]:
+    """Variables with which each process of workers first runs a Python statement."""
+    (folder / "sitecustomize.py").write_text(f"import os, sys, time\nif 'worker' in sys.orig_argv: {statement}\n")
+    return {"PYTHONPATH": str(folder), "PGDEX_PROCESSES": "1"}
+
+
+def test_workers_that_come_to_nothing_are_reported_at_once_with_their_log(
+    environment: Environment, repository: Path, tmp_path: Path
+) -> None:
+    broken = environment | of_workers(tmp_path, "os._exit(3)")
+    with started(broken, "index", str(repository)) as process:
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if "workers" in line and "Starting" not in line)
+    log = Path(environment["PGDEX_HOME"]) / "worker.log"
+    assert said == f"The workers that were started exited with code 3. Their log says why: {log}\n"
+
+
+def test_workers_that_take_their_time_are_no_reason_to_worry(
+    environment: Environment, repository: Path, tmp_path: Path, run_pgdex: Run
+) -> None:
+    slow = of_workers(tmp_path, f"time.sleep({LOOK_SECONDS + 1})")
+    done = run_pgdex("index", str(repository), env=slow)
+
+    assert done.code == ExitCode.DONE, done.err
+    assert "Starting workers" in done.err
+    assert "log" not in done.err
 
 
 def test_a_second_index_of_the_same_folder_follows_the_first_ones_job(

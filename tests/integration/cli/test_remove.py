@@ -87,7 +87,7 @@ def test_on_a_terminal_a_removal_asks_and_says_what_is_lost(
     terminal.type(f"{answer}\n")
 
     assert terminal.end() == ExitCode.DONE
-    assert b"5 files (5 chunks)" in terminal.shown
+    assert "5 files (5 chunks)" in terminal.said
     assert value(connection, ROOTS) == left
 
 

@@ -140,7 +140,7 @@ def test_the_question_says_what_is_lost_what_comes_back_and_what_stays(
     terminal.read_until("Remove it?")
     terminal.type("n\n")
     assert terminal.end() == ExitCode.DONE
-    shown = terminal.shown.decode()
+    shown = terminal.said
     assert "lost: the index of 5 files (3 chunks), the history of 1 job" in shown
     assert "in the database, reused by later jobs" in shown
     assert "kept: the folder itself and 2 files that other views hold too" in shown
