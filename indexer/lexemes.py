@@ -34,7 +34,7 @@ class _Splits(dict[str, tuple[str, ...]]):
     def __missing__(self, token: str) -> tuple[str, ...]:
         if len(self) >= self.CAPACITY:
             self.clear()
-        split = self[token] = _split(token)
+        split = self[token] = split_new_token(token)
         return split
 
 
@@ -63,7 +63,8 @@ def split_token(token: str) -> tuple[str, ...]:
     return _SPLITS[token]
 
 
-def _split(token: str) -> tuple[str, ...]:
+def split_new_token(token: str) -> tuple[str, ...]:
+    """As `split_token`, which remembers what it has split."""
     if not token.isascii():
         return tuple(_split_unicode(token))
     whole = token.lower()

@@ -1,6 +1,7 @@
 """From pieces to chunks: what stands alone, what shares a chunk, and what the chunk is called."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from pgdex.indexer.chunking.lines import Lines, divide
 from pgdex.indexer.chunking.model import Chunk, Definition, Kind, Limits, Piece
@@ -105,26 +106,19 @@ def _precedes(lines: Lines, draft: _Draft) -> bool:
 
 
 def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
-    start = draft.pieces[0].start
-    stop = draft.pieces[-1].stop
-    defines = [d for piece in draft.pieces for d in piece.defines]
+    pieces = draft.pieces
+    start = pieces[0].start
+    stop = pieces[-1].stop
+    defines = [d for piece in pieces for d in piece.defines]
     main = _main(lines, draft, defines)
     kind: Kind = plain if main is None else main.kind
     symbol = None if main is None else main.symbol
-    further = dict.fromkeys(name for piece in draft.pieces for name in piece.names)
-    begun = {**dict.fromkeys(d.symbol for d in defines if not d.reopens), **further}
-    names = {**dict.fromkeys(d.symbol for d in defines), **further}
+    further = [name for piece in pieces for name in piece.names]
+    begun = dict.fromkeys([d.symbol for d in defines if not d.reopens] + further)
+    names = dict.fromkeys([d.symbol for d in defines] + further)
     if symbol is not None:
         names = {symbol: None, **names}
-    return Chunk(
-        start_line=start + 1,
-        end_line=stop,
-        kind=kind,
-        symbol=symbol,
-        content=lines.content(start, stop),
-        symbols=tuple(names),
-        defines=tuple(begun),
-    )
+    return Chunk(start + 1, stop, kind, symbol, lines.content(start, stop), tuple(names), tuple(begun))
 
 
 def _main(lines: Lines, draft: _Draft, defines: list[Definition]) -> Definition | None:
@@ -133,20 +127,28 @@ def _main(lines: Lines, draft: _Draft, defines: list[Definition]) -> Definition 
     The outermost, and of several the largest; but what was cut (a class of which these are some
     fields) or nothing, where definitions are the smaller part.
     """
-    largest_piece = max(draft.pieces, key=lambda p: lines.size(p.start, p.stop))
+    if not defines:
+        return _largest_piece(lines, draft).owner
     candidates = [d for d in defines if d.kind != "variable"] or defines
-    if not candidates:
-        return largest_piece.owner
     if all(d.kind in _NESTED_TEXT for d in candidates):
         # The section that most of the text is in says more than the one around it.
         outermost = candidates
     else:
-        level = min(d.level for d in candidates)
+        level = min([d.level for d in candidates])
         outermost = [d for d in candidates if d.level == level]
-    largest = max(outermost, key=lambda d: d.size)
+    largest = max(outermost, key=_size_of)
     # One constant of many does not stand for the others; one of several functions may.
     alone = largest.kind == "variable" or largest.kind in _NESTED_TEXT
-    named = largest.size if alone else sum(d.size for d in outermost)
+    named = largest.size if alone else sum([d.size for d in outermost])
     if named >= (_NAMING_SHARE_ALONE if alone else _NAMING_SHARE) * draft.size:
         return largest
-    return largest_piece.owner or (largest if largest.kind in _NESTED_TEXT else None)
+    return _largest_piece(lines, draft).owner or (largest if largest.kind in _NESTED_TEXT else None)
+
+
+_size_of = attrgetter("size")
+
+
+def _largest_piece(lines: Lines, draft: _Draft) -> Piece:
+    if len(draft.pieces) == 1:
+        return draft.pieces[0]
+    return max(draft.pieces, key=lambda p: lines.size(p.start, p.stop))

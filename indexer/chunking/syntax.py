@@ -163,7 +163,7 @@ class _Cutter:
                 stop += 1
             if start >= last_row or stop <= first_row:
                 continue
-            trait = traits[node.type]
+            trait = traits[node.kind_id]
             if current is not None and (
                 start < current.stop or (glue and (trait.follows or (current.leading and start <= current.reach)))
             ):
@@ -294,7 +294,7 @@ def _expand(grammar: Grammar, nodes: list[Node], named: Named | None) -> tuple[l
         stack = [iter(children)]
         while stack:
             for child in stack[-1]:
-                trait = traits[child.type]
+                trait = traits[child.kind_id]
                 if trait.opens or (core is not None and _leads_to(child, core, trait)):
                     children = child.children
                     if children:
