@@ -265,8 +265,8 @@ def _nothing(_node: Node, _source: bytes, _scope: Definition | None) -> Iterable
 
 def _text(node: Node, source: bytes) -> str:
     # Names are short; a node that is not would be cut to the longest name anyway.
-    end = min(node.end_byte, node.start_byte + 8 * _LONGEST_NAME)
-    return source[node.start_byte : end].decode("utf-8", "ignore")
+    start = node.start_byte
+    return source[start : min(node.end_byte, start + 8 * _LONGEST_NAME)].decode("utf-8", "ignore")
 
 
 def _refine(found: Rule, node: Node) -> Kind | None:

@@ -25,6 +25,8 @@ class _Draft:
         self.size = size
 
     def small(self, limits: Limits) -> bool:
+        if self.size >= max(limits.tiny_definition, limits.fragment):
+            return False
         names = any(d.kind not in _LOOSE for p in self.pieces for d in p.defines)
         return self.size < (limits.tiny_definition if names else limits.fragment)
 
@@ -50,8 +52,9 @@ def _runs(pieces: list[Piece]) -> Iterator[list[Piece]]:
 def _drafts(lines: Lines, run: list[Piece], limits: Limits) -> Iterator[_Draft]:
     """Large definitions alone, what is between them divided into parts of about the target."""
     shared: list[Piece] = []
+    offsets = lines.offsets
     for piece in run:
-        size = lines.size(piece.start, piece.stop)
+        size = offsets[piece.stop] - offsets[piece.start]
         if size >= limits.alone and piece.defines and piece.defines[0] is not piece.owner:
             yield from _divided(lines, shared, limits)
             shared = []
@@ -64,9 +67,12 @@ def _drafts(lines: Lines, run: list[Piece], limits: Limits) -> Iterator[_Draft]:
 def _divided(lines: Lines, pieces: list[Piece], limits: Limits) -> Iterator[_Draft]:
     if not pieces:
         return
-    stop = pieces[-1].stop
-    starts = [piece.start for piece in pieces]
-    cuts = set(divide(lines, starts, stop, limits)) if len(pieces) > 1 else set(starts)
+    start, stop = pieces[0].start, pieces[-1].stop
+    parts = divide(lines, [piece.start for piece in pieces], stop, limits) if len(pieces) > 1 else [start]
+    if len(parts) == 1:
+        yield _Draft(pieces, lines.size(start, stop))
+        return
+    cuts = set(parts)
     group: list[Piece] = []
     for piece in pieces:
         if group and piece.start in cuts:
