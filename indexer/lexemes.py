@@ -72,6 +72,9 @@ def split_new_token(token: str) -> tuple[str, ...]:
         # Long names are made of words; keys and encoded data are not.
         parts = [part for part in whole.split("_") if 0 < len(part) <= _LONGEST_WORD // 2]
         return tuple(parts[:_MOST_PARTS])
+    if whole == token and token.replace("_", "").isalpha():  # as most are, without an expression
+        parts = [part for part in token.split("_") if part]
+        return (token, *parts) if "_" in token else (token,)
     parts = _PART.findall(token)
     if len(parts) == 1 and len(parts[0]) == len(token):
         return (whole,)

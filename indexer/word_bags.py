@@ -8,13 +8,13 @@ number, and the rest is sorting of integers in numpy.
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pgdex.indexer.ascii_tokens import TEXT_BITS, ascii_tokens
 from pgdex.indexer.lexemes import split_new_token, tokens
 
 Integers = NDArray[np.int64]
@@ -48,9 +48,8 @@ class WordBags:
 
 
 class _Identifiers(dict[str, int]):
-    """Numbers the identifiers met so far, and the words that they split into; a lookup of a known one costs no Python
-    call. Threads may share it: what has a number is complete.
-    """
+    """Numbers the identifiers met so far, and the words that they split into. Threads may share it: what has a number
+    is complete."""
 
     # Some 30 MB. Then another one takes its place: what is frequent is back at once.
     CAPACITY = 131_072
@@ -64,14 +63,23 @@ class _Identifiers(dict[str, int]):
         self._ends = array("i", [0])
         self._lock = Lock()
 
-    def __missing__(self, identifier: str) -> int:
-        with self._lock:
-            number = self.get(identifier)
-            if number is None:
-                self._splits.extend(map(self._number_of, split_new_token(identifier)))
-                self._ends.append(len(self._splits))
-                number = self[identifier] = len(self)
-            return number
+    def numbers_of(self, identifiers: Sequence[str]) -> Integers:
+        """The number of each identifier; those that have none yet get one."""
+        numbers = list(map(self.get, identifiers))
+        new = [place for place, number in enumerate(numbers) if number is None]
+        if new:
+            with self._lock:
+                for place in new:
+                    numbers[place] = self._added(identifiers[place])
+        return np.array(numbers, dtype=np.int64)
+
+    def _added(self, identifier: str) -> int:
+        number = self.get(identifier)  # another thread may have been quicker
+        if number is None:
+            self._splits.extend(map(self._number_of, split_new_token(identifier)))
+            self._ends.append(len(self._splits))
+            number = self[identifier] = len(self)
+        return number
 
     def _number_of(self, word: str) -> int:
         number = self._word_numbers.get(word)
@@ -94,10 +102,9 @@ def word_bags(texts: Sequence[str]) -> WordBags:
     if len(texts) > MOST_TEXTS:
         raise ValueError(f"at most {MOST_TEXTS:,} texts at once, got {len(texts):,}")
     identifiers = _remembered()
-    text_of, number_of = _flat([tokens(text) for text in texts], identifiers)
+    text_of, number_of, times = _found(texts, identifiers)
     splits, starts = identifiers.splits()
 
-    text_of, number_of, times = counted(text_of, number_of, 1)
     start_of = starts[number_of]
     size_of = starts[number_of + 1] - start_of
     ends = np.cumsum(size_of)
@@ -115,11 +122,26 @@ def _remembered() -> _Identifiers:
     return _identifiers
 
 
-def _flat(found: Sequence[list[str]], identifiers: _Identifiers) -> tuple[Integers, Integers]:
-    """The number of the text that each identifier is in, and its own."""
-    lengths = list(map(len, found))
-    numbers = np.fromiter(map(identifiers.__getitem__, chain.from_iterable(found)), dtype=np.int64, count=sum(lengths))
-    return np.repeat(np.arange(len(found), dtype=np.int64), lengths), numbers
+def _found(texts: Sequence[str], identifiers: _Identifiers) -> tuple[Integers, Integers, Integers]:
+    """Which identifiers the texts have: the number of the text, that of the identifier, how often; perhaps in several
+    entries."""
+    parts: list[tuple[Integers, Integers, Integers]] = []
+    for first in range(0, len(texts), 1 << TEXT_BITS):
+        block = texts[first : first + (1 << TEXT_BITS)]
+        # What is no ASCII, as if it were empty.
+        found = ascii_tokens([text if text.isascii() else "" for text in block])
+        parts.append((found.texts + first, identifiers.numbers_of(found.strings)[found.numbers], found.times))
+        others = [(text, token) for text, token in found.long]
+        others += [(number, token) for number, text in enumerate(block) if not text.isascii() for token in tokens(text)]
+        if others:
+            owners = np.array([owner for owner, _ in others], dtype=np.int64)
+            numbers = identifiers.numbers_of([token for _, token in others])
+            parts.append((owners + first, numbers, np.ones(len(others), dtype=np.int64)))
+    if not parts:
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing, nothing
+    texts_found, numbers_found, times = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return texts_found, numbers_found, times
 
 
 def _of_this_block(known: list[str], numbers: Integers) -> tuple[list[str], Integers]:
