@@ -16,8 +16,8 @@ Integers = NDArray[np.int64]
 Unsigned = NDArray[np.uint64]
 
 TEXT_BITS: Final = 11
-"""A text's number has so many, which leaves 53 to tell identifiers apart: that two of the 7,000 of a block are taken for
-one has a probability of 3 in a billion."""
+"""A text's number has so many, which leaves 53 to tell identifiers apart. That two of the 7,000 of a block are taken
+for one has a probability of 3 in a billion."""
 LONGEST: Final = 32
 """Longer identifiers are given as strings, one by one: there are few."""
 
