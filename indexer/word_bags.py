@@ -6,7 +6,7 @@ number, and the rest is sorting of integers in numpy.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -47,6 +47,19 @@ class WordBags:
         return WordBags(self.words, groups, self.numbers, self.counts, _lengths(groups, self.counts, count))
 
 
+class _Words(dict[str, int]):
+    """Numbers words in the order in which they are met; `known` has them in that order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: list[str] = []
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self)
+        self.known.append(word)
+        return number
+
+
 class _Identifiers(dict[str, int]):
     """Numbers the identifiers met so far, and the words that they split into. Threads may share it: what has a number
     is complete."""
@@ -56,8 +69,7 @@ class _Identifiers(dict[str, int]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.words: list[str] = []
-        self._word_numbers: dict[str, int] = {}
+        self.words = _Words()
         # The numbers of all identifiers' words, one identifier after the other, and where each one's end.
         self._splits = array("i")
         self._ends = array("i", [0])
@@ -69,24 +81,18 @@ class _Identifiers(dict[str, int]):
         new = [place for place, number in enumerate(numbers) if number is None]
         if new:
             with self._lock:
-                for place in new:
-                    numbers[place] = self._added(identifiers[place])
+                self._add([identifiers[place] for place in new])
+            for place in new:
+                numbers[place] = self[identifiers[place]]
         return np.array(numbers, dtype=np.int64)
 
-    def _added(self, identifier: str) -> int:
-        number = self.get(identifier)  # another thread may have been quicker
-        if number is None:
-            self._splits.extend(map(self._number_of, split_new_token(identifier)))
-            self._ends.append(len(self._splits))
-            number = self[identifier] = len(self)
-        return number
-
-    def _number_of(self, word: str) -> int:
-        number = self._word_numbers.get(word)
-        if number is None:
-            number = self._word_numbers[word] = len(self.words)
-            self.words.append(word)
-        return number
+    def _add(self, identifiers: Iterable[str]) -> None:
+        number_of = self.words.__getitem__
+        for identifier in identifiers:
+            if identifier not in self:  # it is there twice, or another thread was quicker
+                self._splits.extend(map(number_of, split_new_token(identifier)))
+                self._ends.append(len(self._splits))
+                self[identifier] = len(self)
 
     def splits(self) -> tuple[Integers, Integers]:
         """The numbers of the words of all identifiers, and where those of each begin; one more for the end."""
@@ -111,7 +117,7 @@ def word_bags(texts: Sequence[str]) -> WordBags:
     # Where each word of each identifier stands in `splits`.
     places = np.arange(ends[-1] if len(ends) else 0, dtype=np.int64) + np.repeat(start_of - ends + size_of, size_of)
     texts_found, words_found, counts = counted(np.repeat(text_of, size_of), splits[places], np.repeat(times, size_of))
-    words, numbers = _of_this_block(identifiers.words, words_found)
+    words, numbers = _of_this_block(identifiers.words.known, words_found)
     return WordBags(words, texts_found, numbers, counts, _lengths(texts_found, counts, len(texts)))
 
 
