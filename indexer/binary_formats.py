@@ -9,6 +9,7 @@
 
 import struct
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -57,14 +58,25 @@ def sparsevecs(
 
 def integer_arrays(numbers: NDArray[np.int64], ends: NDArray[np.int64], more: Sequence[Sequence[int]]) -> list[bytes]:
     """An integer[] for each row: the numbers from `ends[i - 1]` to `ends[i]`, then those of `more[i]`."""
+    elements = _elements(numbers)
+    others = _elements(np.fromiter(chain.from_iterable(more), dtype=np.int64))
+    result = []
+    start = other_start = 0
+    for end, size in zip(ends.tolist(), map(len, more), strict=True):
+        other_end = other_start + size
+        count = end - start + size
+        if count:
+            head = _ARRAY_HEAD.pack(1, 0, _INTEGER_OID, count, 1)
+            result.append(head + elements[start:end].tobytes() + others[other_start:other_end].tobytes())
+        else:
+            result.append(_EMPTY_ARRAY)
+        start, other_start = end, other_end
+    return result
+
+
+def _elements(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Integers as they stand in an array: each with its length before it."""
     elements = np.empty((len(numbers), 2), dtype=">i4")
     elements[:, 0] = 4
     elements[:, 1] = numbers
-    result = []
-    start = 0
-    for end, others in zip(ends.tolist(), more, strict=True):
-        body = elements[start:end].tobytes() + b"".join(struct.pack(">ii", 4, other) for other in others)
-        count = end - start + len(others)
-        result.append(_ARRAY_HEAD.pack(1, 0, _INTEGER_OID, count, 1) + body if count else _EMPTY_ARRAY)
-        start = end
-    return result
+    return elements

@@ -42,23 +42,28 @@ def chunk_terms(chunks: Sequence[Chunk], paths: Sequence[str]) -> ChunkTerms:
     count = len(chunks)
     symbols = [" ".join(chunk.symbols) for chunk in chunks]
     fields = word_bags([*(chunk.content for chunk in chunks), *symbols, *paths])
-    field_of, chunk_of = np.divmod(fields.texts, max(count, 1))
+    # The entries of the contents, those of the symbols, those of the paths.
+    of_symbols, of_paths = np.searchsorted(fields.texts, [count, 2 * count]).tolist()
+    chunk_of = fields.texts.copy()
+    chunk_of[of_symbols:of_paths] -= count
+    chunk_of[of_paths:] -= 2 * count
 
     # The words by the term_ids of their stems, numbered in the order of those, as a sparsevec wants its elements.
     term_ids = np.fromiter(map(WORD_TERM_IDS.__getitem__, fields.words), dtype=np.int64, count=len(fields.words))
     sorted_places, number_of_word = np.unique(term_ids, return_inverse=True)
     # A word of a path or of the symbols counts once, however many definitions have it.
     times = fields.counts.copy()
-    times[field_of == 1] = SYMBOL_WEIGHT
-    times[field_of == 2] = PATH_WEIGHT
+    times[of_symbols:of_paths] = SYMBOL_WEIGHT
+    times[of_paths:] = PATH_WEIGHT
     owners, numbers, frequencies = counted(chunk_of, number_of_word[fields.numbers], times)
     damping = K1 * (1 - B + B * fields.lengths[:count] / AVERAGE_WORDS)
     weights = frequencies * (K1 + 1) / (frequencies + damping[owners])
     ends = np.searchsorted(owners, np.arange(count), side="right")
     marks = [_definitions(chunk) for chunk in chunks]
-    in_symbols = field_of == 1
-    for owner, number in zip(chunk_of[in_symbols].tolist(), fields.numbers[in_symbols].tolist(), strict=True):
-        marks[owner].append(SYMBOL_TERM_IDS[fields.words[number]])
+    owners_of_symbols = chunk_of[of_symbols:of_paths].tolist()
+    words_of_symbols = map(fields.words.__getitem__, fields.numbers[of_symbols:of_paths].tolist())
+    for owner, mark in zip(owners_of_symbols, map(SYMBOL_TERM_IDS.__getitem__, words_of_symbols), strict=True):
+        marks[owner].append(mark)
     return ChunkTerms(
         # In their own order, not in that of the block's words: the same file gives the same row in any company.
         lexemes=integer_arrays(sorted_places[numbers], ends, [sorted(set(of_chunk)) for of_chunk in marks]),

@@ -34,7 +34,7 @@ class _Splits(dict[str, tuple[str, ...]]):
     def __missing__(self, token: str) -> tuple[str, ...]:
         if len(self) >= self.CAPACITY:
             self.clear()
-        split = self[token] = _split(token)
+        split = self[token] = split_new_token(token)
         return split
 
 
@@ -63,7 +63,8 @@ def split_token(token: str) -> tuple[str, ...]:
     return _SPLITS[token]
 
 
-def _split(token: str) -> tuple[str, ...]:
+def split_new_token(token: str) -> tuple[str, ...]:
+    """As `split_token`, which remembers what it has split."""
     if not token.isascii():
         return tuple(_split_unicode(token))
     whole = token.lower()
@@ -71,6 +72,9 @@ def _split(token: str) -> tuple[str, ...]:
         # Long names are made of words; keys and encoded data are not.
         parts = [part for part in whole.split("_") if 0 < len(part) <= _LONGEST_WORD // 2]
         return tuple(parts[:_MOST_PARTS])
+    if whole == token and token.replace("_", "").isalpha():  # as most are, without an expression
+        parts = [part for part in token.split("_") if part]
+        return (token, *parts) if "_" in token else (token,)
     parts = _PART.findall(token)
     if len(parts) == 1 and len(parts[0]) == len(token):
         return (whole,)

@@ -134,6 +134,8 @@ def stored_files(
         " (select true from pgdex.view_files e where e.version_id = v.id and e.view_id = %s) is not null"
         " from pgdex.versions v where v.repository_id = %s and v.path = any(%s) and v.skip_reason is null",
         [view_id, repository_id, list(paths)],
+        # Planned for each batch: a plan from the first ones, when there are few rows, would read all of them each time.
+        prepare=False,
     )
     versions: dict[str, dict[bytes, StoredVersion]] = {}
     in_view = set()
@@ -182,8 +184,7 @@ def write_files(
                     [file.mtime_ns for file in files],
                     [file.ctime_ns for file in files],
                     [file.inode for file in files],
-                    [file.reason if isinstance(file, SkippedFile) else None for file in files],
-                    [file.detail if isinstance(file, SkippedFile) else None for file in files],
+                    *_reasons(files),
                 ],
             )
         except psycopg.errors.ForeignKeyViolation as error:
@@ -191,6 +192,18 @@ def write_files(
                 raise
             raise VersionGone("a version that was to be taken over has just been removed") from error
     return total
+
+
+def _reasons(
+    files: Sequence[IndexedFile | SkippedFile | UnchangedFile],
+) -> tuple[list[str | None] | None, list[str | None] | None]:
+    """Why files are skipped, and in which words; None, which unnest() fills up, where none of them is."""
+    if not any(isinstance(file, SkippedFile) for file in files):
+        return None, None
+    return (
+        [file.reason if isinstance(file, SkippedFile) else None for file in files],
+        [file.detail if isinstance(file, SkippedFile) else None for file in files],
+    )
 
 
 def _note_blob_ids(connection: Connection, unchanged: Sequence[UnchangedFile]) -> None:
@@ -233,8 +246,7 @@ def _store_versions(
             [file.content_hash for file in files],
             [file.blob_id for file in files],
             [len(file.chunks) if isinstance(file, IndexedFile) else 0 for file in files],
-            [file.reason if isinstance(file, SkippedFile) else None for file in files],
-            [file.detail if isinstance(file, SkippedFile) else None for file in files],
+            *_reasons(files),
             model_id,
             INDEX_FORMAT,
             force,
@@ -274,30 +286,32 @@ def _copy_blocks(
     repository_id: int, model_id: int, files: Sequence[IndexedFile], stored: Mapping[str, _Written]
 ) -> Iterator[bytes]:
     """The binary COPY stream in blocks of about 256 KiB."""
-    block = bytearray(COPY_HEADER)
+    fields = len(COPY_COLUMNS)
+    length = LENGTH.pack
+    parts: list[bytes] = [COPY_HEADER]
+    size = 0
     for file in files:
         version_id = stored[file.path].id
         vectors = halfvecs(file.embeddings)
         rows = zip(file.chunks, file.lexemes, file.term_weights, vectors, strict=True)
-        for ordinal, (chunk, *binaries) in enumerate(rows):
-            block += FIXED_FIELDS.pack(
-                len(COPY_COLUMNS),
-                *(8, repository_id),
-                *(8, version_id),
-                *(4, ordinal),
-                *(4, chunk.start_line),
-                *(4, chunk.end_line),
-                *(2, model_id),
+        for ordinal, (chunk, lexemes, weights, vector) in enumerate(rows):
+            first, last = chunk.start_line, chunk.end_line
+            content = chunk.content.encode()
+            parts += (
+                FIXED_FIELDS.pack(fields, 8, repository_id, 8, version_id, 4, ordinal, 4, first, 4, last, 2, model_id),
+                *(_text_field(chunk.kind), NULL if chunk.symbol is None else _text_field(chunk.symbol)),
+                *(length(len(content)), content),
+                *(length(len(lexemes)), lexemes, length(len(weights)), weights, length(len(vector)), vector),
             )
-            for value in (chunk.kind.encode(), _encoded(chunk.symbol), chunk.content.encode()):
-                block += NULL if value is None else LENGTH.pack(len(value)) + value
-            for binary in binaries:
-                block += LENGTH.pack(len(binary)) + binary
-            if len(block) >= COPY_BLOCK_BYTES:
-                yield bytes(block)
-                block.clear()
-    yield bytes(block + COPY_TRAILER)
+            size += len(content) + len(lexemes) + len(weights) + len(vector)
+            if size >= COPY_BLOCK_BYTES:
+                yield b"".join(parts)
+                parts.clear()
+                size = 0
+    parts.append(COPY_TRAILER)
+    yield b"".join(parts)
 
 
-def _encoded(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
+def _text_field(text: str) -> bytes:
+    encoded = text.encode()
+    return LENGTH.pack(len(encoded)) + encoded

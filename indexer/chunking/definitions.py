@@ -37,7 +37,7 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
     """The definition that a node is, or that it wraps."""
     traits = grammar.traits
     for _ in range(_DEEPEST_WRAP):
-        trait = traits[node.type]
+        trait = traits[node.kind_id]
         if trait.rule is not None and trait.rule.declares is not None:
             named = _declared(grammar, trait.rule, node, scope, source)
             if named is not None:
@@ -56,7 +56,7 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
                 return Named(definition, node)
         if not trait.wraps:
             return None
-        inner = [child for child in node.named_children if traits[child.type].names]
+        inner = [child for child in node.named_children if traits[child.kind_id].names]
         if len(inner) != 1:
             return None
         node = inner[0]
@@ -102,7 +102,7 @@ def definitions_in(
     stack = [(node, scope) for node in reversed(nodes)]
     while stack:
         node, around = stack.pop()
-        trait = traits[node.type]
+        trait = traits[node.kind_id]
         definition: Definition | None = None
         named: Named | None = None
         if known is not None and node == known.node:
@@ -124,7 +124,7 @@ def definitions_in(
         elif not trait.looks_inside:
             continue
         for child in reversed(node.children):
-            inner = traits[child.type]
+            inner = traits[child.kind_id]
             if inner.names or inner.looks_inside:
                 stack.append((child, around))
     return result

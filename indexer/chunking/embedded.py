@@ -26,7 +26,7 @@ def embedded_code(grammar: Grammar, nodes: Sequence[Node], source: bytes) -> Emb
 
     The language is told by the attributes lang and type of the opening tag.
     """
-    element = next((node for node in nodes if grammar.traits[node.type].injects), None)
+    element = next((node for node in nodes if grammar.traits[node.kind_id].injects), None)
     if element is None:
         return None
     text = next((child for child in element.named_children if child.type == "raw_text"), None)

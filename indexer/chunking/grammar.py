@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from tree_sitter import Node
+from tree_sitter_language_pack import SupportedLanguage, get_language
 
 from pgdex.indexer.chunking.model import Definition, Kind
 from pgdex.indexer.chunking.node_paths import Path, follow, path
@@ -132,15 +133,17 @@ def rule(
     )
 
 
-class _Traits(dict[str, Trait]):
-    """The traits of a grammar's node types; a lookup of a known one costs no Python call."""
+class _Traits(dict[int, Trait]):
+    """The traits of a grammar's node types by the numbers of these (`Node.kind_id`); a lookup of a known one costs no
+    Python call, and no new string for the type's name."""
 
     def __init__(self, grammar: "Grammar") -> None:
         super().__init__()
         self._grammar = grammar
 
-    def __missing__(self, node_type: str) -> Trait:
-        trait = self[node_type] = self._grammar.trait(node_type)
+    def __missing__(self, kind_id: int) -> Trait:
+        node_type = get_language(cast(SupportedLanguage, self._grammar.name)).node_kind_for_id(kind_id)
+        trait = self[kind_id] = self._grammar.trait(node_type or "")
         return trait
 
 
@@ -168,8 +171,10 @@ class Grammar:
     refuse: re.Pattern[str] | None = None
     # What stands between the parts of a qualified name; each becomes a dot.
     separators: re.Pattern[str] = _SEPARATORS
+    # As tree_sitter_language_pack has it (see `grammar_of`): it numbers the node types.
+    name: str = ""
     # Filled as node types are met.
-    traits: Mapping[str, Trait] = field(init=False, repr=False, compare=False)
+    traits: Mapping[int, Trait] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "traits", _Traits(self))
@@ -260,8 +265,8 @@ def _nothing(_node: Node, _source: bytes, _scope: Definition | None) -> Iterable
 
 def _text(node: Node, source: bytes) -> str:
     # Names are short; a node that is not would be cut to the longest name anyway.
-    end = min(node.end_byte, node.start_byte + 8 * _LONGEST_NAME)
-    return source[node.start_byte : end].decode("utf-8", "ignore")
+    start = node.start_byte
+    return source[start : min(node.end_byte, start + 8 * _LONGEST_NAME)].decode("utf-8", "ignore")
 
 
 def _refine(found: Rule, node: Node) -> Kind | None:

@@ -53,4 +53,9 @@ def readable(lines: Lines, source: bytes, grammar: str) -> bytes | None:
 
 
 def _has_open_brackets(source: bytes) -> bool:
-    return any(source.count(opening) - source.count(closing) > _MOST_OPEN_BRACKETS for opening, closing in _BRACKETS)
+    for opening, closing in _BRACKETS:
+        opened = source.count(opening)
+        # Most files have not as many, and of those nothing else need be counted.
+        if opened > _MOST_OPEN_BRACKETS and opened - source.count(closing) > _MOST_OPEN_BRACKETS:
+            return True
+    return False

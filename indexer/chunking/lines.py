@@ -51,18 +51,28 @@ class Lines:
         """Whether the line ends something that began above it, as "}" and "end" do."""
         return self._rows[row].lstrip().startswith(_CLOSERS)
 
-    def cost(self, row: int) -> int:
-        """How bad it is to begin a chunk at this line: deeper is worse, after a blank is better."""
-        line = self._rows[row]
-        bare = line.lstrip()
-        if not bare:
-            return _NEVER
-        cost = 2 * (len(line) - len(bare))
-        if bare.startswith(_CLOSERS):
-            return cost + _NEVER // 2
-        if row and self._rows[row - 1].strip():
-            cost += 1
-        return cost
+    def cheapest(self, starts: Sequence[int], candidates: range, ideal: float) -> int:
+        """The candidate (an index of `starts`) at whose line a chunk begins best: the least nested, after a blank line;
+        of several, the one nearest to `ideal`, an index of `text`."""
+        rows = self._rows
+        lowest = _NEVER * 2
+        best, distance = candidates.start, 0.0
+        for index in candidates:
+            row = starts[index]
+            line = rows[row]
+            bare = line.lstrip()
+            cost = 2 * (len(line) - len(bare)) if bare else _NEVER
+            if cost > lowest:
+                continue
+            if bare.startswith(_CLOSERS):
+                cost += _NEVER // 2
+            elif bare and row and rows[row - 1].strip():
+                cost += 1
+            if cost <= lowest:
+                away = abs(self.offsets[row] - ideal)
+                if cost < lowest or away < distance:
+                    lowest, best, distance = cost, index, away
+        return best
 
 
 def divide(lines: Lines, starts: Sequence[int], stop: int, limits: Limits) -> list[int]:
@@ -88,7 +98,7 @@ def divide(lines: Lines, starts: Sequence[int], stop: int, limits: Limits) -> li
         first = bisect_left(starts, low, index + 1, key=offsets.__getitem__)
         last = bisect_right(starts, high, first, key=offsets.__getitem__)
         if first < last:
-            index = _cheapest(lines, starts, range(first, last), offsets[begin] + ideal)
+            index = lines.cheapest(starts, range(first, last), offsets[begin] + ideal)
         else:
             reach = offsets[begin] + limits.maximum
             fitting = bisect_right(starts, reach, index + 1, key=offsets.__getitem__) - 1
@@ -97,20 +107,6 @@ def divide(lines: Lines, starts: Sequence[int], stop: int, limits: Limits) -> li
                 return parts
         begin = starts[index]
         parts.append(begin)
-
-
-def _cheapest(lines: Lines, starts: Sequence[int], candidates: range, ideal: float) -> int:
-    """The candidate (an index of `starts`) with the lowest cost; of several, the one nearest."""
-    lowest = _NEVER * 2
-    best, distance = candidates.start, 0.0
-    for index in candidates:
-        row = starts[index]
-        cost = lines.cost(row)
-        if cost <= lowest:
-            away = abs(lines.offsets[row] - ideal)
-            if cost < lowest or away < distance:
-                lowest, best, distance = cost, index, away
-    return best
 
 
 def by_lines(lines: Lines, start: int, stop: int, limits: Limits) -> list[int]:

@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 from functools import cache
-from typing import cast
+from typing import Any
 
 from tree_sitter import Node
 
@@ -14,7 +14,8 @@ class _Step(Enum):
     INDEX = auto()
 
 
-Path = tuple[tuple[_Step, str | int | frozenset[str], frozenset[str]], ...]
+# The kind of each step; what it goes by (a field, types, a number); the types that it may lead to, if not all.
+Path = tuple[tuple[_Step, Any, frozenset[str]], ...]
 
 
 @cache
@@ -25,7 +26,7 @@ def path(text: str) -> Path:
     `:identifier,word` is the first named child of one of these types; `#0` is the first named
     child. `left:identifier` is the child in the field, if it is of the type.
     """
-    steps: list[tuple[_Step, str | int | frozenset[str], frozenset[str]]] = []
+    steps: list[tuple[_Step, Any, frozenset[str]]] = []
     for part in text.split("/") if text else ():
         where, _, types = part.partition(":")
         allowed = frozenset(types.split(",")) if types else frozenset[str]()
@@ -45,19 +46,17 @@ def follow(node: Node, way: Path) -> Node | None:
     for step, where, allowed in way:
         found: Node | None
         if step is _Step.FIELD:
-            found = node.child_by_field_name(cast(str, where))
+            found = node.child_by_field_name(where)
         elif step is _Step.TYPE:
-            types = cast(frozenset[str], where)
-            found = next((c for c in node.named_children if c.type in types), None)
+            found = next((c for c in node.named_children if c.type in where), None)
         elif step is _Step.INDEX:
-            index = cast(int, where)
-            found = node.named_child(index) if index < node.named_child_count else None
+            found = node.named_child(where) if where < node.named_child_count else None
         else:
             found = node
-            deeper = node.child_by_field_name(cast(str, where))
+            deeper = node.child_by_field_name(where)
             while deeper is not None:
                 found = deeper
-                deeper = deeper.child_by_field_name(cast(str, where))
+                deeper = deeper.child_by_field_name(where)
         if found is None or (allowed and found.type not in allowed):
             return None
         node = found

@@ -1,6 +1,7 @@
 """From pieces to chunks: what stands alone, what shares a chunk, and what the chunk is called."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from pgdex.indexer.chunking.lines import Lines, divide
 from pgdex.indexer.chunking.model import Chunk, Definition, Kind, Limits, Piece
@@ -24,6 +25,8 @@ class _Draft:
         self.size = size
 
     def small(self, limits: Limits) -> bool:
+        if self.size >= max(limits.tiny_definition, limits.fragment):
+            return False
         names = any(d.kind not in _LOOSE for p in self.pieces for d in p.defines)
         return self.size < (limits.tiny_definition if names else limits.fragment)
 
@@ -49,8 +52,9 @@ def _runs(pieces: list[Piece]) -> Iterator[list[Piece]]:
 def _drafts(lines: Lines, run: list[Piece], limits: Limits) -> Iterator[_Draft]:
     """Large definitions alone, what is between them divided into parts of about the target."""
     shared: list[Piece] = []
+    offsets = lines.offsets
     for piece in run:
-        size = lines.size(piece.start, piece.stop)
+        size = offsets[piece.stop] - offsets[piece.start]
         if size >= limits.alone and piece.defines and piece.defines[0] is not piece.owner:
             yield from _divided(lines, shared, limits)
             shared = []
@@ -63,9 +67,12 @@ def _drafts(lines: Lines, run: list[Piece], limits: Limits) -> Iterator[_Draft]:
 def _divided(lines: Lines, pieces: list[Piece], limits: Limits) -> Iterator[_Draft]:
     if not pieces:
         return
-    stop = pieces[-1].stop
-    starts = [piece.start for piece in pieces]
-    cuts = set(divide(lines, starts, stop, limits)) if len(pieces) > 1 else set(starts)
+    start, stop = pieces[0].start, pieces[-1].stop
+    parts = divide(lines, [piece.start for piece in pieces], stop, limits) if len(pieces) > 1 else [start]
+    if len(parts) == 1:
+        yield _Draft(pieces, lines.size(start, stop))
+        return
+    cuts = set(parts)
     group: list[Piece] = []
     for piece in pieces:
         if group and piece.start in cuts:
@@ -105,26 +112,19 @@ def _precedes(lines: Lines, draft: _Draft) -> bool:
 
 
 def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
-    start = draft.pieces[0].start
-    stop = draft.pieces[-1].stop
-    defines = [d for piece in draft.pieces for d in piece.defines]
+    pieces = draft.pieces
+    start = pieces[0].start
+    stop = pieces[-1].stop
+    defines = [d for piece in pieces for d in piece.defines]
     main = _main(lines, draft, defines)
     kind: Kind = plain if main is None else main.kind
     symbol = None if main is None else main.symbol
-    further = dict.fromkeys(name for piece in draft.pieces for name in piece.names)
-    begun = {**dict.fromkeys(d.symbol for d in defines if not d.reopens), **further}
-    names = {**dict.fromkeys(d.symbol for d in defines), **further}
+    further = [name for piece in pieces for name in piece.names]
+    begun = dict.fromkeys([d.symbol for d in defines if not d.reopens] + further)
+    names = dict.fromkeys([d.symbol for d in defines] + further)
     if symbol is not None:
         names = {symbol: None, **names}
-    return Chunk(
-        start_line=start + 1,
-        end_line=stop,
-        kind=kind,
-        symbol=symbol,
-        content=lines.content(start, stop),
-        symbols=tuple(names),
-        defines=tuple(begun),
-    )
+    return Chunk(start + 1, stop, kind, symbol, lines.content(start, stop), tuple(names), tuple(begun))
 
 
 def _main(lines: Lines, draft: _Draft, defines: list[Definition]) -> Definition | None:
@@ -133,20 +133,28 @@ def _main(lines: Lines, draft: _Draft, defines: list[Definition]) -> Definition 
     The outermost, and of several the largest; but what was cut (a class of which these are some
     fields) or nothing, where definitions are the smaller part.
     """
-    largest_piece = max(draft.pieces, key=lambda p: lines.size(p.start, p.stop))
+    if not defines:
+        return _largest_piece(lines, draft).owner
     candidates = [d for d in defines if d.kind != "variable"] or defines
-    if not candidates:
-        return largest_piece.owner
     if all(d.kind in _NESTED_TEXT for d in candidates):
         # The section that most of the text is in says more than the one around it.
         outermost = candidates
     else:
-        level = min(d.level for d in candidates)
+        level = min([d.level for d in candidates])
         outermost = [d for d in candidates if d.level == level]
-    largest = max(outermost, key=lambda d: d.size)
+    largest = max(outermost, key=_size_of)
     # One constant of many does not stand for the others; one of several functions may.
     alone = largest.kind == "variable" or largest.kind in _NESTED_TEXT
-    named = largest.size if alone else sum(d.size for d in outermost)
+    named = largest.size if alone else sum([d.size for d in outermost])
     if named >= (_NAMING_SHARE_ALONE if alone else _NAMING_SHARE) * draft.size:
         return largest
-    return largest_piece.owner or (largest if largest.kind in _NESTED_TEXT else None)
+    return _largest_piece(lines, draft).owner or (largest if largest.kind in _NESTED_TEXT else None)
+
+
+_size_of = attrgetter("size")
+
+
+def _largest_piece(lines: Lines, draft: _Draft) -> Piece:
+    if len(draft.pieces) == 1:
+        return draft.pieces[0]
+    return max(draft.pieces, key=lambda p: lines.size(p.start, p.stop))

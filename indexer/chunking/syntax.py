@@ -81,17 +81,19 @@ class _Cutter:
         whole = _Unit(0, self._lines.count, [root], grammar)
         stack = self._units(_expand(grammar, whole.nodes, None)[0], whole, glue=True)
         stack.reverse()
+        offsets = self._lines.offsets
         seen = 0
         while stack:
             seen += 1
             if seen % _ABORT_CHECK_EVERY == 0:
                 self._watch.check_abort()
             unit = stack.pop()
+            size = offsets[unit.stop] - offsets[unit.start]
             injected = self._inject(unit) if unit.grammar.injections else None
             if injected is not None:
                 stack.extend(reversed(injected))
-            elif unit.stop - unit.start == 1 or self._fits(unit):
-                self._emit(unit)
+            elif unit.stop - unit.start == 1 or self._fits(unit, size):
+                self._emit(unit, size)
             else:
                 parts = self._open(unit)
                 if parts is None:
@@ -101,10 +103,9 @@ class _Cutter:
         _drop_prototypes(self._pieces)
         return self._pieces
 
-    def _fits(self, unit: _Unit) -> bool:
-        """Whether a unit stays whole; statements of a cut function are kept smaller than chunks,
+    def _fits(self, unit: _Unit, size: int) -> bool:
+        """Whether a unit of so many characters stays whole; statements of a cut function are kept smaller than chunks,
         so that there are enough places between which to choose."""
-        size = self._lines.size(unit.start, unit.stop)
         owner = unit.owner
         if unit.named is None and owner is not None and owner.kind in FUNCTION_LIKE:
             return size <= self._limits.target // 2
@@ -163,7 +164,7 @@ class _Cutter:
                 stop += 1
             if start >= last_row or stop <= first_row:
                 continue
-            trait = traits[node.type]
+            trait = traits[node.kind_id]
             if current is not None and (
                 start < current.stop or (glue and (trait.follows or (current.leading and start <= current.reach)))
             ):
@@ -248,9 +249,8 @@ class _Cutter:
 
     # -- pieces
 
-    def _emit(self, unit: _Unit) -> None:
+    def _emit(self, unit: _Unit, size: int) -> None:
         defines: list[Definition] = []
-        size = self._lines.size(unit.start, unit.stop)
         if unit.named is not None:
             unit.named.definition.size = size
             defines = list(unit.named.definitions)
@@ -265,9 +265,11 @@ class _Cutter:
             unit.begins = ()
 
     def _append(self, unit: _Unit, start: int, stop: int, defines: list[Definition]) -> None:
-        for definition in unit.begins:
-            definition.size = self._lines.size(start, stop)
-        self._pieces.append(Piece(start, stop, unit.owner, [*unit.begins, *defines]))
+        if unit.begins:
+            for definition in unit.begins:
+                definition.size = self._lines.size(start, stop)
+            defines = [*unit.begins, *defines]
+        self._pieces.append(Piece(start, stop, unit.owner, defines))
 
 
 def _drop_prototypes(pieces: list[Piece]) -> None:
@@ -294,7 +296,7 @@ def _expand(grammar: Grammar, nodes: list[Node], named: Named | None) -> tuple[l
         stack = [iter(children)]
         while stack:
             for child in stack[-1]:
-                trait = traits[child.type]
+                trait = traits[child.kind_id]
                 if trait.opens or (core is not None and _leads_to(child, core, trait)):
                     children = child.children
                     if children:

@@ -47,18 +47,25 @@ def compared(found: Iterable[FoundFile], known: Mapping[str, Known], *, unmounte
     was mounted that is not there now."""
     changed = set()
     seen = set()
-    closed = [f"{folder}/" for folder in unmounted]
+    closed = []
     for file in found:
         seen.add(file.path)
         if file.skip_reason in NOT_SEEN:
             closed.append(file.path + "/")
         if _has_changed(file, known.get(file.path)):
             changed.add(file.path)
+    absent = known.keys() - seen
+    closed += [folder + "/" for folder in unmounted if _is_lost(folder + "/", absent, known)]
     # What lies in a folder that can't be listed now is not gone.
-    changed |= {path for path in known.keys() - seen if not any(path.startswith(folder) for folder in closed)}
+    changed |= {path for path in absent if not any(path.startswith(folder) for folder in closed)}
     if any(path.rpartition("/")[2] == OWN_IGNORE.decode() for path in changed):  # it may bring secrets back
         changed |= {path for path in known.keys() & seen if known[path][-1] == SkipReason.SECRET}
     return sorted(changed)
+
+
+def _is_lost(folder: str, absent: Iterable[str], known: Iterable[str]) -> bool:
+    """Whether most of what is known of a folder is not there."""
+    return 2 * sum(path.startswith(folder) for path in absent) > sum(path.startswith(folder) for path in known)
 
 
 def _has_changed(file: FoundFile, before: Known | None) -> bool:

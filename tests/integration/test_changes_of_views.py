@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pgdex.indexer.sources import FoundFile, SkipReason
@@ -63,15 +63,25 @@ def view(connection: Connection) -> tuple[int, int]:
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    known=st.dictionaries(st.sampled_from(PATHS), known_files), found=st.dictionaries(st.sampled_from(PATHS), walked)
+    known=st.dictionaries(st.sampled_from(PATHS), known_files),
+    found=st.dictionaries(st.sampled_from(PATHS), walked),
+    unmounted=st.lists(st.sampled_from(["a", "a/c"]), max_size=2, unique=True),
+    is_whole=st.booleans(),
 )
 def test_a_file_has_changed_exactly_where_the_next_job_would_do_something_about_it(
-    connection: Connection, view: tuple[int, int], known: dict[str, Row], found: dict[str, FoundFile]
+    connection: Connection,
+    view: tuple[int, int],
+    known: dict[str, Row],
+    found: dict[str, FoundFile],
+    unmounted: list[str],
+    is_whole: bool,
 ) -> None:
+    assume(found or not is_whole)  # a folder without any file fails the job
     listed = [file._replace(path=path) for path, file in sorted(found.items())]
     with connection.transaction(force_rollback=True):
         _store(connection, view, known)
-        assert set(compared(listed, known)) == _planned(connection, view, listed)
+        planned = _planned(connection, view, listed, unmounted=unmounted, is_whole=is_whole)
+        assert set(compared(listed, known, unmounted=unmounted)) == planned
 
 
 def _store(connection: Connection, view: tuple[int, int], known: dict[str, Row]) -> None:
@@ -96,11 +106,15 @@ def _store(connection: Connection, view: tuple[int, int], known: dict[str, Row])
         )
 
 
-def _planned(connection: Connection, view: tuple[int, int], found: list[FoundFile]) -> set[str]:
-    """The paths that a job reads, writes a reason for, or takes out of the view."""
+def _planned(
+    connection: Connection, view: tuple[int, int], found: list[FoundFile], *, unmounted: list[str], is_whole: bool
+) -> set[str]:
+    """The paths that a job reads, writes a reason for, or takes out of the view; a job of the whole tree, or of all
+    paths that there are or were."""
     before = _reasons(connection, view)
-    paths = sorted({file.path for file in found} | before.keys()) or ["a"]
-    connection.execute("update pgdex.indexing_jobs set only_paths = %s", [paths])
+    if not is_whole:
+        paths = sorted({file.path for file in found} | before.keys()) or ["a"]
+        connection.execute("update pgdex.indexing_jobs set only_paths = %s", [paths])
     worker = SqlWorker(connection)
     claim = worker.take()
     connection.execute(FOUND_FILES)
@@ -111,7 +125,8 @@ def _planned(connection: Connection, view: tuple[int, int], found: list[FoundFil
     )
     connection.execute("select pgdex.ensure_chunk_partition(%s)", [claim.repository_id])
     connection.execute(
-        "select pgdex.plan_job(%s, 1, 'test-model', 4, 32, 9999, 0, 2::smallint)", [claim.wake_up.job_id]
+        "select pgdex.plan_job(%s, 1, 'test-model', 4, 32, 9999, 0, 2::smallint, null, %s)",
+        [claim.wake_up.job_id, unmounted],
     )
     batches = connection.execute("select paths from pgdex.job_batches where seq > 0 and paths is not null").fetchall()
     after = _reasons(connection, view)

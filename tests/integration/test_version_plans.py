@@ -15,7 +15,7 @@ from pgdex.jobs.database.connection import Connection, connect
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.job_checks import value
 from tests.support.sql_worker import Claim, SqlWorker, enqueue
-from tests.support.synthetic_chunks import chunk, indexed_files
+from tests.support.synthetic_chunks import chunk, indexed_files, new_repository, write_chunks
 
 FILES = 20_000
 UNUSED = 2_000
@@ -187,6 +187,52 @@ def test_writing_a_batch(rolled_back: Connection, scene: Scene, force: bool) -> 
     assert_few(rolled_back, scene, write)
     expected = 0 if force else BATCH
     assert value(rolled_back, "select count(*) from pgdex.versions where unused_since is not null") == UNUSED + expected
+
+
+def test_a_first_index_reads_no_table_as_a_whole_though_its_first_batches_found_small_ones(
+    connection: Connection,
+) -> None:
+    """A session plans the statements of its first batches and keeps the plans, which must fit the last ones too. Other
+    repositories have left tables of a page or two, as PostgreSQL knows since it has cleaned them up."""
+    other = new_repository(connection, "/other", own_table=False)
+    write_chunks(connection, other, [chunk("text")] * 40)
+    connection.execute("vacuum analyze pgdex.versions, pgdex.view_files, pgdex.repositories, pgdex.views")
+    repository = new_repository(connection, own_table=False)
+
+    def write(batch: int, edition: int = 1) -> None:
+        numbers = range(batch * BATCH, (batch + 1) * BATCH)
+        paths = Scene.paths(numbers.start)
+        stored_files(connection, repository_id=repository.id, view_id=repository.view_id, paths=paths)
+        write_files(
+            connection,
+            repository_id=repository.id,
+            view_id=repository.view_id,
+            model_id=repository.model_id,
+            indexed=indexed_files(
+                [chunk("text")] * BATCH,
+                path_of=dict(enumerate(paths)).__getitem__,
+                hash_of=lambda number: f"{edition} {numbers[number]}".encode(),
+            ),
+        )
+
+    with connection.transaction(force_rollback=True):
+        for batch in range(12):
+            write(batch)
+        for batch in range(12):
+            write(batch, edition=2)
+        read: dict[str, int] = dict(
+            connection.execute(
+                "select relname, seq_tup_read from pg_stat_xact_user_tables where relname = any(%s)", [list(TABLES)]
+            ).fetchall()
+        )
+        assert rows_of(connection, "versions") == 40 + 2 * 12 * BATCH
+        # `stored_files` is planned for each batch, and reads a table of a page as a whole.
+        assert read["versions"] < 12 * BATCH, f"{read['versions']} rows of versions were read in whole scans"
+        assert read["view_files"] == 0, f"{read['view_files']} rows of view_files were read in whole scans"
+
+
+def rows_of(connection: Connection, table: str) -> int:
+    return int(value(connection, f"select count(*) from pgdex.{table}"))
 
 
 def test_a_batch_of_files_that_are_as_they_were(rolled_back: Connection, scene: Scene) -> None:

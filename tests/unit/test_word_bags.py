@@ -1,12 +1,14 @@
 """Bags of words of many texts at once, against plain counting."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pgdex.indexer import word_bags as module
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.word_bags import MOST_TEXTS, WordBags, counted, word_bags
 
@@ -19,11 +21,16 @@ MOST_TIMES = 65_535
 
 def counters(bags: WordBags) -> list[Counter[str]]:
     """The bags as one counter for each text."""
+    keys = list(zip(bags.texts.tolist(), bags.numbers.tolist(), strict=True))
+    assert len(set(keys)) == len(keys), "a word is there twice in a text"
+    return summed(bags)
+
+
+def summed(bags: WordBags) -> list[Counter[str]]:
+    """The same of bags in which a word may have several entries in a text."""
     result: list[Counter[str]] = [Counter() for _ in bags.lengths]
     for text, number, count in zip(bags.texts.tolist(), bags.numbers.tolist(), bags.counts.tolist(), strict=True):
-        word = bags.words[number]
-        assert word not in result[text], f"{word!r} is there twice in text {text}"
-        result[text][word] = count
+        result[text][bags.words[number]] += count
     return result
 
 
@@ -55,7 +62,7 @@ def test_regrouped_bags_are_those_of_the_joined_texts(texts: list[str], data: st
     regrouped = bags.regrouped(np.array(group_of, dtype=np.int64)[bags.texts], count)
 
     joined = [" ".join(text for text, of in zip(texts, group_of, strict=True) if of == group) for group in range(count)]
-    assert counters(regrouped) == [Counter(words(text)) for text in joined]
+    assert summed(regrouped) == [Counter(words(text)) for text in joined]
     assert regrouped.lengths.tolist() == [len(words(text)) for text in joined]
 
 
@@ -77,10 +84,29 @@ def test_a_word_that_several_identifiers_bring_spoils_no_other_entry_however_oft
     assert counters(bags)[1]["retry"] >= MOST_TIMES
     assert counters(bags)[1]["getretry"] == counters(bags)[1]["get"] == 40_000
     assert counters(bags)[2] == {"last": 1, "retry": 1}
-    regrouped = counters(bags.regrouped(np.minimum(bags.texts, 1), 2))
+    regrouped = summed(bags.regrouped(np.minimum(bags.texts, 1), 2))
     assert regrouped[0] == {"first": 1}
     assert regrouped[1]["last"] == 1
     assert regrouped[1]["retry"] >= MOST_TIMES
+
+
+def test_words_are_counted_right_while_what_is_remembered_of_identifiers_is_given_up_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module._Identifiers, "CAPACITY", 20)
+    for block in range(10):
+        texts = [f"getName{block % 3} value_{number} shared" for number in range(block, block + 7)]
+        assert counters(word_bags(texts)) == [Counter(words(text)) for text in texts]
+        assert len(module._identifiers) < 20 + 2 * 7 + 3
+
+
+def test_threads_that_meet_the_same_identifiers_first_at_the_same_time_count_them_right() -> None:
+    def bags_of(thread: int) -> bool:
+        texts = [f"getThing{number} thread{thread}Own{number} put_{number % 50}" for number in range(3_000)]
+        return counters(word_bags(texts)) == [Counter(words(text)) for text in texts]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(bags_of, range(8)))
 
 
 def test_more_texts_than_can_be_numbered_are_refused_with_their_number() -> None:

@@ -43,7 +43,8 @@ class _Keys:
         self._item_level: int | None = None
 
     def add(self, row: int, match: re.Match[str]) -> None:
-        column = len(match["indent"])
+        indent, _, dash, double, single, plain, value = match.groups()
+        column = len(indent)
         level = 2 * column
         if self._text_level is not None:
             if level > self._text_level:
@@ -52,16 +53,16 @@ class _Keys:
         start = above(self._lines, row, ("#", "//"))
         if self.headings and start <= self.headings[-1].row:
             start = row
-        key = match["double"] or match["single"] or match["plain"]
+        key = double or single or plain
         if key is None:
             # A bracket alone on its line; the outermost is no item.
             if column:
                 self._begin_item(start, level, None)
-        elif match["dash"]:
-            self._begin_item(start, level, level + 2 * len(match["dash"]))
-            self._title_item(level + 2 * len(match["dash"]), key, match["value"])
+        elif dash:
+            self._begin_item(start, level, level + 2 * len(dash))
+            self._title_item(level + 2 * len(dash), key, value)
         else:
-            self._title_item(level, key, match["value"])
+            self._title_item(level, key, value)
             self.headings.append(Heading(start, level, title_of(key), "key"))
 
     def _begin_item(self, row: int, level: int, key_level: int | None) -> None:

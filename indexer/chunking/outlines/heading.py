@@ -28,14 +28,19 @@ class Heading:
 
 
 def title_of(text: str) -> str | None:
+    if text.isidentifier():  # as most keys are, which nothing of the below changes
+        return text[:_LONGEST_TITLE]
     title = " ".join(text.split())[:_LONGEST_TITLE].rstrip()
     return title or None
 
 
 def matches(pattern: re.Pattern[str], lines: Lines) -> Iterator[tuple[int, re.Match[str]]]:
     """Each match of a pattern with the row in which it begins."""
+    offsets = lines.offsets
+    row = 0
     for match in pattern.finditer(lines.text):
-        yield bisect_right(lines.offsets, match.start()) - 1, match
+        row = bisect_right(offsets, match.start(), row) - 1
+        yield row, match
 
 
 def above(lines: Lines, row: int, marks: tuple[str, ...]) -> int:

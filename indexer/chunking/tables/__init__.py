@@ -1,6 +1,8 @@
 """The tables of all grammars, by the names that tree_sitter_language_pack gives them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 
 from pgdex.indexer.chunking.grammar import Grammar
 from pgdex.indexer.chunking.tables import (
@@ -30,6 +32,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
 }
 
 
+@cache
 def grammar_of(name: str) -> Grammar:
     """The table of a grammar; one without definitions where there is none."""
-    return _GRAMMARS.get(name, _UNKNOWN)
+    return replace(_GRAMMARS.get(name, _UNKNOWN), name=name)
