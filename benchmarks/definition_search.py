@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _MISSED_BY_CTAGS = (
     r"^\s*(?:export\s+)?(?:declare\s+)?type\s+NAME\b[^,]*=",
     r"\bNAME\s*[:=]\s*(?:async\b\s*)?(?:function\b|\([^;]*=>|[\w$]+\s*=>)",
 )
+_PLAIN_WORD = re.compile(r"[a-z]+")
 _MISSED_IN = frozenset({"javascript", "typescript"})
 
 
@@ -38,6 +40,9 @@ class Answer:
     """Path, lines and symbol of the first hit."""
     missed: bool = False
     """It is right, and ctags has not seen that definition."""
+    in_other_case: bool = False
+    """A word in small letters was asked for, and a definition of it with a capital comes first: `layout`, `Layout`. Who
+    types no capital has said nothing about them (smart case, as in Vim and ripgrep)."""
 
 
 def sampled(names: Names, project: str, *, size: int) -> list[Definition]:
@@ -63,14 +68,31 @@ def answers(client: Client, project: Project, names: Names, *, size: int) -> lis
     """Index a project and ask for a sample of its names."""
     completed(client, client.start(project.root, project=project.name).job_id)
     places = names.places()
+    in_any_case: dict[str, list[Definition]] = defaultdict(list)
+    for name, definitions in places.items():
+        in_any_case[name.lower()] += definitions
     return [
-        judged(one, places[one.name], _first_hit(client, project.name, one.name), language=project.language.name)
+        judged(
+            one,
+            places[one.name],
+            _first_hit(client, project.name, one.name),
+            language=project.language.name,
+            in_any_case=in_any_case[one.name] if _PLAIN_WORD.fullmatch(one.name) else (),
+        )
         for one in sampled(names, project.name, size=size)
     ]
 
 
-def judged(definition: Definition, places: Sequence[Definition], hit: SearchHit | None, *, language: str) -> Answer:
-    """How good a first hit is for a name that is defined at `places`, and maybe where ctags has not seen it."""
+def judged(
+    definition: Definition,
+    places: Sequence[Definition],
+    hit: SearchHit | None,
+    *,
+    language: str,
+    in_any_case: Sequence[Definition] = (),
+) -> Answer:
+    """How good a first hit is for a name that is defined at `places`, and maybe where ctags has not seen it;
+    `in_any_case` are the definitions that a word in small letters may mean."""
     if hit is None:
         return Answer(definition, file=False, lines=False, first="nothing")
     seen = any(place.is_met_by(hit.path, hit.start_line, hit.end_line) for place in places)
@@ -80,6 +102,8 @@ def judged(definition: Definition, places: Sequence[Definition], hit: SearchHit 
         file=missed or any(hit.path == place.path for place in places),
         lines=seen or missed,
         missed=missed,
+        in_other_case=not (seen or missed)
+        and any(place.is_met_by(hit.path, hit.start_line, hit.end_line) for place in in_any_case),
         first=f"{hit.path}:{hit.start_line}-{hit.end_line} {hit.kind} {hit.symbol or ''}".strip(),
     )
 

@@ -1,5 +1,6 @@
 """Which definition a node of the syntax tree is, and which ones are inside of some nodes."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ FUNCTION_LIKE = frozenset({"function", "method", "test"})
 # Kinds whose members are worth naming even where the whole fits into one chunk.
 _SCOPES = frozenset({"namespace", "class", "interface", "struct", "enum", "test"})
 _DEEPEST_WRAP = 8
+# What leads to a name in another module or class, and the most bytes of a node's end that are looked at for one.
+_WAY = re.compile(rb"[\w$]+(?:(?:\.|::)[\w$]+)+")
+_LONGEST_WAY = 200
 
 
 class Named(NamedTuple):
@@ -52,7 +56,9 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
                     return None
                 definition = _definition(grammar, trait.rule, kind, name, scope)
                 reopens = trait.rule.reopens
-                definition.reopens = reopens is not None and follow(node, reopens) is not None
+                definition.reopens = (reopens is not None and follow(node, reopens) is not None) or (
+                    kind == "variable" and _passes_on(node, name, source)
+                )
                 return Named(definition, node)
         if not trait.wraps:
             return None
@@ -61,6 +67,15 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
             return None
         node = inner[0]
     return None
+
+
+def _passes_on(node: Node, name: str, source: bytes) -> bool:
+    """Whether a variable is another way to what has its name elsewhere: `util.open = core.open`, `Open = core.Open`."""
+    end = source[max(node.start_byte, node.end_byte - _LONGEST_WAY) : node.end_byte].rstrip(b" \t\r\n;")
+    last = re.split(r"[.:]", name)[-1].encode()
+    if not last or not end.endswith((b"." + last, b":" + last)):
+        return False
+    return _WAY.fullmatch(end.rpartition(b"=")[2].strip()) is not None
 
 
 def _definition(grammar: Grammar, found: Rule, kind: Kind, name: str, scope: Definition | None) -> Definition:

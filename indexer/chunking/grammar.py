@@ -87,7 +87,8 @@ class Rule:
     declares: Declares | None = None
     # The node that holds the definition's members, where it is not the definition's own.
     members: Callable[[Node], Node] | None = None
-    # Where this way leads to a node, it adds to what is defined elsewhere: an `impl` block, an `extension`.
+    # Where this way leads to a node, it adds to what is defined elsewhere: an `impl` block, an `extension`. The empty
+    # way always does: a namespace that every file may reopen.
     reopens: Path | None = None
     # What a node of this type is where this rule says that it is nothing.
     otherwise: "Rule | None" = None

@@ -85,7 +85,7 @@ def add_line_definitions(lines: Lines, parsed: Parsed, pieces: Sequence[Piece], 
                 raise reason
             if _is_definition(one, lines, parsed.root, at, name, broken=broken):
                 names.add(name)
-                pieces[index].names.append(name)
+                (pieces[index].declares if one.declares else pieces[index].names).append(name)
 
 
 def _without_unread(lines: Lines) -> str:

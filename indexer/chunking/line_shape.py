@@ -28,6 +28,8 @@ class LineShape:
     sure: bool
     # Only looked for in a file with errors: in others the rules of the grammar's table find it.
     on_errors: bool
+    # Whether the name is only passed on, and defined elsewhere.
+    declares: bool
 
 
 def shape(
@@ -40,6 +42,7 @@ def shape(
     members: str = "",
     sure: bool = True,
     on_errors: bool = False,
+    declares: bool = False,
 ) -> LineShape:
     """A `LineShape` with its node types in strings of several names each.
 
@@ -56,6 +59,7 @@ def shape(
         holds=types(holds) if holds else _NOTHING,
         sure=sure,
         on_errors=on_errors,
+        declares=declares,
     )
 
 

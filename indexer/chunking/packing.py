@@ -112,7 +112,9 @@ def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
     kind: Kind = plain if main is None else main.kind
     symbol = None if main is None else main.symbol
     further = dict.fromkeys(name for piece in draft.pieces for name in piece.names)
-    begun = {**dict.fromkeys(d.symbol for d in defines if not d.reopens), **further}
+    begun = {**dict.fromkeys(d.symbol for d in defines if not d.only_declares), **further}
+    declared = dict.fromkeys(d.symbol for d in defines if d.only_declares and d.symbol not in begun)
+    declared |= dict.fromkeys(name for piece in draft.pieces for name in piece.declares)
     names = {**dict.fromkeys(d.symbol for d in defines), **further}
     if symbol is not None:
         names = {symbol: None, **names}
@@ -124,6 +126,7 @@ def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
         content=lines.content(start, stop),
         symbols=tuple(names),
         defines=tuple(begun),
+        declares=tuple(declared),
     )
 
 

@@ -53,7 +53,7 @@ _SCALA = Grammar(
 
 _CSHARP = Grammar(
     rules={
-        "namespace_declaration": rule("namespace", qualifies=False),
+        "namespace_declaration": rule("namespace", qualifies=False, reopens=""),
         "class_declaration": rule("class"),
         "struct_declaration": rule("struct"),
         "record_declaration": rule("struct"),
