@@ -17,6 +17,9 @@ _DEEPEST_WRAP = 8
 # What leads to a name in another module or class, and the most bytes of a node's end that are looked at for one.
 _WAY = re.compile(rb"[\w$]+(?:(?:\.|::)[\w$]+)+")
 _LONGEST_WAY = 200
+# What a field of a class says that is the same in all objects, and the most bytes of a field that are looked at.
+_SHARED = re.compile(rb"\b(?:static|const)\b")
+_LONGEST_HEAD = 400
 
 
 class Named(NamedTuple):
@@ -59,6 +62,9 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
                 definition.reopens = (reopens is not None and follow(node, reopens) is not None) or (
                     kind == "variable" and _passes_on(node, name, source)
                 )
+                definition.is_prototype = (
+                    trait.rule.of_object and kind == "variable" and not _is_shared_by_objects(node, source)
+                )
                 return Named(definition, node)
         if not trait.wraps:
             return None
@@ -76,6 +82,11 @@ def _passes_on(node: Node, name: str, source: bytes) -> bool:
     if not last or not end.endswith((b"." + last, b":" + last)):
         return False
     return _WAY.fullmatch(end.rpartition(b"=")[2].strip()) is not None
+
+
+def _is_shared_by_objects(node: Node, source: bytes) -> bool:
+    head = source[node.start_byte : min(node.end_byte, node.start_byte + _LONGEST_HEAD)]
+    return _SHARED.search(re.split(rb"[=;]", head)[0]) is not None
 
 
 def _definition(grammar: Grammar, found: Rule, kind: Kind, name: str, scope: Definition | None) -> Definition:

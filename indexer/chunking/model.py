@@ -128,7 +128,7 @@ class Definition:
     prefix: str | None
     # Characters of the definition that are in the piece which names it.
     size: int = 0
-    # What is declared without being defined there: a function without its body, a field.
+    # What is declared without being defined there: a function without its body, a field of each object.
     is_prototype: bool = False
     # Whether it only adds to what is defined elsewhere, or is another way to it: it gives a chunk its name, and answers
     # a search for that where nothing defines it.
