@@ -121,7 +121,7 @@ def _further_names(one: LineShape, text: str, start: int, stop: int) -> Iterator
 
 
 def _is_definition(one: LineShape, lines: Lines, root: Node, at: int, name: str, *, broken: bool) -> bool:
-    if not one.parents:
+    if not one.parents or (broken and one.plain):
         return True
     row = bisect_right(lines.offsets, at) - 1
     column = len(lines.text[lines.offsets[row] : at].encode())

@@ -258,6 +258,12 @@ BROKEN = [
     ("a.py", "x = = (]] }} @@ $$ ) ) ) ((\nclass Wanted(Base):\n  ]] def method(self):\n", {"Wanted", "method"}),
     ("a.cs", "%% {{ ]]\npublic class Wanted {{ ((\n  public static int Method(int a)\n", {"Wanted", "Method"}),
     (TS, "@@ (( ]]\ninterface Wanted { {\n{ type Other = (\n", {"Wanted", "Other"}),
+    # A quote that is misread: the heads stand in what the tree takes for a text.
+    (
+        "a.sh",
+        'if [[ $a == @(x|"y") ]] then "\nf()\n{\n  return 1\n}\n\ng() {\n  return 2\n}\necho "done" fi fi\n',
+        {"f", "g"},
+    ),
 ]
 
 

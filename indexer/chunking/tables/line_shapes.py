@@ -231,6 +231,14 @@ _BASH = (
     keyword_shape("function", r"([\w.:-]++)", "function_definition", on_errors=True),
     # Inside of others as well, and behind `command -v name ||`.
     shape(r"(?:\n|\|\||&&)[ \t]*+([\w.:-]++)[ \t]*+\(\)", "function_definition", needs="()"),
+    # At the margin, with its brace.
+    shape(
+        r"\n([\w.:-]++)[ \t]*+\(\)\s*+[{(]",
+        "function_definition",
+        needs="()",
+        on_errors=True,
+        plain=True,
+    ),
 )
 
 _PYTHON = (
