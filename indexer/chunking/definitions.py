@@ -16,6 +16,7 @@ _SCOPES = frozenset({"namespace", "class", "interface", "struct", "enum", "test"
 _DEEPEST_WRAP = 8
 # What leads to a name in another module or class, and the most bytes of a node's end that are looked at for one.
 _WAY = re.compile(rb"[\w$]+(?:(?:\.|::)[\w$]+)+")
+_IMPORT = re.compile(rb"(?:await\s+)?(?:require|import)\b\s*\(?\s*[\"'][^\"'\n]*[\"']\s*\)?(?:\.[\w$]+)*")
 _LONGEST_WAY = 200
 # What a field of a class says that is the same in all objects, and the most bytes of a field that are looked at.
 _SHARED = re.compile(rb"\b(?:static|const)\b")
@@ -76,12 +77,13 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
 
 
 def _passes_on(node: Node, name: str, source: bytes) -> bool:
-    """Whether a variable is another way to what has its name elsewhere: `util.open = core.open`, `Open = core.Open`."""
+    """Whether a variable is another way to what is defined elsewhere: `A = b.A`, `cart = require("./cart")`."""
     end = source[max(node.start_byte, node.end_byte - _LONGEST_WAY) : node.end_byte].rstrip(b" \t\r\n;")
+    value = end.rpartition(b"=")[2].strip()
+    if _IMPORT.fullmatch(value):
+        return True
     last = re.split(r"[.:]", name)[-1].encode()
-    if not last or not end.endswith((b"." + last, b":" + last)):
-        return False
-    return _WAY.fullmatch(end.rpartition(b"=")[2].strip()) is not None
+    return bool(last) and value.endswith((b"." + last, b":" + last)) and _WAY.fullmatch(value) is not None
 
 
 def _is_shared_by_objects(node: Node, source: bytes) -> bool:

@@ -226,6 +226,14 @@ DECLARED = [
     pytest.param("a.php", "<?php\nnamespace Shop {\n  class Cart {}\n}\n", {"Shop"}, {"Cart"}, id="PHP"),
     pytest.param("a.py", "Open = core.Open\nShut = core.close\n", {"Open"}, {"Shut"}, id="Python"),
     pytest.param("a.lua", "util.open = core.open\nutil.shut = core.close\n", {"open"}, {"shut"}, id="Lua"),
+    pytest.param("b.lua", 'local cart = require "shop.cart"\nlocal own = {}\n', {"cart"}, {"own"}, id="require"),
+    pytest.param(
+        JS,
+        "const cart = require('./cart');\nconst join = require('path').join;\nconst made = require('./make')(1);\n",
+        {"cart", "join"},
+        {"made"},
+        id="CommonJS",
+    ),
     pytest.param("a.rb", "Open = Core::Open\nShut = Core.new\n", {"Open"}, {"Shut"}, id="Ruby"),
     pytest.param(
         "a.rs",
