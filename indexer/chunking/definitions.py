@@ -79,7 +79,10 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
 def _passes_on(node: Node, name: str, source: bytes) -> bool:
     """Whether a variable is another way to what is defined elsewhere: `A = b.A`, `cart = require("./cart")`."""
     end = source[max(node.start_byte, node.end_byte - _LONGEST_WAY) : node.end_byte].rstrip(b" \t\r\n;")
-    value = end.rpartition(b"=")[2].strip()
+    before, _, value = end.rpartition(b"=")
+    if before.endswith((b"=", b"!", b"<", b">")):  # a comparison
+        return False
+    value = value.strip()
     if _IMPORT.fullmatch(value):
         return True
     last = re.split(r"[.:]", name)[-1].encode()

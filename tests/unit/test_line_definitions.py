@@ -224,7 +224,13 @@ DECLARED = [
     ),
     pytest.param("a.cs", "namespace Shop.Orders\n{\n  class Cart {}\n}\n", {"Shop.Orders"}, {"Cart"}, id="C#"),
     pytest.param("a.php", "<?php\nnamespace Shop {\n  class Cart {}\n}\n", {"Shop"}, {"Cart"}, id="PHP"),
-    pytest.param("a.py", "Open = core.Open\nShut = core.close\n", {"Open"}, {"Shut"}, id="Python"),
+    pytest.param(
+        "a.py",
+        "Open = core.Open\nShut = core.close\nSame = mode == core.Same\n",
+        {"Open"},
+        {"Shut", "Same"},
+        id="Python",
+    ),
     pytest.param("a.lua", "util.open = core.open\nutil.shut = core.close\n", {"open"}, {"shut"}, id="Lua"),
     pytest.param("b.lua", 'local cart = require "shop.cart"\nlocal own = {}\n', {"cart"}, {"own"}, id="require"),
     pytest.param(
@@ -266,6 +272,11 @@ BROKEN = [
     ("a.py", "x = = (]] }} @@ $$ ) ) ) ((\nclass Wanted(Base):\n  ]] def method(self):\n", {"Wanted", "method"}),
     ("a.cs", "%% {{ ]]\npublic class Wanted {{ ((\n  public static int Method(int a)\n", {"Wanted", "Method"}),
     (TS, "@@ (( ]]\ninterface Wanted { {\n{ type Other = (\n", {"Wanted", "Other"}),
+    (
+        TS,
+        "@@ (( ]]\ninterface Make { {\n( ]]\nexport const wanted: Make = make(1)\n@@ ]]\nconst other = 2\n",
+        {"wanted", "other"},
+    ),
     # A quote that is misread: the heads stand in what the tree takes for a text.
     (
         "a.sh",

@@ -70,6 +70,13 @@ _JAVASCRIPT = (
         members=r"(?<!default )\bas[ \t]+([A-Za-z_$][\w$]{2,})",
         sure=False,
     ),
+    # A constant at the margin.
+    shape(
+        rf"\n(?:export[ \t]++)?const[ \t]++{_JS_NAME}[ \t]*+[:=]",
+        "variable_declarator",
+        needs="const ",
+        on_errors=True,
+    ),
     # What another module defines is passed on by its own name, or by the name that its default gets.
     shape(
         r"export(?<![^\n]export)[ \t]*+(?:type[ \t]*+)?\{([^{}]*+)\}[ \t]*+from\b",
