@@ -25,7 +25,7 @@ UNNAMED_KINDS = frozenset({"section", "key", "block", "element", "rule"})
 def known_names(chunks: Sequence[Chunk], names: Sequence[tuple[str, Sequence[int]]]) -> list[bool]:
     """For each name with its lines, from 1: whether a chunk with one of them defines it, as search looks names up."""
     defined = [
-        (chunk.start_line, chunk.end_line, {terms[0] for one in chunk.defines if (terms := definition_terms(one))})
+        (chunk.start_line, chunk.end_line, {terms[0] for one in names_in(chunk) if (terms := definition_terms(one))})
         for chunk in chunks
         if chunk.kind not in UNNAMED_KINDS
     ]
@@ -40,6 +40,12 @@ def known_names(chunks: Sequence[Chunk], names: Sequence[tuple[str, Sequence[int
             )
         )
     return known
+
+
+def names_in(chunk: Chunk) -> tuple[str, ...]:
+    """What a chunk defines, and what it passes on (`A = B.A`), by which it is looked up where nothing else defines it;
+    a version of pgdex before that one takes the latter for definitions."""
+    return (*chunk.defines, *getattr(chunk, "declares", ()))
 
 
 def of_file(root: Path, path: str, names: Sequence[tuple[str, Sequence[int]]]) -> dict[str, Any]:

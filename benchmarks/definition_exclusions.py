@@ -66,6 +66,7 @@ _BUILT = re.compile(r"(?:^|/)(?:dist|build|vendor|node_modules|third_party)/|[.-
 _STATEMENTS = frozenset({"if", "else", "for", "foreach", "while", "switch", "case", "return", "finally"})
 _FUNCTIONS = frozenset({"function", "method", "member", "singletonMethod", "func", "generator"})
 _CAPITALS = re.compile(r"^[A-Z_][A-Z0-9_]*$")
+_BASH_HEAD = r"(?<![\w-])NAME\s*\(\)|^\s*function\s+NAME(?![\w-])"
 _DOC_QUOTES = re.compile(r'"""|\'\'\'')
 
 # A definition by this name, over a line and the two after it. What is a constant for people ctags may call a class.
@@ -196,6 +197,15 @@ def _rules() -> Iterator[Exclusion]:
         "ctags takes a value for a function",
         _never(r"\bfunction\s*[\w.:]*\bNAME\s*\(|\bNAME\s*=\s*function\b", "function"),
         "lua",
+        wrong=True,
+    )
+    yield rule(
+        "ctags takes an argument or a pattern for a name",
+        lambda tag, lines: (
+            re.search(r"\w", tag.name) is None
+            or (tag.kind == "function" and not _matches(_BASH_HEAD, tag, _line(tag, lines)))
+        ),
+        "bash",
         wrong=True,
     )
     yield rule("ctags takes an array for a function", lambda tag, _: tag.name.endswith("="), "bash", wrong=True)

@@ -8,10 +8,11 @@ Three pinned projects for each of 15 languages, listed in benchmarks/questions/d
 
 A name is known where a chunk with the line that ctags says defines it, as search looks names up; that needs no
 database. Then each project is indexed on a fresh embedded server, and a sample of its names is searched for, nothing
-else being said: the first hit must have the lines of a definition of that name, of several definitions any. --before
-asks another checkout too what it knows (`git worktree add`, `make develop` there). ctags is Debian's
-universal-ctags (`apt-get install universal-ctags`). What ctags finds that does not count is in
-benchmarks/definition_exclusions.py, and the kinds that count are in benchmarks/definition_languages.py.
+else being said: the first hit must have the lines of a definition of that name, of several definitions any. The last
+column also takes a definition in other letter case for a word in small letters (`layout`, `Layout`). --before asks
+another checkout too what it knows (`git worktree add`, `make develop` there). ctags is Debian's universal-ctags
+(`apt-get install universal-ctags`). What ctags finds that does not count is in benchmarks/definition_exclusions.py, and
+the kinds that count are in benchmarks/definition_languages.py.
 """
 
 import argparse
@@ -124,6 +125,7 @@ def report(results: Sequence[Result], *, before: str | None) -> str:
         reasons += [[language, reason, f"{count:,}"] for reason, count in left_out.most_common()]
     head = ["language", "names", f"known, {before}" if before else "known before", "known", "of each project"]
     head += ["searched for", "file first", "first, in the right lines", "of these not seen by ctags"]
+    head += ["first, small letters meaning any case"]
     shown = [number for number in range(len(head)) if any(row[number] for row in rows)]
     return (
         f"Names by {ctags_version()}.\n\n"
@@ -154,6 +156,7 @@ def row_of(language: str, results: Sequence[Result]) -> list[str]:
         share([answer.file for answer in all_answers]),
         share([answer.lines for answer in all_answers]),
         f"{sum(answer.missed for answer in all_answers):,}" if all_answers else "",
+        share([answer.lines or answer.in_other_case for answer in all_answers]),
     ]
 
 

@@ -17,9 +17,11 @@ import Stemmer
 TERM_IDS: Final = 1_000_000_000
 
 # Terms beside those that BM25 weighs, which choose chunks: "=" and the last part of a name where it is defined, "~" and
-# the same in small letters, "@" and a stem where it is in a symbol.
+# the same in small letters, "?" and the last part where it is only declared or passed on, "@" and a stem where it is in
+# a symbol.
 _DEFINITION_MARK: Final = "="
 _FOLDED_MARK: Final = "~"
+_DECLARED_MARK: Final = "?"
 _SYMBOL_MARK: Final = "@"
 _LAST_PART = re.compile(r"[\w$?!~-]+\Z")
 
@@ -82,3 +84,9 @@ def definition_terms(name: str) -> tuple[str, str] | None:
     """
     found = _LAST_PART.search(name)
     return None if found is None else (_DEFINITION_MARK + found[0], _FOLDED_MARK + found[0].lower())
+
+
+def declared_term(name: str) -> str | None:
+    """The term of a chunk that only declares `name` or passes it on, as it is spelled; None for what is no name."""
+    found = _LAST_PART.search(name)
+    return None if found is None else _DECLARED_MARK + found[0]

@@ -25,6 +25,7 @@ _TEMPLATE_ARGUMENTS = re.compile(rb"<[^<>]*>\s*(?=::)")
 # "operator ->" is "operator->".
 _OPERATOR_GAP = re.compile(rb"\boperator\s+(?=[^\w\s])")
 _LONGEST_NAME = 960
+_SPECIFIERS = frozenset({"storage_class_specifier", "type_qualifier"})
 
 
 def function_names(node: Node, source: bytes, scope: Definition | None) -> Iterator[Declared]:
@@ -70,7 +71,8 @@ def declaration_names(node: Node, source: bytes, scope: Definition | None) -> It
         name = declared_name(declarator, source)
         if not has_tag:
             is_function = _declares_function(declarator)
-            yield Declared("function" if is_function else "variable", name, is_prototype=is_function)
+            only_declares = is_function or _is_defined_elsewhere(node, source)
+            yield Declared("function" if is_function else "variable", name, is_prototype=only_declares)
             return
         if not looks_like_attribute(name):
             yield Declared("variable", name)
@@ -126,6 +128,15 @@ def _declares_function(declarator: Node) -> bool:
         return False
     inner = found.child_by_field_name("declarator")
     return inner is None or inner.type != "parenthesized_declarator"
+
+
+def _is_defined_elsewhere(node: Node, source: bytes) -> bool:
+    """Whether a variable is an `extern` without a value, or the field of an object, which is mostly reached by a
+    function of its name; a constant of a class is neither."""
+    specifiers = {_text(child, source) for child in node.children if child.type in _SPECIFIERS}
+    if node.type == "field_declaration":
+        return specifiers.isdisjoint(("static", "constexpr"))
+    return "extern" in specifiers and not any(child.type == "init_declarator" for child in node.children)
 
 
 def _text(node: Node, source: bytes) -> str:

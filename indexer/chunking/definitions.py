@@ -1,5 +1,6 @@
 """Which definition a node of the syntax tree is, and which ones are inside of some nodes."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,13 @@ FUNCTION_LIKE = frozenset({"function", "method", "test"})
 # Kinds whose members are worth naming even where the whole fits into one chunk.
 _SCOPES = frozenset({"namespace", "class", "interface", "struct", "enum", "test"})
 _DEEPEST_WRAP = 8
+# What leads to a name in another module or class, and the most bytes of a node's end that are looked at for one.
+_WAY = re.compile(rb"[\w$]+(?:(?:\.|::)[\w$]+)+")
+_IMPORT = re.compile(rb"(?:await\s+)?(?:require|import)\b\s*\(?\s*[\"'][^\"'\n]*[\"']\s*\)?(?:\.[\w$]+)*")
+_LONGEST_WAY = 200
+# What a field of a class says that is the same in all objects, and the most bytes of a field that are looked at.
+_SHARED = re.compile(rb"\b(?:static|const)\b")
+_LONGEST_HEAD = 400
 
 
 class Named(NamedTuple):
@@ -52,7 +60,12 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
                     return None
                 definition = _definition(grammar, trait.rule, kind, name, scope)
                 reopens = trait.rule.reopens
-                definition.reopens = reopens is not None and follow(node, reopens) is not None
+                definition.reopens = (reopens is not None and follow(node, reopens) is not None) or (
+                    kind == "variable" and _passes_on(node, name, source)
+                )
+                definition.is_prototype = (
+                    trait.rule.of_object and kind == "variable" and not _is_shared_by_objects(node, source)
+                )
                 return Named(definition, node)
         if not trait.wraps:
             return None
@@ -61,6 +74,24 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
             return None
         node = inner[0]
     return None
+
+
+def _passes_on(node: Node, name: str, source: bytes) -> bool:
+    """Whether a variable is another way to what is defined elsewhere: `A = b.A`, `cart = require("./cart")`."""
+    end = source[max(node.start_byte, node.end_byte - _LONGEST_WAY) : node.end_byte].rstrip(b" \t\r\n;")
+    before, _, value = end.rpartition(b"=")
+    if before.endswith((b"=", b"!", b"<", b">")):  # a comparison
+        return False
+    value = value.strip()
+    if _IMPORT.fullmatch(value):
+        return True
+    last = re.split(r"[.:]", name)[-1].encode()
+    return bool(last) and value.endswith((b"." + last, b":" + last)) and _WAY.fullmatch(value) is not None
+
+
+def _is_shared_by_objects(node: Node, source: bytes) -> bool:
+    head = source[node.start_byte : min(node.end_byte, node.start_byte + _LONGEST_HEAD)]
+    return _SHARED.search(re.split(rb"[=;]", head)[0]) is not None
 
 
 def _definition(grammar: Grammar, found: Rule, kind: Kind, name: str, scope: Definition | None) -> Definition:

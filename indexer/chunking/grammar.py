@@ -88,8 +88,12 @@ class Rule:
     declares: Declares | None = None
     # The node that holds the definition's members, where it is not the definition's own.
     members: Callable[[Node], Node] | None = None
-    # Where this way leads to a node, it adds to what is defined elsewhere: an `impl` block, an `extension`.
+    # Where this way leads to a node, it adds to what is defined elsewhere: an `impl` block, an `extension`. The empty
+    # way always does: a namespace that every file may reopen.
     reopens: Path | None = None
+    # A variable is a field of each object, unless it says `static` or `const`: what is looked up is mostly a function,
+    # a property or a type of its name.
+    of_object: bool = False
     # What a node of this type is where this rule says that it is nothing.
     otherwise: "Rule | None" = None
 
@@ -110,6 +114,7 @@ def rule(
     declares: Declares | None = None,
     members: Callable[[Node], Node] | None = None,
     reopens: str | None = None,
+    of_object: bool = False,
     otherwise: Rule | None = None,
 ) -> Rule:
     """A `Rule` with its ways written as text (see `path`); by default the field "name" names it."""
@@ -129,6 +134,7 @@ def rule(
         declares=declares,
         members=members,
         reopens=None if reopens is None else path(reopens),
+        of_object=of_object,
         otherwise=otherwise,
     )
 

@@ -85,7 +85,7 @@ def add_line_definitions(lines: Lines, parsed: Parsed, pieces: Sequence[Piece], 
                 raise reason
             if _is_definition(one, lines, parsed.root, at, name, broken=broken):
                 names.add(name)
-                pieces[index].names.append(name)
+                (pieces[index].declares if one.declares else pieces[index].names).append(name)
 
 
 def _without_unread(lines: Lines) -> str:
@@ -121,7 +121,7 @@ def _further_names(one: LineShape, text: str, start: int, stop: int) -> Iterator
 
 
 def _is_definition(one: LineShape, lines: Lines, root: Node, at: int, name: str, *, broken: bool) -> bool:
-    if not one.parents:
+    if not one.parents or (broken and one.plain):
         return True
     row = bisect_right(lines.offsets, at) - 1
     column = len(lines.text[lines.offsets[row] : at].encode())

@@ -28,6 +28,11 @@ class LineShape:
     sure: bool
     # Only looked for in a file with errors: in others the rules of the grammar's table find it.
     on_errors: bool
+    # Whether it is so plain that in a file which is mostly errors the line alone is enough, even within what the tree
+    # takes for a text: one quote that is misread turns code and texts around, to the end of the file.
+    plain: bool
+    # Whether the name is only passed on, and defined elsewhere.
+    declares: bool
 
 
 def shape(
@@ -40,6 +45,8 @@ def shape(
     members: str = "",
     sure: bool = True,
     on_errors: bool = False,
+    plain: bool = False,
+    declares: bool = False,
 ) -> LineShape:
     """A `LineShape` with its node types in strings of several names each.
 
@@ -56,6 +63,8 @@ def shape(
         holds=types(holds) if holds else _NOTHING,
         sure=sure,
         on_errors=on_errors,
+        plain=plain,
+        declares=declares,
     )
 
 

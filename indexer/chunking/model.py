@@ -61,8 +61,9 @@ class Chunk:
     part of, or mostly consists of; None where there is none. `symbols` are all the names that the
     chunk defines or continues, `symbol` first, so that an exact search finds each of several small
     functions that share a chunk; those of functions inside of functions are not qualified. `defines` are
-    those that begin in it: of a class in several chunks only the first has its name there, and an `impl`
-    block or an extension defines none.
+    those that begin in it: of a class in several chunks only the first has its name there. `declares` are
+    those that it only declares, reopens or passes on (a prototype, an `impl` block, `export { a } from`): it
+    answers a search for one of them where nothing defines that name.
     """
 
     start_line: int
@@ -72,6 +73,7 @@ class Chunk:
     content: str
     symbols: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
+    declares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,16 @@ class Definition:
     prefix: str | None
     # Characters of the definition that are in the piece which names it.
     size: int = 0
-    # A function's declaration without its body.
+    # What is declared without being defined there: a function without its body, a field of each object.
     is_prototype: bool = False
-    # Whether it only adds to what is defined elsewhere: it gives a chunk its name, and answers no search for that.
+    # Whether it only adds to what is defined elsewhere, or is another way to it: it gives a chunk its name, and answers
+    # a search for that where nothing defines it.
     reopens: bool = False
+
+    @property
+    def only_declares(self) -> bool:
+        """Whether what it names is defined elsewhere, if anywhere."""
+        return self.is_prototype or self.reopens
 
 
 # Names nested without end would make symbols of quadratic size.
@@ -150,7 +158,8 @@ class Piece:
 
     Not longer than the maximum unless it is a single line. `owner` is the innermost definition
     that had to be cut and of which this is a part; `defines` are the definitions that begin here,
-    and `names` those of further ones, by which it can be found but is not called.
+    and `names` those of further ones, by which it can be found but is not called; `declares` are names that these
+    lines only pass on.
     """
 
     start: int
@@ -158,3 +167,4 @@ class Piece:
     owner: Definition | None
     defines: list[Definition]
     names: list[str] = field(default_factory=list)
+    declares: list[str] = field(default_factory=list)

@@ -120,11 +120,14 @@ def _chunk(lines: Lines, draft: _Draft, plain: Kind) -> Chunk:
     kind: Kind = plain if main is None else main.kind
     symbol = None if main is None else main.symbol
     further = [name for piece in pieces for name in piece.names]
-    begun = dict.fromkeys([d.symbol for d in defines if not d.reopens] + further)
+    begun = dict.fromkeys([d.symbol for d in defines if not d.only_declares] + further)
+    declared = dict.fromkeys(d.symbol for d in defines if d.only_declares and d.symbol not in begun)
+    declared |= dict.fromkeys(name for piece in pieces for name in piece.declares)
     names = dict.fromkeys([d.symbol for d in defines] + further)
     if symbol is not None:
         names = {symbol: None, **names}
-    return Chunk(start + 1, stop, kind, symbol, lines.content(start, stop), tuple(names), tuple(begun))
+    content = lines.content(start, stop)
+    return Chunk(start + 1, stop, kind, symbol, content, tuple(names), tuple(begun), tuple(declared))
 
 
 def _main(lines: Lines, draft: _Draft, defines: list[Definition]) -> Definition | None:

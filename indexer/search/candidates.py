@@ -16,7 +16,8 @@ class Defines(IntEnum):
 
     NOTHING = 0
     FOLDED = 1  # in other letter case
-    EXACTLY = 2
+    DECLARED = 2  # a prototype, or passed on from elsewhere; only looked for where nothing has it exactly
+    EXACTLY = 3
 
 
 @dataclass(slots=True)

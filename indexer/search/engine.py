@@ -21,6 +21,7 @@ from pgdex.indexer.search.result import ALL_RETRIEVERS, Retriever, SearchHit, Se
 from pgdex.indexer.search.retrievers import (
     Candidates,
     QueryVectors,
+    find_declarations,
     find_definitions,
     find_paths,
     find_quoted,
@@ -84,6 +85,8 @@ def search(
                     notes += [f"Only words were searched in {one.root}: {vector}" for one in table.views]
                 else:
                     find_vectors(connection, table, vector, scope, candidates)
+        if "words" in retrievers:
+            find_declarations(connection, tables, understood.all_names, scopes, candidates)
         if "words" in retrievers and (candidates.found or not request.filters.narrow_anything):
             absent = words_that_are_absent(connection, understood, tables, candidates)
             if absent is not None:

@@ -135,6 +135,12 @@ class Query:
         """Whether the user has put all of it into quotes."""
         return _QUOTED.fullmatch(self.text) is not None
 
+    @property
+    def is_spelled(self) -> bool:
+        """Whether the query is a name as it is spelled, rather than a word that may be one (smart case, as in Vim and
+        ripgrep): it has a capital, an underscore, a digit, or names around it."""
+        return self.kind is QueryKind.NAME and not (self.text.isalpha() and self.text == self.text.lower())
+
     @cached_property
     def capitalised(self) -> list[str]:
         """Capitalised words inside a sentence: often classes, sometimes only names of things."""

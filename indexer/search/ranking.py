@@ -51,11 +51,15 @@ COUNTED_CHUNKS: Final = 8
 
 # What is added, in units of the best fused score.
 DEFINITION: Final[Mapping[Defines, float]] = MappingProxyType(
-    {Defines.NOTHING: 0.0, Defines.FOLDED: 0.4, Defines.EXACTLY: 1.6}
+    {Defines.NOTHING: 0.0, Defines.FOLDED: 0.4, Defines.DECLARED: 0.8, Defines.EXACTLY: 1.6}
 )
+# Of a name as it is spelled: more than a file can have that is called like it and is full of its uses.
+SPELLED_DEFINITION: Final = 3.0
 PART_OF_SYMBOL: Final = 0.2
 # A class may be opened again, and its methods carry its name: where it begins is its definition.
 FIRST_DEFINITION: Final = 0.3
+# The same for a name alone: of several clauses or overloads in a file the first is shown.
+FIRST_OF_NAME: Final = 1.0
 FILE_NAME: Final = 0.8
 SOUGHT_KIND: Final = 0.5
 WORD_FOR_WORD: Final = 2.0
@@ -165,7 +169,8 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
         if query.kind is QueryKind.WORDS and "names of pieces" not in without and one.symbol:
             of_name = OWN_NAME * covered_share(one.symbol, asked, len(query.terms))
         by_file[one.file].append(_Piece(sum(reasons.values()), of_kind, of_name, reasons, one))
-    ranked = [_ranked(query, pieces, weights, without) for pieces in by_file.values()]
+    alone = "definitions" not in without and _only_defined_aside(query, found)
+    ranked = [_ranked(query, pieces, weights, without, alone=alone) for pieces in by_file.values()]
     if "versions" not in without:
         lower_older_versions(ranked, frozenset(query.terms))
     if "headers" not in without:
@@ -175,14 +180,26 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
 
 
-def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str]) -> RankedFile:
+def _only_defined_aside(query: Query, found: Iterable[Candidate]) -> bool:
+    """Whether the name that a query is has its definition in tests, examples and the like alone: there it is looked for
+    then. Of a word in small letters a definition in other letter case is one, too."""
+    if query.kind is not QueryKind.NAME:
+        return False
+    found = list(found)
+    least = max((one.defines for one in found), default=Defines.NOTHING) if query.is_spelled else Defines.FOLDED
+    return not any(one.defines >= least and not roles_of(one.path) for one in found)
+
+
+def _ranked(
+    query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str], *, alone: bool
+) -> RankedFile:
     begins = _beginning([piece.candidate for piece in pieces], frozenset(query.all_names))
+    # Of `Session.send` the first `send` of a file may be that of another class.
+    is_bare = query.kind is QueryKind.NAME and query.text.startswith(tuple(query.names))
+    first = FIRST_OF_NAME if is_bare else FIRST_DEFINITION
     pieces.sort(
         key=lambda piece: (
-            -piece.score
-            - piece.of_kind
-            - piece.of_name
-            - weights.definition * FIRST_DEFINITION * (piece.candidate is begins),
+            -piece.score - piece.of_kind - piece.of_name - weights.definition * first * (piece.candidate is begins),
             piece.candidate.key,
         )
     )
@@ -201,7 +218,7 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
         name = path.rpartition("/")[2].partition(".")[0]
         reasons["file name"] = weights.file_name * FILE_NAME * named_share(name, query.words, len(query.terms))
     score = sum(reasons.values())
-    if "roles" not in without:
+    if "roles" not in without and not (alone and begins is not None):
         for role in roles_of(path):
             factor = _role_factor(role, query, shown.candidate)
             if factor < 1:
@@ -215,13 +232,14 @@ def _ranked(query: Query, pieces: list[_Piece], weights: Weights, without: froze
 def _beginning(candidates: Iterable[Candidate], names: frozenset[str]) -> Candidate | None:
     """Of a file's candidates the one in which what is asked for begins to be defined: rather the one that is called by
     its name than one that has it among others, such as the prototypes at the top of a C file."""
-    defining = [one for one in candidates if one.defines is Defines.EXACTLY]
+    defining = [one for one in candidates if one.defines >= Defines.DECLARED]
     return min(
         defining,
         key=lambda one: (
+            -one.defines,
             _implements(one),
-            last_part(one.symbol or "") not in names,
-            one.kind in CONTAINERS,  # of which it is a field, or a declaration
+            # Of a container that is called otherwise it is a member, maybe a field.
+            0 if last_part(one.symbol or "") in names else 1 + (one.kind in CONTAINERS),
             one.start_line,
             one.key,
         ),
@@ -239,6 +257,8 @@ def _definition(query: Query, one: Candidate, weights: Weights) -> float:
     if query.sought_kinds and one.defines:
         # `class Session`: the one that is a class is asked for, and by its name.
         return DEFINITION[one.defines] + (SOUGHT_KIND if one.kind in query.sought_kinds else 0.0)
+    if query.is_spelled and one.defines is Defines.EXACTLY:
+        return SPELLED_DEFINITION
     return weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
 
 

@@ -1,6 +1,6 @@
 """The ways in which chunks are found: by words, by vectors, by the name that they define, by their path."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.search.views import SearchedTable
-from pgdex.indexer.terms import definition_terms, symbol_term, term_id_of
+from pgdex.indexer.terms import declared_term, definition_terms, symbol_term, term_id_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,23 +105,49 @@ def find_definitions(
 ) -> None:
     """The chunks that define one of the names."""
     asked = [terms for terms in map(definition_terms, names) if terms is not None]
-    if not asked:
+    for key, is_exact in _defining(
+        connection, table, [exact for exact, _ in asked], [folded for _, folded in asked], scope
+    ):
+        candidates.at(*key).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
+
+
+def find_declarations(
+    connection: Connection,
+    tables: Sequence[SearchedTable],
+    names: Iterable[str],
+    scopes: Sequence[Scope],
+    candidates: Candidates,
+) -> None:
+    """The chunks that declare one of the names or pass it on, where no chunk found defines one as it is spelled."""
+    asked = [term for term in map(declared_term, names) if term is not None]
+    if any(one.defines is Defines.EXACTLY for one in candidates.found.values()):
+        return
+    for table, scope in zip(tables, scopes, strict=True):
+        for key, _ in [] if scope.is_empty else _defining(connection, table, asked, [], scope):
+            candidates.at(*key).defines = Defines.DECLARED
+
+
+def _defining(
+    connection: Connection, table: SearchedTable, exact: Sequence[str], folded: Sequence[str], scope: Scope
+) -> Iterator[tuple[ChunkKey, bool]]:
+    """The chunks with one of some terms for definitions, and whether they have one of `exact`."""
+    if not exact:
         return
     rows = connection.execute(
         "select repository_id, version_id, ordinal, is_exact from"
         " pgdex.search_definitions(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s::bigint[], %s, %s)",
         [
             table.repository_ids,
-            [term_id_of(exact) for exact, _ in asked],
-            [term_id_of(folded) for _, folded in asked],
+            list(map(term_id_of, exact)),
+            list(map(term_id_of, folded)),
             scope.versions,
             scope.outside,
             scope.kinds,
             MOST_DEFINITIONS,
         ],
     )
-    for *key, is_exact in rows:
-        candidates.at(*key).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
+    for repository_id, version_id, ordinal, is_exact in rows:
+        yield (repository_id, version_id, ordinal), is_exact
 
 
 def find_paths(

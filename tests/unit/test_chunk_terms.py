@@ -13,7 +13,7 @@ from pgdex.indexer.chunking import Chunk, chunk_file
 from pgdex.indexer.chunking.model import Kind
 from pgdex.indexer.languages import language_of
 from pgdex.indexer.lexemes import words
-from pgdex.indexer.terms import TERM_IDS, definition_terms, stem_of, symbol_term, term_id_of
+from pgdex.indexer.terms import TERM_IDS, declared_term, definition_terms, stem_of, symbol_term, term_id_of
 
 NAMES = st.sampled_from(["Session.send", "send", "Retry", "parse_args", "operator<<", "Größe", "数据库", "a.b.c"])
 CONTENT = st.text(max_size=60) | st.lists(
@@ -24,16 +24,24 @@ SOME_KINDS: list[Kind] = ["function", "class", "section", "key", "module"]
 
 
 def chunk(
-    content: str, *, symbols: tuple[str, ...] = (), defines: tuple[str, ...] = (), kind: Kind = "function"
+    content: str,
+    *,
+    symbols: tuple[str, ...] = (),
+    defines: tuple[str, ...] = (),
+    declares: tuple[str, ...] = (),
+    kind: Kind = "function",
 ) -> Chunk:
-    return Chunk(1, 1, kind, symbols[0] if symbols else None, content, symbols, defines)
+    return Chunk(1, 1, kind, symbols[0] if symbols else None, content, symbols, defines, declares)
 
 
 @st.composite
 def chunks(draw: st.DrawFn) -> Chunk:
     symbols = tuple(dict.fromkeys(draw(st.lists(NAMES, max_size=3))))
     defines = tuple(name for name in symbols if draw(st.booleans()))
-    return chunk(draw(CONTENT), symbols=symbols, defines=defines, kind=draw(st.sampled_from(SOME_KINDS)))
+    declares = tuple(name for name in symbols if name not in defines)
+    return chunk(
+        draw(CONTENT), symbols=symbols, defines=defines, declares=declares, kind=draw(st.sampled_from(SOME_KINDS))
+    )
 
 
 def weights_of(sparsevec: bytes) -> dict[int, float]:
@@ -85,13 +93,17 @@ def test_the_weights_are_those_of_bm25(some: list[tuple[Chunk, str]]) -> None:
 
 
 @given(st.lists(st.tuples(chunks(), PATHS), max_size=8))
-def test_the_lexemes_are_the_terms_the_symbols_and_the_definitions(some: list[tuple[Chunk, str]]) -> None:
+def test_the_lexemes_are_the_terms_the_symbols_the_definitions_and_the_declarations(
+    some: list[tuple[Chunk, str]],
+) -> None:
     terms = chunk_terms([one for one, _ in some], [path for _, path in some])
     for (one, path), lexemes in zip(some, terms.lexemes, strict=True):
         names = one.defines if one.kind not in ("section", "key") else ()
         expected = set(reference(one, path))
         expected |= {term_id_of(symbol_term(stem_of(word))) for word in words(" ".join(one.symbols))}
         expected |= {term_id_of(term) for name in names for term in definition_terms(name) or ()}
+        passed_on = one.declares if one.kind not in ("section", "key") else ()
+        expected |= {term_id_of(term) for term in map(declared_term, passed_on) if term is not None}
         assert set(elements_of(lexemes)) == expected
 
 

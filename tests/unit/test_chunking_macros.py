@@ -13,10 +13,10 @@ from pgdex.indexer.languages import language_of
 
 
 def defined(path: str, source: str) -> set[str]:
-    """The names that the chunks of a source define, without what is around them."""
+    """The names that the chunks of a source define or declare, without what is around them."""
     chunks = chunk_file(source, language_of(path))
     assert "".join(chunk.content for chunk in chunks) == source
-    return {name.rpartition(".")[2] for chunk in chunks for name in chunk.defines}
+    return {name.rpartition(".")[2] for chunk in chunks for name in (*chunk.defines, *chunk.declares)}
 
 
 def kinds(path: str, source: str) -> dict[str, str]:
@@ -135,7 +135,8 @@ def test_a_prototype_defines_nothing_where_the_function_stands_in_the_same_file(
     )
     chunks = chunk_file(source, language_of("a.c"))
     assert [chunk.start_line > 1 for chunk in chunks if "f" in chunk.defines] == [True]
-    assert any("g" in chunk.defines for chunk in chunks)
+    assert not any("f" in chunk.declares or "g" in chunk.defines for chunk in chunks)
+    assert any("g" in chunk.declares for chunk in chunks)
 
 
 def test_members_of_templates_and_operators_have_their_names() -> None:

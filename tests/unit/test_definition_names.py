@@ -201,6 +201,36 @@ def test_a_method_that_ctags_has_not_seen_is_right_too_in_javascript_and_a_call_
     assert not judged(one, [one], call, language="typescript").lines
 
 
+def test_an_answer_in_other_letter_case_is_not_right_and_is_noted_for_words_in_small_letters() -> None:
+    one, other = Definition("layout", "a.rs", "method", (10,)), Definition("Layout", "b.rs", "struct", (30,))
+    answer = judged(one, [one], hit("b.rs", 25, 31), language="rust", in_any_case=[one, other])
+    assert (answer.lines, answer.in_other_case) == (False, True)
+    assert not judged(one, [one], hit("b.rs", 1, 9), language="rust", in_any_case=[one, other]).in_other_case
+    right = judged(one, [one], hit("a.rs", 8, 12), language="rust", in_any_case=[one, other])
+    assert (right.lines, right.in_other_case) == (True, False)
+
+
+def test_what_a_chunk_only_passes_on_is_known_too() -> None:
+    chunks = chunk_file("Open = core.Open\n", language_named("python"))
+    assert known_names(chunks, [("Open", [1]), ("core", [1])]) == [True, False]
+
+
+def test_a_class_of_csharp_is_right_that_ctags_calls_by_its_type_parameter() -> None:
+    one = Definition("Pair", "a.cs", "method", (9,))
+    assert judged(one, [one], hit("a.cs", 1, 3, "sealed class Pair<T> where T : Item {"), language="csharp").missed
+    assert not judged(one, [one], hit("a.cs", 1, 3, "var a = new Pair<T>();"), language="csharp").lines
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [('COMPREPLY=($(compgen -A function -- "$cur"))', "--"), ("complete -F _f function declare", "declare")],
+)
+def test_an_argument_in_a_shell_script_is_no_function(line: str, name: str) -> None:
+    assert reason("bash", line, name, "function") == "ctags takes an argument or a pattern for a name"
+    assert reason("bash", "function declare-x {", "declare-x", "function") is None
+    assert reason("bash", "command -v x || declare() {", "declare", "function") is None
+
+
 def test_a_sample_is_the_same_each_time_and_has_no_name_twice() -> None:
     names = Names([Definition(f"f{number % 300}", "a.py", "function", (number,)) for number in range(600)])
 

@@ -109,6 +109,11 @@ IDIOMS = [
         {"load", "wrap", "t"},
     ),
     # -- the others
+    (
+        "a.c",
+        "int f(void) {\n#define LOCAL 3\n  int all[] = {\n#  define INNER(x) x\n  1};\n}\n",
+        {"f", "LOCAL", "INNER"},
+    ),
     ("a.php", "<?php\n$a = new class {\n  public function close() {}\n};\ndefine('LIMIT', 1);\n", {"close", "LIMIT"}),
     ("a.php", "<?php\nenum Suit: string {\n  case Hearts = 'h';\n}\n", {"Suit", "Hearts"}),
     ("a.swift", "enum Way {\n  case north, south(Int)\n  indirect case east = 3\n}\n", {"north", "south", "east"}),
@@ -142,6 +147,7 @@ NOT_DEFINED = [
     (TS, "const a = {} as Other;\ntype T = { handle: (a: string) => void };\n", {"a", "T"}),
     ("a.rb", '# def old; end\nputs "def quoted; end"\ndelegate_all :x\n', set()),
     ("a.py", 'def f():\n    """def old(): class Old: pass"""\n', {"f"}),
+    ("a.c", '/*\n#define OLD 1\n*/\nint f(void) {\n  return "\\\n#define QUOTED";\n}\n', {"f"}),
     ("a.sh", "# alias old=x\necho 'alias quoted=x'\n", set()),
     ("a.php", "<?php\nuse function in_array;\nswitch ($a) {\n  case ONE: case TWO;\n}\n", set()),
     ("a.ex", 'defmodule A do\n  @doc """\n  def example(x), do: x\n  """\nend\n', {"A"}),
@@ -183,6 +189,82 @@ def test_what_adds_to_a_type_gives_the_chunk_its_name_and_does_not_define_it(
     assert chunk.symbol == reopened
     assert reopened in chunk.symbols
     assert chunk.defines == defines
+    assert chunk.declares == (() if reopened in defines else (reopened,))
+
+
+DECLARED = [
+    pytest.param("a.c", "int f(int a);\nextern int level;\nint own;\n", {"f", "level"}, {"own"}, id="C"),
+    pytest.param(
+        "a.cpp",
+        "namespace shop {\nclass Cart {\n  int total();\n  int size;\n  static const int LIMIT = 3;\n};\n}\n",
+        {"shop", "total", "size"},
+        {"Cart", "LIMIT"},
+        id="C++",
+    ),
+    pytest.param(
+        "A.java",
+        "class Cart {\n  private int size = 1;\n  static final int LIMIT = 3;\n  int total() { return size; }\n}\n",
+        {"size"},
+        {"Cart", "LIMIT", "total"},
+        id="Java",
+    ),
+    pytest.param(
+        TS,
+        "class Cart {\n  size = 1;\n  static LIMIT = 3;\n  open = () => {};\n}\n",
+        {"size"},
+        {"Cart", "LIMIT", "open"},
+        id="fields in TypeScript",
+    ),
+    pytest.param(
+        "b.cs",
+        "class Cart { int size; const int LIMIT = 3; int Size => size; }\n",
+        {"size"},
+        {"Cart", "LIMIT", "Size"},
+        id="fields in C#",
+    ),
+    pytest.param("a.cs", "namespace Shop.Orders\n{\n  class Cart {}\n}\n", {"Shop.Orders"}, {"Cart"}, id="C#"),
+    pytest.param("a.php", "<?php\nnamespace Shop {\n  class Cart {}\n}\n", {"Shop"}, {"Cart"}, id="PHP"),
+    pytest.param(
+        "a.py",
+        "Open = core.Open\nShut = core.close\nSame = mode == core.Same\n",
+        {"Open"},
+        {"Shut", "Same"},
+        id="Python",
+    ),
+    pytest.param("a.lua", "util.open = core.open\nutil.shut = core.close\n", {"open"}, {"shut"}, id="Lua"),
+    pytest.param("b.lua", 'local cart = require "shop.cart"\nlocal own = {}\n', {"cart"}, {"own"}, id="require"),
+    pytest.param(
+        JS,
+        "const cart = require('./cart');\nconst join = require('path').join;\nconst made = require('./make')(1);\n",
+        {"cart", "join"},
+        {"made"},
+        id="CommonJS",
+    ),
+    pytest.param("a.rb", "Open = Core::Open\nShut = Core.new\n", {"Open"}, {"Shut"}, id="Ruby"),
+    pytest.param(
+        "a.rs",
+        "pub use inner::{self, Thing, other as Other};\npub(crate) use a::Inner;\nuse b::Private;\n// pub use c::No;\n",
+        {"Thing", "Other", "Inner"},
+        set(),
+        id="Rust",
+    ),
+    pytest.param(
+        TS,
+        'export { a as alpha, type Beta, default as Gamma } from "./x";\nexport * as all from "y";\nexport { local };',
+        {"Beta", "Gamma", "all"},
+        {"alpha"},
+        id="TypeScript",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "source", "declared", "defines"), DECLARED)
+def test_what_is_declared_reopened_or_passed_on_is_kept_apart_from_what_is_defined(
+    path: str, source: str, declared: set[str], defines: set[str]
+) -> None:
+    chunks = chunks_of(path, source)
+    assert {name if path == "a.cs" else last_part(name) for chunk in chunks for name in chunk.declares} == declared
+    assert defined(path, source) == defines
 
 
 BROKEN = [
@@ -190,6 +272,17 @@ BROKEN = [
     ("a.py", "x = = (]] }} @@ $$ ) ) ) ((\nclass Wanted(Base):\n  ]] def method(self):\n", {"Wanted", "method"}),
     ("a.cs", "%% {{ ]]\npublic class Wanted {{ ((\n  public static int Method(int a)\n", {"Wanted", "Method"}),
     (TS, "@@ (( ]]\ninterface Wanted { {\n{ type Other = (\n", {"Wanted", "Other"}),
+    (
+        TS,
+        "@@ (( ]]\ninterface Make { {\n( ]]\nexport const wanted: Make = make(1)\n@@ ]]\nconst other = 2\n",
+        {"wanted", "other"},
+    ),
+    # A quote that is misread: the heads stand in what the tree takes for a text.
+    (
+        "a.sh",
+        'if [[ $a == @(x|"y") ]] then "\nf()\n{\n  return 1\n}\n\ng() {\n  return 2\n}\necho "done" fi fi\n',
+        {"f", "g"},
+    ),
 ]
 
 

@@ -24,6 +24,16 @@ def test_what_is_spelled_like_an_identifier_is_a_name(text: str) -> None:
     assert understand(text).kind is QueryKind.NAME
 
 
+@pytest.mark.parametrize("text", ["Cart", "open_cart", "openCart", "md5", "cart.total", "total()", "empty?", "$scope"])
+def test_a_name_with_more_than_small_letters_means_this_spelling(text: str) -> None:
+    assert understand(text).is_spelled
+
+
+@pytest.mark.parametrize("text", ["cart", " cart", "x", "where is openCart", "src/Cart.java", "class Cart"])
+def test_a_word_in_small_letters_and_what_is_no_name_means_no_spelling(text: str) -> None:
+    assert not understand(text).is_spelled
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -269,6 +269,55 @@ def test_a_function_is_shown_and_not_the_prototypes_at_the_top_of_its_file() -> 
     assert rank(understand("send_all"), pieces)[0].chunks[0].symbol == "send_all"
 
 
+def test_of_several_clauses_of_a_function_the_first_is_shown_where_its_name_alone_is_asked_for() -> None:
+    pieces = [
+        found("a.ex", file=1, lexical=5.0, defines=Defines.EXACTLY, kind="function", symbol="A.do_at", start_line=30),
+        found("a.ex", file=1, ordinal=4, lexical=9.0, defines=Defines.EXACTLY, symbol="B.do_at", start_line=90),
+    ]
+    assert rank(understand("do_at"), pieces)[0].chunks[0].start_line == 30
+    assert rank(understand("B.do_at"), pieces)[0].chunks[0].start_line == 90, "the first may be another one's"
+
+
+def test_the_class_and_not_its_constructor_is_shown_for_its_name() -> None:
+    pieces = [
+        found("A.cs", file=1, lexical=5.0, defines=Defines.EXACTLY, kind="class", symbol="Cart", start_line=3),
+        found("A.cs", file=1, ordinal=1, lexical=5.2, defines=Defines.EXACTLY, kind="method", symbol="Cart.Cart"),
+    ]
+    pieces[1].start_line = 20
+    assert rank(understand("Cart"), pieces)[0].chunks[0].kind == "class"
+
+
+def test_the_definition_of_a_name_as_it_is_spelled_is_before_a_file_full_of_its_uses_that_is_called_like_it() -> None:
+    candidates = [
+        *(found("token.cs", file=1, ordinal=number, lexical=9.0, similarity=0.9) for number in range(4)),
+        found("parser.cs", file=2, lexical=3.0, defines=Defines.EXACTLY),
+        found("far.cs", file=3, lexical=1.0, similarity=0.1),
+    ]
+    assert order("Token", *candidates)[0] == "parser.cs"
+    assert order("token", *candidates)[0] == "token.cs", "a word in small letters may be a topic"
+
+
+def test_a_name_that_is_defined_in_a_test_alone_is_found_there_before_its_uses() -> None:
+    test = found("tests/test_cart.py", file=1, lexical=4.0, defines=Defines.EXACTLY)
+    use = found("src/cart.py", file=2, lexical=5.0)
+    defining = replace(use, defines=Defines.EXACTLY)
+    assert order("make_cart", test, use)[0] == "tests/test_cart.py"
+    assert order("make_cart", test, use, without="definitions")[0] == "src/cart.py"
+    assert order("make_cart", replace(test, lexical=6.0), defining)[0] == "src/cart.py"
+    folded = replace(use, defines=Defines.FOLDED)
+    assert order("cart", test, folded)[0] == "src/cart.py", "who types no capital may mean the one with a capital"
+    assert order("Cart", test, folded)[0] == "tests/test_cart.py"
+
+
+def test_what_only_declares_a_name_is_after_what_defines_it_and_before_its_uses() -> None:
+    candidates = [
+        found("declares.h", file=1, lexical=4.9, defines=Defines.DECLARED),
+        found("defines.cc", file=2, lexical=4.5, defines=Defines.EXACTLY),
+        found("uses.cc", file=3, lexical=5.2),
+    ]
+    assert order("send_all", *candidates) == ["defines.cc", "declares.h", "uses.cc"]
+
+
 @pytest.mark.parametrize(
     ("query", "kind"),
     [

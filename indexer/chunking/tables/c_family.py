@@ -27,7 +27,7 @@ _C_RULES = {
 
 _CPP_RULES = {
     **_C_RULES,
-    "namespace_definition": rule("namespace", needs="body"),
+    "namespace_definition": rule("namespace", needs="body", reopens=""),
     "class_specifier": rule("class", needs="body"),
     "field_declaration": rule("variable", declares=declaration_names, members=body_holder),
     "alias_declaration": rule("type"),

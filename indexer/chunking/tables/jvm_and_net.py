@@ -15,7 +15,7 @@ _JAVA = Grammar(
         "constructor_declaration": rule("method"),
         "compact_constructor_declaration": rule("method"),
         "annotation_type_element_declaration": rule("method"),
-        "field_declaration": rule("variable", "declarator/name"),
+        "field_declaration": rule("variable", "declarator/name", of_object=True),
         "constant_declaration": rule("variable", "declarator/name"),
     },
 )
@@ -53,7 +53,7 @@ _SCALA = Grammar(
 
 _CSHARP = Grammar(
     rules={
-        "namespace_declaration": rule("namespace", qualifies=False),
+        "namespace_declaration": rule("namespace", qualifies=False, reopens=""),
         "class_declaration": rule("class"),
         "struct_declaration": rule("struct"),
         "record_declaration": rule("struct"),
@@ -67,7 +67,7 @@ _CSHARP = Grammar(
         "operator_declaration": rule("method", "operator"),
         "indexer_declaration": rule("method", ":none", default="this"),
         "property_declaration": rule("variable"),
-        "field_declaration": rule("variable", ":variable_declaration/:variable_declarator/name"),
+        "field_declaration": rule("variable", ":variable_declaration/:variable_declarator/name", of_object=True),
         "event_field_declaration": rule("variable", ":variable_declaration/:variable_declarator/name"),
     },
     wraps=types("global_statement"),

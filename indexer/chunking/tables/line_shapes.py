@@ -64,11 +64,34 @@ _JAVASCRIPT = (
     # What a name of another module stands for is defined there. Built files give their exports names of one or two
     # letters.
     shape(
-        r"\nexport[ \t]*+\{([^{}]*+)\}",
+        r"export(?<![^\n]export)[ \t]*+\{([^{}]*+)\}",
         "",
         needs="export {",
         members=r"(?<!default )\bas[ \t]+([A-Za-z_$][\w$]{2,})",
         sure=False,
+    ),
+    # A constant at the margin.
+    shape(
+        rf"\n(?:export[ \t]++)?const[ \t]++{_JS_NAME}[ \t]*+[:=]",
+        "variable_declarator",
+        needs="const ",
+        on_errors=True,
+    ),
+    # What another module defines is passed on by its own name, or by the name that its default gets.
+    shape(
+        r"export(?<![^\n]export)[ \t]*+(?:type[ \t]*+)?\{([^{}]*+)\}[ \t]*+from\b",
+        "export_specifier",
+        needs="export",
+        members=r"(?<=[{,])\s*+(?:type[ \t]++)?(?:default[ \t]++as[ \t]++)?([A-Za-z_$][\w$]{2,})\s*+(?=,|\Z)",
+        sure=False,
+        declares=True,
+    ),
+    shape(
+        rf"export(?<![^\n]export)[ \t]++\*[ \t]++as[ \t]++{_JS_NAME}",
+        "namespace_export",
+        needs="export",
+        sure=False,
+        declares=True,
     ),
 )
 
@@ -215,6 +238,14 @@ _BASH = (
     keyword_shape("function", r"([\w.:-]++)", "function_definition", on_errors=True),
     # Inside of others as well, and behind `command -v name ||`.
     shape(r"(?:\n|\|\||&&)[ \t]*+([\w.:-]++)[ \t]*+\(\)", "function_definition", needs="()"),
+    # At the margin, with its brace.
+    shape(
+        r"\n([\w.:-]++)[ \t]*+\(\)\s*+[{(]",
+        "function_definition",
+        needs="()",
+        on_errors=True,
+        plain=True,
+    ),
 )
 
 _PYTHON = (
@@ -230,6 +261,15 @@ _RUST = (
     keyword_shape("trait", r"(\w++)\s*+(?:[{<:]|where\b)", "trait_item token_tree"),
     keyword_shape("type", r"(\w++)[ \t]*+[=;:<]", "type_item associated_type token_tree"),
     shape(r"macro_rules![ \t]++(\w++)", "macro_definition token_tree", needs="macro_rules!"),
+    # pub use inner::{Thing, other as Other};
+    shape(
+        r"pub(?<![\w.]pub)(?:\([^()\n]{1,40}\))?[ \t]++use[ \t]++([^;]{1,2000}+);",
+        "use_declaration scoped_identifier use_list use_as_clause",
+        needs="use ",
+        members=r"\b(?!self\b)([A-Za-z_]\w*+)\s*+(?=[,}]|\Z)",
+        sure=False,
+        declares=True,
+    ),
 )
 
 _GO = (
@@ -274,7 +314,14 @@ _LUA = (
     ),
 )
 
+# Macros stand anywhere: in functions, between the values of an array, in an argument list.
+_C = (shape(r"#[ \t]*+define[ \t]++([A-Za-z_]\w*+)", "preproc_def preproc_function_def", needs="define"),)
+
 LINE_SHAPES: Mapping[str, tuple[LineShape, ...]] = {
+    "c": _C,
+    "cpp": _C,
+    "cuda": _C,
+    "objc": _C,
     "javascript": (*_JAVASCRIPT, *_COMMON_JS),
     "typescript": _TYPESCRIPT,
     "tsx": _TYPESCRIPT,

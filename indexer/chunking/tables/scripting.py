@@ -52,7 +52,7 @@ _PHP = Grammar(
         "enum_declaration": rule("enum"),
         "function_definition": rule("function"),
         "method_declaration": rule("method"),
-        "namespace_definition": rule("namespace", needs="body", qualifies=False),
+        "namespace_definition": rule("namespace", needs="body", qualifies=False, reopens=""),
         "const_element": rule("variable", ":name"),
         "property_element": rule("variable"),
     },

@@ -33,8 +33,8 @@ _JAVASCRIPT = Grammar(
         "method_definition": rule("method"),
         "method_signature": rule("method"),
         "abstract_method_signature": rule("method"),
-        "field_definition": rule("variable", "property", refine=_METHODS),
-        "public_field_definition": rule("variable", refine=_METHODS),
+        "field_definition": rule("variable", "property", refine=_METHODS, of_object=True),
+        "public_field_definition": rule("variable", refine=_METHODS, of_object=True),
         "variable_declarator": rule("variable", "name:identifier", refine=_FUNCTIONS),
         # `module.exports` says nothing: the function's own name does.
         "assignment_expression": rule(
