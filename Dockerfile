@@ -5,18 +5,22 @@ ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
-RUN python3 -m venv /opt/pgdex
+# What installs and builds stays out of the image that runs: pip alone takes 17 MB.
+RUN python3 -m venv --without-pip /opt/pgdex && python3 -m venv /opt/build
 # The dependencies in a layer of their own: it is built again only when the lock file changes.
 # They are complete: nothing is resolved, neither here nor when pgdex itself is built (see the Makefile).
-COPY requirements.lock requirements-build.lock ./
-RUN /opt/pgdex/bin/python -m pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
-# What builds the wheel stays out of the image that runs.
-RUN python3 -m venv /opt/build \
-    && /opt/build/bin/python -m pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-build.lock
+# The image is for workers: it has no PostgreSQL of its own (pgdex-core), no bytecode of modules that pgdex never loads,
+# and no tests of its dependencies. docs/dependencies.md says what that saves.
+COPY requirements-core.lock requirements-build.lock ./
+RUN /opt/build/bin/python -m pip --python /opt/pgdex/bin/python install --no-cache-dir --no-compile --no-deps --require-hashes --requirement requirements-core.lock
+RUN /opt/build/bin/python -m pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-build.lock
 COPY . ./
-RUN /opt/build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /build/dist . \
-    && /opt/pgdex/bin/python -m pip install --no-cache-dir --no-deps --no-index /build/dist/pgdex-*.whl \
-    && /opt/pgdex/bin/python -m pip check
+RUN /opt/build/bin/python release/core.py /build/core \
+    && /opt/build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /build/dist /build/core \
+    && /opt/build/bin/python -m pip --python /opt/pgdex/bin/python install --no-cache-dir --no-compile --no-deps --no-index /build/dist/pgdex_core-*.whl \
+    && /opt/build/bin/python -m pip --python /opt/pgdex/bin/python check \
+    && find /opt/pgdex -type d -name tests -prune -exec rm -r {} + \
+    && /opt/pgdex/bin/python docker/compile_loaded.py
 
 FROM ${PYTHON_IMAGE}
 # For repositories that are indexed by their address.

@@ -16,7 +16,7 @@ BUILD  := requirements-build.lock
 # Half as many again as there are cores: many tests wait, for a process, a lock or a timeout.
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 
-.PHONY: help try install develop test test-unit test-clients check reference picture recording docs docs-serve lock wheel dist
+.PHONY: help try install develop test test-unit test-clients check reference picture recording docs docs-serve lock wheel dist release-check weight
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -64,11 +64,14 @@ wheel: $(VENV)/.developed  ## Build the wheel into dist/
 	rm -rf dist
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-# The wheel is made from the sdist, as it will be by whoever has only that: what the sdist lacks is noticed here.
-dist: $(VENV)/.developed  ## Build what a release uploads into dist/: the sdist, and the wheel from it
-	rm -rf dist
-	$(BIN)/python -m hatchling build --target sdist
-	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+dist: $(VENV)/.developed  ## Build what a release uploads into dist/: sdists and wheels (PLATFORMS="..." for others)
+	$(BIN)/python release/build.py $(PLATFORMS)
+
+release-check: dist  ## Build and check all that a release publishes: packages, registry entry, bundle, plugin
+	$(BIN)/python release/check.py $(ARGS)
+
+weight: $(VENV)/.developed  ## Measure what an installation weighs, and write it into docs/dependencies.md
+	$(BIN)/python -m benchmarks.weight --write
 
 # Not from an environment of the locks: they may lack what pyproject.toml asks for now.
 lock: $(BIN)/python  ## Resolve the dependencies again and write the lock files
@@ -77,6 +80,9 @@ lock: $(BIN)/python  ## Resolve the dependencies again and write the lock files
 		--no-annotate --no-header --output-file requirements-dev.lock $(UPGRADE)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --constraint requirements-dev.lock --output-file requirements.lock
+	mkdir -p build/core && $(BIN)/python release/core.py --pyproject > build/core/pyproject.toml
+	$(BIN)/uv pip compile build/core/pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --constraint requirements-dev.lock --output-file requirements-core.lock
 	$(BIN)/uv pip compile --group pyproject.toml:build --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --constraint requirements-dev.lock --output-file $(BUILD) $(UPGRADE)
 	$(BIN)/uv pip compile --group pyproject.toml:docs --universal --python-version 3.11 --generate-hashes \

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pgdex.indexer.chunking import Chunk, ChunkingAborted, ParseTimeout, chunk_file
+from pgdex.indexer.chunking import Chunk, ChunkingAborted, GrammarMissing, ParseTimeout, chunk_file
 from pgdex.indexer.dialects import language_in
 from pgdex.indexer.languages import Language
 from pgdex.indexer.sources import OpenedRoot, RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
@@ -92,11 +92,12 @@ class FileChunker:
         that is `stored` as searchable and can't be read now is kept as it is: whether it was deleted is for the next
         scan to say, which sees the whole tree.
 
-        Raises RootUnavailable, ChunkingAborted, and OSError or MemoryError where this process has run out of something.
+        Raises RootUnavailable, ChunkingAborted, GrammarMissing (no file's fault: cut by lines, all files of a language
+        would stay so until they change), and OSError or MemoryError where this process has run out of something.
         """
         try:
             return self._chunked(root, path, stored, known or {}, fallback)
-        except (RootUnavailable, ChunkingAborted, OSError, MemoryError):
+        except (RootUnavailable, ChunkingAborted, GrammarMissing, OSError, MemoryError):
             raise
         except Exception as error:
             return skip_failed(path, error)
@@ -152,7 +153,7 @@ class FileChunker:
         by_lines = Language(language.name, None)
         try:
             chunks = chunk_file(source.text, language if with_grammar else by_lines, aborted=self.aborted)
-        except (ChunkingAborted, MemoryError):
+        except (ChunkingAborted, GrammarMissing, OSError, MemoryError):
             raise
         except Exception as error:
             # By lines it can still be found; a grammar that loops on rubbish (ParseTimeout), or our own mistake about

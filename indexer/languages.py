@@ -10,7 +10,7 @@ from types import MappingProxyType
 class Language:
     """A language as pgdex shows it, stores it and filters by it.
 
-    `grammar` names a grammar of `tree_sitter_language_pack`; None means that the language is cut
+    `grammar` names a grammar of tree-sitter-language-pack (`chunking/grammars.py`); None means that the language is cut
     by its headings, keys or statements where it has such, and else by lines.
     """
 

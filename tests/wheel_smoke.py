@@ -28,6 +28,17 @@ SOURCES = {
     "logo.bin": bytes(range(256)),
 }
 
+# Each parses something: a library of another system, or of another tree-sitter, would be noticed there.
+ALL_GRAMMARS = """
+from tree_sitter import Parser
+from pgdex.indexer.chunking import grammars
+from pgdex.indexer.languages import LANGUAGES
+assert grammars.ARCHIVE.exists(), grammars.ARCHIVE
+for name in sorted({language.grammar for language in LANGUAGES} - {None}):
+    assert Parser(grammars.load_grammar(name)).parse(b"a = 1\\n").root_node is not None
+    print(name)
+"""
+
 
 class SmokeFailed(Exception):
     """The wheel does not do what it should; the message says what."""
@@ -119,6 +130,8 @@ def check(installed: Installation, wheel: Path) -> None:
         tops = {name.partition("/")[0] for name in content.namelist()}
     require(tops == {"pgdex", f"pgdex-{wheel.name.split('-')[1]}.dist-info"}, f"nothing but pgdex is in it: {tops}")
     version = wheel.name.split("-")[1]
+    checked = installed.output("python", "-c", ALL_GRAMMARS).split()
+    require(len(checked) > 60, f"every grammar is in the wheel and can be loaded: {len(checked)}")
     require(installed.output("pgdex", "--version").split()[-1] == version, f"pgdex --version says {version}")
     installed.output("pgdex", "db", "upgrade")
     require(installed.workers() == [], "pgdex db upgrade makes the schema on the embedded server")
@@ -133,6 +146,8 @@ def check(installed: Installation, wheel: Path) -> None:
         for query, path in (("next_delay", "delays.py"), ("brew coffee", "docs/guide.md")):
             hits = installed.answer("search", query)["hits"]
             require(bool(hits) and hits[0]["path"] == path, f"searching for {query!r} finds {path}")
+        hit = installed.answer("search", "next_delay")["hits"][0]
+        require(hit["symbol"] == "next_delay", "the grammars in the wheel can be used")
 
 
 def main() -> int:

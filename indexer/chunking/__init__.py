@@ -13,6 +13,7 @@ All of `jobs`, and of `indexer` what stores or searches chunks, may import it; i
 
 from collections.abc import Callable
 
+from pgdex.indexer.chunking.grammars import GrammarMissing
 from pgdex.indexer.chunking.headings import OUTLINES, heading_pieces
 from pgdex.indexer.chunking.lines import Lines, line_pieces
 from pgdex.indexer.chunking.model import (
@@ -37,6 +38,7 @@ __all__ = [
     "Chunk",
     "ChunkingAborted",
     "ChunkingError",
+    "GrammarMissing",
     "Kind",
     "Limits",
     "ParseTimeout",
@@ -58,7 +60,7 @@ def chunk_file(
 
     Lines end with \\n only. Never fails on a text with errors in it. Raises ParseTimeout when
     `time_limit_seconds` is over, and ChunkingAborted when `aborted`, which is asked every 20 ms or
-    less often, has answered true.
+    less often, has answered true; GrammarMissing where the language has a grammar that this installation lacks.
     """
     if not text:
         return []

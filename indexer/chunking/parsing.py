@@ -9,11 +9,10 @@ starved by a slow parse.
 import threading
 from collections.abc import Callable
 from time import monotonic, thread_time
-from typing import cast
 
 from tree_sitter import Parser, Point, Range, Tree
-from tree_sitter_language_pack import SupportedLanguage, get_language
 
+from pgdex.indexer.chunking.grammars import load_grammar
 from pgdex.indexer.chunking.model import ChunkingAborted, ChunkingError, ParseTimeout
 
 _ABORT_INTERVAL_SECONDS = 0.02
@@ -63,8 +62,7 @@ class _Parsers(threading.local):
     def of(self, grammar: str) -> Parser:
         parser = self._by_grammar.get(grammar)
         if parser is None:
-            language = get_language(cast(SupportedLanguage, grammar))
-            parser = self._by_grammar[grammar] = Parser(language)
+            parser = self._by_grammar[grammar] = Parser(load_grammar(grammar))
         return parser
 
 

@@ -85,8 +85,14 @@ def _load(model: str, folder: Path) -> StaticModel:
             f"there is no folder {str(folder)!r}: static: takes a folder that holds a model2vec "
             "model, or a hub name such as minishlab/potion-code-16M"
         )
-    # Takes 0.2 s, so only once it is needed.
-    from model2vec import StaticModel
+    # Takes 0.2 s, so only once it is needed; and it is an extra, which with what it needs takes 41 MB.
+    try:
+        from model2vec import StaticModel
+    except ImportError as error:
+        raise EmbedderMisconfigured(
+            f"static:{model} needs model2vec, which can't be imported here ({error}): install pgdex with the extra, as "
+            "in `uv tool install 'pgdex[model2vec]'`, wherever a worker runs"
+        ) from error
 
     source = folder if is_folder else model
     try:

@@ -258,7 +258,7 @@ def _do(claim: Claim, work: Callable[[Claim], None]) -> None:
             _fail(claim, str(error), error)
         else:
             claim.leave_to_others(str(error), kind=type(error).__name__, error=error)
-    except (EmbedderError, PgdexError) as error:
+    except (EmbedderError, PgdexError) + _of_indexing("chunking", "GrammarMissing") as error:  # noqa: RUF005  # mypy takes no * here
         _fail(claim, str(error), error)
     except psycopg.Error as error:
         _handle_database_error(claim, error)

@@ -53,6 +53,10 @@ PGDEX_DATABASE_URL, pgdex brings its own PostgreSQL and keeps it in PGDEX_HOME.
 """
 
 
+DISTRIBUTIONS = ("pgdex", "pgdex-core")
+"""What may be installed; the second is the same code without the PostgreSQL that pgdex brings along."""
+
+
 @dataclass(slots=True)
 class Invocation:
     """What the options in front of the command said."""
@@ -65,9 +69,13 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         return
     from importlib.metadata import PackageNotFoundError, version
 
-    try:
-        click.echo(f"pgdex {version('pgdex')}")
-    except PackageNotFoundError:
+    for distribution in DISTRIBUTIONS:
+        try:
+            click.echo(f"pgdex {version(distribution)}")
+            break
+        except PackageNotFoundError:
+            continue
+    else:
         click.echo("pgdex (not installed: it runs from a checkout)")
     ctx.exit()
 

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -40,6 +39,7 @@ from pgdex.jobs.mcp.tools.starting import Starting
 from pgdex.jobs.mcp.tools.status import Status
 from pgdex.jobs.mcp.tools.watching import Watching
 from pgdex.jobs.settings import Settings
+from pgdex.migrations.version import RELEASE
 
 LEAVE_SECONDS = 1.5
 """A client that closes gives its servers about two seconds."""
@@ -127,7 +127,7 @@ def build_server(context: ServerContext, *, eager: bool) -> PgdexServer:
         title="pgdex code search",
         description="Indexes code repositories in the background and searches them.",
         instructions=INSTRUCTIONS,
-        version=version("pgdex"),
+        version=RELEASE,
         lifespan=life,
         subscriptions=False,
         middleware=[] if eager else [after_the_handshake],

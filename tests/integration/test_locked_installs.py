@@ -22,11 +22,14 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-docs.lock")
+LOCKS = (
+    *("requirements.lock", "requirements-core.lock", "requirements-dev.lock", "requirements-build.lock"),
+    "requirements-docs.lock",
+)
 BUILD_LOCK = "requirements-build.lock"
 PIN = re.compile(r"^(?P<name>[^\s=]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>.*?))? \\$", re.MULTILINE)
 HASHED = re.compile(r"^(\S+==\S+(?: ; .*?)?) \\\n(?:    --hash=\S+(?: \\)?\n?)+", re.MULTILINE)
-SOURCES = ("pgdex", "indexer", "jobs", "migrations", "sql")
+SOURCES = ("pgdex", "indexer", "jobs", "migrations", "sql", "hatch_build.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ def fabricated(shelf: Path, name: str, version: str, *, with_content: bool) -> P
     )
     content = dict(files_of(real)) if real and with_content else {}
     content[f"{stem}.dist-info/METADATA"] = metadata.encode()
-    content[f"{stem}.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    # The real one says for which platform: what is built with the grammars of a package is for that one too.
+    wheel_file = real.read_text("WHEEL") if real and with_content else None
+    wheel_file = wheel_file or "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    content[f"{stem}.dist-info/WHEEL"] = wheel_file.encode()
     if real and with_content and (scripts := real.read_text("entry_points.txt")):
         content[f"{stem}.dist-info/entry_points.txt"] = scripts.encode()
     record = "".join(f"{path},,\n" for path in [*content, f"{stem}.dist-info/RECORD"])
@@ -104,7 +110,9 @@ def fabricated(shelf: Path, name: str, version: str, *, with_content: bool) -> P
 def files_of(package: Distribution) -> Iterator[tuple[str, bytes]]:
     for file in package.files or []:
         if not str(file).startswith("..") and not re.search(r"\.dist-info/|__pycache__|\.pyc$", str(file)):
-            yield file.as_posix(), Path(str(file.locate())).read_bytes()
+            # Grammars go into the wheel, whatever is in them, and 190 MB of them make this slow.
+            content = b"" if file.suffix == ".so" else Path(str(file.locate())).read_bytes()
+            yield file.as_posix(), content
 
 
 def environment(world: Path) -> dict[str, str]:
@@ -144,7 +152,8 @@ def run(*command: str, folder: Path, world: Path) -> subprocess.CompletedProcess
 
 
 def installed(python: Path, world: Path) -> dict[str, str]:
-    done = run(str(python), "-m", "pip", "list", "--format=json", folder=world, world=world)
+    pip = (sys.executable, "-m", "pip", "--python", str(python))  # an image has none
+    done = run(*pip, "list", "--format=json", folder=world, world=world)
     assert done.returncode == 0, done.stderr
     return {canonicalize_name(item["name"]): item["version"] for item in json.loads(done.stdout)}
 
@@ -184,10 +193,8 @@ def test_the_image_holds_what_is_locked_although_everything_has_a_newer_release(
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
     found = installed(tmp_path / "image" / "bin" / "python", world)
-    wanted = expected("requirements.lock")
-    assert {name: found.get(name) for name in wanted} == wanted
-    assert found.keys() - wanted.keys() <= {"pgdex", "pip", "setuptools"}
-    assert "pgdex" in found
+    assert found.pop("pgdex-core", None) is not None
+    assert found == expected("requirements-core.lock"), "nothing else, and no PostgreSQL of its own"
 
 
 def test_in_this_world_a_resolving_install_breaks(world: Path, tmp_path: Path) -> None:

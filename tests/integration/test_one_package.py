@@ -28,7 +28,7 @@ from tests.support.waiting import wait_for
 ROOT = Path(__file__).resolve().parents[2]
 GENERIC = ("indexer", "jobs", "migrations", "sql")
 """The folders of pgdex, which are also what other people call their packages."""
-SOURCES = (*GENERIC, "docs", "pgdex", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
+SOURCES = (*GENERIC, "docs", "hatch_build.py", "pgdex", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
 OTHERS = {"jupysql": ("sql",), "shop": GENERIC}
 """Other distributions by the top-level packages that they install. jupysql's is called like that in earnest."""
 MOST_IMPORT_SECONDS = 0.02

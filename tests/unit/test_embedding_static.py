@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -112,6 +113,12 @@ def test_a_hub_name_without_a_hub_says_to_give_a_folder(tmp_path: Path, monkeypa
         open_embedder("static:some-owner/some-model")
     assert "'some-owner/some-model'" in str(raised.value)
     assert "use static:/path/to/that/folder" in str(raised.value)
+
+
+def test_without_the_extra_the_error_says_how_to_install_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "model2vec", None)  # how Python marks a module that can't be imported
+    with pytest.raises(EmbedderMisconfigured, match=r"uv tool install 'pgdex\[model2vec\]'"):
+        open_embedder(f"static:{folder}")
 
 
 def test_a_model_that_holds_nan_is_an_invalid_response(tmp_path: Path) -> None:

@@ -14,6 +14,10 @@ from pgdex.migrations.version import RELEASE
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+RELEASED = (
+    *(".ci/check-release", "pyproject.toml", "migrations/version.py", "server.json"),
+    *("plugin/.claude-plugin/plugin.json", "release/mcpb/manifest.json", "release/mcpb/pyproject.toml"),
+)
 
 
 def text(path: str) -> str:
@@ -86,8 +90,8 @@ def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """A checkout that is ready to be released, as far as the check looks."""
-    for name in (".ci/check-release", "pyproject.toml", "migrations/version.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in RELEASED:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "CHANGELOG.md").write_text(
         f"# Changelog\n\n## [Unreleased]\n\n## [{RELEASE}] - 2026-12-01\n\n## [0.0.1] - 2026-01-01\n"
@@ -115,6 +119,12 @@ def test_another_tag_is_not_released(release: Path, tag: str) -> None:
         ("pyproject.toml", f'version = "{RELEASE}"'),
         ("migrations/version.py", f'RELEASE = "{RELEASE}"'),
         ("CHANGELOG.md", f"## [{RELEASE}] - 2026-12-01"),
+        ("server.json", f'\n  "version": "{RELEASE}"'),
+        ("server.json", f'\n      "version": "{RELEASE}"'),
+        ("plugin/.claude-plugin/plugin.json", f'"version": "{RELEASE}"'),
+        ("release/mcpb/manifest.json", f'\n  "version": "{RELEASE}"'),
+        ("release/mcpb/pyproject.toml", f'version = "{RELEASE}"'),
+        ("release/mcpb/pyproject.toml", f'"pgdex=={RELEASE}"'),
     ],
 )
 def test_a_place_that_was_forgotten_stops_the_release_and_is_named(release: Path, file: str, written: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables of all grammars, by the names that tree_sitter_language_pack gives them."""
+"""The tables of all grammars, by the names that tree-sitter-language-pack gives them."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -60,7 +60,7 @@ def embedder_check(settings: "Settings") -> Check:
 
 def grammars_check() -> Check:
     """Load the grammars of common languages and parse with them."""
-    broken: list[str] = []
+    broken: dict[str, list[str]] = {}
     languages: set[str] = set()
     try:
         from pgdex.indexer.chunking import chunk_file
@@ -74,8 +74,10 @@ def grammars_check() -> Check:
         try:
             chunk_file("x\n", language)
         except Exception as error:
-            broken.append(f"{language.name} ({type(error).__name__}: {error})")
+            broken.setdefault(f"{type(error).__name__}: {error}", []).append(language.name)
         languages.add(language.name)
     if broken:
-        return failed("grammars", f"can't be loaded: {', '.join(broken)}", "Install tree-sitter-language-pack again.")
+        # One line for each reason: most often it is the same for all.
+        reasons = "; ".join(f"{', '.join(dict.fromkeys(names))} ({reason})" for reason, names in broken.items())
+        return failed("grammars", f"can't be loaded: {reasons}", "Install pgdex again, from its wheel.")
     return ok("grammars", f"{len(languages)} common languages load")

