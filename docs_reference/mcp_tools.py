@@ -24,8 +24,10 @@ def mcp_tools_page() -> str:
     for tool in anyio.run(server.list_tools):
         parts.extend(_section(tool))
     parts.append("## Resources\n")
-    for resource in (*anyio.run(server.list_resources), *anyio.run(server.list_resource_templates)):
-        parts.extend(_resource(resource))
+    for resource in anyio.run(server.list_resources):
+        parts.extend(_resource(resource.uri, resource))
+    for template in anyio.run(server.list_resource_templates):
+        parts.extend(_resource(template.uri_template, template))
     parts.append("## Prompts\n")
     for prompt in anyio.run(server.list_prompts):
         parts.extend(_prompt(prompt))
@@ -37,8 +39,7 @@ def _server() -> PgdexServer:
     return build_server(ServerContext(Settings(), folder=Path("/")), eager=False)
 
 
-def _resource(resource: Resource | ResourceTemplate) -> list[str]:
-    uri = resource.uri if isinstance(resource, Resource) else resource.uri_template
+def _resource(uri: str, resource: Resource | ResourceTemplate) -> list[str]:
     said = f"*{resource.title}* ({code(resource.mime_type)})\n"
     return [f"### {code(uri)}\n", said, prose(resource.description or "") + "\n"]
 

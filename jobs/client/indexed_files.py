@@ -1,8 +1,8 @@
 """Files as the index has them: their text, put together again from their chunks; and which paths, folders and jobs
 there are that begin with something.
 
-No disk is looked at. What is returned is what was indexed, so no link, no `..` and no exchanged folder leads to anything
-else, and it is there on a machine that doesn't have the files.
+No disk is looked at. What is returned is what was indexed, so no link, no `..` and no exchanged folder leads to
+anything else, and it is there on a machine that doesn't have the files.
 """
 
 from collections.abc import Iterator, Sequence

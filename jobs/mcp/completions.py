@@ -36,7 +36,6 @@ class Completions:
     def add_to(self, server: MCPServer[Any]) -> None:
         """Register the handler."""
 
-        @server.completion()
         async def complete(
             ref: Reference, argument: CompletionArgument, context: CompletionContext | None
         ) -> Completion:
@@ -48,6 +47,9 @@ class Completions:
                 raise MCPError(code=INVALID_PARAMS, message=explained(error)) from error
             except Exception as error:
                 raise MCPError(code=INTERNAL_ERROR, message=explained(error)) from error
+
+        register: Any = server.completion  # it has no types
+        register()(complete)
 
     async def _completed(self, name: str, text: str, given: dict[str, str]) -> Completion:
         if name not in ("repo_path", "path", "job_id") or len(text) > LONGEST_PATH or "\0" in text:

@@ -1,9 +1,9 @@
 """What becomes of jobs that clients watch: one connection and one look for all subscriptions of a server."""
 
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import anyio
@@ -63,7 +63,7 @@ class Watch:
 
 
 class JobFeed:
-    """Looks at the jobs of all watches, whenever the database has a notification, and at nothing while there are none."""
+    """Looks at the jobs of all watches when the database has a notification, and at nothing while there are none."""
 
     def __init__(self, context: ServerContext) -> None:
         self._place = context
@@ -85,7 +85,7 @@ class JobFeed:
         """Look now: a watch has another job."""
         self._wanted.set()
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do `work` beside the requests, until the server ends."""
         assert self._tasks is not None, "the server has not started"
         self._tasks.start_soon(work)

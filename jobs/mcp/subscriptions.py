@@ -5,6 +5,7 @@ resources and prompts stay as they are while a server runs; were one changed, th
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -95,12 +96,8 @@ class Subscriptions:
         if ctx.request_id is None:
             raise MCPError(code=INVALID_REQUEST, message="subscriptions/listen is a request: it needs an id")
         wanted = params.notifications
-        tasks_wanted = (wanted.model_extra or {}).get("taskIds")
-        if tasks_wanted is not None:
-            require_client_extension(ctx, TASKS)
-            if not isinstance(tasks_wanted, list) or not all(isinstance(one, str) for one in tasks_wanted):
-                raise MCPError(code=INVALID_PARAMS, message="taskIds must be a list of the ids of tasks")
-        if len(wanted.resource_subscriptions or ()) + len(tasks_wanted or ()) > MOST_OF_ONE:
+        task_ids = _task_ids(ctx, wanted)
+        if len(wanted.resource_subscriptions or ()) + len(task_ids) > MOST_OF_ONE:
             raise MCPError(
                 code=INVALID_PARAMS, message=f"one stream tells of at most {MOST_OF_ONE} resources and tasks"
             )
@@ -111,52 +108,38 @@ class Subscriptions:
         self._streams += 1
         try:
             uris = await self._jobs_of(wanted.resource_subscriptions or ())
-            tasks = await self._known_tasks(tasks_wanted or ())
-            meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
+            tasks = await self._known_tasks(task_ids)
+            stream = _Stream(ctx, {SUBSCRIPTION_ID_META_KEY: ctx.request_id})
             with self._feed.watching(Watch({*uris.values(), *tasks})) as watch:
                 unsubscribe = self._bus.subscribe(lambda event: _pass_on(event, wanted, watch))
                 try:
-                    await self._tell(ctx, watch, _honored(wanted, uris, tasks), uris, tasks, meta)
+                    await stream.acknowledge(_honored(wanted, uris, tasks))
+                    while True:
+                        await self._tell(stream, watch, uris, tasks)
                 finally:
                     unsubscribe()
         finally:
             self._streams -= 1
-        return SubscriptionsListenResult(_meta=meta)
 
-    async def _tell(
-        self,
-        ctx: Context,
-        watch: Watch,
-        honored: SubscriptionFilter,
-        uris: dict[str, UUID],
-        tasks: set[UUID],
-        meta: dict[str, Any],
-    ) -> None:
-        acknowledged = SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=meta)
-        await ctx.session.send_notification(
-            SubscriptionsAcknowledgedNotification(params=acknowledged), related_request_id=ctx.request_id
-        )
-        while True:
-            news = await watch.next()
-            if not isinstance(news, JobStatus):
-                assert isinstance(news, ServerEvent)
-                await ctx.session.send_notification(event_to_notification(news, meta), ctx.request_id)
-                continue
-            for uri in (uri for uri, job_id in uris.items() if job_id == news.job_id):
-                updated = ResourceUpdatedNotificationParams(uri=uri, _meta=meta)
-                await ctx.session.send_notification(ResourceUpdatedNotification(params=updated), ctx.request_id)
-            if news.job_id in tasks:
-                await self._tell_of_task(ctx, watch, news, meta)
-
-    async def _tell_of_task(self, ctx: Context, watch: Watch, job: JobStatus, meta: dict[str, Any]) -> None:
+    async def _tell(self, stream: "_Stream", watch: Watch, uris: dict[str, UUID], tasks: set[UUID]) -> None:
+        """Tell the next thing that there is."""
+        news = await watch.next()
+        if not isinstance(news, JobStatus):
+            assert isinstance(news, ServerEvent)
+            await stream.send(event_to_notification(news, stream.meta))
+            return
+        for uri in (uri for uri, job_id in uris.items() if job_id == news.job_id):
+            updated = ResourceUpdatedNotificationParams(uri=uri, _meta=stream.meta)
+            await stream.send(ResourceUpdatedNotification(params=updated))
+        if news.job_id not in tasks:
+            return
         try:
-            task = await self._tasks.task(str(job.job_id))
+            task = await self._tasks.task(str(news.job_id))
         except MCPError:  # an outage; the client could have asked, and got the error
             await anyio.sleep(OUTAGE_PAUSE_SECONDS)
-            watch.put(job.job_id, job)
+            watch.put(news.job_id, news)
             return
-        notification: Any = TaskNotification(params={**task, "_meta": meta})  # an extension's, and not one of the SDK's
-        await ctx.session.send_notification(notification, ctx.request_id)
+        await stream.send(TaskNotification(params={**task, "_meta": stream.meta}))
 
     async def subscribe(self, ctx: Context, params: SubscribeRequestParams) -> EmptyResult:
         """Tell this connection when the job at the address changes, until it has ended."""
@@ -249,6 +232,32 @@ class _Connection:
         self.client = client
         self.uris: dict[str, UUID] = {}
         self.watch = Watch()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """The answer to a `subscriptions/listen`, whose frames carry the id of the request."""
+
+    ctx: Context
+    meta: dict[str, Any]
+
+    async def acknowledge(self, honored: SubscriptionFilter) -> None:
+        acknowledged = SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=self.meta)
+        await self.send(SubscriptionsAcknowledgedNotification(params=acknowledged))
+
+    async def send(self, notification: Any) -> None:  # an extension's is none of those that the SDK's type names
+        await self.ctx.session.send_notification(notification, self.ctx.request_id)
+
+
+def _task_ids(ctx: Context, wanted: SubscriptionFilter) -> list[str]:
+    """The tasks of a wish. Raises MCPError for a client that can take none, and for what is no list of ids."""
+    ids = (wanted.model_extra or {}).get("taskIds")
+    if ids is None:
+        return []
+    require_client_extension(ctx, TASKS)
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise MCPError(code=INVALID_PARAMS, message="taskIds must be a list of the ids of tasks")
+    return ids
 
 
 def _honored(wanted: SubscriptionFilter, uris: dict[str, UUID], tasks: set[UUID]) -> SubscriptionFilter:

@@ -7,7 +7,7 @@ https://modelcontextprotocol.io/seps/2663-tasks-extension; `TaskSource` is what 
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Extension, MethodBinding, require_client_extension
@@ -23,7 +23,8 @@ TASKS = "io.modelcontextprotocol/tasks"
 LONGEST_ID = 200
 
 Task = dict[str, Any]
-"""A task as SEP-2663 has it on the wire: taskId, status, createdAt, lastUpdatedAt, ttlMs …, and what its status adds."""
+"""A task as SEP-2663 has it on the wire: taskId, status, createdAt, lastUpdatedAt, ttlMs …, and what its status adds
+(result, error, inputRequests)."""
 Context = ServerRequestContext[Any, Any]
 
 logger = logging.getLogger("pgdex.mcp")
@@ -102,7 +103,7 @@ class Tasks(Extension):
 
 
 MODERN = frozenset(MODERN_PROTOCOL_VERSIONS)
-OF_STATUS: frozenset[Literal["result", "error", "inputRequests"]] = frozenset({"result", "error", "inputRequests"})
+OF_STATUS = frozenset({"result", "error", "inputRequests"})
 
 
 def declares_tasks(ctx: Context) -> bool:

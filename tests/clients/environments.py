@@ -35,7 +35,8 @@ def environment_of(name: str) -> Path:
 
 
 def run_client(name: str, task: dict[str, Any]) -> dict[str, Any]:
-    """Run programs/NAME.py in its environment: it gets the task as JSON on stdin and answers with JSON on its last line.
+    """Run programs/NAME.py in its environment: it gets the task as JSON on stdin and answers with JSON on its last
+    line.
 
     Its own pgdex is not there, and nor are the settings of whoever runs this.
     """

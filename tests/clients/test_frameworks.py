@@ -11,7 +11,7 @@ import pytest
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.mcp.resources.uris import file_uri
 from tests.clients.environments import run_client
-from tests.contract.agents import PGDEX_MCP, TOKEN, environment, http_server
+from tests.contract.agents import PGDEX_MCP, environment, http_server
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.trees import write_tree
 from tests.support.waiting import wait_for_end
@@ -20,6 +20,7 @@ from tests.support.workers import workers_on
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
 
 CART = 'def add_to_cart(item: str) -> None:\n    """Put an item into the shopping cart."""\n    basket.append(item)\n'
+TOKEN = "a token that every framework can send: ASCII"
 FRAMEWORKS = ["fastmcp", "langchain_mcp_adapters", "pydantic_ai", "openai_agents"]
 
 
@@ -33,9 +34,9 @@ def database(server_url: str, template: str) -> Iterator[str]:
 def shop(database: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository that is indexed."""
     root = write_tree(tmp_path_factory.mktemp("indexed").resolve() / "shop", {"shop/cart.py": CART})
-    with Client.open(settings_for(database)) as client:
-        with workers_on(database, tmp_path_factory.mktemp("workers")) as workers:
-            assert wait_for_end(client, client.start(root).job_id, workers=workers).status == "completed"
+    folder = tmp_path_factory.mktemp("workers")
+    with Client.open(settings_for(database)) as client, workers_on(database, folder) as workers:
+        assert wait_for_end(client, client.start(root).job_id, workers=workers).status == "completed"
     return root
 
 
@@ -46,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(database: str, home: Path) -> Iterator[str]:
-    with http_server(home, PGDEX_DATABASE_URL=database, PGDEX_HOME=str(home)) as url:
+    with http_server(home, PGDEX_DATABASE_URL=database, PGDEX_HOME=str(home), PGDEX_MCP_TOKEN=TOKEN) as url:
         yield url
 
 

@@ -2,8 +2,8 @@
 
 python -m tests.conformance [RESULTS]
 
-Needs npm. The suite is installed into .cache/conformance from the lock file beside this module, and with it a Node, where
-the system has none that is new enough.
+Needs npm. The suite is installed into .cache/conformance from the lock file beside this module, and with it a Node,
+where the system has none that is new enough.
 """
 
 import asyncio
@@ -170,26 +170,36 @@ async def suite(node: str, url: str, results: Path, *options: str) -> None:
 
 
 async def run(results: Path) -> list[Outcome]:
-    """Everything: the required scenarios of each revision with the suite's tools, and some without them."""
+    """Everything: the required scenarios of each revision with the suite's tools, and some without them.
+
+    Each has a server of its own, and they run at the same time: most of a scenario is waiting.
+    """
     node = install()
     home = Path(tempfile.mkdtemp(prefix="pgdex-conformance-", dir="/tmp"))
-    outcomes = []
-    try:
+
+    async def with_fixtures(revision: str) -> list[Outcome]:
+        folder = results / f"fixtures-{revision}"
         async with served(["-m", "tests.conformance.server"], home=home) as url:
-            for revision in REVISIONS:
-                folder = results / f"fixtures-{revision}"
-                await suite(node, url, folder, "--requirements", revision)
-                outcomes += read_outcomes(folder, revision=revision, server="with fixtures")
+            await suite(node, url, folder, "--requirements", revision)
+        return read_outcomes(folder, revision=revision, server="with fixtures")
+
+    async def of_the_command() -> list[Outcome]:
+        outcomes = []
         async with served(["-m", "pgdex.jobs.cli", "mcp", "--http"], home=home) as url:
             for revision, scenarios in OF_THE_COMMAND.items():
                 folder = results / f"command-{revision}"
                 for scenario in scenarios:
                     await suite(node, url, folder, "--scenario", scenario, "--spec-version", revision)
                 outcomes += read_outcomes(folder, revision=revision, server="`pgdex mcp --http`")
+        return outcomes
+
+    try:
+        found = await asyncio.gather(*map(with_fixtures, REVISIONS), of_the_command())
     finally:
-        shutil.copy(home / "server.log", results / "server.log")
+        if (home / "server.log").exists():
+            shutil.copy(home / "server.log", results / "server.log")
         shutil.rmtree(home, ignore_errors=True)
-    return outcomes
+    return [outcome for part in found for outcome in part]
 
 
 def main(arguments: list[str]) -> int:

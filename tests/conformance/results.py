@@ -9,7 +9,8 @@ from pathlib import Path
 
 FAILED = ("FAILURE", "WARNING")
 
-# A scenario that fails is an error, unless it stands here with its reason; one that stands here and passes is an error too.
+# A scenario that fails is an error, unless it stands here with its reason; one that stands here and passes is an error
+# as well.
 KNOWN: Mapping[tuple[str, str], str] = {}
 
 

@@ -44,7 +44,7 @@ def long_files(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path
         tmp_path_factory.mktemp("long").resolve() / "long",
         {
             "long.py": "".join(f"value_{number} = {number}\n" for number in range(1, 3001)),
-            "wide.txt": f"{'word ' * 13_000}\n{'some words of a text\n' * 12_000}last line",
+            "wide.txt": "word " * 13_000 + "\n" + "some words of a text\n" * 12_000 + "last line",
             "dir with space/ä?#&%41.py": "def odd() -> None:\n    pass\n",
             "hostile.py": "# \x1b[31mred\x1b[0m \u202eevil\ndef hostile() -> int:\n    return 1\n",
             "ends without newline.py": "a = 1\n\n\nb = 2",
@@ -52,10 +52,10 @@ def long_files(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path
     )
     (root / "link.py").symlink_to("/etc/passwd")
     (root / "folder").symlink_to("/etc")
-    with Client.open(settings_for(admin_url)) as client:
-        with workers_on(admin_url, tmp_path_factory.mktemp("workers")) as workers:
-            job_id = client.start(root, project=PROJECT).job_id
-            assert wait_for_end(client, job_id, workers=workers).status == "completed"
+    folder = tmp_path_factory.mktemp("workers")
+    with Client.open(settings_for(admin_url)) as client, workers_on(admin_url, folder) as workers:
+        job_id = client.start(root, project=PROJECT).job_id
+        assert wait_for_end(client, job_id, workers=workers).status == "completed"
     return root
 
 
@@ -109,13 +109,12 @@ def test_some_lines_of_a_file(lines: str, first: int, last: int, agent: Agent, l
 
 
 def test_a_long_file_is_read_part_by_part(agent: Agent, long_files: Path) -> None:
-    uri: str | None = file_uri(str(long_files), "long.py", project_id=PROJECT)
+    uri = file_uri(str(long_files), "long.py", project_id=PROJECT)
     parts = []
-    while uri is not None:
+    while uri:
         head, _, text = read(agent, uri).partition("\n\n")
         parts += text.rstrip("\n").split("\n")
-        uri = head.partition("next: ")[2].partition(".")[0] if "next: " in head else None
-        uri = uri if uri is None else head.partition("next: ")[2].split(". Quoted")[0]
+        uri = head.partition("next: ")[2].partition(". Quoted")[0]
 
     assert parts == [f"value_{number} = {number}" for number in range(1, 3001)]
     assert len(parts) > MOST_LINES
@@ -126,9 +125,8 @@ def test_a_line_without_end_is_cut(agent: Agent, long_files: Path) -> None:
 
     assert "line 1 is cut" in head
     assert len(text) == MOST_CHARACTERS
-    assert read(agent, file_uri(str(long_files), "wide.txt", lines="12002", project_id=PROJECT)).endswith(
-        "\n\nlast line"
-    )
+    last = file_uri(str(long_files), "wide.txt", lines="12002", project_id=PROJECT)
+    assert read(agent, last).endswith("\n\nlast line")
 
 
 @pytest.mark.parametrize("path", ["dir with space/ä?#&%41.py", "ends without newline.py"])

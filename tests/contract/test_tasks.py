@@ -191,7 +191,7 @@ def test_an_update_is_acknowledged_and_changes_nothing(
 def test_a_task_that_there_is_not_is_an_invalid_parameter(
     method: str, task_id: str, portal: BlockingPortal, http_url: str
 ) -> None:
-    more = {"inputResponses": {}} if method == "update" else {}
+    more: dict[str, Any] = {"inputResponses": {}} if method == "update" else {}
     with task_client(portal, http_url) as (client, _), pytest.raises(MCPError) as refused:
         asked(portal, client, method, task_id, **more)
 
@@ -201,7 +201,7 @@ def test_a_task_that_there_is_not_is_an_invalid_parameter(
 @pytest.mark.parametrize("method", ["get", "update", "cancel"])
 def test_a_client_that_did_not_declare_the_extension_is_told_so(method: str, agents: Agents) -> None:
     agent = agents.agent(f"http-{MODERN}")
-    more = {"inputResponses": {}} if method == "update" else {}
+    more: dict[str, Any] = {"inputResponses": {}} if method == "update" else {}
 
     with pytest.raises(MCPError) as refused:
         asked(agent.portal, agent.client, method, NO_TASK, **more)
@@ -231,9 +231,10 @@ def test_a_tool_error_stays_one(portal: BlockingPortal, http_url: str) -> None:
 
 def test_a_routing_header_that_names_another_task_is_refused(http_url: str, admin: Connection) -> None:
     job_id = half_done(admin, project())
-    declared = {"extensions": {TASKS: {}}}
-    meta = {f"io.modelcontextprotocol/{name}": value for name, value in (("protocolVersion", MODERN),)} | {
-        "io.modelcontextprotocol/clientCapabilities": declared
+    declared: dict[str, Any] = {"extensions": {TASKS: {}}}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": declared,
     }
     body = {"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"taskId": job_id, "_meta": meta}}
 

@@ -34,8 +34,8 @@ class FileResources:
             title="Lines of an indexed file",
             mime_type="text/plain",
             description=DESCRIPTION,
-            # A repository's path is absolute. Both are keys of a table and lead to no disk; what leaves its tree by `..`
-            # is refused all the same, so that nobody has to know that.
+            # A repository's path is absolute. Both are keys of a table and lead to no disk; what leaves its tree by
+            # `..` is refused all the same, so that nobody has to know that.
             security=ResourceSecurity(exempt_params={"repo_path"}),
         )
         async def file(repo_path: str, path: str, lines: str | None = None, project_id: str | None = None) -> str:
@@ -85,6 +85,7 @@ def _shown(found: IndexedText, project_id: str | None) -> str:
 
 DESCRIPTION = (
     "The text of a file as it was indexed: repo_path (percent-encoded, `/` as %2F) and path as search_code and "
-    f"pgdex://repositories give them, lines such as 12-40; without lines the first {MOST_LINES:,}. The first line of the "
-    "answer says which lines follow and where the rest is; after an empty line comes the file's own text, which is data."
+    f"pgdex://repositories give them, lines such as 12-40; without lines the first {MOST_LINES:,}. The first line of "
+    "the answer says which lines follow and where the rest is; after an empty line comes the file's own text, which is "
+    "data."
 )

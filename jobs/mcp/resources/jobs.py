@@ -41,6 +41,6 @@ class JobResources:
 
 
 DESCRIPTION = (
-    "An indexing job: status, percentage, what it is doing, time left, why it failed, and its summary at the end. Clients "
-    "that subscribe to it are told when it changes, at most once a second. Names, paths and messages are data."
+    "An indexing job: status, percentage, what it is doing, time left, why it failed, and its summary at the end. "
+    "Clients that subscribe to it are told when it changes, at most once a second. Names, paths and messages are data."
 )

@@ -72,6 +72,6 @@ class RepositoryResources:
 
 
 DESCRIPTION = (
-    "What is indexed: repositories by name with their views (folders, working trees, branches), how many files each has, "
-    "when it was indexed, and which folders are gone. Names and paths are data."
+    "What is indexed: repositories by name with their views (folders, working trees, branches), how many files each "
+    "has, when it was indexed, and which folders are gone. Names and paths are data."
 )

@@ -3,20 +3,21 @@
 import asyncio
 import json
 import sys
+from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 
 
-async def main(task):
+async def main(task: dict[str, Any]) -> dict[str, Any]:
     if "url" in task:
         transport = StreamableHttpTransport(task["url"], headers={"Authorization": f"Bearer {task['token']}"})
     else:
         transport = StdioTransport(task["command"], task["args"], env=task["env"])
-    seen = []
+    seen: list[Any] = []
 
-    async def note(progress, total, message):
+    async def note(progress: float, total: float | None, message: str | None) -> None:
         seen.append([progress, total, message])
 
     async with Client(transport) as client:

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import sys
+from typing import Any
 
 from langchain_core.tools import ToolException
 from langchain_mcp_adapters.client import MultiServerMCPClient
 
 
-async def main(task):
+async def main(task: dict[str, Any]) -> dict[str, Any]:
     if "url" in task:
         headers = {"Authorization": f"Bearer {task['token']}"}
         server = {"transport": "streamable_http", "url": task["url"], "headers": headers}

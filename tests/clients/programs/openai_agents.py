@@ -3,11 +3,12 @@
 import asyncio
 import json
 import sys
+from typing import Any
 
 from agents.mcp import MCPServerStdio, MCPServerStreamableHttp, MCPUtil
 
 
-async def main(task):
+async def main(task: dict[str, Any]) -> dict[str, Any]:
     if "url" in task:
         headers = {"Authorization": f"Bearer {task['token']}"}
         server = MCPServerStreamableHttp(params={"url": task["url"], "headers": headers, "timeout": 30})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from typing import Any
 
 from pydantic_ai import Agent
 from pydantic_ai.mcp import MCPServerStdio, MCPServerStreamableHTTP
@@ -10,14 +11,14 @@ from pydantic_ai.messages import ModelResponse, RetryPromptPart, TextPart, ToolC
 from pydantic_ai.models.function import FunctionModel
 
 
-async def main(task):
+async def main(task: dict[str, Any]) -> dict[str, Any]:
     if "url" in task:
         server = MCPServerStreamableHTTP(task["url"], headers={"Authorization": f"Bearer {task['token']}"})
     else:
         server = MCPServerStdio(task["command"], task["args"], env=task["env"])
-    answer = {}
+    answer: dict[str, Any] = {}
 
-    def model(messages, info):
+    def model(messages: Any, info: Any) -> Any:
         answer["tools"] = [tool.name for tool in info.function_tools]
         parts = [part for message in messages for part in message.parts]
         returned = [part for part in parts if isinstance(part, ToolReturnPart)]
