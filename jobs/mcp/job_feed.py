@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,6 +29,13 @@ Mark = tuple[str, float, str]
 logger = logging.getLogger("pgdex.mcp")
 
 
+@dataclass(frozen=True, slots=True)
+class GoneJob:
+    """A job that is no longer there: it was removed with its view, or its history was."""
+
+    job_id: UUID
+
+
 class Watch:
     """Some jobs, and what there is to tell of them: of each the newest only, so that a slow client piles nothing up."""
 
@@ -42,11 +50,15 @@ class Watch:
         self._pending[key] = news
         self._news.set()
 
-    def look(self, found: Mapping[UUID, "JobStatus"]) -> None:
+    def look(self, looked_for: Iterable[UUID], found: Mapping[UUID, "JobStatus"]) -> None:
         """Note what has changed since the last look; at the first one everything, since nobody knows what the client
-        has seen. A job that has ended is not looked at again."""
-        for job_id in self.jobs & found.keys():
-            job = found[job_id]
+        has seen. A job that has ended or is gone is not looked at again."""
+        for job_id in self.jobs & {*looked_for}:
+            job = found.get(job_id)
+            if job is None:
+                self.jobs.discard(job_id)
+                self.put(job_id, GoneJob(job_id))
+                continue
             mark = job.status, job.progress_percentage, job.progress_message
             if self._marks.get(job_id) != mark:
                 self._marks[job_id] = mark
@@ -86,9 +98,16 @@ class JobFeed:
         self._wanted.set()
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do `work` beside the requests, until the server ends."""
+        """Do `work` beside the requests, until the server ends. What it raises is logged, and ends nothing else."""
         assert self._tasks is not None, "the server has not started"
-        self._tasks.start_soon(work)
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except Exception:
+                logger.exception("a subscription broke", extra=fields(action="subscription_broke"))
+
+        self._tasks.start_soon(guarded)
 
     async def run(self) -> None:
         """Look until it is cancelled."""
@@ -98,12 +117,20 @@ class JobFeed:
                 self._wanted = anyio.Event()
                 if not self._watched():
                     await self._wanted.wait()
-                async with Notifications(self._place.settings).open() as notifications:
-                    await notifications.wait(LISTEN_SECONDS)  # listens first: what happens after a look is not missed
-                    while self._watched():
-                        await self._look()
-                        await anyio.sleep(SHORTEST_PAUSE_SECONDS)
-                        await notifications.wait(LONGEST_PAUSE_SECONDS - SHORTEST_PAUSE_SECONDS)
+                try:
+                    await self._follow()
+                except Exception:  # nothing that a subscription meets may end the server
+                    logger.exception("watched jobs could not be followed", extra=fields(action="feed_broke"))
+                    await anyio.sleep(LONGEST_PAUSE_SECONDS)
+
+    async def _follow(self) -> None:
+        """Look as long as something is watched."""
+        async with Notifications(self._place.settings).open() as notifications:
+            await notifications.wait(LISTEN_SECONDS)  # listens first: what happens after a look is not missed
+            while self._watched():
+                await self._look()
+                await anyio.sleep(SHORTEST_PAUSE_SECONDS)
+                await notifications.wait(LONGEST_PAUSE_SECONDS - SHORTEST_PAUSE_SECONDS)
 
     def _watched(self) -> set[UUID]:
         return {job_id for watch in self._watches.values() for job_id in watch.jobs}
@@ -126,4 +153,4 @@ class JobFeed:
             logger.warning("watched jobs could not be looked at: %s", error, extra=fields(action="feed_failed"))
             return
         for watch in [*self._watches.values()]:
-            watch.look(found)
+            watch.look(wanted, found)

@@ -55,7 +55,10 @@ class JobTasks:
         found = result.structured_content if isinstance(result, CallToolResult) and not result.is_error else None
         if not isinstance(found, dict) or "job_id" not in found:
             return result
-        task = await self.task(str(found["job_id"]))
+        try:
+            task = await self.task(str(found["job_id"]))
+        except MCPError:  # an outage just now: the job is there, and the answer of the tool says how to ask for it
+            return result
         return task if task["status"] == "working" else result
 
     async def task(self, task_id: str) -> Task:

@@ -4,9 +4,10 @@ Jobs are what changes here, so addresses of jobs and ids of tasks are what can b
 resources and prompts stay as they are while a server runs; were one changed, the SDK's bus would say so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import UUID
 
 import anyio
@@ -40,10 +41,12 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 
+from pgdex.jobs.client.indexed_files import statuses
+from pgdex.jobs.client.job_ids import parse_job_id
 from pgdex.jobs.client.models import JobStatus
 from pgdex.jobs.errors import InvalidRequest, JobNotFound
 from pgdex.jobs.mcp.errors import explained
-from pgdex.jobs.mcp.job_feed import JobFeed, Watch
+from pgdex.jobs.mcp.job_feed import GoneJob, JobFeed, Watch
 from pgdex.jobs.mcp.job_tasks import JobTasks
 from pgdex.jobs.mcp.jobs_of_projects import visible_job
 from pgdex.jobs.mcp.resources.uris import JOBS, job_of_uri
@@ -52,6 +55,8 @@ from pgdex.jobs.mcp.tasks import TASKS
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
+
+Result = TypeVar("Result")
 
 MOST_OF_ONE = 100
 """Jobs and tasks of one stream, or of one connection."""
@@ -124,14 +129,14 @@ class Subscriptions:
     async def _tell(self, stream: "_Stream", watch: Watch, uris: dict[str, UUID], tasks: set[UUID]) -> None:
         """Tell the next thing that there is."""
         news = await watch.next()
-        if not isinstance(news, JobStatus):
-            assert isinstance(news, ServerEvent)
+        if isinstance(news, ServerEvent):
             await stream.send(event_to_notification(news, stream.meta))
             return
+        assert isinstance(news, JobStatus | GoneJob)
         for uri in (uri for uri, job_id in uris.items() if job_id == news.job_id):
             updated = ResourceUpdatedNotificationParams(uri=uri, _meta=stream.meta)
             await stream.send(ResourceUpdatedNotification(params=updated))
-        if news.job_id not in tasks:
+        if news.job_id not in tasks or isinstance(news, GoneJob):
             return
         try:
             task = await self._tasks.task(str(news.job_id))
@@ -151,7 +156,7 @@ class Subscriptions:
                 "project has",
                 data={"uri": uri},
             )
-        connection = self._connection(ctx)
+        connection = self._connection(ctx)  # its task begins after this, with the first address
         if len(connection.uris) >= MOST_OF_ONE and uri not in connection.uris:
             raise MCPError(code=INVALID_PARAMS, message=f"one connection subscribes to at most {MOST_OF_ONE} resources")
         connection.uris[uri] = found[uri]
@@ -165,12 +170,16 @@ class Subscriptions:
         if connection is not None:
             connection.uris.pop(str(params.uri), None)
             connection.watch.jobs &= {*connection.uris.values()}
+            if not connection.uris:
+                connection.watch.put(None, None)  # its task ends
         return EmptyResult()
 
     def _connection(self, ctx: Context) -> "_Connection":
         """What this connection has subscribed to. It is told apart by the parameters of its `initialize`, an object of
         its own that lives as long as it does, and here as well."""
         client = ctx.session.client_params
+        if client is None:
+            raise MCPError(code=INVALID_REQUEST, message="a connection that was not initialized can't subscribe")
         key = id(client)
         if key not in self._connections:
             if len(self._connections) >= MOST_CONNECTIONS:
@@ -178,17 +187,13 @@ class Subscriptions:
             connection = self._connections[key] = _Connection(client)
 
             async def tell() -> None:
-                with self._feed.watching(connection.watch):
-                    while True:
-                        news = await connection.watch.next()
-                        assert isinstance(news, JobStatus)
-                        for uri in [uri for uri, job_id in connection.uris.items() if job_id == news.job_id]:
-                            await ctx.session.send_resource_updated(uri)
-                            if news.is_final:
-                                connection.uris.pop(uri, None)
-                        if not connection.uris:  # all have ended: nothing is kept for a client that may have left
-                            self._connections.pop(key, None)
-                            return
+                try:
+                    with self._feed.watching(connection.watch):
+                        # When all have ended nothing is kept for a client that may have left.
+                        while connection.uris:
+                            await connection.tell(ctx, await connection.watch.next())
+                finally:
+                    self._connections.pop(key, None)
 
             self._feed.start(tell)
         return self._connections[key]
@@ -206,23 +211,25 @@ class Subscriptions:
                     continue
             return jobs
 
-        if not named:
-            return {}
+        return await self._looked(look) if named else {}
+
+    async def _known_tasks(self, ids: Iterable[str]) -> set[UUID]:
+        """Those of the ids that are tasks'."""
+        wanted = []
+        for task_id in ids:
+            with suppress(InvalidRequest):
+                wanted.append(parse_job_id(task_id))
+
+        def look(client: "Client") -> set[UUID]:
+            return {job.job_id for job in statuses(client.connection, wanted)}
+
+        return await self._looked(look) if wanted else set()
+
+    async def _looked(self, look: "Callable[[Client], Result]") -> Result:
         try:
             return await self._place.run(look)
         except Exception as error:
             raise MCPError(code=INTERNAL_ERROR, message=explained(error)) from error
-
-    async def _known_tasks(self, ids: Iterable[str]) -> set[UUID]:
-        """Those of the ids that are tasks'."""
-        known = set()
-        for task_id in ids:
-            try:
-                known.add(UUID((await self._tasks.task(task_id))["taskId"]))
-            except MCPError as error:
-                if error.error.code != INVALID_PARAMS:
-                    raise
-        return known
 
 
 class _Connection:
@@ -232,6 +239,15 @@ class _Connection:
         self.client = client
         self.uris: dict[str, UUID] = {}
         self.watch = Watch()
+
+    async def tell(self, ctx: Context, news: object) -> None:
+        """Tell what has become of a job; one that has ended is told of for the last time."""
+        if not isinstance(news, JobStatus | GoneJob):
+            return
+        for uri in [uri for uri, job_id in self.uris.items() if job_id == news.job_id]:
+            await ctx.session.send_resource_updated(uri)
+            if isinstance(news, GoneJob) or news.is_final:
+                self.uris.pop(uri, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,25 @@ def read_outcomes(folder: Path, *, revision: str, server: str) -> list[Outcome]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """A table as docs/mcp.md has it."""
-    lines = ["| protocol | server | scenario | checks | result |", "| --- | --- | --- | --- | --- |"]
-    for one in outcomes:
-        checked = one.counts.get("SUCCESS", 0) + len(one.messages)
-        lines.append(f"| {one.revision} | {one.server} | `{one.scenario}` | {checked} | {one.word} |")
+    """A table as docs/mcp.md has it: a row for each scenario, a column for each server and protocol."""
+    columns = list(dict.fromkeys((one.server, one.revision) for one in outcomes))
+    cells = {(one.scenario, one.server, one.revision): one for one in outcomes}
+    lines = [
+        f"| scenario | {' | '.join(f'{revision}, {server}' for server, revision in columns)} |",
+        f"| --- |{' --- |' * len(columns)}",
+    ]
+    for scenario in sorted({one.scenario for one in outcomes}):
+        shown = [_cell(cells.get((scenario, *column))) for column in columns]
+        lines.append(f"| `{scenario}` | {' | '.join(shown)} |")
     return "\n".join(lines)
+
+
+def _cell(one: Outcome | None) -> str:
+    """The result and how many checks it comes from; nothing where the scenario is not of that column."""
+    if one is None:
+        return ""
+    checked = one.counts.get("SUCCESS", 0) + len(one.messages)
+    return f"{one.word} ({checked})" if checked else one.word
 
 
 def problems(outcomes: Sequence[Outcome]) -> list[str]:

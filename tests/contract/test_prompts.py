@@ -9,15 +9,22 @@ from mcp_types import INVALID_PARAMS, PromptReference, ResourceTemplateReference
 
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.mcp.resources.uris import FILES, JOBS
-from tests.contract.agents import Agent
+from tests.contract.agents import Agent, Agents
 from tests.contract.conftest import PROJECT
 from tests.contract.test_jobs import half_done, project
 
+# One agent for each transport, which has one protocol each: the others are the SDK's business here.
+AGENTS = ["stdio-2025-11-25", "http-2026-07-28"]
 PROMPTS = {
     "find_where": {"what": "a request is retried"},
     "tour": {},
     "what_changed": {"since": "v1.2"},
 }
+
+
+@pytest.fixture(params=AGENTS)
+def agent(request: pytest.FixtureRequest, agents: Agents) -> Agent:
+    return agents.agent(request.param)
 
 
 def prompt(agent: Agent, name: str, **arguments: str) -> str:

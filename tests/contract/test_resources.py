@@ -12,7 +12,7 @@ from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.indexed_files import MOST_CHARACTERS, MOST_LINES
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.mcp.resources.uris import file_uri
-from tests.contract.agents import Agent
+from tests.contract.agents import Agent, Agents
 from tests.contract.conftest import PROJECT, SEARCHED
 from tests.contract.test_jobs import half_done, project
 from tests.support.databases import settings_for
@@ -20,7 +20,14 @@ from tests.support.trees import write_tree
 from tests.support.waiting import wait_for_end
 from tests.support.workers import workers_on
 
+# One agent for each transport, which has one protocol each: the others are the SDK's business here.
+AGENTS = ["stdio-2025-11-25", "http-2026-07-28"]
 CART = str(SEARCHED["shop/cart.py"])
+
+
+@pytest.fixture(params=AGENTS)
+def agent(request: pytest.FixtureRequest, agents: Agents) -> Agent:
+    return agents.agent(request.param)
 
 
 def read(agent: Agent, uri: str) -> str:
@@ -224,10 +231,9 @@ def test_an_address_that_is_none_is_an_invalid_parameter(uri: str, agent: Agent)
     assert refused(agent, uri).code == INVALID_PARAMS
 
 
-def test_without_its_database_a_resource_says_so(
-    agent: Agent, indexed: Path, monkeypatch: pytest.MonkeyPatch, admin: Connection
+def test_what_the_database_refuses_is_told_with_the_code_of_the_tools(
+    agent: Agent, indexed: Path, admin: Connection
 ) -> None:
-    del monkeypatch
     admin.execute("alter table pgdex.view_files rename to view_files_away")
     try:
         error = refused(agent, file_uri(str(indexed), "shop/cart.py", project_id=PROJECT))
