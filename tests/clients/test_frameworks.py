@@ -13,7 +13,7 @@ from pgdex.jobs.mcp.resources.uris import file_uri
 from tests.clients.environments import run_client
 from tests.contract.agents import PGDEX_MCP, environment, http_server
 from tests.support.databases import new_database, settings_for, url_of
-from tests.support.trees import write_tree
+from tests.support.trees import python_tree, write_tree
 from tests.support.waiting import wait_for_end
 from tests.support.workers import workers_on
 
@@ -71,3 +71,19 @@ def test_a_framework_searches_a_real_index_and_is_told_its_errors(
         assert answer["file"].endswith(f"\n\n{CART}")
     if "prompt" in answer:
         assert '"a cart is filled"' in answer["prompt"]
+
+
+def test_a_client_of_the_tasks_extension_follows_a_job_to_its_end(
+    database: str, url: str, tmp_path: Path, shop: Path
+) -> None:
+    del shop  # it brings the database's first workers up and down before these
+    root = python_tree(tmp_path.resolve() / "tasks", 3)
+    folder = tmp_path / "workers"
+    folder.mkdir()
+    with workers_on(database, folder):
+        answer = run_client("fastmcp_tasks", {"url": f"{url}/mcp", "token": TOKEN, "repo_path": str(root)})
+
+    assert answer["first"] in ("working", "completed")
+    assert answer["result"]["job_id"] == answer["task_id"]
+    assert (answer["result"]["status"], answer["result"]["files_indexed"]) == ("completed", 3)
+    assert (answer["again"]["status"], answer["again"]["files_unchanged"]) == ("completed", 3)
