@@ -1,12 +1,12 @@
 """Completion of the arguments of prompts and resources: folders that are indexed, paths in them, ids of jobs."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     Completion,
     CompletionArgument,
@@ -16,14 +16,15 @@ from mcp_types import (
 )
 
 from pgdex.jobs.client.printable import UNSAFE
-from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.mcp.arguments import LONGEST_PATH
-from pgdex.jobs.mcp.errors import explained
+from pgdex.jobs.mcp.protocol_errors import protocol_error
 from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
 
+SURROGATES = re.compile("[\ud800-\udfff]")
+"""Half characters, which JSON can have and a database can't."""
 Reference = PromptReference | ResourceTemplateReference
 
 
@@ -43,19 +44,17 @@ class Completions:
             given = (context.arguments if context is not None else None) or {}
             try:
                 return await self._completed(argument.name, argument.value, given)
-            except InvalidRequest as error:
-                raise MCPError(code=INVALID_PARAMS, message=explained(error)) from error
             except Exception as error:
-                raise MCPError(code=INTERNAL_ERROR, message=explained(error)) from error
+                raise protocol_error(error, about=f"completion of {argument.name}") from error
 
         register: Any = server.completion  # it has no types
         register()(complete)
 
     async def _completed(self, name: str, text: str, given: dict[str, str]) -> Completion:
-        if name not in ("repo_path", "path", "job_id") or len(text) > LONGEST_PATH or "\0" in text:
-            return _of([])
         repo_path = given.get("repo_path", "")
-        if name == "path" and (not repo_path or "\0" in repo_path):
+        if name not in ("repo_path", "path", "job_id") or not (_can_be_stored(text) and _can_be_stored(repo_path)):
+            return _of([])
+        if name == "path" and not repo_path:
             return _of([])  # a path of which repository?
 
         def look(client: "Client") -> list[str]:
@@ -86,6 +85,11 @@ async def _require_known(server: MCPServer[Any], ref: Reference) -> None:
             code=INVALID_PARAMS,
             message=f"unknown resource template {str(ref.uri)[:200]!r}; the templates are {', '.join(templates)}",
         )
+
+
+def _can_be_stored(text: str) -> bool:
+    """Whether a name in the database can be like that: nothing begins with what can't."""
+    return len(text) <= LONGEST_PATH and "\0" not in text and not SURROGATES.search(text)
 
 
 def _of(found: list[str]) -> Completion:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, CallToolResult, TextContent
+from mcp_types import CallToolRequestParams, CallToolResult, TextContent
 
 from pgdex.jobs.client.printable import printable
-from pgdex.jobs.errors import InvalidRequest, JobIsFinal, JobNotFound
+from pgdex.jobs.errors import JobIsFinal, JobNotFound
 from pgdex.jobs.mcp.answers import IndexingStatus, StartedIndexing, WatchedIndexing
-from pgdex.jobs.mcp.errors import explained
+from pgdex.jobs.mcp.protocol_errors import protocol_error
 from pgdex.jobs.mcp.quoted import quoted
 from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.tasks import Task
@@ -65,7 +65,7 @@ class JobTasks:
         """The job as a task, with its result where it has ended."""
 
         def look(client: "Client") -> Task:
-            job = client.status(task_id)
+            job = _job_of(client, task_id)
             if not job.is_final:
                 self._place.launcher.look(client)
                 job = self._place.launcher.explained(job)
@@ -76,13 +76,13 @@ class JobTasks:
     async def update(self, task_id: str, responses: dict[str, Any]) -> None:
         """A job asks for nothing, so there is nothing that an answer could be to."""
         del responses
-        await self._run(lambda client: client.status(task_id))
+        await self._run(lambda client: _job_of(client, task_id))
 
     async def cancel(self, task_id: str) -> None:
         """Cancel the job. What it has indexed stays searchable."""
 
         def cancel(client: "Client") -> None:
-            job = client.status(task_id)
+            job = _job_of(client, task_id)
             if job.is_final:
                 return
             try:
@@ -95,10 +95,18 @@ class JobTasks:
     async def _run(self, action: "Callable[[Client], Result]") -> Result:
         try:
             return await self._place.run(action)
-        except (InvalidRequest, JobNotFound) as error:
-            raise MCPError(code=INVALID_PARAMS, message=f"there is no such task: {explained(error)}") from error
         except Exception as error:
-            raise MCPError(code=INTERNAL_ERROR, message=explained(error)) from error
+            raise protocol_error(error, about="a task") from error
+
+
+def _job_of(client: "Client", task_id: str) -> "JobStatus":
+    try:
+        return client.status(task_id)
+    except JobNotFound:
+        raise JobNotFound(
+            f"there is no task {task_id}: no job has that id, or its history has been removed since. "
+            "list_background_jobs shows the jobs"
+        ) from None
 
 
 def task_of(client: "Client", job: "JobStatus", *, context: ServerContext) -> Task:

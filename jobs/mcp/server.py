@@ -23,7 +23,6 @@ from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     CallToolResult,
     GetPromptResult,
@@ -32,7 +31,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from pgdex.jobs.errors import InvalidRequest, JobNotFound
+from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.logging import fields
 from pgdex.jobs.mcp.completions import Completions
 from pgdex.jobs.mcp.errors import explained, is_expected, unknown_arguments
@@ -41,6 +40,7 @@ from pgdex.jobs.mcp.instructions import INSTRUCTIONS
 from pgdex.jobs.mcp.job_feed import JobFeed
 from pgdex.jobs.mcp.job_tasks import JobTasks
 from pgdex.jobs.mcp.prompts import add_prompts
+from pgdex.jobs.mcp.protocol_errors import protocol_error
 from pgdex.jobs.mcp.quoted import quoted
 from pgdex.jobs.mcp.resources.files import FileResources
 from pgdex.jobs.mcp.resources.jobs import JobResources
@@ -101,10 +101,7 @@ class PgdexServer(MCPServer[None]):
             return await super().read_resource(uri, context)
         except UnexpectedResourceError as error:
             cause = error.__cause__ or error
-            told = str(self._reported(f"resource {uri}", cause))
-            is_clients = isinstance(cause, InvalidRequest | JobNotFound | ValidationError)
-            code = INVALID_PARAMS if is_clients else INTERNAL_ERROR
-            raise MCPError(code=code, message=told, data={"uri": str(uri)}) from cause
+            raise protocol_error(cause, about=str(uri), data={"uri": str(uri)}) from cause
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[None, Any] | None = None

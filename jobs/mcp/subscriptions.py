@@ -45,10 +45,10 @@ from pgdex.jobs.client.indexed_files import statuses
 from pgdex.jobs.client.job_ids import parse_job_id
 from pgdex.jobs.client.models import JobStatus
 from pgdex.jobs.errors import InvalidRequest, JobNotFound
-from pgdex.jobs.mcp.errors import explained
 from pgdex.jobs.mcp.job_feed import GoneJob, JobFeed, Watch
 from pgdex.jobs.mcp.job_tasks import JobTasks
 from pgdex.jobs.mcp.jobs_of_projects import visible_job
+from pgdex.jobs.mcp.protocol_errors import protocol_error
 from pgdex.jobs.mcp.resources.uris import JOBS, job_of_uri
 from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.tasks import TASKS
@@ -229,7 +229,7 @@ class Subscriptions:
         try:
             return await self._place.run(look)
         except Exception as error:
-            raise MCPError(code=INTERNAL_ERROR, message=explained(error)) from error
+            raise protocol_error(error, about="a subscription") from error
 
 
 class _Connection:

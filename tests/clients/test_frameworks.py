@@ -19,6 +19,7 @@ from tests.support.workers import workers_on
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
 
+NEWEST = "2026-07-28"
 CART = 'def add_to_cart(item: str) -> None:\n    """Put an item into the shopping cart."""\n    basket.append(item)\n'
 TOKEN = "a token that every framework can send: ASCII"
 FRAMEWORKS = ["fastmcp", "langchain_mcp_adapters", "pydantic_ai", "openai_agents"]
@@ -67,6 +68,7 @@ def test_a_framework_searches_a_real_index_and_is_told_its_errors(
     assert {"search_code", "start_indexing_background", "watch_indexing"} <= {*answer["tools"]}
     assert "shop/cart.py" in str(answer["search"])
     assert "VALIDATION_ERROR" in answer["error"]
+    assert answer.get("protocol", NEWEST) == NEWEST  # langchain-mcp-adapters has the SDK that speaks the older one
     if "file" in answer:
         assert answer["file"].endswith(f"\n\n{CART}")
     if "prompt" in answer:

@@ -21,6 +21,9 @@ from tests.contract.test_jobs import half_done, project
 from tests.support.sql_worker import SqlWorker, tree
 from tests.support.waiting import wait_for
 
+# The SDK deprecates what only the older protocol has; it is what is tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:resources/.* is removed as of 2026-07-28")
+
 MODERN = "2026-07-28"
 LONGEST_SECONDS = 15.0
 
@@ -79,6 +82,22 @@ def test_a_stream_tells_when_its_job_changes(transport: str, agents: Agents, adm
     honored, told = agent.portal.call(lambda: updates(agent.client, [uri], lambda: finished(admin), until=2))
 
     assert honored.resource_subscriptions == [uri]
+    assert told == [uri, uri]
+
+
+def test_a_stream_goes_on_through_an_outage_of_the_servers_connections(agents: Agents, admin: Connection) -> None:
+    agent, mine = agents.agent(f"http-{MODERN}"), project()
+    uri = f"pgdex://jobs/{half_done(admin, mine)}?project_id={mine}"
+
+    def cut_and_end() -> None:
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and application_name like 'pgdex mcp%'"
+        )
+        finished(admin)
+
+    _, told = agent.portal.call(lambda: updates(agent.client, [uri], cut_and_end, until=2))
+
     assert told == [uri, uri]
 
 

@@ -45,6 +45,10 @@ class FileResources:
         first, last = parsed_lines(lines)
         if "\0" in repo_path or max(len(repo_path), len(path)) > LONGEST_PATH:
             raise InvalidRequest(f"repo_path and path have at most {LONGEST_PATH} characters, and no NUL")
+        try:
+            f"{repo_path}/{path}".encode()
+        except UnicodeEncodeError:
+            raise InvalidRequest("repo_path and path must be text that can be written as UTF-8") from None
 
         def look(client: "Client") -> str:
             folder = Path(repo_path) if repo_path.startswith("/") else None

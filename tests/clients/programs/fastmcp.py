@@ -33,7 +33,9 @@ async def main(task: dict[str, Any]) -> dict[str, Any]:
         file = await client.read_resource(task["file"])
         prompts = [one.name for one in await client.list_prompts()]
         prompt = await client.get_prompt("find_where", {"what": "a cart is filled"})
+        protocol = client.protocol_version
     return {
+        "protocol": protocol,
         "tools": tools,
         "search": search.structured_content,
         "error": error,

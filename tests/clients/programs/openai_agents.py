@@ -24,7 +24,9 @@ async def main(task: dict[str, Any]) -> dict[str, Any]:
         search = await server.call_tool("search_code", task["search"])
         refused = await server.call_tool("get_indexing_status", {"job_id": "nonsense"})
         prompt = await server.get_prompt("find_where", {"what": "a cart is filled"})
+        protocol = getattr(server.session, "protocol_version", None)
     return {
+        "protocol": protocol,
         "tools": tools,
         "functions": {str(strict): len(made) for strict, made in functions.items()},
         "search": search.structuredContent if hasattr(search, "structuredContent") else search.structured_content,

@@ -32,6 +32,7 @@ async def main(task: dict[str, Any]) -> dict[str, Any]:
 
     agent = Agent(FunctionModel(model), toolsets=[server])
     async with agent:
+        answer["protocol"] = server.client.protocol_version
         result = await agent.run("where is a cart filled?")
     assert result.output == "done", result.output
     return answer
