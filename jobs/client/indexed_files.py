@@ -14,6 +14,7 @@ from psycopg import IsolationLevel, sql
 from psycopg.rows import class_row
 
 from pgdex.jobs.client.answer import Answer
+from pgdex.jobs.client.job_ids import id_range
 from pgdex.jobs.client.models import JobStatus
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import InvalidRequest
@@ -24,6 +25,8 @@ MOST_CHARACTERS = 60_000
 """Of one reading, about 15,000 tokens."""
 MOST_FOUND = 100
 """Of a list of paths, of folders or of jobs: as many as MCP's completion takes."""
+FEWEST_DIGITS = 4
+"""Of an id, from which on `id_range` takes it."""
 
 VIEW = """
     select s.id, s.repository_id, s.chunk_table, s.location from pgdex.views_status s
@@ -52,7 +55,8 @@ LOCATIONS = """
 """
 JOB_IDS = """
     select j.id::text from pgdex.indexing_jobs j join pgdex.views v on v.id = j.view_id and v.removed_at is null
-    where j.project_id = %(project)s and starts_with(j.id::text, lower(%(text)s))
+    where j.project_id = %(project)s and j.id between %(first)s and %(last)s
+        and starts_with(j.id::text, lower(%(text)s))
     order by j.created_at desc, j.id limit %(limit)s
 """
 
@@ -161,7 +165,16 @@ def locations_like(connection: Connection, *, project: str, text: str) -> list[s
 
 def job_ids_like(connection: Connection, *, project: str, text: str) -> list[str]:
     """The ids of a project's jobs that begin with `text`, newest first; otherwise as `paths_like`."""
-    rows = connection.execute(JOB_IDS, {"project": project, "text": text, "limit": MOST_FOUND + 1})
+    # Of a history of a million jobs only those are looked at that may begin so. With fewer characters the newest that
+    # do are found soon.
+    first, last = UUID(int=0), UUID(int=(1 << 128) - 1)
+    if len(text) >= FEWEST_DIGITS:
+        try:
+            first, last = id_range(text)
+        except InvalidRequest:
+            return []
+    values = {"project": project, "text": text, "first": first, "last": last, "limit": MOST_FOUND + 1}
+    rows = connection.execute(JOB_IDS, values)
     return [row[0] for row in rows.fetchall()]
 
 

@@ -102,6 +102,10 @@ def test_ids_of_jobs_are_completed(agent: Agent, admin: Connection) -> None:
     job_id = half_done(admin, mine)
 
     assert completed(agent, ResourceTemplateReference(uri=JOBS), "job_id", job_id[:6], project_id=mine) == [job_id]
+    for text in ("", job_id[:1], job_id.upper(), job_id[:12]):
+        assert completed(agent, ResourceTemplateReference(uri=JOBS), "job_id", text, project_id=mine) == [job_id]
+    for text in ("xyz", "no id at all", f"{job_id}0"):
+        assert completed(agent, ResourceTemplateReference(uri=JOBS), "job_id", text, project_id=mine) == []
     assert completed(agent, ResourceTemplateReference(uri=JOBS), "job_id", job_id[:6]) == []
 
 
