@@ -51,6 +51,7 @@ OURS = """
     from pg_trigger t join pg_class c on c.oid = t.tgrelid
     where c.relnamespace = to_regnamespace('pgdex') and not t.tgisinternal and t.tgname not like 'procrastinate%'
         and t.tgparentid = 0
+        and c.relname not like 'chunks\\_r%'  -- made by pgdex.build_signatures, with their table
 """
 
 

@@ -46,7 +46,8 @@ def _build_indexes(claim: Claim, connection: Connection) -> None:
     for _ in range(BUILD_TRIES):
         try:
             connection.execute(
-                "select pgdex.build_indexes(%s, %s)", [claim.repository_id, claim.settings.largest_shared_chunks]
+                "select pgdex.build_indexes(%s, %s, %s)",
+                [claim.repository_id, claim.settings.largest_shared_chunks, claim.settings.exact_search_chunks],
             )
         except psycopg.errors.LockNotAvailable as error:
             claim.stop_if_aborted()

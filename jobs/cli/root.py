@@ -30,6 +30,7 @@ SECTIONS = {
         ),
     },
     "Run and manage": {
+        "install": LazyCommand("pgdex.jobs.cli.commands.install:install", "Register pgdex with coding agents."),
         "mcp": LazyCommand("pgdex.jobs.cli.commands.mcp:mcp", "Serve coding agents (Model Context Protocol)."),
         "allow": LazyCommand("pgdex.jobs.cli.commands.allow:allow", "Let a .pgdex.toml choose the project."),
         "worker": LazyCommand("pgdex.jobs.cli.commands.worker:worker", "Run worker processes."),

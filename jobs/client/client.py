@@ -42,6 +42,7 @@ POLL_SECONDS = 0.5
 ESTIMATE_SECONDS = 0.3
 # job_status doesn't show their jobs either.
 REMOVED = "select id from pgdex.views where removed_at is not null"
+MOST_BEGINNING = 100
 MOST_COUNTED = 10_000  # counting a million takes 0.1 s
 
 
@@ -212,6 +213,10 @@ class Client:
                 f"{others[0]} if that is the one you mean"
             )
         raise _no_such_job(text, None)
+
+    def beginning(self, text: str, *, project: str | None = None) -> list[JobStatus]:
+        """The jobs whose ids begin so (4 or more characters), at most MOST_BEGINNING. Raises InvalidRequest."""
+        return self._jobs("id between %s and %s", [*id_range(text)], project=project, order="id", limit=MOST_BEGINNING)
 
     def _jobs(
         self,

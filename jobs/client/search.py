@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Found:
     """Hits, best first; notes on how complete and how new they are; the files of them that have changed since, by
-    repository path and path."""
+    repository path and path (all of those whose folder is gone)."""
 
     hits: "list[SearchHit]"
     notes: list[str]
     outdated: set[tuple[str, str]] = field(default_factory=set)
     searched: list[str] = field(default_factory=list)
     """The folders that were searched."""
+    gone: set[str] = field(default_factory=set)
+    """The folders of hits that were moved or deleted."""
 
 
 @contextmanager
@@ -167,4 +169,4 @@ def _found(
     notes = [*fresh, *coverage_notes(client, request, result, outdated, live, words=words)]
     gone = gone_roots(client, folders & {hit.repo_path for hit in result.hits})
     hits = sorted(result.hits, key=lambda hit: hit.repo_path in gone)  # a stable sort: the order is kept otherwise
-    return Found(hits, notes, outdated, [view.root for view in result.views])
+    return Found(hits, notes, outdated, [view.root for view in result.views], gone)

@@ -12,6 +12,7 @@ from pgdex.jobs.repository_path import real_path
 
 LONGEST_PATH = 4096
 LONGEST_TEXT = 4000
+LARGEST_OFFSET = 1_000_000_000
 
 
 def _storable(text: str) -> str:
@@ -48,61 +49,41 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _countable(offset: int) -> int:
+    """PostgreSQL counts no further; no list is so long that a schema would have to say it."""
+    if offset > LARGEST_OFFSET:
+        raise ValueError(f"must be at most {LARGEST_OFFSET:,}")
+    return offset
+
+
 # Optional ones have no least length: what a client leaves empty is not given (given.py), and its schema says so.
 Text = Annotated[str, AfterValidator(_storable)]
 Required = Annotated[Text, AfterValidator(_not_blank)]
 
+# Every description is paid for by every agent before its first call: an argument that several tools have is described
+# in the first of them (tests/unit/test_tool_definitions.py counts).
 RepoPath = Annotated[
     Required,
-    Field(
-        max_length=LONGEST_PATH,
-        description="The folder of source code to index, usually a repository's root: an absolute path on the machine "
-        "that this server runs on, such as /home/me/project. Or the address of a git repository: https://host/path, "
-        "ssh://host/path or user@host:path.",
-    ),
+    Field(max_length=LONGEST_PATH, description="Absolute path, or git address (https, ssh, user@host:path)."),
 ]
-ProjectId = Annotated[
+Workspace = Annotated[
     Text | None,
     Field(
         max_length=200,
-        description="The workspace that keeps repositories apart: jobs and search results of one project are never "
-        "seen from another. Omit it unless the user works with several: then it is PGDEX_PROJECT, what a "
-        ".pgdex.toml above the repository says, or 'default'. The answer says which.",
+        description="Workspace that keeps repositories apart; omit unless the user has several, then pass it to every "
+        "tool.",
     ),
 ]
-JobId = Annotated[
-    Required,
-    Field(
-        max_length=100,
-        description="The job_id that start_indexing_background returned, such as 123e4567-e89b-12d3-a456-426614174000.",
-    ),
-]
-RepoFilter = Annotated[
-    Text | None,
-    Field(
-        max_length=LONGEST_PATH,
-        description="Only this repository, or every repository below this folder: an absolute path.",
-    ),
-]
-RepoRoot = Annotated[
-    Required,
-    Field(
-        max_length=LONGEST_PATH,
-        description="The indexed repository that the file is in: its absolute path, repo_path in search_code's "
-        "answers.",
-    ),
-]
+ProjectId = Annotated[Text | None, Field(max_length=200)]
+DescribedJobId = Annotated[Required, Field(max_length=100, description="Or its first 4+ characters.")]
+JobId = Annotated[Required, Field(max_length=100)]
+RepoFilter = Annotated[Text | None, Field(max_length=LONGEST_PATH)]
+Limit = Annotated[int, Field(ge=1, le=100)]
+Offset = Annotated[int, Field(ge=0), AfterValidator(_countable)]
 Statuses = Annotated[
     list[Status],
     BeforeValidator(_statuses),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "enum": list(STATUSES)},
-                {"type": "array", "items": {"type": "string", "enum": list(STATUSES)}},
-            ]
-        }
-    ),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(STATUSES)}}),
 ]
 Timestamp = Annotated[
     datetime,

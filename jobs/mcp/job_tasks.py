@@ -1,6 +1,5 @@
 """Jobs as tasks: what SEP-2663 says of a task, worked out of a job's row."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from mcp_types import CallToolRequestParams, CallToolResult, TextContent
 
 from pgdex.jobs.client.printable import printable
 from pgdex.jobs.errors import JobIsFinal, JobNotFound
-from pgdex.jobs.mcp.answers import IndexingStatus, StartedIndexing, WatchedIndexing
+from pgdex.jobs.mcp.answers import StartedIndexing, WatchedIndexing
 from pgdex.jobs.mcp.protocol_errors import protocol_error
 from pgdex.jobs.mcp.quoted import quoted
 from pgdex.jobs.mcp.server_context import ServerContext
@@ -133,29 +132,33 @@ def _result(client: "Client", job: "JobStatus", context: ServerContext) -> CallT
     fields of both, and satisfies the output schema of either."""
     from pgdex.jobs.client.views import skip_reasons
 
-    status = IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))
-    watched = WatchedIndexing(**dict(status), timed_out=False)
+    watched = WatchedIndexing.of(job, reasons=skip_reasons(client.connection, job), timed_out=False)
     project = context.project(None, folder=Path(job.repo_path) if job.repo_path.startswith("/") else None)
     is_resolved = project.id == job.project_id
-    known: dict[str, Any] = {
-        **{name: getattr(job, name) for name in ("job_id", "status", "repo_path", "project_id")},
-        "already_running": False,
-        "message": job.progress_message,
-        "estimated_duration_seconds": 0,
-        "project_source": project.origin if is_resolved else "argument",
-        "notes": [*project.notes] if is_resolved else [],
-        "database_name": client.connection.info.dbname,
-    }
-    started = StartedIndexing(**{name: known[name] for name in StartedIndexing.model_fields if name in known})
-    structured = {**started.model_dump(mode="json"), **watched.model_dump(mode="json")}
-    text = TextContent(type="text", text=json.dumps(structured, ensure_ascii=False, indent=2))
-    safe = quoted(CallToolResult(content=[text], structured_content=structured))
+    started = StartedIndexing(
+        job_id=job.job_id,
+        status=job.status,
+        already_running=False,
+        message=job.progress_message,
+        estimated_duration_seconds=0,
+        repo_path=job.repo_path,
+        project_id=job.project_id,
+        project_source=project.origin if is_resolved else "argument",
+        notes=[*project.notes] if is_resolved else [],
+    )
+    is_failed = job.status == "failed"
+    text = watched.text()
+    if is_failed:
+        text = f"{FAILED}: {job.error_message}. Once the cause is fixed, retry_indexing continues from what is indexed"
+    safe = quoted(
+        CallToolResult(
+            content=[TextContent(type="text", text=text)],
+            structured_content={**started.document(), **watched.document()},
+            is_error=is_failed,
+        )
+    )
     assert isinstance(safe, CallToolResult)
-    if job.status != "failed":
-        return safe
-    message = f"{FAILED}: {job.error_message}. Once the cause is fixed, retry_indexing continues from what is indexed"
-    said = TextContent(type="text", text=printable(message, lines=True))
-    return safe.model_copy(update={"content": [said], "is_error": True})
+    return safe
 
 
 def _last_event(client: "Client", job: "JobStatus") -> datetime:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdex.jobs.errors import JobNotFound
+from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.mcp.errors import no_such_job
 
 if TYPE_CHECKING:
@@ -11,27 +11,29 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.models import JobStatus
     from pgdex.jobs.mcp.server_context import ServerContext
 
+MOST_NAMED = 5
+
 
 def visible_job(client: "Client", context: "ServerContext", job_id: str, project_id: str | None) -> "JobStatus":
-    """The job, where its project is the one that the request resolves to.
+    """The job with this id, or the only one whose id begins so, where its project is the one that the request resolves
+    to.
 
     A request that names no project is about the project that its repository resolves to, as when it was started.
-    Raises InvalidRequest for a malformed id or project, and the same JobNotFound whether there is no such job or it
-    is another project's.
+    Raises InvalidRequest for a malformed id or project and where several jobs begin so, and the same JobNotFound
+    whether there is no such job or it is another project's.
     """
+    project = context.project(project_id).id
+    found = client.beginning(job_id, project=None if project_id is None else project)
+    if project_id is None:
+        found = [job for job in found if job.project_id == context.project(None, folder=Path(job.repo_path)).id]
+    if len(found) > 1:
+        ids = ", ".join(str(job.job_id) for job in found[:MOST_NAMED])
+        raise InvalidRequest(f"job_id: several jobs begin with {job_id}: {ids}. Pass more of its characters")
+    if found:
+        return found[0]
     if project_id is not None:
-        try:
-            return client.status(job_id, project=context.project(project_id).id)
-        except JobNotFound:
-            raise no_such_job(job_id, context.known_project(client, project_id).id) from None
-    try:
-        job = client.status(job_id)
-    except JobNotFound:
-        raise no_such_job(job_id, context.project(None).id) from None
-    project = context.project(None, folder=Path(job.repo_path))
-    if job.project_id != project.id:
-        raise no_such_job(job_id, context.project(None).id)
-    return job
+        context.known_project(client, project_id)
+    raise no_such_job(job_id, project)
 
 
 def watched_job(client: "Client", context: "ServerContext", job_id: str, project_id: str | None) -> "JobStatus":

@@ -7,41 +7,59 @@ from pydantic import Field
 
 from pgdex.jobs.client.models import IndexedRepository, RepositoryPage, Status, ViewSummary
 from pgdex.jobs.client.projects import Project
-from pgdex.jobs.mcp.answers import Answer
+from pgdex.jobs.client.wording import counted, megabytes
+from pgdex.jobs.mcp.answers import DAY_AND_MINUTE, Answer, Part, ProjectAnswer, next_page
 
 
-class ListedView(Answer):
-    """A folder or working tree that is indexed."""
+class ListedView(Part):
+    """A folder or working tree that is indexed, or a branch, tag or commit of a git repository."""
 
     repo_path: str = Field(description="Its folder: the repo_path of other tools.")
-    name: str
+    name: str | None = Field(default=None, description="Its name, where that is not the repository's.")
     kind: str = Field(description="folder, or worktree: a working tree of a git repository.")
-    branch: str | None
-    is_default: bool = Field(description="Whether a search of the whole project includes this view.")
+    branch: str | None = None
+    is_default: bool = Field(default=False, description="Whether a search of the whole project includes this view.")
     files: int = Field(description="Searchable files.")
-    last_indexed_at: datetime | None
-    last_job_id: UUID | None
-    last_job_status: Status | None
-    live_job_id: UUID | None = Field(description="The job that indexes it now.")
-    missing: bool = Field(description="Its folder is gone, as far as this machine can tell.")
+    last_indexed_at: datetime | None = None
+    last_job_id: UUID | None = Field(default=None, description="The last job, where it did not complete.")
+    last_job_status: Status | None = None
+    live_job_id: UUID | None = Field(default=None, description="The job that indexes it now.")
+    missing: bool = Field(default=False, description="Its folder is gone, as far as this machine can tell.")
 
     @classmethod
-    def of(cls, view: ViewSummary) -> "ListedView":
-        """The answer about a view."""
-        fields = {name: getattr(view, name) for name in cls.model_fields if name != "repo_path"}
-        return cls(repo_path=view.root, **fields)
+    def of(cls, view: ViewSummary, *, repository: str) -> "ListedView":
+        """The answer about a view of the repository with this name."""
+        made = {
+            "repo_path": view.root,
+            "name": view.name if view.name != repository else None,
+            "last_job_id": view.last_job_id if view.last_job_status != "completed" else None,
+        }
+        return cls(**made, **{name: getattr(view, name) for name in cls.model_fields if name not in made})
+
+    def line(self) -> str:
+        """One line about the view."""
+        indexed = f"indexed {self.last_indexed_at:{DAY_AND_MINUTE}}" if self.last_indexed_at else "never indexed"
+        parts = [
+            f"branch {self.branch}" if self.branch else "",
+            counted(self.files, "file"),
+            indexed,
+            f"last job {self.last_job_status} ({self.last_job_id})" if self.last_job_id else "",
+            f"being indexed by job {self.live_job_id}" if self.live_job_id else "",
+            "the folder is gone" if self.missing else "",
+            "default view" if self.is_default else "",
+        ]
+        return f"  {self.repo_path}: {', '.join(part for part in parts if part)}"
 
 
-class ListedRepository(Answer):
+class ListedRepository(Part):
     """A repository and its views; files that several views hold are stored once."""
 
     name: str
     chunks: int
     source_bytes: int = Field(description="Of the files that its views hold, each counted once.")
-    shared_source_bytes: int = Field(description="Of those that more than one view holds.")
-    unused_source_bytes: int = Field(description="Of those that no view holds any more, kept for a while.")
+    shared_source_bytes: int = Field(default=0, description="Of those that more than one view holds.")
+    unused_source_bytes: int = Field(default=0, description="Of those that no view holds any more, kept for a while.")
     bytes_on_disk: int = Field(description="What its chunks take up in the database; roughly.")
-    last_indexed_at: datetime | None
     views_total: int
     views: list[ListedView] = Field(description="The default one first; at most 20 unless repo_path is given.")
 
@@ -49,19 +67,25 @@ class ListedRepository(Answer):
     def of(cls, repository: IndexedRepository) -> "ListedRepository":
         """The answer about a repository."""
         fields = {name: getattr(repository, name) for name in cls.model_fields if name != "views"}
-        return cls(**fields, views=[ListedView.of(view) for view in repository.views])
+        return cls(**fields, views=[ListedView.of(view, repository=repository.name) for view in repository.views])
+
+    def lines(self) -> list[str]:
+        """A line about the repository, and one for each view."""
+        hidden = self.views_total - len(self.views)
+        return [
+            f"{self.name}: {counted(self.chunks, 'chunk')}, {megabytes(self.bytes_on_disk)} on disk",
+            *(view.line() for view in self.views),
+            *([f"  and {counted(hidden, 'more view')}: pass repo_path"] if hidden > 0 else []),
+        ]
 
 
-class RepositoryList(Answer):
+class RepositoryList(ProjectAnswer):
     """A page of repositories, by name."""
 
     repositories: list[ListedRepository]
     total_count: int = Field(description="How many repositories match, on all pages.")
     has_more: bool = Field(description="Whether there is a next page: call again with offset=next_offset.")
-    next_offset: int | None
-    project_id: str
-    project_source: str
-    notes: list[str] = Field(description="What to tell the user: a .pgdex.toml that was ignored; usually empty.")
+    next_offset: int | None = None
 
     @classmethod
     def of(cls, page: RepositoryPage, *, offset: int, project: Project) -> "RepositoryList":
@@ -75,6 +99,14 @@ class RepositoryList(Answer):
             project_source=project.origin,
             notes=[*project.notes],
         )
+
+    def text(self) -> str:
+        """A few lines for each repository."""
+        count = "1 repository" if self.total_count == 1 else f"{self.total_count:,} repositories"
+        lines = [*self.remarks(), f"{count} in project {self.project_id}"]
+        for one in self.repositories:
+            lines += one.lines()
+        return "\n".join([*lines, *filter(None, [next_page(self.next_offset)])])
 
 
 class Removal(Answer):
@@ -90,6 +122,11 @@ class Removal(Answer):
     kept: str = Field(description="What remains.")
     lost: str = Field(description="What is lost.")
 
+    def text(self) -> str:
+        """What was done, and to which folders."""
+        effect = [f"Lost: {self.lost}. Kept: {self.kept}"] if self.removed else []
+        return "\n".join([self.message, *effect, *(f"  {path}" for path in self.repo_paths)])
+
 
 class RetriedIndexing(Answer):
     """The new job, or the live one that the repository already had."""
@@ -101,3 +138,7 @@ class RetriedIndexing(Answer):
     message: str = Field(description="What happens now.")
     repo_path: str
     project_id: str
+
+    def text(self) -> str:
+        """The new job's id, and what happens."""
+        return f"Job {self.job_id} ({self.status}): {self.repo_path}\n{self.message}"

@@ -5,10 +5,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from inspect import cleandoc
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +18,6 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedResourceError
 from mcp.server.mcpserver.tools import Tool
-from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -33,7 +31,9 @@ from pydantic import ValidationError
 
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.logging import fields
+from pgdex.jobs.mcp.capabilities import only_what_there_is
 from pgdex.jobs.mcp.completions import Completions
+from pgdex.jobs.mcp.definitions import tool_of
 from pgdex.jobs.mcp.errors import explained, is_expected, unknown_arguments
 from pgdex.jobs.mcp.given import given_arguments
 from pgdex.jobs.mcp.instructions import INSTRUCTIONS
@@ -78,11 +78,12 @@ class PgdexServer(MCPServer[None]):
     def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
         super().__init__(name, tools=[*tools], **options)
         self._schemas = {tool.name: tool.parameters for tool in tools}
+        self.middleware.append(only_what_there_is(self))
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Call a tool. Raises ToolError, whose message is for the model."""
+        """Call a tool. Raises ToolError, whose message is for the model; MCPError where there is no such tool."""
         try:
             given = given_arguments(arguments, self._schema_of(name, arguments))
             return quoted(await super().call_tool(name, given, context))
@@ -117,9 +118,10 @@ class PgdexServer(MCPServer[None]):
             raise MCPError(code=INVALID_PARAMS, message=told) from error
 
     def _schema_of(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The input schema of a tool that has all these arguments. Raises InvalidRequest."""
+        """The input schema of a tool that has all these arguments. Raises InvalidRequest, MCPError."""
         if name not in self._schemas:
-            raise InvalidRequest(f"unknown tool {name[:100]!r}; the tools are {', '.join(self._schemas)}")
+            message = f"unknown tool {name[:100]!r}; the tools are {', '.join(self._schemas)}"
+            raise MCPError(code=INVALID_PARAMS, message=message)
         schema = self._schemas[name]
         known = schema["properties"]
         unknown = arguments.keys() - known.keys()
@@ -134,14 +136,6 @@ class PgdexServer(MCPServer[None]):
         else:
             logger.error(told, exc_info=error, extra=fields(action="tool_crashed", tool=name[:100]))
         return ToolError(told)
-
-
-class AsGiven(FuncMetadata):
-    """Leaves texts alone, where the SDK reads those for optional arguments as JSON: `[a]` is a path filter."""
-
-    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
-        """`data`, which given.py has read already."""
-        return data
 
 
 def build_server(context: ServerContext, *, eager: bool, kind: type[PgdexServer] = PgdexServer) -> PgdexServer:
@@ -199,27 +193,17 @@ def build_server(context: ServerContext, *, eager: bool, kind: type[PgdexServer]
 def _tools(context: ServerContext) -> list[Tool]:
     searching = Searching(context)
     return [
-        _tool("Start indexing", Starting(context).start_indexing_background, STARTS),
-        _tool("Indexing status", Status(context).get_indexing_status, READS),
-        _tool("List indexing jobs", Listing(context).list_background_jobs, READS),
-        _tool("Cancel indexing", Cancelling(context).cancel_indexing_background, CANCELS),
-        _tool("Retry indexing", Retrying(context).retry_indexing, STARTS),
-        _tool("List repositories", Repositories(context).list_repositories, READS),
-        _tool("Remove a repository", Removing(context).remove_repository, CANCELS),
-        _tool("Search code", searching.search_code, READS),
-        _tool("Find related code", searching.find_related_code, READS),
-        _tool("Wait for indexing", Watching(context).watch_indexing, READS),
+        tool_of("Start indexing", Starting(context).start_indexing_background, STARTS),
+        tool_of("Indexing status", Status(context).get_indexing_status, READS),
+        tool_of("List indexing jobs", Listing(context).list_background_jobs, READS),
+        tool_of("Cancel indexing", Cancelling(context).cancel_indexing_background, CANCELS),
+        tool_of("Retry indexing", Retrying(context).retry_indexing, STARTS),
+        tool_of("List repositories", Repositories(context).list_repositories, READS),
+        tool_of("Remove a repository", Removing(context).remove_repository, CANCELS),
+        tool_of("Search code", searching.search_code, READS),
+        tool_of("Find related code", searching.find_related_code, READS),
+        tool_of("Wait for indexing", Watching(context).watch_indexing, READS),
     ]
-
-
-def _tool(title: str, function: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
-    """The tool as the SDK makes it from a function, but for what it does to arguments: see AsGiven and _schema_of."""
-    tool = Tool.from_function(
-        function, title=title, description=cleandoc(function.__doc__ or ""), annotations=annotations
-    )
-    tool.parameters["additionalProperties"] = False
-    tool.fn_metadata = AsGiven(**{name: getattr(tool.fn_metadata, name) for name in AsGiven.model_fields})
-    return tool
 
 
 def serve_stdio(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Vector indexes, built beside the jobs: no job waits for one, and search is exact until there is one.
+"""Vector indexes, built beside the jobs: no job waits for one, and signatures are compared until there is one.
 
 One is built at a time in the whole database, in the server's processes, which run at normal priority however low a
 worker's is. So none begins while jobs are running, and one that is being built gives way to a job that begins; an index
@@ -148,7 +148,7 @@ class Build:
         reason = " ".join(str(error).split())
         await self.connection.execute(FAILED, [self.repository_id, reason])
         logger.warning(
-            "a vector index was not built (search is exact until it is): %s", reason, extra=self._about("failed")
+            "a vector index was not built (searches are slower until it is): %s", reason, extra=self._about("failed")
         )
 
     async def _give_way(self) -> None:

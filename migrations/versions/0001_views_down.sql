@@ -2,6 +2,18 @@
 
 -- With the parent go the tables that inherit from it, those of large repositories too.
 drop table pgdex.chunks cascade;
+do $$
+declare
+    v_table text;
+begin
+    for v_table in
+        select relname from pg_class where relnamespace = 'pgdex'::regnamespace and relname like 'chunks\_r%\_signatures\_m%'
+            and relkind = 'r'
+    loop
+        execute format('drop table pgdex.%I', v_table);
+    end loop;
+end
+$$;
 drop table
     pgdex.job_events, pgdex.job_batches, pgdex.indexing_jobs, pgdex.view_files, pgdex.versions,
     pgdex.submodules, pgdex.schedules, pgdex.views, pgdex.vector_index_builds, pgdex.repositories, pgdex.embedding_models, pgdex.projects, pgdex.workers,

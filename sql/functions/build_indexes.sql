@@ -5,10 +5,13 @@
 -- over lexemes after the first load (filling it row by row costs more), and the statistics that term_frequencies and
 -- the planner use, if there are none yet or the job wrote a tenth of the chunks. So a job that found nothing to do does
 -- not pay for the size of the index. What many small jobs add up to is left to autovacuum, as are the shared tables. A
--- vector index is not built here (see vector_indexes_due): no job waits for one. If another session holds a lock that
+-- repository with more than p_exact_chunks chunks gets signatures of its vectors (build_signatures). A vector index is
+-- not built here (see vector_indexes_due): no job waits for one. If another session holds a lock that
 -- this needs for longer than the lock timeout, it raises lock_not_available and can be called again. Runs with its
 -- owner's rights, because a worker owns no table.
-create or replace function pgdex.build_indexes(p_repository_id bigint, p_limit bigint default 10000) returns void
+create or replace function pgdex.build_indexes(
+    p_repository_id bigint, p_limit bigint default 10000, p_exact_chunks bigint default 50000
+) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pgdex, pg_temp
 set lock_timeout = '3s'
@@ -35,5 +38,6 @@ begin
     ) then
         execute format('analyze pgdex.%I', v_table);
     end if;
+    perform pgdex.build_signatures(p_repository_id, p_exact_chunks);
 end
 $$;

@@ -1,4 +1,4 @@
--- How many bytes the chunks of repositories take up on disk, with their indexes and TOAST. Exact where a repository has a
+-- How many bytes the chunks of repositories take up on disk, with their indexes, signatures and TOAST. Exact where a repository has a
 -- table of its own; in a shared table its share by the number of chunks, which is an estimate: another repository's may
 -- be longer. Nothing for a repository that was never indexed to its end.
 --
@@ -9,7 +9,11 @@ language sql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
     with chosen as materialized (
-        select r.id, r.chunk_table, r.chunks, r.chunk_table = 'chunks_r' || r.id as is_own
+        select
+            r.id, r.chunk_table, r.chunks, r.chunk_table = 'chunks_r' || r.id as is_own,
+            coalesce(pg_total_relation_size(
+                to_regclass(format('pgdex.%I', pgdex.signature_table_name(r.id, r.model_id)))
+            ), 0) as signature_bytes
         from repositories r
         where r.id = any (p_repository_ids) and r.chunk_table is not null
     ),
@@ -23,7 +27,7 @@ as $$
     )
     select
         c.id,
-        coalesce(case when c.is_own then t.bytes else trunc(t.bytes * (c.chunks / nullif(t.chunks, 0))) end, 0)::bigint,
+        coalesce(case when c.is_own then t.bytes + c.signature_bytes else trunc(t.bytes * (c.chunks / nullif(t.chunks, 0))) end, 0)::bigint,
         not c.is_own
     from chosen c join chunk_tables t on t.chunk_table = c.chunk_table
 $$;

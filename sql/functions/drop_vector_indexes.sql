@@ -1,4 +1,4 @@
--- Drops the vector indexes of a repository, all but that of p_kept_model (null: all of them). Search is exact until one
+-- Drops the vector indexes of a repository, all but that of p_kept_model (null: all of them). Signatures are compared until one
 -- is built again. Returns false if one remains because another transaction has used the table (a dump does, for hours):
 -- this never waits for that, and the caller may try again later. Never call it in a transaction that holds a job's row.
 -- Runs with its owner's rights, because a worker owns no table.

@@ -28,6 +28,7 @@ begin
             where j.view_id = v_view.id and pgdex.is_live(j.status);
             select * into v_repository from repositories where id = v_view.repository_id;
             if v_repository.removed_at is not null and v_repository.chunk_table = 'chunks_r' || v_repository.id then
+                perform pgdex.drop_signatures(v_repository.id);
                 execute format('drop table if exists pgdex.%I', v_repository.chunk_table);
                 update repositories set chunk_table = null where id = v_repository.id;
                 return true;

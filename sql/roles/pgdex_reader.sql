@@ -39,6 +39,8 @@ begin
         pgdex.skipped_files
         to pgdex_reader;
     perform pgdex.share_chunk_grants(inhrelid) from pg_inherits where inhparent = 'pgdex.chunks'::regclass;
+    perform pgdex.share_chunk_grants(oid) from pg_class
+    where relnamespace = 'pgdex'::regnamespace and relkind = 'r' and relname ~ '^chunks_r[0-9]+_signatures_m[0-9]+$';
     grant execute on function
         pgdex.duration_text, pgdex.job_eta_seconds, pgdex.job_message, pgdex.job_percentage, pgdex.job_phase,
         pgdex.job_rate, pgdex.thousands, pgdex.worker_lock_class,
@@ -47,7 +49,8 @@ begin
         pgdex.normalized_path, pgdex.names_repository, pgdex.view_location, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,
         pgdex.matching_versions, pgdex.view_scope, pgdex.term_frequencies, pgdex.chunk_table,
-        pgdex.chunk_count, pgdex.reads_every_chunk,
+        pgdex.chunk_count, pgdex.reads_every_chunk, pgdex.vector_index_name, pgdex.signature_table_name,
+        pgdex.signature_expression,
         pgdex.chunk_bytes, pgdex.repository_sizes, pgdex.removal_effect
         to pgdex_reader;
 end

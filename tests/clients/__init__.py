@@ -1,4 +1,4 @@
-"""pgdex under clients of others: each is installed into an environment of its own below .cache and runs as a process.
+"""Clients of others: coding agents against what `pgdex install` writes, agent frameworks against `pgdex mcp`.
 
-pytest -m clients, or `make test-clients`; the default run leaves them out.
+`make test-clients` runs them, with what they need from npm's registry and PyPI; the default run leaves them out.
 """

@@ -21,7 +21,7 @@ def asking(request: pytest.FixtureRequest, agents: Agents) -> Iterator[Agent]:
 
 
 def accept(_question: str) -> ElicitResult:
-    return ElicitResult(action="accept", content={"cancel": True})
+    return ElicitResult(action="accept", content={"agreed": True})
 
 
 def test_a_user_who_agrees_has_cancelled_the_job(
@@ -44,7 +44,7 @@ def test_a_user_who_agrees_has_cancelled_the_job(
     [
         lambda _question: ElicitResult(action="decline"),
         lambda _question: ElicitResult(action="cancel"),
-        lambda _question: ElicitResult(action="accept", content={"cancel": False}),
+        lambda _question: ElicitResult(action="accept", content={"agreed": False}),
     ],
     ids=["decline", "dismiss", "unticked"],
 )
@@ -102,7 +102,7 @@ def test_nobody_is_asked_about_a_job_that_is_not_there_or_has_ended(
 def test_an_answer_that_is_no_answer_cancels_nothing(asking: Agent, agents: Agents, repository: Path) -> None:
     mine = project()
     job = {"job_id": start(asking, repository, mine), "project_id": mine}
-    agents.answer_of_the_user = lambda _question: ElicitResult(action="accept", content={"cancel": "certainly not"})
+    agents.answer_of_the_user = lambda _question: ElicitResult(action="accept", content={"agreed": "certainly not"})
 
     reply = asking.call("cancel_indexing_background", **job)
 

@@ -64,7 +64,10 @@ NO_SUCH_PROJECT = "there is no project 'never-seen'"
         ("search_code", {"query": "x", "path_glob": "/"}, "path_glob: "),
         ("search_code", {"query": "x", "repo_path": "./x"}, "must be absolute, got './x'"),
         ("search_code", {"query": "x", "project_id": "never-seen"}, NO_SUCH_PROJECT),
-        ("search_coed", {"query": "x"}, "unknown tool 'search_coed'; the tools are start_indexing_background, "),
+        ("search_code", {"query": "x", "detail": "all"}, "detail: "),
+        ("search_code", {"query": "x", "max_tokens": 99}, "max_tokens: "),
+        ("find_related_code", {"path": "/no/such/file.py", "line": 1}, "path: /no/such/file.py is in no repository"),
+        ("find_related_code", {"line": 1}, "path: is required"),
     ],
 )
 def test_a_wrong_argument_is_a_validation_error_that_names_it(

@@ -19,7 +19,7 @@ REQUIRED = {
     "list_repositories": (),
     "remove_repository": ("repo_path",),
     "search_code": ("query",),
-    "find_related_code": ("repo_path", "path", "line"),
+    "find_related_code": ("path", "line"),
     "watch_indexing": ("job_id",),
 }
 NOTHING: list[Any] = [None, "", "  ", "\n", []]
@@ -34,7 +34,7 @@ def agent(agents: Agents) -> Agent:
 @pytest.fixture
 def values(indexed: Path, repository: Path) -> dict[str, dict[str, Any]]:
     """A right value for each required argument of each tool."""
-    place = {"repo_path": str(indexed), "path": "shop/cart.py", "line": 1}
+    place = {"path": f"{indexed}/shop/cart.py", "line": 1}
     by_tool: dict[str, dict[str, Any]] = {tool: {"job_id": str(uuid4())} for tool in TOOLS}
     return by_tool | {
         "start_indexing_background": {"repo_path": str(repository)},

@@ -22,7 +22,7 @@ TOP_KEYS = {"Claude Code": "mcpServers", "Cursor": "mcpServers", "VS Code": "ser
 
 def section(title: str) -> str:
     """The page's text under a heading."""
-    found = re.search(rf"^###? {re.escape(title)}\n(.*?)(?=^##|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^#{{2,4}} {re.escape(title)}\n(.*?)(?=^##|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
     assert found is not None, f"no section {title}"
     return found[1]
 

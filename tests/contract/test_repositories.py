@@ -52,14 +52,19 @@ def test_a_list_tells_what_is_indexed_what_is_shared_and_what_is_gone(
     answer = agent.call("list_repositories", project_id=mine).data
 
     (web,) = answer["repositories"]
-    assert (answer["total_count"], answer["has_more"], answer["next_offset"]) == (1, False, None)
+    assert (answer["total_count"], answer["has_more"], answer.get("next_offset")) == (1, False, None)
     assert (answer["project_id"], answer["project_source"]) == (mine, "argument")
     assert (web["name"], web["chunks"], web["source_bytes"], web["shared_source_bytes"]) == ("web", 4, 40, 40)
-    assert [(one["repo_path"], one["branch"], one["files"], one["missing"]) for one in web["views"]] == [
+    assert [(one["repo_path"], one.get("branch"), one["files"], one.get("missing")) for one in web["views"]] == [
         (root, None, 4, True),
-        (str(repository), "fix", 4, False),
+        (str(repository), "fix", 4, None),
     ]
     assert web["views"][0]["last_job_status"] == "completed"
+    shown = agent.call("list_repositories", project_id=mine).text.splitlines()
+    assert shown[:2] == [f"1 repository in project {mine}", "web: 4 chunks, less than 1 MB on disk"]
+    assert shown[2].startswith(f"  {root}: 4 files, indexed 20")
+    assert shown[2].endswith(", the folder is gone, default view")
+    assert shown[3].startswith(f"  {repository}: branch fix, 4 files, ")
     only = agent.call("list_repositories", project_id=mine, repo_path=root).data
     assert only["repositories"] == answer["repositories"]
     assert agent.call("list_repositories", project_id=mine, repo_path="/no/such").data["repositories"] == []
@@ -74,7 +79,7 @@ def test_a_list_has_pages_and_keeps_to_its_project(agent: Agent, admin: Connecti
     pages = [agent.call("list_repositories", project_id=mine, limit=2, offset=offset).data for offset in (0, 2)]
 
     assert [one["name"] for page in pages for one in page["repositories"]] == ["r0", "r1", "r2"]
-    assert [(page["has_more"], page["next_offset"]) for page in pages] == [(True, 2), (False, None)]
+    assert [(page["has_more"], page.get("next_offset")) for page in pages] == [(True, 2), (False, None)]
     assert agent.call("list_repositories", project_id=project()).code == "VALIDATION_ERROR"
 
 
@@ -149,7 +154,7 @@ def test_a_user_who_agrees_has_removed_it_and_one_who_does_not_has_not(
     assert value(admin, VIEWS_LEFT, mine) == root
 
     agents.questions.clear()
-    agents.answer_of_the_user = lambda _question: ElicitResult(action="accept", content={"remove": True})
+    agents.answer_of_the_user = lambda _question: ElicitResult(action="accept", content={"agreed": True})
 
     assert asking.call("remove_repository", **what).data["removed"] is True
     assert len(agents.questions) == 1

@@ -5,7 +5,8 @@ from typing import Any
 # Comes with mcp, which checks answers with it as well; it has no types of its own.
 import jsonschema
 import pytest
-from mcp_types import Tool
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, Tool
 
 from tests.contract.agents import TRANSPORTS, Agent, Agents
 from tests.contract.conftest import PROJECT
@@ -24,9 +25,9 @@ TOOLS = {
     "remove_repository": ("repo_path", "all_views", "confirmed", "project_id"),
     "search_code": (
         *("query", "project_id", "repo_path", "everywhere", "view", "path_glob", "language", "kinds", "tests"),
-        "limit",
+        *("limit", "detail", "max_tokens"),
     ),
-    "find_related_code": ("repo_path", "path", "line", "project_id", "tests", "limit"),
+    "find_related_code": ("path", "line", "repo_path", "project_id", "tests", "limit", "detail", "max_tokens"),
     "watch_indexing": ("job_id", "timeout_seconds", "project_id"),
 }
 READERS = {
@@ -38,6 +39,12 @@ DESTROYERS = {"cancel_indexing_background", "remove_repository"}
 
 def tools_of(agent: Agent) -> dict[str, Tool]:
     return {tool.name: tool for tool in agent.portal.call(agent.client.list_tools).tools}
+
+
+def nothings(value: Any) -> list[Any]:
+    """Each null in a document."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in inner if one is None] + [found for one in inner for found in nothings(one)]
 
 
 @pytest.mark.parametrize("name", TRANSPORTS)
@@ -57,18 +64,18 @@ def test_every_tool_has_schemas_that_are_schemas(agent: Agent) -> None:
             assert schema["type"] == "object"
 
 
-def test_every_argument_and_every_tool_is_described(agent: Agent) -> None:
+def test_every_tool_is_described(agent: Agent) -> None:
     for tool in tools_of(agent).values():
         assert tool.title
         assert tool.description
-        assert len(tool.description) > 200, tool.name
-        for name, argument in tool.input_schema["properties"].items():
-            assert argument.get("description"), f"{tool.name}.{name}"
+        assert len(tool.description) > 80, tool.name
 
 
 def test_no_tool_takes_arguments_that_it_does_not_have(agent: Agent) -> None:
-    for tool in tools_of(agent).values():
-        assert tool.input_schema["additionalProperties"] is False
+    for name in TOOLS:
+        reply = agent.call(name, repository="/tmp")
+        assert reply.code == "VALIDATION_ERROR"
+        assert reply.error.startswith("VALIDATION_ERROR: unknown argument 'repository'; this tool's arguments are ")
 
 
 def test_the_annotations_say_what_a_tool_may_change(agent: Agent) -> None:
@@ -86,6 +93,8 @@ def test_the_limits_are_in_the_schemas(agent: Agent) -> None:
 
     assert (arguments["limit"]["minimum"], arguments["limit"]["maximum"], arguments["limit"]["default"]) == (1, 100, 20)
     assert (arguments["offset"]["minimum"], arguments["offset"]["default"]) == (0, 0)
+    search = tools_of(agent)["search_code"].input_schema["properties"]
+    assert (search["limit"]["default"], search["detail"]["enum"]) == (5, ["outline", "code", "full"])
 
 
 def test_the_server_says_what_it_is_for(agent: Agent) -> None:
@@ -103,7 +112,8 @@ def test_every_answer_has_the_form_of_its_output_schema(agent: Agent, indexed: o
         schema = tools[name].output_schema
         assert schema is not None
         jsonschema.validate(answer, schema, format_checker=jsonschema.FormatChecker())
-        assert answer.keys() == schema["properties"].keys()
+        assert set(schema["required"]) <= answer.keys() <= schema["properties"].keys()
+        assert not nothings(answer), name
         return answer
 
     started = checked("start_indexing_background", repo_path=str(indexed), project_id="schemas")
@@ -120,5 +130,25 @@ def test_every_answer_has_the_form_of_its_output_schema(agent: Agent, indexed: o
     checked("remove_repository", repo_path=str(indexed), project_id="schemas", confirmed=True)
     checked("search_code", query="cart", project_id=PROJECT)
     hit = checked("search_code", query="cart", project_id=PROJECT)["hits"][0]
-    place = {"repo_path": hit["repo_path"], "path": hit["path"], "line": hit["start_line"]}
+    place = {"path": f"{indexed}/{hit['path']}", "line": hit["start_line"]}
     checked("find_related_code", **place, project_id=PROJECT)
+
+
+def test_a_tool_that_is_not_there_is_an_error_of_the_protocol_that_names_those_that_are(agent: Agent) -> None:
+    with pytest.raises(MCPError) as refused:
+        agent.call("search_coed", query="x")
+
+    assert refused.value.error.code == INVALID_PARAMS == -32602
+    assert "unknown tool 'search_coed'; the tools are start_indexing_background, " in refused.value.error.message
+
+
+def test_the_server_declares_nothing_of_which_it_has_nothing(agent: Agent) -> None:
+    declared = agent.client.server_capabilities
+    assert declared is not None
+
+    assert declared.tools is not None
+    if declared.resources is not None:
+        listed = agent.portal.call(agent.client.list_resources).resources
+        assert listed or agent.portal.call(agent.client.list_resource_templates).resource_templates
+    if declared.prompts is not None:
+        assert agent.portal.call(agent.client.list_prompts).prompts

@@ -86,7 +86,7 @@ def index(database_url: str, tree: Path, workers: Workers) -> None:
 
 
 def finds(agent: Agent, word: str) -> bool:
-    return any(word in hit["code"] for hit in agent.call("search_code", query=word).data["hits"])
+    return any(word in hit.get("code", "") for hit in agent.call("search_code", query=word).data["hits"])
 
 
 def test_what_the_client_saves_is_found_without_asking_for_it(

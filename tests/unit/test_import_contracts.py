@@ -13,7 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("indexer", "jobs", "migrations", "sql")
 ROOMS = [
     *("indexer", "indexer/chunking", "indexer/embedding", "indexer/git", "indexer/search", "indexer/sources"),
-    *("migrations", "sql", "jobs", "jobs/batches", "jobs/cli", "jobs/client", "jobs/database", "jobs/mcp"),
+    *(
+        "migrations",
+        "sql",
+        "jobs",
+        "jobs/agents",
+        "jobs/batches",
+        "jobs/cli",
+        "jobs/client",
+        "jobs/database",
+        "jobs/mcp",
+    ),
     *("jobs/watching", "jobs/worker", "tests/support"),
 ]
 
@@ -53,6 +63,7 @@ def test_each_import_that_goes_up_or_aside_is_found(checkout: Path) -> None:
         "jobs/errors.py": "pgdex.jobs.settings",
         "jobs/settings.py": "pgdex.jobs.logging",
         "jobs/database/roles.py": "pgdex.jobs.client.wording",
+        "jobs/agents/edits.py": "pgdex.jobs.database.home",
         "jobs/client/models.py": "pgdex.jobs.worker.peers",
         "jobs/batches/stopwatch.py": "pgdex.jobs.client.printable",
         "jobs/mcp/auth.py": "pgdex.jobs.cli.exit_codes",

@@ -12,10 +12,11 @@ from pgdex.jobs.cli.render.console import print_json, show
 @click.command()
 @json_option
 def doctor(*, as_json: bool) -> ExitCode:
-    """Check settings, database, schema, workers, jobs, embedding model and grammars.
+    """Check settings, database, schema, workers, jobs, embedding model, grammars and registered agents.
 
     One line per check: ✓ in order, ! works but needs attention, ✗ does not work, with what to do about it. Exits with 1
-    if anything does not work. Changes nothing and prints no secrets.
+    if anything does not work. Changes nothing and prints no secrets. Where pgdex is registered with coding agents, it
+    starts the MCP server as each of them does, which takes a second or two.
     """
     from pgdex.jobs.cli.diagnosis import Check, diagnosis
     from pgdex.jobs.cli.render.diagnosis import check_line, verdict

@@ -167,7 +167,14 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
     if as_json:
         import json
 
-        hits = [{**asdict(hit), "is_outdated": (hit.repo_path, hit.path) in found.outdated} for hit in found.hits]
+        hits = [
+            {
+                **asdict(hit),
+                "is_outdated": (hit.repo_path, hit.path) in found.outdated,
+                "is_gone": hit.repo_path in found.gone,
+            }
+            for hit in found.hits
+        ]
         document = {"hits": hits, "notes": found.notes, "searched": found.searched}
         print_json(json.dumps(document, ensure_ascii=False, indent=2))
         return
@@ -181,7 +188,10 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool) -> None:
     for number, hit in enumerate(found.hits):
         if number:
             show("")
-        lines = [*hit_lines(hit, terms, folder=present_folder() or Path("/"), colour=colour)]
+        mark = "gone" if hit.repo_path in found.gone else None
+        if mark is None and (hit.repo_path, hit.path) in found.outdated:
+            mark = "outdated"
+        lines = [*hit_lines(hit, terms, folder=present_folder() or Path("/"), colour=colour, mark=mark)]
         show(Group(*lines, *([reason_line(hit)] if explain else [])))
     if not found.hits:
         note("Nothing found.")

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from pgdex.jobs.cli.diagnosis.agents import agents_checks
 from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok
 from pgdex.jobs.cli.diagnosis.machine import embedder_check, grammars_check, home_check
 from pgdex.jobs.cli.diagnosis.watching import present_root, watching_check
+from pgdex.jobs.cli.session import present_folder
 from pgdex.jobs.errors import InvalidSetting, PgdexError
 
 
@@ -60,6 +62,7 @@ def diagnosis() -> Iterator[Check]:
         yield from done("watching", lambda: [watching_check(configured, root)])
     yield from done("embedder", lambda: [embedder_check(configured)])
     yield from done("grammars", lambda: [grammars_check()])
+    yield from done("agents", lambda: agents_checks(configured.home, present_folder()))
 
 
 def done(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:

@@ -19,8 +19,11 @@ THEME = "ansi_dark"
 LEXERS = {"commonlisp": "common-lisp", "elisp": "emacs-lisp", "hcl": "terraform", "cuda": "cuda", "latex": "tex"}
 
 
-def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: bool) -> "Iterator[Text]":
-    """The lines of one hit. `folder` is where the user stands: what lies below it is shown relative to it."""
+def hit_lines(
+    hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: bool, mark: str | None = None
+) -> "Iterator[Text]":
+    """The lines of one hit. `folder` is where the user stands: what lies below it is shown relative to it. `mark` is
+    what a reader must know before they trust it: the file is "outdated", or its whole folder "gone"."""
     from rich.text import Text
 
     head = Text(overflow="fold")
@@ -28,6 +31,8 @@ def hit_lines(hit: "SearchHit", terms: frozenset[str], *, folder: Path, colour: 
     if hit.symbol:
         head.append(f"  {printable(hit.symbol)}", "bold")
     head.append(f"  {hit.kind}  {hit.score:.3f}", "dim")
+    if mark is not None:
+        head.append(f"  [{mark}]", "yellow")
     yield head
 
     yield from _snippet(hit.content, hit, terms, language=hit.language, colour=colour)

@@ -3,14 +3,12 @@
 from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
-from mcp.server.mcpserver.resolve import AcceptedElicitation
-from pydantic import BaseModel, Field
 
 from pgdex.jobs.client.wording import kept_and_lost
 from pgdex.jobs.errors import JobIsFinal
 from pgdex.jobs.mcp.answers import Cancellation
 from pgdex.jobs.mcp.arguments import JobId, ProjectId
-from pgdex.jobs.mcp.asking import NotAsked, can_ask, was_asked
+from pgdex.jobs.mcp.asking import Confirmed, Consent, NotAsked, asked, is_to_be_asked, says_yes, was_asked
 from pgdex.jobs.mcp.jobs_of_projects import visible_job
 from pgdex.jobs.mcp.server_context import ServerContext
 
@@ -19,20 +17,6 @@ if TYPE_CHECKING:
     from pgdex.jobs.client.models import JobStatus
 
 AGAIN = "start_indexing_background"
-
-Confirmed = Annotated[
-    bool,
-    Field(
-        description="True only after the user has agreed to cancel this job. Without it nothing is cancelled: if the "
-        "client can ask the user, it does; otherwise the answer says what would be lost."
-    ),
-]
-
-
-class Consent(BaseModel):
-    """What a user is asked for."""
-
-    cancel: bool = Field(description="Cancel the job")
 
 
 class Cancelling:
@@ -44,9 +28,9 @@ class Cancelling:
         async def consent(
             *, job_id: str, confirmed: bool, project_id: str | None, context: Context
         ) -> Elicit[Consent] | NotAsked:
-            if confirmed or not can_ask(context):
+            if not is_to_be_asked(context, confirmed=confirmed):
                 return NotAsked()
-            return Elicit(_question(await self._live_job(job_id, project_id)), Consent)
+            return asked(_question(await self._live_job(job_id, project_id)))
 
         async def cancel_indexing_background(
             *,
@@ -55,13 +39,11 @@ class Cancelling:
             confirmed: Confirmed = False,
             project_id: ProjectId = None,
         ) -> Cancellation:
-            """Cancel an indexing job that is pending, running or blocked. Ask the user before you confirm.
+            """Cancel a live job, if the user wants that: the client asks them, else you do.
 
-            Without confirmed=true nothing is changed: a client that can ask its user does so; any other is told what
-            would be kept and lost. The work stops within seconds. Whatever the job has indexed stays searchable, and
-            a later start_indexing_background continues from there. A job that has ended can't be cancelled.
+            What is indexed stays searchable.
             """
-            agreed = confirmed or _says_yes(answer)
+            agreed = confirmed or says_yes(answer)
             return await self._cancelled(job_id, project_id, agreed=agreed, was_asked=was_asked(answer))
 
         self.cancel_indexing_background = cancel_indexing_background
@@ -103,13 +85,8 @@ def _live(client: "Client", context: ServerContext, job_id: str, project_id: str
 
 
 def _question(job: "JobStatus") -> str:
-    """The same words however far the job is: under protocol 2026-07-28 an answer counts only for the question that
-    is asked when it comes back."""
+    """The same words however far the job is (see asking.asked)."""
     return (
         f"Cancel the indexing of {job.title} ({job.repo_path}), job {job.job_id}? What it has indexed stays "
         "searchable, and indexing can resume from there; only the work on the few files in progress is lost."
     )
-
-
-def _says_yes(answer: ElicitationResult[Consent]) -> bool:
-    return isinstance(answer, AcceptedElicitation) and isinstance(answer.data, Consent) and answer.data.cancel

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
-from mcp.server.mcpserver.resolve import AcceptedElicitation
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from pgdex.jobs.client.wording import counted, megabytes
 from pgdex.jobs.mcp.arguments import LONGEST_PATH, ProjectId, Required, absolute_path
-from pgdex.jobs.mcp.asking import NotAsked, can_ask, was_asked
+from pgdex.jobs.mcp.asking import Confirmed, Consent, NotAsked, asked, is_to_be_asked, says_yes, was_asked
 from pgdex.jobs.mcp.repository_answers import Removal
 from pgdex.jobs.mcp.server_context import ServerContext
 
@@ -23,30 +22,9 @@ LONGEST_SECONDS = 5.0
 ADVICE = "cancel it first with cancel_indexing_background"
 
 IndexedPath = Annotated[
-    Required,
-    Field(
-        max_length=LONGEST_PATH,
-        description="The folder to remove from the index: its absolute path, repo_path in list_repositories' answers. "
-        "It need not exist any more.",
-    ),
+    Required, Field(max_length=LONGEST_PATH, description="As list_repositories shows it; the folder may be gone.")
 ]
-AllViews = Annotated[
-    bool,
-    Field(description="Remove the whole repository that the folder belongs to, with all of its views."),
-]
-Confirmed = Annotated[
-    bool,
-    Field(
-        description="True only after the user has agreed to remove this. Without it nothing is removed: if the client "
-        "can ask the user, it does; otherwise the answer says what would be lost."
-    ),
-]
-
-
-class Consent(BaseModel):
-    """What a user is asked for."""
-
-    remove: bool = Field(description="Remove it from the index")
+AllViews = Annotated[bool, Field(description="With all worktrees and branches of its repository.")]
 
 
 class Removing:
@@ -58,9 +36,9 @@ class Removing:
         async def consent(
             *, repo_path: str, all_views: bool, confirmed: bool, project_id: str | None, context: Context
         ) -> Elicit[Consent] | NotAsked:
-            if confirmed or not can_ask(context):
+            if not is_to_be_asked(context, confirmed=confirmed):
                 return NotAsked()
-            return Elicit(await self._question(repo_path, project_id, all_views=all_views), Consent)
+            return asked(await self._question(repo_path, project_id, all_views=all_views))
 
         async def remove_repository(
             *,
@@ -70,23 +48,19 @@ class Removing:
             confirmed: Confirmed = False,
             project_id: ProjectId = None,
         ) -> Removal:
-            """Remove a folder from the index, for example because it is gone. Ask the user before you confirm.
+            """Remove a folder from the index, if the user wants that: the client asks them, else you do.
 
-            Without confirmed=true nothing is changed: a client that can ask its user does so; any other is told what
-            would be kept and lost. No file on the disk is touched, and what other views of the repository hold stays
-            searchable. A folder that is being indexed is refused: cancel its job first. Not needed for files that were
-            deleted or changed: start_indexing_background brings the index up to date.
+            Files stay on the disk.
             """
-            agreed = confirmed or _says_yes(answer)
+            agreed = confirmed or says_yes(answer)
             return await self._removed(
-                repo_path, project_id, all_views=all_views, agreed=agreed, asked=was_asked(answer)
+                repo_path, project_id, all_views=all_views, agreed=agreed, was_asked=was_asked(answer)
             )
 
         self.remove_repository = remove_repository
 
     async def _question(self, repo_path: str, project_id: str | None, *, all_views: bool) -> str:
-        """The same words however much there is: under protocol 2026-07-28 an answer counts only for the question that
-        is asked when it comes back."""
+        """The same words however much there is (see asking.asked)."""
 
         def ask(client: "Client") -> str:
             views, project = self._chosen(client, repo_path, project_id, all_views=all_views)
@@ -112,7 +86,7 @@ class Removing:
         return views, project
 
     async def _removed(
-        self, repo_path: str, project_id: str | None, *, all_views: bool, agreed: bool, asked: bool
+        self, repo_path: str, project_id: str | None, *, all_views: bool, agreed: bool, was_asked: bool
     ) -> Removal:
         def act(client: "Client") -> Removal:
             from pgdex.jobs.client.removal_choice import removal_effect
@@ -132,7 +106,7 @@ class Removing:
             is_complete = agreed and _remove(client, views)
             if agreed:
                 message = f"Removed from the index. About {megabytes(bytes_freed)} of the database are freed."
-            elif asked:
+            elif was_asked:
                 message = "The user was asked and did not agree: nothing was removed."
             else:
                 message = (
@@ -144,7 +118,7 @@ class Removing:
                 repo_paths=[one.root for one in views],
                 project_id=project,
                 removed=agreed,
-                confirmation_required=not agreed and not asked,
+                confirmation_required=not agreed and not was_asked,
                 is_complete=is_complete,
                 bytes_freed=bytes_freed,
                 message=message,
@@ -166,7 +140,3 @@ def _remove(client: "Client", views: "list[IndexedView]") -> bool:
         if time.monotonic() > end:
             break
     return not any(is_there(client.connection, view) for view in views)
-
-
-def _says_yes(answer: ElicitationResult[Consent]) -> bool:
-    return isinstance(answer, AcceptedElicitation) and isinstance(answer.data, Consent) and answer.data.remove

@@ -1,19 +1,14 @@
 """list_repositories."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from pgdex.jobs.mcp.arguments import ProjectId, RepoFilter, absolute_path
+from pgdex.jobs.mcp.arguments import Limit, Offset, ProjectId, RepoFilter, absolute_path
 from pgdex.jobs.mcp.repository_answers import RepositoryList
 from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
-
-Limit = Annotated[int, Field(ge=1, le=100, description="How many repositories to return.")]
-Offset = Annotated[int, Field(ge=0, le=1_000_000_000, description="How many of the first repositories to skip.")]
 
 
 class Repositories:
@@ -30,11 +25,8 @@ class Repositories:
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> RepositoryList:
-        """List the repositories of a project that are indexed, by name, each with its views.
-
-        A view is a folder, or one of the working trees of a git repository. Each says how many files are searchable,
-        when it was indexed, how its last job ended, and whether its folder is gone. Use it to find the repo_path that
-        other tools want, or what to index again or remove.
+        """List what is indexed: repositories with their folders, worktrees and branches, size, age, and which folders
+        are gone.
         """
 
         def look(client: "Client") -> RepositoryList:

@@ -20,11 +20,9 @@ class Retrying:
         self._place = context
 
     async def retry_indexing(self, *, job_id: JobId, project_id: ProjectId = None) -> RetriedIndexing:
-        """Run a failed or cancelled job again, as a new job with the same settings.
+        """Run a failed or cancelled job again, as a new one that continues.
 
-        get_indexing_status says why a job failed: fix the cause first, or the new one fails too. It continues from
-        what was indexed, in the background, and returns at once with its job_id. If the repository has a live job
-        already, that one is returned, with already_running true.
+        First fix the cause that get_indexing_status names.
         """
 
         def retry(client: "Client") -> RetriedIndexing:

@@ -8,7 +8,7 @@ from pgdex.jobs.client.targets import Target, is_address, target_of
 from pgdex.jobs.client.wording import about
 from pgdex.jobs.errors import TooBroad
 from pgdex.jobs.mcp.answers import StartedIndexing
-from pgdex.jobs.mcp.arguments import ProjectId, RepoPath, Text, absolute_path
+from pgdex.jobs.mcp.arguments import RepoPath, Text, Workspace, absolute_path
 from pgdex.jobs.mcp.server_context import ServerContext
 
 if TYPE_CHECKING:
@@ -25,37 +25,13 @@ WORKERS = {
     "pgdex worker.",
 }
 
-Name = Annotated[Text | None, Field(max_length=200, description="The repository's name (default: the folder's name).")]
-Force = Annotated[
-    bool,
-    Field(
-        description="Index every file again, even unchanged ones. Only needed after a change of the embedding model; "
-        "changed files are detected without it."
-    ),
-]
-
-AllowBroad = Annotated[
-    bool,
-    Field(
-        description="Index repo_path even if it is `/`, a home folder or a system folder. Only if the user asked for "
-        "exactly that folder."
-    ),
-]
-NoIgnore = Annotated[
-    bool | None,
-    Field(
-        description="Whether to index what .gitignore, .git/info/exclude and the user's own excludes leave out, from "
-        "now on. Omit it to keep the current choice."
-    ),
-]
-
-
-Branch = Annotated[
-    Text | None,
-    Field(max_length=250, description="Index this branch as git has it, instead of the working files."),
-]
-Tag = Annotated[Text | None, Field(max_length=250, description="Index this tag as git has it.")]
-Commit = Annotated[Text | None, Field(max_length=64, description="Index this commit: its full id.")]
+Name = Annotated[Text | None, Field(max_length=200)]
+Force = Annotated[bool, Field(description="Re-read unchanged files; only after a change of embedding model.")]
+AllowBroad = Annotated[bool, Field(description="Even /, a home or system folder: only if the user asked for it.")]
+NoIgnore = Annotated[bool | None, Field(description="Index what git ignores too, from now on; false ends that.")]
+Branch = Annotated[Text | None, Field(max_length=250, description="As git has it, not the working files.")]
+Tag = Annotated[Text | None, Field(max_length=250)]
+Commit = Annotated[Text | None, Field(max_length=64, description="Full id.")]
 
 
 class Starting:
@@ -69,7 +45,7 @@ class Starting:
         *,
         repo_path: RepoPath,
         name: Name = None,
-        project_id: ProjectId = None,
+        project_id: Workspace = None,
         force_reindex: Force = False,
         allow_broad: AllowBroad = False,
         no_ignore: NoIgnore = None,
@@ -77,18 +53,11 @@ class Starting:
         tag: Tag = None,
         commit: Commit = None,
     ) -> StartedIndexing:
-        """Make a folder of source code, or a git repository, searchable: starts a background job and returns its job_id
-        at once.
+        """Make a folder or git repository searchable: starts a background job, or finds the live one, and returns its
+        job_id at once.
 
-        Call it before search_code for a repository or worktree that is not indexed yet, and again after many files have
-        changed: then it reads only new and changed files, so it costs little. After a few edits it isn't needed:
-        search_code indexes them first. Separate worker processes do the job. It continues
-        after this conversation or the editor ends, and resumes where it was after a restart of the machine. Don't wait
-        for it idly: continue with other work and check with get_indexing_status after estimated_duration_seconds, or
-        call watch_indexing to wait. A job of under 60 s is called short. A few thousand files take seconds to a minute.
-
-        If the folder is already being indexed, no second job is started: the tool returns the id of the live one, with
-        already_running true. That is not an error. The number of jobs running at once is limited; others wait.
+        Call it when search_code's notes say so; only new and changed files are read. Go on with other work meanwhile,
+        or call watch_indexing.
         """
 
         def start(client: "Client") -> StartedIndexing:
@@ -126,7 +95,6 @@ class Starting:
                 project_id=started.project_id,
                 project_source=project.origin,
                 notes=[*project.notes],
-                database_name=client.connection.info.dbname,
             )
 
         return await self._place.run(start)

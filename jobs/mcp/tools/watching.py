@@ -7,7 +7,7 @@ import anyio
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
-from pgdex.jobs.mcp.answers import IndexingStatus, WatchedIndexing
+from pgdex.jobs.mcp.answers import WatchedIndexing
 from pgdex.jobs.mcp.arguments import JobId, ProjectId
 from pgdex.jobs.mcp.jobs_of_projects import watched_job
 from pgdex.jobs.mcp.notifications import Notifications
@@ -28,12 +28,7 @@ STEP = 0.001
 
 Timeout = Annotated[
     float,
-    Field(
-        ge=0,
-        le=3600,
-        description="How long to wait, in seconds. Stay below your client's time limit for a tool call (often 30 or "
-        "60 s), unless progress notifications extend that limit; 0 checks once.",
-    ),
+    Field(ge=0, le=3600, description="Less than your client's limit for a call."),
 ]
 
 
@@ -70,11 +65,9 @@ class Watching:
     async def watch_indexing(
         self, *, job_id: JobId, context: Context, timeout_seconds: Timeout = 25, project_id: ProjectId = None
     ) -> WatchedIndexing:
-        """Wait until an indexing job has ended, or until timeout_seconds have passed, and return the job's status.
+        """Wait until a job has ended and return its status, when the next step needs the index.
 
-        Use it instead of polling when the next step needs the finished index. While it waits, it sends progress
-        notifications to clients that asked for them. timed_out true means that the job is still live: call this tool
-        again, or continue with other work. Cancelling this call leaves the job running.
+        timed_out: it is still live; call again, or go on with other work.
         """
         deadline = anyio.current_time() + timeout_seconds
         job = await self._place.run(lambda client: watched_job(client, self._place, job_id, project_id))
@@ -124,5 +117,4 @@ async def _has_left(context: Context) -> bool:
 def _answer(client: "Client", job: "JobStatus") -> WatchedIndexing:
     from pgdex.jobs.client.views import skip_reasons
 
-    status = IndexingStatus.of(job, reasons=skip_reasons(client.connection, job))
-    return WatchedIndexing(**dict(status), timed_out=not job.is_final)
+    return WatchedIndexing.of(job, reasons=skip_reasons(client.connection, job), timed_out=not job.is_final)

@@ -1,13 +1,16 @@
 """`pgdex doctor`: what is in order, and what is not."""
 
+from pathlib import Path
+
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Run
 from tests.integration.cli.watched_jobs import running_job
 
 
-def test_the_doctor_finds_a_healthy_installation_in_order(run_pgdex: Run) -> None:
-    checked = run_pgdex("doctor", "--json")
+def test_the_doctor_finds_a_healthy_installation_in_order(run_pgdex: Run, tmp_path: Path) -> None:
+    nobody = {"HOME": str(tmp_path)}  # pgdex is registered with no agent there
+    checked = run_pgdex("doctor", "--json", env=nobody)
 
     assert checked.code == ExitCode.DONE, checked.out
     assert checked.json["ok"] is True
@@ -16,7 +19,7 @@ def test_the_doctor_finds_a_healthy_installation_in_order(run_pgdex: Run) -> Non
         *("git", "watching", "embedder", "grammars"),
     ]
     assert {check["outcome"] for check in checked.json["checks"]} == {"ok"}
-    assert "Everything is in order." in run_pgdex("doctor").out
+    assert "Everything is in order." in run_pgdex("doctor", env=nobody).out
 
 
 def test_the_doctor_finds_jobs_that_wait_for_nobody_and_old_ones(run_pgdex: Run, connection: Connection) -> None:

@@ -14,6 +14,7 @@ from tests.support.sql_worker import SqlWorker, enqueue, tree
 READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
+    *("vector_index_name", "signature_table_name", "signature_expression"),
     *("matching_versions", "view_scope", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
     *("jobs_before", "jobs_before_text", "waiting_projects", "free_admissions"),
     *("chunk_bytes", "repository_sizes", "removal_effect"),
@@ -26,6 +27,7 @@ CLIENT_CALLS = {
 }
 NOBODY_CALLS = {
     "share_chunk_grants",
+    *("build_signatures", "drop_signatures"),
     "checked_name",
     "procrastinate_retry_job_v1",
     "procrastinate_retry_job_v2",
@@ -82,6 +84,7 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
         *("ensure_chunk_partition", "set_setting", "drop_unwanted_vector_indexes", "vector_index_failed"),
         *("remove_repository", "remove_portion", "remove_view", "join_family"),
         *("rename_repository", "rename_view", "retry_job", "schedule_view", "unschedule_view", "follow_submodules"),
+        "keep_signatures",
     }
     # The first of a function's settings; some have one beside it.
     assert {re.split(r" (?=\w+=)", configuration)[0] for _, configuration in rows} == {path}

@@ -1,0 +1,51 @@
+"""Which program an agent is to start, and with which settings."""
+
+import os
+import shutil
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pgdex.jobs.errors import PgdexError
+
+CACHES = ("archive-v0", "builds-v0", "environments-v2")
+"""Folders of uv's cache; `uvx` runs from one, and `uv cache prune` removes it."""
+
+
+class NoProgram(PgdexError):
+    """There is no `pgdex` that would still be there when an agent starts it."""
+
+
+def lasting_program() -> str:
+    """The absolute path of the `pgdex` of this process: the name on the PATH if that leads to it, for an upgrade may
+    move what it points to, else the program itself. Raises NoProgram."""
+    beside = Path(sys.executable).with_name("pgdex")
+    if set(CACHES) & set(beside.parts) or set(CACHES) & set(Path(os.path.realpath(sys.prefix)).parts):
+        raise NoProgram(
+            "this pgdex runs from uvx's cache, which may be emptied at any time. Install it to stay "
+            "(uv tool install pgdex, or pipx install pgdex), then run `pgdex install`"
+        )
+    found = shutil.which("pgdex")
+    if not os.access(beside, os.X_OK):
+        if found is None:
+            raise NoProgram("there is no program `pgdex` for an agent to start: install pgdex so that it has one")
+        return os.path.abspath(found)
+    is_same = found is not None and os.path.realpath(found) == os.path.realpath(beside)
+    return os.path.abspath(found) if found and is_same else str(beside.absolute())
+
+
+def settings_to_hand_on(
+    variables: Mapping[str, str], *, known: Collection[str], secret: Collection[str], home: Path
+) -> tuple[dict[str, str], list[str]]:
+    """The settings of this shell that an entry should carry, since the agent may be started elsewhere; and the names of
+    those that are left out because they are secret.
+
+    `known` and `secret` are names of variables; `home` is this process's PGDEX_HOME, which is handed on where a
+    variable of this shell has moved it.
+    """
+    given = {name: variables[name] for name in sorted(known) if variables.get(name)}
+    if variables.get("XDG_DATA_HOME"):
+        given.setdefault("PGDEX_HOME", str(home))
+    if "PGDEX_HOME" in given:
+        given["PGDEX_HOME"] = str(home)  # absolute: an agent starts the server in another folder
+    return {k: v for k, v in given.items() if k not in secret}, [name for name in given if name in secret]

@@ -1,0 +1,53 @@
+"""Which agents have pgdex registered, and how they start it, by what their files say now."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pgdex.jobs.agents import files, jsonc, toml
+from pgdex.jobs.agents.clients import CLIENTS, Client, Launch
+from pgdex.jobs.agents.files import FileRefused
+from pgdex.jobs.agents.jsonc import Unreadable
+from pgdex.jobs.agents.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """An entry of an agent's file. `launch` is None where it is not one for a command: a server over HTTP."""
+
+    client: Client
+    file: Path
+    launch: Launch | None
+    project: Path | None
+
+
+def registrations(machine: Machine, project: Path | None) -> list[Registration]:
+    """The entries in the user's files and, if there is a project, in its files; one that two agents share counts once.
+
+    What can't be read is passed over: an agent can't read it either.
+    """
+    found: list[Registration] = []
+    for place in (None, project) if project else (None,):
+        for client in CLIENTS.values():
+            file = client.entry_file(machine, place)
+            if file is None or (place and any(one.file == file for one in found)):
+                continue
+            one = registration(client, file, project=place)
+            if one is not None:
+                found.append(one)
+    return found
+
+
+def registration(client: Client, file: Path, *, project: Path | None) -> Registration | None:
+    """The entry in this file, or None."""
+    try:
+        text = files.read(file)
+        document: Any = {} if text is None else _parsed(file, text)
+    except (FileRefused, Unreadable):
+        return None
+    entry = jsonc.at(document, client.entry_path)
+    return Registration(client, file, client.launch(entry), project) if isinstance(entry, dict) else None
+
+
+def _parsed(file: Path, text: str) -> Any:
+    return toml.value_of(text) if file.suffix == ".toml" else jsonc.value_of(text)

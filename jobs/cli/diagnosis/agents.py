@@ -1,0 +1,58 @@
+"""Checks of the coding agents that pgdex is registered with: can each start it and search?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdex.jobs.cli.diagnosis.checks import Check, failed, ok, warning
+
+if TYPE_CHECKING:
+    from pgdex.jobs.agents.machine import Machine
+    from pgdex.jobs.agents.registered import Registration
+
+
+def agents_checks(home: Path, folder: Path | None) -> Iterator[Check]:
+    """A check for each agent that has an entry, in the user's files or in those of the project around `folder`, and for
+    each whose entry has gone. Nothing where pgdex is not registered: not everybody has an agent."""
+    from pgdex.jobs.agents.files import FileRefused
+    from pgdex.jobs.agents.machine import project_root, this_machine
+    from pgdex.jobs.agents.registered import registrations
+    from pgdex.jobs.cli.agent_proofs import proofs_of
+
+    try:
+        machine = this_machine()
+    except FileRefused:
+        return
+    found = registrations(machine, project_root(folder) if folder else None)
+    for one, proof in proofs_of(found, machine, folder=folder or machine.home):
+        finding = f"{one.client.title} ({machine.shown(one.file)}): {proof.said}"
+        if proof.works:
+            yield ok("agents", finding)
+        else:
+            scope = " --scope project" if one.project else ""
+            yield failed(
+                "agents",
+                finding,
+                f"If the program has moved: pgdex install --agent {one.client.name}{scope}. Else see the other checks.",
+            )
+    yield from _lost(machine, found, home)
+
+
+def _lost(machine: "Machine", found: "list[Registration]", home: Path) -> Iterator[Check]:
+    """The user's agents that `pgdex install` has registered and whose file has no entry that they could read."""
+    from pgdex.jobs.agents.clients import CLIENTS
+    from pgdex.jobs.agents.files import real
+    from pgdex.jobs.agents.receipts import load
+
+    written = load(home).of
+    for client in CLIENTS.values():
+        file = client.entry_file(machine, None)
+        if file is None or any(one.client is client and one.project is None for one in found):
+            continue
+        receipt = written.get(str(real(file)))
+        if receipt is not None and client.name in receipt.agents:
+            yield warning(
+                "agents",
+                f"{client.title}: the entry has gone from {machine.shown(file)}, or the file can't be read",
+                f"pgdex install --agent {client.name} says why, or writes it again; with --uninstall it is given up.",
+            )

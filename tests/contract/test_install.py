@@ -1,0 +1,134 @@
+"""`pgdex install` as a user runs it, in a home folder of its own: what it writes starts, and it all goes again."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.logins import CHECKOUT, PATIENCE_SECONDS, PGDEX, Finished
+
+
+class User:
+    """A user with a home folder, whose pgdex uses the test's database."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.home = folder / "me"
+        self.home.mkdir()
+        self.variables = {
+            "HOME": str(self.home),
+            "PATH": os.environ["PATH"],
+            "PGDEX_HOME": str(folder / "data"),
+            "PGDEX_DATABASE_URL": database_url,
+            "PYTHONPATH": str(CHECKOUT),
+        }
+
+    def pgdex(self, *arguments: str, cwd: Path | None = None, **variables: str) -> Finished:
+        done = subprocess.run(
+            [*PGDEX, *arguments],
+            env=self.variables | variables,
+            cwd=cwd or self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE_SECONDS,  # a proof alone may take one
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path.relative_to(self.home)): path.read_bytes() for path in self.home.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def user(tmp_path: Path, client_url: str) -> User:
+    return User(tmp_path, client_url)
+
+
+def test_an_agent_gets_its_entry_which_is_started_and_searched_and_everything_goes_again(user: User) -> None:
+    (user.home / ".claude.json").write_text('{\n  "numStartups": 1\n}\n')
+    before = user.files()
+
+    seen = user.pgdex("install", "--agent", "claude-code", "--dry-run")
+    assert seen.code == 0, seen.err
+    assert '"pgdex": {' in seen.out
+    assert "Nothing was written." in seen.out
+    assert user.files() == before
+
+    done = user.pgdex("install", "--agent", "claude-code", "--yes")
+    assert done.code == 0, done.err + done.out
+    assert "✓ Claude Code" in done.out
+    assert "tools; a search answers: " in done.out
+    entry = json.loads((user.home / ".claude.json").read_text())["mcpServers"]["pgdex"]
+    assert os.path.isabs(entry["command"])
+    assert entry["env"] == {"PGDEX_HOME": user.variables["PGDEX_HOME"]}
+    assert "postgresql://" not in "".join(content.decode() for content in user.files().values())
+
+    checked = user.pgdex("doctor", "--json")
+    agents = [check for check in json.loads(checked.out)["checks"] if check["name"] == "agents"]
+    assert [check["outcome"] for check in agents] == ["ok"]
+    assert agents[0]["finding"].startswith("Claude Code (~/.claude.json): ")
+
+    (user.home / ".claude.json").write_text("{}")
+    (agents,) = [one for one in json.loads(user.pgdex("doctor", "--json").out)["checks"] if one["name"] == "agents"]
+    assert (agents["outcome"], "the entry has gone from ~/.claude.json" in agents["finding"]) == ("warning", True)
+    user.pgdex("install", "--agent", "claude-code", "--yes")
+
+    assert user.pgdex("install", "--agent", "claude-code", "--uninstall", "--yes").code == 0
+    assert user.files() == before | {".claude.json": b"{}"}
+    assert not Path(user.variables["PGDEX_HOME"], "agents.json").exists()
+
+
+def test_an_entry_whose_program_is_gone_fails_the_doctor_with_what_to_do(user: User) -> None:
+    entry = {"command": "/nowhere/pgdex", "args": ["mcp"]}
+    (user.home / ".cursor").mkdir()
+    (user.home / ".cursor/mcp.json").write_text(json.dumps({"mcpServers": {"pgdex": entry}}))
+
+    checked = user.pgdex("doctor", "--json")
+
+    assert checked.code == 1
+    (agents,) = [check for check in json.loads(checked.out)["checks"] if check["name"] == "agents"]
+    assert agents["outcome"] == "failed"
+    assert "there is no program /nowhere/pgdex any more" in agents["finding"]
+    assert "pgdex install --agent cursor" in agents["advice"]
+
+
+def test_a_database_that_is_away_is_what_the_proof_says(user: User) -> None:
+    done = user.pgdex(
+        "install", "--agent", "claude-code", "--yes", PGDEX_DATABASE_URL="postgresql://127.0.0.1:1/nothing"
+    )
+
+    assert done.code == 1
+    assert "✗ Claude Code it starts, but a search fails: DATABASE_ERROR" in done.out
+    assert (user.home / ".claude.json").exists()
+
+
+def test_without_an_agent_a_terminal_or_a_name_that_exists_nothing_is_written(user: User) -> None:
+    nobody = user.pgdex("install", "--yes", PATH="/nonexistent")
+    assert (nobody.code, "no coding agent was found" in nobody.err) == (2, True)
+
+    unasked = user.pgdex("install", "--agent", "codex")
+    assert (unasked.code, "add --yes" in unasked.err) == (2, True)
+
+    unknown = user.pgdex("install", "--agent", "emacs", "--yes")
+    assert (unknown.code, "claude-code" in unknown.err) == (2, True)
+
+    homeless = user.pgdex("install", "--agent", "codex", "--yes", cwd=Path("/"), HOME="/nonexistent")
+    assert (homeless.code, "home folder /nonexistent does not exist" in homeless.err) == (1, True)
+
+    assert user.files() == {}
+
+
+def test_a_broken_file_is_named_and_the_rest_is_written(user: User) -> None:
+    (user.home / ".claude.json").write_text("{")
+
+    done = user.pgdex("install", "--agent", "claude-code", "--yes", "--json")
+
+    assert done.code == 1
+    answer = json.loads(done.out)
+    (problem,) = [file["problem"] for file in answer["files"] if file["problem"]]
+    assert "line 1" in problem
+    assert answer["proofs"] == []
+    assert (user.home / ".claude/skills/pgdex/SKILL.md").exists()

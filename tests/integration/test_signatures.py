@@ -1,0 +1,268 @@
+"""Signatures of vectors: a large repository is searched fast and well before its vector index is built and whatever the
+filter, and they are right whoever adds or deletes chunks."""
+
+from collections.abc import Iterator
+from typing import LiteralString
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pgdex.indexer.search.retrievers import vector_text
+from pgdex.jobs.database.connection import Connection, connect
+from tests.integration.roles.members import READER, logged_in
+from tests.support.databases import new_database, settings_for, url_of
+from tests.support.job_checks import value
+from tests.support.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
+
+CHUNKS = 12_000
+QUERIES = 40
+NEAREST = 10
+ALL = 1_000_000
+Vectors = NDArray[np.float32]
+Found = list[tuple[int, int]]
+
+
+def unit(vectors: NDArray[np.float64]) -> Vectors:
+    scaled: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return scaled
+
+
+def signatures(repository: SyntheticRepository) -> str:
+    return f"pgdex.chunks_r{repository.id}_signatures_m{repository.model_id}"
+
+
+def build(connection: Connection, repository: SyntheticRepository) -> None:
+    connection.execute(
+        "update pgdex.repositories set chunks = (select count(*) from pgdex.chunks c where c.repository_id = %s)"
+        " where id = %s",
+        [repository.id, repository.id],
+    )
+    connection.execute("select pgdex.build_signatures(%s, 10)", [repository.id])
+
+
+def nearest(
+    connection: Connection,
+    repository: SyntheticRepository,
+    vector: str,
+    *,
+    versions: list[int] | None = None,
+    outside: list[int] | None = None,
+    kinds: list[str] | None = None,
+) -> Found:
+    """The first ten, of 200."""
+    rows = connection.execute(
+        "select version_id, ordinal, score from pgdex.search_vectors(array[%s::bigint], %s::smallint, %s, %s,"
+        " %s::bigint[], %s, %s::bigint[], %s, 200, p_exact_chunks => 10, p_candidates => 1000)",
+        [
+            *(repository.id, repository.model_id, DIMENSION, vector),
+            *(versions, None if versions is None else len(versions), outside, kinds),
+        ],
+    ).fetchall()
+    scores = [row[-1] for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    return [row[:2] for row in rows[:NEAREST]]
+
+
+class Scene:
+    """A repository of 12,000 chunks of two kinds, without a vector index, and queries of it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.repository = new_repository(connection)
+        generator = np.random.default_rng(11)
+        topics = generator.normal(size=(300, DIMENSION))
+        around = topics[np.arange(CHUNKS) % len(topics)] + generator.normal(scale=0.7, size=(CHUNKS, DIMENSION))
+        self.queries = [
+            vector_text(v) for v in unit(topics[:QUERIES] + generator.normal(scale=0.7, size=(QUERIES, DIMENSION)))
+        ]
+        write_chunks(connection, self.repository, [chunk(f"value{n}") for n in range(CHUNKS)], vectors=unit(around))
+        connection.execute(f"update pgdex.chunks_r{self.repository.id} set kind = 'class' where version_id % 5 = 0")
+        build(connection, self.repository)
+        connection.execute(f"vacuum analyze pgdex.chunks_r{self.repository.id}")
+        rows = connection.execute("select id from pgdex.versions order by id").fetchall()
+        self.versions = [version for (version,) in rows]
+
+
+@pytest.fixture(scope="module")
+def scene(server_url: str, template: str) -> Iterator[Scene]:
+    with (
+        new_database(server_url, template=template) as name,
+        connect(settings_for(url_of(server_url, name))) as connection,
+    ):
+        yield Scene(connection)
+
+
+@pytest.mark.parametrize("narrowed", ["nothing", "a third", "all but some", "a kind"])
+def test_signatures_find_the_ten_nearest_whatever_the_filter(scene: Scene, narrowed: str) -> None:
+    versions = scene.versions[::3] if narrowed == "a third" else None
+    outside = scene.versions[:500] if narrowed == "all but some" else None
+    kinds = ["class"] if narrowed == "a kind" else None
+    found = {}
+    for name in ("by signatures", "exact"):
+        if name == "exact":
+            scene.connection.execute("begin")
+            scene.connection.execute("select pgdex.drop_signatures(%s)", [scene.repository.id])
+        found[name] = [
+            nearest(scene.connection, scene.repository, query, versions=versions, outside=outside, kinds=kinds)
+            for query in scene.queries
+        ]
+    scene.connection.execute("rollback")
+
+    same = sum(len(set(one) & set(other)) for one, other in zip(found["by signatures"], found["exact"], strict=True))
+
+    assert all(len(one) == NEAREST for one in found["exact"])
+    assert same / (NEAREST * QUERIES) >= 0.98
+    allowed = set(versions or scene.versions) - set(outside or [])
+    assert {version for one in found["by signatures"] for version, _ in one} <= allowed
+
+
+def test_a_search_reads_the_signatures_and_only_the_best_chunks(scene: Scene) -> None:
+    read = "select seq_scan, coalesce(idx_tup_fetch, 0) from pg_stat_user_tables where relname = %s"
+    before = statistics(scene.connection, read, f"chunks_r{scene.repository.id}")
+
+    nearest(scene.connection, scene.repository, scene.queries[0])
+
+    after = statistics(scene.connection, read, f"chunks_r{scene.repository.id}")
+    assert after[0] == before[0]
+    assert 0 < after[1] - before[1] <= 1000
+
+
+def statistics(connection: Connection, query: LiteralString, name: str) -> tuple[int, ...]:
+    """A row of PostgreSQL's counters, with all that this session has done."""
+    connection.execute("select pg_stat_force_next_flush()")
+    row = connection.execute(query, [name]).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def test_without_a_filter_the_vector_index_is_used_once_it_is_there(scene: Scene) -> None:
+    assert value(scene.connection, "select pgdex.build_vector_index(%s::bigint, 1000)", scene.repository.id) is True
+    index = value(
+        scene.connection,
+        "select pgdex.vector_index_name(%s::bigint, %s::smallint)",
+        *(scene.repository.id, scene.repository.model_id),
+    )
+    scans = "select idx_scan from pg_stat_user_indexes where indexrelname = %s"
+    scene.connection.execute("set enable_seqscan = off")
+
+    nearest(scene.connection, scene.repository, scene.queries[0])
+    unfiltered = statistics(scene.connection, scans, index)
+    nearest(scene.connection, scene.repository, scene.queries[0], kinds=["class"])
+    filtered = statistics(scene.connection, scans, index)
+
+    scene.connection.execute("reset enable_seqscan")
+    scene.connection.execute("select pgdex.drop_vector_indexes(%s, null)", [scene.repository.id])
+    assert (unfiltered, filtered) == ((1,), (1,))
+
+
+def rows_of(
+    connection: Connection, repository: SyntheticRepository
+) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """The chunks that have a signature, and those that should."""
+    signed = connection.execute(f"select version_id, ordinal from {signatures(repository)}").fetchall()
+    assert len(set(signed)) == len(signed)
+    chunks = connection.execute(
+        f"select version_id, ordinal from pgdex.chunks_r{repository.id} where model_id = %s", [repository.model_id]
+    ).fetchall()
+    return set(signed), set(chunks)
+
+
+def test_chunks_that_are_added_made_again_or_deleted_later_are_no_exception(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    build(connection, repository)
+    vector = unit(np.random.default_rng(1).normal(size=(1, DIMENSION)))
+
+    write_chunks(connection, repository, [chunk("late")], path_of=lambda _: "late.py", vectors=vector)
+
+    signed, chunks = rows_of(connection, repository)
+    assert signed == chunks
+    assert len(chunks) == 51
+    late = value(connection, "select id from pgdex.versions where path = 'late.py'")
+    assert nearest(connection, repository, vector_text(vector[0]))[0] == (late, 0)
+
+    with connection.transaction():
+        connection.execute("select pgdex.delete_chunks(%s, %s)", [repository.id, [late]])
+    signed, chunks = rows_of(connection, repository)
+    assert signed == chunks
+    assert len(chunks) == 50
+
+
+def test_a_transaction_that_is_rolled_back_leaves_no_signature(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    build(connection, repository)
+    connection.execute("begin")
+    write_chunks(connection, repository, [chunk("late")], path_of=lambda _: "late.py")
+    connection.execute("rollback")
+
+    signed, chunks = rows_of(connection, repository)
+
+    assert signed == chunks
+    assert len(chunks) == 50
+
+
+def test_another_model_gets_signatures_of_its_own_and_those_of_the_former_one_go(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    build(connection, repository)
+    former = signatures(repository)
+    model = value(
+        connection, "insert into pgdex.embedding_models (name, dimension) values ('other', %s) returning id", DIMENSION
+    )
+    connection.execute("update pgdex.repositories set model_id = %s", [model])
+    again = SyntheticRepository(repository.id, repository.view_id, model)
+
+    write_chunks(connection, again, [chunk("of the other model")], path_of=lambda _: "other.py")
+    build(connection, again)
+    write_chunks(connection, again, [chunk("another one")], path_of=lambda _: "another.py")
+
+    assert value(connection, "select to_regclass(%s)", former) is None
+    signed, chunks = rows_of(connection, again)
+    assert signed == chunks
+    assert len(chunks) == 2
+
+
+def test_a_small_repository_has_none_and_is_compared_exactly(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    connection.execute("update pgdex.repositories set chunks = 50")
+
+    connection.execute("select pgdex.build_signatures(%s, 50)", [repository.id])
+
+    assert value(connection, "select to_regclass(%s)", signatures(repository)) is None
+
+
+def test_the_tables_go_with_their_repository(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    build(connection, repository)
+    connection.execute("select pgdex.remove_repository(%s)", [repository.id])
+
+    while value(connection, "select pgdex.remove_portion()"):
+        pass
+
+    left = "select count(*) from pg_class where relnamespace = 'pgdex'::regnamespace and relname like 'chunks\\_r%%'"
+    assert value(connection, left) == 0
+
+
+def test_their_bytes_are_counted_with_the_chunks(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    size = "select bytes from pgdex.chunk_bytes(array[%s::bigint])"
+    before = value(connection, size, repository.id)
+
+    build(connection, repository)
+
+    of_signatures = value(connection, "select pg_total_relation_size(%s::regclass)", signatures(repository))
+    assert value(connection, size, repository.id) == before + of_signatures
+
+
+def test_whoever_may_read_may_search_by_them(database_url: str, connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    build(connection, repository)
+    with logged_in(database_url, READER) as reader:
+        found = nearest(reader, repository, vector_text(np.full(DIMENSION, DIMENSION**-0.5, dtype=np.float32)))
+    assert len(found) == NEAREST
