@@ -16,7 +16,8 @@ BUILD  := requirements-build.lock
 # Half as many again as there are cores: many tests wait, for a process, a lock or a timeout.
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 
-.PHONY: help try install develop test test-unit test-clients check reference picture recording docs docs-serve lock wheel dist release-check weight
+.PHONY: help try install develop test test-unit test-clients conformance check reference picture recording docs docs-serve lock wheel dist \
+	release-check weight
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,8 +36,11 @@ test: $(VENV)/.developed  ## Run all tests but those that need a container engin
 test-unit: $(VENV)/.developed  ## Run the tests that need no database: under a minute
 	$(BIN)/python -m pytest --numprocesses auto --durations=5 tests/unit $(ARGS)
 
-test-clients: $(VENV)/.developed  ## Run the tests with real coding agents, which are installed from the npm registry
-	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
+test-clients: $(VENV)/.developed  ## Run the tests with real coding agents and agent frameworks, from npm's registry and PyPI
+	$(BIN)/python -m pytest -m clients tests/clients --durations=5 $(ARGS)
+
+conformance: $(VENV)/.developed  ## Run the official MCP conformance suite (needs npm) and print its results as a table
+	$(BIN)/python -m tests.conformance $(ARGS)
 
 check: $(VENV)/.developed  ## Linter, formatter, type checker, and who may import whom
 	$(BIN)/ruff check .

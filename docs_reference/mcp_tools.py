@@ -1,33 +1,56 @@
-"""The page of MCP tools, from the schemas that a client gets."""
+"""The page of MCP tools, resources and prompts, from what a client gets."""
 
 from pathlib import Path
 from typing import Any
 
 import anyio
-from mcp_types import Tool
+from mcp_types import Prompt, Resource, ResourceTemplate, Tool
 
 from docs_reference.markdown import code, prose, table
-from pgdex.jobs.mcp.server import build_server
+from pgdex.jobs.mcp.server import PgdexServer, build_server
 from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.settings import Settings
 
 
 def mcp_tools_page() -> str:
-    """Every tool: what the model reads about it, its arguments, and its answer."""
+    """Every tool: what the model reads about it, its arguments, and its answer; every resource and every prompt."""
     parts = [
-        "# MCP tools\n",
-        "What `pgdex mcp` tells a client about its tools. [Agents](../agents.md) shows how to register the server, a "
-        "session, and what the errors mean.\n",
+        "# MCP tools, resources and prompts\n",
+        "What `pgdex mcp` tells a client about its tools, its [resources](#resources) and its [prompts](#prompts). "
+        "[Agents](../agents.md) shows how to register the server, a session, and what the errors mean; "
+        "[MCP](../mcp.md) explains tasks, subscriptions, and how well the server keeps to the protocol.\n",
     ]
-    for tool in _tools():
+    server = _server()
+    for tool in anyio.run(server.list_tools):
         parts.extend(_section(tool))
+    parts.append("## Resources\n")
+    for resource in anyio.run(server.list_resources):
+        parts.extend(_resource(resource.uri, resource))
+    for template in anyio.run(server.list_resource_templates):
+        parts.extend(_resource(template.uri_template, template))
+    parts.append("## Prompts\n")
+    for prompt in anyio.run(server.list_prompts):
+        parts.extend(_prompt(prompt))
     return "\n".join(parts)
 
 
-def _tools() -> list[Tool]:
-    """The tools of a server that never opens its database. Settings of whoever runs this play no part in it."""
-    server = build_server(ServerContext(Settings(), folder=Path("/")), eager=False)
-    return anyio.run(server.list_tools)
+def _server() -> PgdexServer:
+    """A server that never opens its database. Settings of whoever runs this play no part in it."""
+    return build_server(ServerContext(Settings(), folder=Path("/")), eager=False)
+
+
+def _resource(uri: str, resource: Resource | ResourceTemplate) -> list[str]:
+    said = f"*{resource.title}* ({code(resource.mime_type)})\n"
+    return [f"### {code(uri)}\n", said, prose(resource.description or "") + "\n"]
+
+
+def _prompt(prompt: Prompt) -> list[str]:
+    rows = [
+        [code(one.name), "required" if one.required else "optional", prose(one.description or "")]
+        for one in prompt.arguments or ()
+    ]
+    said = [f"### {prompt.name}\n", f"*{prompt.title}*\n", prose(prompt.description or "") + "\n"]
+    return [*said, table(["argument", "", "meaning"], rows)]
 
 
 def _section(tool: Tool) -> list[str]:

@@ -19,7 +19,7 @@ from pgdex.jobs.mcp.addresses import Address, UnixAddress, bound_sockets, parsed
 from pgdex.jobs.mcp.auth import RequestFilter, is_loopback
 from pgdex.jobs.mcp.health import Health
 from pgdex.jobs.mcp.limits import BACKLOG, BoundedProtocol, slots
-from pgdex.jobs.mcp.server import build_server
+from pgdex.jobs.mcp.server import PgdexServer, build_server
 from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.throttle import throttle_logs
 from pgdex.jobs.settings import Settings
@@ -34,14 +34,17 @@ LONGEST_IDLE_SECONDS = 5
 logger = logging.getLogger("pgdex.mcp")
 
 
-def serve_http(settings: Settings, address: str) -> None:
-    """Serve any number of clients at `address` until SIGTERM or SIGINT. Raises InvalidRequest, InvalidSetting."""
+def serve_http(settings: Settings, address: str, *, kind: type[PgdexServer] = PgdexServer) -> None:
+    """Serve any number of clients at `address` until SIGTERM or SIGINT. Raises InvalidRequest, InvalidSetting.
+
+    Tests have a `kind` of server that offers more.
+    """
     where = parsed_address(address)
     _check_reach(settings, where)
     token = required_token(settings, where)
     most = slots()
     BoundedProtocol.most = most
-    app = http_app(settings, where, token=token, most_requests=most * 3 // 4)
+    app = http_app(settings, where, token=token, most_requests=most * 3 // 4, kind=kind)
     with bound_sockets(where, backlog=BACKLOG) as listeners:
         throttle_logs()
         config = uvicorn.Config(
@@ -74,12 +77,17 @@ def required_token(settings: Settings, where: "Address | UnixAddress") -> Token 
 
 
 def http_app(
-    settings: Settings, where: "Address | UnixAddress", *, token: Token | None, most_requests: int
+    settings: Settings,
+    where: "Address | UnixAddress",
+    *,
+    token: Token | None,
+    most_requests: int,
+    kind: type[PgdexServer] = PgdexServer,
 ) -> Starlette:
     """The application that is served at `where`."""
     context = ServerContext(settings, folder=None)
     state = Health(settings)
-    server = build_server(context, eager=True)
+    server = build_server(context, eager=True, kind=kind)
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         max_request_body_size=LARGEST_REQUEST_BYTES,

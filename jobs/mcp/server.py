@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,22 +13,41 @@ from typing import Any
 
 import anyio
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedResourceError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    InputRequiredResult,
+    ToolAnnotations,
+)
+from pydantic import ValidationError
 
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.logging import fields
 from pgdex.jobs.mcp.capabilities import only_what_there_is
+from pgdex.jobs.mcp.completions import Completions
 from pgdex.jobs.mcp.definitions import tool_of
 from pgdex.jobs.mcp.errors import explained, is_expected, unknown_arguments
 from pgdex.jobs.mcp.given import given_arguments
 from pgdex.jobs.mcp.instructions import INSTRUCTIONS
+from pgdex.jobs.mcp.job_feed import JobFeed
+from pgdex.jobs.mcp.job_tasks import JobTasks
+from pgdex.jobs.mcp.prompts import add_prompts
+from pgdex.jobs.mcp.protocol_errors import protocol_error
 from pgdex.jobs.mcp.quoted import quoted
+from pgdex.jobs.mcp.resources.files import FileResources
+from pgdex.jobs.mcp.resources.jobs import JobResources
+from pgdex.jobs.mcp.resources.repositories import RepositoryResources
 from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.stdio import run_on_stdio
+from pgdex.jobs.mcp.subscriptions import Subscriptions
+from pgdex.jobs.mcp.tasks import Tasks
 from pgdex.jobs.mcp.tools.cancelling import Cancelling
 from pgdex.jobs.mcp.tools.listing import Listing
 from pgdex.jobs.mcp.tools.removing import Removing
@@ -75,6 +94,29 @@ class PgdexServer(MCPServer[None]):
             cause = error.__cause__ or error
             raise self._reported(name, cause) from cause
 
+    async def read_resource(
+        self, uri: Any, context: Context[None, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource. Raises MCPError, whose message is for the model, and ResourceNotFoundError."""
+        try:
+            return await super().read_resource(uri, context)
+        except UnexpectedResourceError as error:
+            cause = error.__cause__ or error
+            raise protocol_error(cause, about=str(uri), data={"uri": str(uri)}) from cause
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[None, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Render a prompt. Raises MCPError for one that there isn't, and for arguments that it can't take."""
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            cause: BaseException = error
+            while not isinstance(cause, ValidationError) and cause.__cause__ is not None:
+                cause = cause.__cause__
+            told = explained(cause) if isinstance(cause, ValidationError) else str(error)
+            raise MCPError(code=INVALID_PARAMS, message=told) from error
+
     def _schema_of(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The input schema of a tool that has all these arguments. Raises InvalidRequest, MCPError."""
         if name not in self._schemas:
@@ -96,9 +138,9 @@ class PgdexServer(MCPServer[None]):
         return ToolError(told)
 
 
-def build_server(context: ServerContext, *, eager: bool) -> PgdexServer:
-    """The server with all its tools. It begins to open the database when it starts (`eager`), or when its first
-    client has been answered."""
+def build_server(context: ServerContext, *, eager: bool, kind: type[PgdexServer] = PgdexServer) -> PgdexServer:
+    """The server with all that it offers. It begins to open the database when it starts (`eager`), or when its first
+    client has been answered. Tests have a `kind` that offers more."""
 
     over = threading.Event()
     warm_up = threading.Thread(target=_warm_up, args=[context, over], name="pgdex-warm-up", daemon=True)
@@ -114,14 +156,20 @@ def build_server(context: ServerContext, *, eager: bool) -> PgdexServer:
     async def life(_: MCPServer[None]) -> AsyncIterator[None]:
         if eager:
             warm_up.start()
-        try:
-            yield
-        finally:
-            over.set()
-            context.watched_folder.close()
-            context.connections.close()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(feed.run)
+            try:
+                yield
+            finally:
+                over.set()
+                context.watched_folder.close()
+                context.connections.close()
+                tasks.cancel_scope.cancel()
 
-    return PgdexServer(
+    feed = JobFeed(context)
+    jobs = JobTasks(context)
+    bus = InMemorySubscriptionBus()
+    server = kind(
         "pgdex",
         tools=_tools(context),
         title="pgdex code search",
@@ -129,10 +177,17 @@ def build_server(context: ServerContext, *, eager: bool) -> PgdexServer:
         instructions=INSTRUCTIONS,
         version=RELEASE,
         lifespan=life,
-        subscriptions=False,
+        subscriptions=bus,
+        extensions=[Tasks(jobs)],
         middleware=[] if eager else [after_the_handshake],
         log_level="WARNING",
     )
+    for resources in (RepositoryResources(context), FileResources(context), JobResources(context)):
+        resources.add_to(server)
+    add_prompts(server)
+    Completions(context).add_to(server)
+    Subscriptions(context, feed, jobs, bus).add_to(server)
+    return server
 
 
 def _tools(context: ServerContext) -> list[Tool]:

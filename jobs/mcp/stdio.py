@@ -36,9 +36,9 @@ async def run_on_stdio(server: MCPServer[Any]) -> None:
                         await write.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=None, error=error)))
 
         tasks.start_soon(sort, messages)
-        # The only private name of the SDK in pgdex. `MCPServer.run_stdio_async()` opens stdin itself, takes no streams,
-        # and nothing public runs an MCPServer over some. So pyproject.toml allows one minor version of the SDK, and
-        # tests/unit/test_mcp_sdk.py notices when the name or its meaning changes.
+        # The only private name of the SDK in pgdex, which subscriptions.py has as well. `MCPServer.run_stdio_async()`
+        # opens stdin itself, takes no streams, and nothing public runs an MCPServer over some. So pyproject.toml allows
+        # one minor version of the SDK, and tests/unit/test_mcp_sdk.py notices when the name or its meaning changes.
         lowlevel = server._lowlevel_server
         await lowlevel.run(read, write, lowlevel.create_initialization_options())
 

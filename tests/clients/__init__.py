@@ -1,1 +1,4 @@
-"""Real coding agents, installed from the npm registry, against what `pgdex install` writes. Run: make test-clients"""
+"""Clients of others: coding agents against what `pgdex install` writes, agent frameworks against `pgdex mcp`.
+
+`make test-clients` runs them, with what they need from npm's registry and PyPI; the default run leaves them out.
+"""

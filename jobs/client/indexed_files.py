@@ -1,0 +1,216 @@
+"""Files as the index has them: their text, put together again from their chunks; and which paths, folders and jobs
+there are that begin with something.
+
+No disk is looked at. What is returned is what was indexed, so no link, no `..` and no exchanged folder leads to
+anything else, and it is there on a machine that doesn't have the files.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import IsolationLevel, sql
+from psycopg.rows import class_row
+
+from pgdex.jobs.client.answer import Answer
+from pgdex.jobs.client.job_ids import id_range
+from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.database.connection import Connection
+from pgdex.jobs.errors import InvalidRequest
+
+MOST_LINES = 1_000
+"""Of one reading: longer files are read in parts."""
+MOST_CHARACTERS = 60_000
+"""Of one reading, about 15,000 tokens."""
+MOST_FOUND = 100
+"""Of a list of paths, of folders or of jobs: as many as MCP's completion takes."""
+FEWEST_DIGITS = 4
+"""Of an id, from which on `id_range` takes it."""
+
+VIEW = """
+    select s.id, s.repository_id, s.chunk_table, s.location from pgdex.views_status s
+    where s.project_id = %(project)s and s.location = %(location)s and s.root = any(%(roots)s)
+"""
+FILE = """
+    select v.language, coalesce(e.skip_reason, v.skip_reason), coalesce(e.skip_detail, v.skip_detail), v.chunks
+    from pgdex.view_files e left join pgdex.versions v on v.id = e.version_id
+    where e.view_id = %(view)s and e.path = %(path)s
+"""
+CHUNKS = """
+    from pgdex.view_files e
+    join {table} c on c.repository_id = %(repository)s and c.version_id = e.version_id
+    where e.view_id = %(view)s and e.path = %(path)s
+"""
+# Those that begin with the text first, then those that have it anywhere.
+PATHS = """
+    select e.path, starts_with(e.path, %(text)s) as begins from pgdex.view_files e
+    where e.view_id = %(view)s and e.skip_reason is null and strpos(lower(e.path), lower(%(text)s)) > 0
+    order by begins desc, e.path limit %(limit)s
+"""
+LOCATIONS = """
+    select s.location from pgdex.views_status s
+    where s.project_id = %(project)s and strpos(lower(s.location), lower(%(text)s)) > 0
+    order by starts_with(s.location, %(text)s) desc, s.location limit %(limit)s
+"""
+JOB_IDS = """
+    select j.id::text from pgdex.indexing_jobs j join pgdex.views v on v.id = j.view_id and v.removed_at is null
+    where j.project_id = %(project)s and j.id between %(first)s and %(last)s
+        and starts_with(j.id::text, lower(%(text)s))
+    order by j.created_at desc, j.id limit %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedText(Answer):
+    """Some lines of a file. `text` ends with the whole of `last_line`, unless `is_cut`: then that one line is longer
+    than MOST_CHARACTERS. `total_lines` are the file's."""
+
+    repo_path: str
+    path: str
+    language: str | None
+    first_line: int
+    last_line: int
+    total_lines: int
+    is_cut: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Where the files of a view are found."""
+
+    id: int
+    repository_id: int
+    chunk_table: str | None
+    location: str
+
+
+def text_of(
+    connection: Connection,
+    *,
+    project: str,
+    repo_path: str,
+    path: str,
+    first_line: int = 1,
+    last_line: int | None = None,
+) -> IndexedText:
+    """The lines `first_line` to `last_line` (counted from 1, both included) of a file of the view at `repo_path`; fewer
+    where they are more than MOST_LINES or MOST_CHARACTERS.
+
+    Raises InvalidRequest where the view or the file is not indexed, the file was skipped, or it has no such line.
+    """
+    if first_line < 1 or (last_line is not None and last_line < first_line):
+        raise InvalidRequest(f"lines must be FIRST-LAST, counted from 1, got {first_line}-{last_line}")
+    most = first_line + MOST_LINES - 1
+    last = most if last_line is None else min(last_line, most)
+    with _snapshot(connection):
+        view = _view_at(connection, project=project, location=repo_path)
+        values = {
+            "repository": view.repository_id,
+            "view": view.id,
+            "path": path,
+            "first": first_line,
+            "last": last,
+        }
+        row = connection.execute(FILE, values).fetchone()
+        if row is None:
+            raise InvalidRequest(f"path: {path} is not indexed in {view.location}")
+        language, skip_reason, skip_detail, count = row
+        if skip_reason is not None or not count or view.chunk_table is None:
+            why = ", ".join(filter(None, (skip_reason, skip_detail))) or "it has no text"
+            raise InvalidRequest(f"path: {path} is in {view.location}, but its text is not indexed ({why})")
+        of_file = sql.SQL(CHUNKS).format(table=sql.Identifier("pgdex", view.chunk_table))
+        chunks = connection.execute(
+            sql.SQL("select c.start_line, c.content")
+            + of_file
+            + sql.SQL("and c.end_line >= %(first)s and c.start_line <= %(last)s order by c.ordinal"),
+            values,
+        ).fetchall()
+        found = connection.execute(sql.SQL("select max(c.end_line)") + of_file, values).fetchone()
+    total = int(found[0]) if found is not None else 0
+    if not chunks:
+        raise InvalidRequest(f"lines: {path} has {total} in the index, and no line {first_line}")
+    before = chunks[0][0]
+    lines = "".join(content for _, content in chunks).split("\n")[first_line - before : last - before + 1]
+    shown, is_cut = _fitting(lines)
+    return IndexedText(
+        repo_path=view.location,
+        path=path,
+        language=language,
+        first_line=first_line,
+        last_line=min(first_line + len(shown) - 1, total),
+        total_lines=total,
+        is_cut=is_cut,
+        text="\n".join(shown),
+    )
+
+
+def paths_like(connection: Connection, *, project: str, repo_path: str, text: str) -> list[str]:
+    """Searchable paths of the view at `repo_path` that have `text` in them, those first that begin with it; at most one
+    more than MOST_FOUND. Empty where no such view is indexed."""
+    try:
+        view = _view_at(connection, project=project, location=repo_path)
+    except InvalidRequest:
+        return []
+    rows = connection.execute(PATHS, {"view": view.id, "text": text, "limit": MOST_FOUND + 1})
+    return [path for path, _ in rows.fetchall()]
+
+
+def locations_like(connection: Connection, *, project: str, text: str) -> list[str]:
+    """The repo_path of views of a project that have `text` in it; otherwise as `paths_like`."""
+    rows = connection.execute(LOCATIONS, {"project": project, "text": text, "limit": MOST_FOUND + 1})
+    return [row[0] for row in rows.fetchall()]
+
+
+def job_ids_like(connection: Connection, *, project: str, text: str) -> list[str]:
+    """The ids of a project's jobs that begin with `text`, newest first; otherwise as `paths_like`."""
+    # Of a history of a million jobs only those are looked at that may begin so. With fewer characters the newest that
+    # do are found soon.
+    first, last = UUID(int=0), UUID(int=(1 << 128) - 1)
+    if len(text) >= FEWEST_DIGITS:
+        try:
+            first, last = id_range(text)
+        except InvalidRequest:
+            return []
+    values = {"project": project, "text": text, "first": first, "last": last, "limit": MOST_FOUND + 1}
+    rows = connection.execute(JOB_IDS, values)
+    return [row[0] for row in rows.fetchall()]
+
+
+def statuses(connection: Connection, job_ids: Sequence[UUID]) -> list[JobStatus]:
+    """The jobs with these ids, of whatever project, that are still there."""
+    with connection.cursor(row_factory=class_row(JobStatus)) as cursor:
+        cursor.execute("select * from pgdex.job_status where job_id = any(%s)", [list(job_ids)])
+        return cursor.fetchall()
+
+
+@contextmanager
+def _snapshot(connection: Connection) -> Iterator[None]:
+    """One state of the database: a repository's chunks may move to another table, a file get another version."""
+    before = connection.isolation_level, connection.read_only
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        connection.isolation_level, connection.read_only = before
+
+
+def _view_at(connection: Connection, *, project: str, location: str) -> _View:
+    # By the root, which is what an index has: all of the location, or what stands before an @ in it.
+    roots = [location, *(location[:place] for place, letter in enumerate(location) if letter == "@")]
+    row = connection.execute(VIEW, {"project": project, "location": location, "roots": roots}).fetchone()
+    if row is None:
+        raise InvalidRequest(f"repo_path: {location} is not indexed in project {project}")
+    return _View(*row)
+
+
+def _fitting(lines: list[str]) -> tuple[list[str], bool]:
+    """As many of the lines as are MOST_CHARACTERS, but one at least, and whether that one had to be cut."""
+    length = 0
+    for number, line in enumerate(lines):
+        length += len(line) + 1
+        if length > MOST_CHARACTERS:
+            return (lines[:number], False) if number else ([line[:MOST_CHARACTERS]], True)
+    return lines, False
