@@ -43,6 +43,7 @@ WHY = {
     "pydantic": "the types of MCP tools",
     "dulwich": "reads git's index and configuration without running git",
     "tree-sitter": "parses with the grammars",
+    "tomlkit": "changes a table of Codex's configuration and keeps its comments and order",
     "rich": "tables, progress and colours in the terminal",
     "pygments": "highlights code in the terminal, through rich",
     "click": "the command line",
