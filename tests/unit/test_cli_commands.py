@@ -76,7 +76,7 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
             "uninstall",
         ),
         *("hooks install", "hooks remove", "hooks status", "hooks run"),
-        *("db upgrade", "db downgrade", "db reset", "db grant", "db url", "db psql"),
+        *("db upgrade", "db downgrade", "db reset", "db grant", "db url", "db psql", "db dump", "db restore"),
     }
 
 
