@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgdex.jobs.cli.psql import SERVICE, secret_keywords, service_file
+from pgdex.jobs.cli.session import is_first_start
 from pgdex.jobs.database import schema
 from pgdex.jobs.database.connection import conninfo, describe
 from pgdex.jobs.database.reset import DROPPED_AS, IN_THE_SCHEMA, Losses, what_is_lost
@@ -48,6 +49,8 @@ def dump(settings: Settings, file: Path) -> Dump:
     """
     if os.path.lexists(file):
         raise InvalidRequest(f"{file} exists already: choose another name, or remove it")
+    if is_first_start(settings):
+        raise InvalidRequest(f"there is nothing to dump: {settings.home} holds no database of pgdex yet")
     with owners_session(settings) as connection:
         found = version.installed(connection)
         if found is None:

@@ -101,7 +101,7 @@ def _opened(path: Path) -> BinaryIO | None:
         return None
     except OSError as error:
         raise PgdexError(
-            f"{path} can't be read: {error.strerror}. It belongs to the user whose workers wrote it"
+            f"{path} can't be read: {error.strerror}. Only the user whose workers wrote it may read it"
         ) from None
 
 

@@ -47,7 +47,7 @@ def plan(settings: Settings, *, progress: Callable[[], object] = lambda: None) -
         parts, others = home_parts(home)
         owner = home.stat().st_uid if parts or others else None
     except OSError as error:
-        raise PgdexError(f"{home} can't be listed: {error.strerror}. Does it belong to another user?") from None
+        raise PgdexError(f"{home} can't be listed: {error.strerror}. `pgdex config` shows what PGDEX_HOME is") from None
     if owner is not None and hasattr(os, "geteuid") and os.geteuid() not in (0, owner):
         raise InvalidRequest(f"{home} belongs to another user: only that user can uninstall what is in it")
     if not parts and not others:

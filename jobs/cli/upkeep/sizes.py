@@ -73,7 +73,7 @@ def part_sizes(settings: Settings, *, progress: Callable[[], object] = lambda: N
         parts, _ = home_parts(settings.home)
     except OSError as error:
         raise PgdexError(
-            f"{settings.home} can't be listed: {error.strerror}. Does it belong to another user?"
+            f"{settings.home} can't be listed: {error.strerror}. `pgdex config` shows what PGDEX_HOME is"
         ) from None
     found = []
     for kind, meaning in MEANINGS.items():

@@ -20,6 +20,7 @@ WORKERS: tuple[Role, ...] = ("supervisor", "worker")
 PATIENCE_SECONDS = 30.0  # a supervisor gives its workers 10 s, which put their batches back in 5
 KILLED_SECONDS = 5.0
 POLL_SECONDS = 0.05
+OURS = ("pgdex stop", "pgdex uninstall")  # of several at once none has to tell of the others
 ROUNDS = 3  # what was about to start another while it was told to stop
 KEEPER_SECONDS = 5.0  # the keeper looks every 2 s at most whether its server is gone
 
@@ -52,7 +53,7 @@ def stop(
     roles = WORKERS if workers_only else ORDER
     is_embedded = settings.database_url is None
     url = None if settings.database_url is None else settings.database_url.get_secret_value()
-    if is_embedded and not workers_only and (settings.home / "data").exists():
+    if is_embedded and not workers_only and os.path.exists(settings.home / "data"):
         from pgdex.jobs.database.embedded.accounts import require_own_data
         from pgdex.jobs.database.embedded.paths import HomePaths
 
@@ -75,7 +76,9 @@ def stop(
         if not found:
             break
     server = not workers_only and (is_embedded or any_database) and _stop_server(settings.home)
-    commands = [one for one in running(settings.home, uses=uses) if one.role == "command"]
+    commands = [
+        one for one in running(settings.home, uses=uses) if one.role == "command" and not one.command.startswith(OURS)
+    ]
     return Stopped(tuple(ended), tuple(found), tuple(commands), server)
 
 
@@ -140,7 +143,7 @@ def _stop_server(home: Path) -> bool:
     from pgdex.jobs.database.embedded.server import stop_server
 
     paths = HomePaths(home)
-    if not paths.data.exists():
+    if not os.path.exists(paths.data):  # not Path.exists, which raises where the folder is someone else's
         return False
     # Who is just starting it is waited for: it would be there a moment later.
     lock = take_lock(paths.start, seconds=PATIENCE_SECONDS)
