@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from pathlib import Path
@@ -132,7 +132,7 @@ class AsyncPgdex:
         job_id: UUID | str,
         *,
         timeout: float | None = None,
-    ) -> AsyncIterator[JobStatus]:
+    ) -> AsyncGenerator[JobStatus, None]:
         """As `Pgdex.follow`, for `async for`."""
         following = self._pgdex.following(job_id, timeout=timeout)
         try:

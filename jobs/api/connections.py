@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 import psycopg
 
@@ -26,10 +27,12 @@ class Connections:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._is_closed = False
-        self._begin()
+        self.begin()
+        _open_ones.add(self)
 
-    def _begin(self) -> None:
-        self._process = os.getpid()
+    def begin(self) -> None:
+        """Start without any connection, and leave those that there were to the process that made them: psycopg closes
+        none of another process."""
         self._lock = threading.Lock()
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._idle: list[Client] = []
@@ -41,9 +44,6 @@ class Connections:
         Raises DatabaseUnavailable, SchemaBehind, NotAllowed; ServerBusy where all are in use for 30 s; PgdexError after
         `close`.
         """
-        if self._process != os.getpid():
-            # The parent's connections are its own: libpq closes none of them in another process.
-            self._begin()
         self.require_open()
         if not self._free.acquire(timeout=PATIENCE_SECONDS):
             raise ServerBusy(
@@ -69,9 +69,8 @@ class Connections:
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
-        if self._process == os.getpid():
-            for client in idle:
-                client.close()
+        for client in idle:
+            client.close()
 
     def _taken(self) -> Client | None:
         """An idle client that still answers."""
@@ -94,3 +93,14 @@ class Connections:
                 self._idle.append(client)
                 return
         client.close()
+
+
+def _begin_again() -> None:
+    for one in list(_open_ones):
+        one.begin()
+
+
+_open_ones: WeakSet[Connections] = WeakSet()
+if hasattr(os, "register_at_fork"):
+    # Before any thread of the child can call: a lock that another thread of the parent held would stay locked.
+    os.register_at_fork(after_in_child=_begin_again)

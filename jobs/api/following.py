@@ -1,6 +1,7 @@
 """One job, looked at until it has ended: on notifications of it, at least once a second, and through outages."""
 
 import logging
+import os
 import threading
 import time
 from contextlib import suppress
@@ -69,6 +70,7 @@ class Following:
         self._timeout = timeout
         self._end = None if timeout is None else time.monotonic() + timeout
         self._turn = threading.Lock()
+        self._process = os.getpid()
         self._is_closed = False
         self._client: Client | None = None
         self._seen: JobStatus | None = None
@@ -117,6 +119,9 @@ class Following:
                 self._client.wait_for_notification(timeout_seconds=seconds - SHORTEST_REFRESH_SECONDS)
 
     def _looked(self) -> JobStatus:
+        if self._process != os.getpid():  # forked: the connection is the parent's
+            self._disconnect()
+            self._process = os.getpid()
         if self._client is None:
             self._client = Client.open(self._settings)
         if time.monotonic() - self._workers_at >= WORKERS_SECONDS:
@@ -134,7 +139,7 @@ class Following:
 
     def _disconnect(self) -> None:
         client, self._client = self._client, None
-        if client is not None:
+        if client is not None and self._process == os.getpid():
             client.close()
 
     def _lost(self, error: Exception) -> None:

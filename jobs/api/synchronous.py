@@ -1,6 +1,6 @@
 """What a Python program can ask of pgdex: one method each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -182,7 +182,7 @@ class Pgdex:
                 progress(status)
         return status
 
-    def follow(self, job_id: UUID | str, *, timeout: float | None = None) -> Iterator[JobStatus]:
+    def follow(self, job_id: UUID | str, *, timeout: float | None = None) -> Generator[JobStatus, None, None]:
         """The statuses of a job as `wait` hands them to `progress`, ending with the final one. Raises as `wait`.
 
         Each iterator has a connection to the database until it ends or is closed.

@@ -202,6 +202,39 @@ def test_a_forked_process_makes_connections_of_its_own(px: pgdex.Pgdex, tree: Pa
     assert px.search("discount", repo=tree, limit=1).hits
 
 
+def test_a_job_that_is_followed_survives_a_fork_on_both_sides(database_url: str, tmp_path: Path) -> None:
+    python_tree(tmp_path / "tree", count=1)
+    with pgdex.connect(database_url, start_workers=False) as px:
+        job = px.start(tmp_path / "tree")
+        statuses = px.follow(job.job_id)
+        next(statuses)
+        before = backends(database_url)
+        assert len(before) == 2, "one for calls, one for the job"
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = 0 if next(statuses).status == "pending" else 2
+                statuses.close()
+            finally:
+                os._exit(code)
+
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert next(statuses).status == "pending"
+        assert before <= backends(database_url), "the child has closed none of them"
+        px.cancel(job.job_id)
+        assert [status.status for status in statuses][-1] == "cancelled"
+
+
+def backends(url: str) -> set[int]:
+    """The server's processes that serve this database."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        return {row[0] for row in rows}
+
+
 def test_calls_go_on_when_their_connections_were_cut(px: pgdex.Pgdex, tree: Path, url: str) -> None:
     px.search("discount", limit=1)
     with psycopg.connect(url, autocommit=True) as connection:
