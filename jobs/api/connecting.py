@@ -2,8 +2,10 @@
 
 import os
 
+from pgdex.jobs.api.arguments import require_texts
 from pgdex.jobs.api.asynchronous import AsyncPgdex
 from pgdex.jobs.api.synchronous import Pgdex
+from pgdex.jobs.client.projects import checked_id
 from pgdex.jobs.environment import UnusableValue
 from pgdex.jobs.errors import InvalidRequest, InvalidSetting
 from pgdex.jobs.settings import Settings
@@ -37,11 +39,12 @@ def _settings(url: str | None, project: str | None) -> Settings:
             f"url must be a PostgreSQL URL such as postgresql://USER@HOST/DATABASE, got {got}; "
             "leave it out for the database of PGDEX_DATABASE_URL or the embedded one"
         )
+    require_texts(project=project)
+    if project is not None:
+        checked_id(project)
     given = {"database_url": url, "project": project}
     try:
         return Settings.read(os.environ).with_values(**{name: one for name, one in given.items() if one is not None})
     except UnusableValue as error:
-        if error.name == "project" and project is not None:
-            raise InvalidRequest(f"project is not usable: {error.reason}") from None
         # Never the value itself: it may be a key or a URL with a password.
         raise InvalidSetting(f"PGDEX_{error.name.upper()} is not usable: {error.reason}") from None

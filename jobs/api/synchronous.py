@@ -1,5 +1,6 @@
 """What a Python program can ask of pgdex: one method each."""
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -35,6 +36,7 @@ from pgdex.jobs.client.models import (
 )
 from pgdex.jobs.client.projects import resolve_project
 from pgdex.jobs.errors import InvalidRequest, ModelChanged, TooBroad
+from pgdex.jobs.logging import fields
 from pgdex.jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ WORDS: Final = FrontEndWords(
     narrow="repo={root!r}, path_glob={glob!r}",
     widen="without repo the whole project is searched",
 )
+
+logger = logging.getLogger("pgdex.api")
 
 
 class Pgdex:
@@ -65,6 +69,7 @@ class Pgdex:
     def __init__(self, settings: Settings, *, start_workers: bool = True) -> None:
         self._connections = Connections(settings)
         self._workforce = Workforce(is_wanted=start_workers)
+        self._told: set[str] = set()
 
     @property
     def settings(self) -> Settings:
@@ -389,7 +394,12 @@ class Pgdex:
 
     def _project(self, argument: str | None, *, folder: Path | None = None) -> str:
         require_texts(project=argument)
-        return resolve_project(self.settings, argument=argument, folder=folder).id
+        project = resolve_project(self.settings, argument=argument, folder=folder)
+        for note in project.notes:
+            if note not in self._told:
+                self._told.add(note)
+                logger.warning(note, extra=fields(action="project_file_ignored"))
+        return project.id
 
 
 def _id(job_id: UUID | str) -> UUID | str:

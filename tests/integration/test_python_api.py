@@ -263,6 +263,28 @@ def test_waiting_goes_on_when_its_connection_is_cut(database_url: str, tmp_path:
         assert [status.status for status in statuses][-1] == "cancelled"
 
 
+def test_the_project_is_that_of_the_call_else_that_of_connect(url: str, px: pgdex.Pgdex, tmp_path: Path) -> None:
+    python_tree(tmp_path / "tree", count=1)
+    with pgdex.connect(url, project="web", start_workers=False) as of_web:
+        assert of_web.index(tmp_path / "tree").project_id == "web"
+        assert of_web.repositories().total_count == 1
+        assert of_web.repositories(project="elsewhere").total_count == 0
+    assert px.repositories(project="web").total_count == 1
+    with pytest.raises(errors.InvalidRequest, match="a project id is"):
+        pgdex.connect(url, project="a b")
+
+
+def test_a_project_file_that_is_not_believed_is_told_of_once(
+    px: pgdex.Pgdex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".pgdex.toml").write_text('project = "theirs"\n')
+    for _ in range(2):
+        px.search("discount", repo=tmp_path)
+
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "pgdex.api"]
+    assert "pgdex allow" in said
+
+
 def test_after_close_calls_say_so(url: str) -> None:
     px = pgdex.connect(url)
     px.close()
