@@ -4,11 +4,13 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
+from pgdex.jobs.api.connections import MOST_CONNECTIONS
 from pgdex.jobs.api.following import completed
 from pgdex.jobs.api.refusals import own_errors
 from pgdex.jobs.api.synchronous import Pgdex, Progress
@@ -18,8 +20,9 @@ from pgdex.jobs.settings import Settings
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-MOST_THREADS = 32
-"""At once: ten calls that are answered at once, and jobs that are followed, each of which takes one for a second."""
+MOST_FOLLOWING = 32
+"""Threads for jobs that are followed, which take one for a second each time; calls have others, so they never wait
+behind these."""
 
 
 def _in_thread(
@@ -49,7 +52,8 @@ class AsyncPgdex:
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="pgdex")
+        self._calling = ThreadPoolExecutor(MOST_CONNECTIONS, thread_name_prefix="pgdex")
+        self._following = ThreadPoolExecutor(MOST_FOLLOWING, thread_name_prefix="pgdex-following")
 
     @property
     def settings(self) -> Settings:
@@ -122,9 +126,10 @@ class AsyncPgdex:
         timeout: float | None = None,
     ) -> JobStatus:
         """As `Pgdex.wait`; `progress` is called on the event loop."""
-        async for status in self.follow(job_id, timeout=timeout):
-            if progress is not None:
-                progress(status)
+        async with aclosing(self.follow(job_id, timeout=timeout)) as statuses:
+            async for status in statuses:
+                if progress is not None:
+                    progress(status)
         return status
 
     async def follow(
@@ -138,15 +143,22 @@ class AsyncPgdex:
         try:
             while True:
                 with own_errors():
-                    status = await self._call(following.look)
+                    status = await self._follow(following.look)
                 yield status
                 if status.is_final:
                     return
-                await self._call(following.rest)
+                await self._follow(following.rest)
         finally:
-            await asyncio.shield(self._call(following.close))  # behind what a cancelled task has left in its thread
+            await asyncio.shield(self._follow(following.close))  # behind what a cancelled task has left in its thread
 
     async def _call(self, action: Callable[[], Result]) -> Result:
+        self._look_for_fork()
+        return await asyncio.get_running_loop().run_in_executor(self._calling, action)
+
+    async def _follow(self, action: Callable[[], Result]) -> Result:
+        self._look_for_fork()
+        return await asyncio.get_running_loop().run_in_executor(self._following, action)
+
+    def _look_for_fork(self) -> None:
         if self._process != os.getpid():
-            self._begin()  # threads don't come along with a fork
-        return await asyncio.get_running_loop().run_in_executor(self._threads, action)
+            self._begin()  # threads don't come along

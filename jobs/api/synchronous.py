@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -182,9 +182,10 @@ class Pgdex:
         A database that goes away is waited for, for a minute. Raises JobNotFound (also for a job whose repository was
         removed meanwhile), JobTimeout after `timeout` seconds; the job continues in any case.
         """
-        for status in self.follow(job_id, timeout=timeout):
-            if progress is not None:
-                progress(status)
+        with closing(self.follow(job_id, timeout=timeout)) as statuses:
+            for status in statuses:
+                if progress is not None:
+                    progress(status)
         return status
 
     def follow(self, job_id: UUID | str, *, timeout: float | None = None) -> Generator[JobStatus, None, None]:

@@ -146,6 +146,26 @@ def test_a_timeout_ends_the_waiting_and_not_the_job(database_url: str, tmp_path:
         assert px.wait(job.job_id).status == "cancelled", "wait says how it ended"
 
 
+def test_an_error_of_progress_is_raised_and_closes_the_connection(database_url: str, tmp_path: Path) -> None:
+    python_tree(tmp_path / "tree", count=1)
+
+    def failing(_: JobStatus) -> None:
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        async with pgdex.connect_async(database_url, start_workers=False) as px:
+            with pytest.raises(ZeroDivisionError):
+                await px.index(tmp_path / "tree", progress=failing)
+            wait_for(lambda: len(backends(database_url)) == 1, what="only the connection for calls")
+
+    with pgdex.connect(database_url, start_workers=False) as px:
+        with pytest.raises(ZeroDivisionError) as raised:
+            px.index(tmp_path / "tree", progress=failing)
+        wait_for(lambda: len(backends(database_url)) == 1, what="only the connection for calls")
+        assert raised.traceback, "it holds on to the frames"
+    asyncio.run(main())
+
+
 def test_a_job_that_was_cancelled_is_an_error_of_index(database_url: str, tmp_path: Path) -> None:
     python_tree(tmp_path / "tree", count=1)
     with pgdex.connect(database_url, start_workers=False) as px:
