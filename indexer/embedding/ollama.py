@@ -32,8 +32,8 @@ class OllamaApi:
     dimension: int | None
     path: str = "/api/embed"
 
-    def request(self, texts: Sequence[str]) -> dict[str, object]:
-        """The body that asks for vectors of these texts."""
+    def request(self, texts: Sequence[str], *, is_query: bool) -> dict[str, object]:
+        """The body that asks for vectors of these texts. Whether they are queries shows in their prefix."""
         body: dict[str, object] = {"model": self.model, "input": list(texts), "truncate": True}
         if self.dimension is not None:
             body["dimensions"] = self.dimension

@@ -30,8 +30,8 @@ class OpenAiApi:
     dimension: int | None
     path: str = "/embeddings"
 
-    def request(self, texts: Sequence[str]) -> dict[str, object]:
-        """The body that asks for vectors of these texts."""
+    def request(self, texts: Sequence[str], *, is_query: bool) -> dict[str, object]:
+        """The body that asks for vectors of these texts. Whether they are queries shows in their prefix."""
         body: dict[str, object] = {
             "model": self.model,
             "input": list(texts),
