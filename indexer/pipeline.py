@@ -50,6 +50,14 @@ class KnownEmbeddings(Protocol):
         """
 
 
+class KeepEmbeddings(Protocol):
+    """Where vectors go that were made before the embedder failed, so that nobody has to pay for them again."""
+
+    def __call__(self, hashes: Sequence[UUID], vectors: Vectors) -> None:
+        """Keep these vectors of the texts with these hashes: shape (len(hashes), dimension). What this raises replaces
+        the embedder's error."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is: how many of its files are read and chunked, how many of these are embedded."""
@@ -115,6 +123,8 @@ class Pipeline:
     """By path the files with which less is tried."""
     known: KnownEmbeddings | None = None
     """Asked for vectors before the embedder is."""
+    keep: KeepEmbeddings | None = None
+    """Given what the embedder had made when it raised EmbedderError."""
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     """Where the time of all runs goes: "reading", "chunking" (terms too), "embedding"."""
 
@@ -280,6 +290,13 @@ class Pipeline:
                     vectors[rows] = self.embedder.embed([texts[row] for row in rows], aborted=self.aborted)
                 except EmbeddingAborted as error:
                     raise IndexingAborted from error
+                except EmbedderError as error:
+                    of_call = 0
+                    if error.embedded is not None:
+                        of_call = len(error.embedded)
+                        vectors[rows[:of_call]] = error.embedded
+                    self._keep(texts, vectors, list(left[: start + of_call]))
+                    raise
             for file, of_file in zip(files, np.split(vectors, ends[:-1]), strict=True):
                 file.embeddings = of_file
 
@@ -296,6 +313,10 @@ class Pipeline:
             else:
                 left.append(row)
         return left
+
+    def _keep(self, texts: list[str], vectors: Vectors, rows: list[int]) -> None:
+        if self.keep is not None and rows:
+            self.keep([text_hash(texts[row]) for row in rows], vectors[rows])
 
     def _go_on(
         self, phase: Literal["chunking", "embedding"], chunked: int, content: ReadFiles, *, finished: int = 0
