@@ -147,7 +147,7 @@ def _what_to_change(answer: Answer, service: Service, said: str) -> str:
         remedy = f"check its name{pull if service.name.startswith('ollama:') else ''}"
         return f"{service} does not know the model {service.model!r} (404){said}: {remedy}"
     if status in (404, 405):
-        hint = "" if service.name.startswith("ollama:") else " (most such URLs end in /v1)"
+        hint = " (most such URLs end in /v1)" if service.name.startswith("openai:") else ""
         problem = f"{service} offers no embeddings at this address ({_named(status)}){said}"
         return f"{problem}: check the URL{hint}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
