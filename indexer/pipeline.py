@@ -123,6 +123,9 @@ class Pipeline:
     """By path the files with which less is tried."""
     known: KnownEmbeddings | None = None
     """Asked for vectors before the embedder is."""
+    pace: Callable[[Sequence[str]], None] = lambda _: None
+    """Called with the texts of each call of the embedder before it: it may wait, and returns when `aborted` turns true.
+    What this raises ends the run."""
     keep: KeepEmbeddings | None = None
     """Given what the embedder had made when it raised EmbedderError."""
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
@@ -286,16 +289,18 @@ class Pipeline:
             for start in range(0, len(left), size):
                 rows = list(left[start : start + size])
                 self._go_on("embedding", done, content, finished=int(np.searchsorted(ends, rows[0], side="right")))
+                of_call = [texts[row] for row in rows]
+                self.pace(of_call)
                 try:
-                    vectors[rows] = self.embedder.embed([texts[row] for row in rows], aborted=self.aborted)
+                    vectors[rows] = self.embedder.embed(of_call, aborted=self.aborted)
                 except EmbeddingAborted as error:
                     raise IndexingAborted from error
                 except EmbedderError as error:
-                    of_call = 0
+                    done = 0
                     if error.embedded is not None:
-                        of_call = len(error.embedded)
-                        vectors[rows[:of_call]] = error.embedded
-                    self._keep(texts, vectors, list(left[: start + of_call]))
+                        done = len(error.embedded)
+                        vectors[rows[:done]] = error.embedded
+                    self._keep(texts, vectors, list(left[: start + done]))
                     raise
             for file, of_file in zip(files, np.split(vectors, ends[:-1]), strict=True):
                 file.embeddings = of_file

@@ -108,6 +108,12 @@ class Settings(Environment):
         None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
     )
     embedder_timeout: float = setting(60, gt=0, description="Seconds that one embedding call may take.")
+    embedder_requests_per_minute: int | None = setting(
+        None, ge=1, description="Requests a minute that all workers together send to the embedding service (any)."
+    )
+    embedder_tokens_per_minute: int | None = setting(
+        None, ge=1, description="Tokens a minute, estimated, that they send to it (any)."
+    )
     allowed_roots: str | None = setting(
         None,
         check=_absolute_roots,

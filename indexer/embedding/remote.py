@@ -145,6 +145,12 @@ class RemoteEmbedder:
         """Close the connections. Calls under way in other threads raise EmbeddingAborted."""
         self._session.close()
 
+    def request_count(self, texts: Sequence[str]) -> int:
+        """How many requests `embed` makes of these texts, if the service takes them."""
+        prefix = self._prefixes.document
+        sent = [within_bytes(prefix + text, self._limits.text_bytes) for text in texts if text.strip()]
+        return sum(1 for _ in self._requests(sent))
+
     def _embed(self, texts: Sequence[str], call: _Call) -> NDArray[np.float32]:
         prefix = self._prefixes.query if call.is_query else self._prefixes.document
         rows = [row for row, text in enumerate(texts) if text.strip()]

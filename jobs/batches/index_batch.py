@@ -11,6 +11,7 @@ from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.commit import commit_batch
 from pgdex.jobs.batches.commits import CommitReader, commit_snapshot
 from pgdex.jobs.batches.embeddings import Embeddings
+from pgdex.jobs.batches.pacing import Pace
 from pgdex.jobs.batches.poison_files import fallbacks_of
 from pgdex.jobs.batches.watchdog import file_in_progress
 from pgdex.jobs.embedders import embedder_of_job
@@ -37,6 +38,7 @@ def index_files(claim: Claim) -> None:
         fallbacks=fallbacks_of(claim.crash_counts),
         known=embeddings.known if embeddings else None,
         keep=embeddings.keep if embeddings else None,
+        pace=Pace(claim, embedder).wait if embedder.is_remote else lambda _: None,
     )
     paths = claim.paths or []
     for is_last in (False, False, True):

@@ -11,6 +11,7 @@ from tests.support.sql_worker import enqueue
 WRITES: dict[str, dict[str, str]] = {
     "cluster_duties": {"update": "counter"},
     "chunks": {"insert": "", "delete": ""},
+    "embedder_budgets": {"insert": "", "update": ""},
     "embedding_models": {"insert": "", "update": "name"},
     "indexing_jobs": {"update": "", "delete": ""},
     "job_batches": {"insert": "", "update": ""},
@@ -36,7 +37,7 @@ READS = {
         *("vector_index_builds", "repositories_status", "schedules", "submodules"),
     },
     WORKER: {
-        *("cluster_duties", "kept_embeddings"),
+        *("cluster_duties", "embedder_budgets", "kept_embeddings"),
         *("procrastinate_jobs", "procrastinate_workers", "procrastinate_periodic_defers"),
     },
 }
@@ -49,6 +50,7 @@ COLUMN = {
     "job_batches": "state",
     "job_events": "event_type",
     "kept_embeddings": "embedding",
+    "embedder_budgets": "requests",
     "procrastinate_jobs": "queue_name",
     "procrastinate_workers": "id",
     "schedules": "expression",
