@@ -211,11 +211,15 @@ class Settings(Environment):
     def api_key_for(self, spec: str) -> Secret | None:
         """The key of the embedding service in `spec`; where PGDEX_EMBEDDER_API_KEY is not set, that of the provider's
         own variable, which no other service gets to see."""
+        variable = self.variable_of_key(spec)
+        return self.embedder_api_key if variable is None else Secret(os.environ[variable])
+
+    def variable_of_key(self, spec: str) -> str | None:
+        """The provider's own variable that the key in `api_key_for` comes from; None where it is not from there."""
         if self.embedder_api_key is not None:
-            return self.embedder_api_key
+            return None
         variables = KEY_VARIABLES.get(spec.partition(":")[0].strip(), ())
-        key = next(filter(None, map(os.environ.get, variables)), None)
-        return Secret(key) if key else None
+        return next((variable for variable in variables if os.environ.get(variable)), None)
 
     @property
     def worker_processes(self) -> int:

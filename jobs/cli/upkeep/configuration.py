@@ -95,8 +95,8 @@ def _configured(
     value = getattr(settings, name)
     if name == "project":
         value, source = project.id, source if project.file is None else str(project.file)
-    elif name == "embedder_api_key" and value is None and settings.api_key is not None:
-        value, source = settings.api_key, "environment variable OPENAI_API_KEY"
+    elif name == "embedder_api_key" and (provider := settings.variable_of_key(settings.embedder)) is not None:
+        value, source = settings.api_key_for(settings.embedder), f"environment variable {provider}"
     elif value is None and name in EFFECTIVE:
         value = getattr(settings, EFFECTIVE[name])
     problem = None
