@@ -16,8 +16,7 @@ BUILD  := requirements-build.lock
 # Half as many again as there are cores: many tests wait, for a process, a lock or a timeout.
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 
-.PHONY: help try install develop test test-unit test-clients conformance check reference picture recording docs docs-serve lock wheel dist \
-	release-check weight
+.PHONY: help try install develop test test-unit test-clients conformance check reference picture recording docs docs-serve lock wheel dist release-check weight
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pgdex.indexer.search import SearchHit
 
-LEAST_SHARE = 0.5
-"""Of the query's words that the best hit has, below which nothing fits: less than half of what was asked for."""
+LEAST_SHARE = 1 / 3
+"""Of the query's words that the best hit has, below which nothing fits. Of 123 questions that have an answer 2 % are
+warned about, and 14 % if it takes a half; of 246 that have none, 25 % and 55 %. What is often wrong is not read."""
 MOST_NAMED = 5
 
 
@@ -33,8 +34,8 @@ class Misfit:
 
 
 def misfit(query: str, hits: "Sequence[SearchHit]") -> Misfit | None:
-    """What speaks against all of the hits of a question in words; None where one of them has at least half of its
-    words, and where nothing was found.
+    """What speaks against all of the hits of a question in words; None where one of them has at least a third of
+    its words, and where nothing was found.
 
     Names, paths, errors and code are judged by the search itself, whose notes say it.
     """

@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 # Of a project with thousands of repositories nobody wants the list.
 MOST_SEARCHED: Final = 20
-# No code for a question of whose words the best hit has fewer than a third. Of 123 questions that their repository
-# answers in other words, 2 in 100 are among them (14 in 100 are warned about: fewer than half); of 246 that were asked
-# of another repository, 25 (55).
-WITHHELD_SHARE: Final = 1 / 3
 # Fewer than about eight lines of code show nothing: then a hit has its place only.
 LEAST_CODE_TOKENS: Final = 100
 # The best hit answers most questions, so its code is cut last.
@@ -54,12 +50,11 @@ def search_answer(
     At least the first hit's place is in every answer, also in one for which that is too much.
     """
     nothing_fits = misfit(query, found.hits) if query else None
-    is_withheld = nothing_fits is not None and nothing_fits.found < WITHHELD_SHARE * nothing_fits.words
-    chosen: Detail = detail or ("outline" if is_withheld else "code")
+    chosen: Detail = detail or ("code" if nothing_fits is None else "outline")
     most = max_tokens or MOST_TOKENS[chosen]
     warning = [] if nothing_fits is None else [nothing_fits.message]
-    if is_withheld and detail is None:
-        warning = [f"{warning[0]} detail=code shows its code."]
+    if nothing_fits is not None and detail is None:
+        warning = [f"{nothing_fits.message} detail=code shows its code."]
     making = _Making(
         found=found,
         project=project,

@@ -19,7 +19,7 @@ begin
     perform pgdex.drop_signatures(p_repository_id, v_signatures);
     if v_repository.chunk_table is distinct from 'chunks_r' || p_repository_id
         or v_repository.chunks <= p_exact_chunks or coalesce(v_repository.embedding_dimension, 4001) > 4000
-        or to_regclass(format('pgdex.%I', v_signatures)) is not null then
+        or to_regclass('pgdex.' || v_signatures) is not null then
         return;
     end if;
     execute format('lock table pgdex.%I in share row exclusive mode', v_repository.chunk_table);

@@ -12,7 +12,7 @@ as $$
         select
             r.id, r.chunk_table, r.chunks, r.chunk_table = 'chunks_r' || r.id as is_own,
             coalesce(pg_total_relation_size(
-                to_regclass(format('pgdex.%I', pgdex.signature_table_name(r.id, r.model_id)))
+                to_regclass('pgdex.' || pgdex.signature_table_name(r.id, r.model_id))
             ), 0) as signature_bytes
         from repositories r
         where r.id = any (p_repository_ids) and r.chunk_table is not null

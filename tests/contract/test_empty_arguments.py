@@ -56,7 +56,7 @@ CASES = list(cases())
 def test_every_kind_of_command_is_among_them() -> None:
     names = {case.id for case in CASES}
 
-    assert {"index path", "search query", "search --path", "mcp --http", "cancel job_id", "allow path"} <= names
+    assert {"index path", "search --path", "mcp --http", "cancel job_id", "allow path"} <= names
     assert {"db downgrade --to", "skipped path", "related location", "list --since", "worker --processes"} <= names
 
 

@@ -23,6 +23,8 @@ from tests.support.workers import workers_on
 # One agent for each transport, which has one protocol each: the others are the SDK's business here.
 AGENTS = ["stdio-2025-11-25", "http-2026-07-28"]
 CART = str(SEARCHED["shop/cart.py"])
+LONG = "long-files"
+"""The project of the long files: in the shared one, the searches of other tests would find them."""
 
 
 @pytest.fixture(params=AGENTS)
@@ -61,7 +63,7 @@ def long_files(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path
     (root / "folder").symlink_to("/etc")
     folder = tmp_path_factory.mktemp("workers")
     with Client.open(settings_for(admin_url)) as client, workers_on(admin_url, folder) as workers:
-        job_id = client.start(root, project=PROJECT).job_id
+        job_id = client.start(root, project=LONG).job_id
         assert wait_for_end(client, job_id, workers=workers).status == "completed"
     return root
 
@@ -109,14 +111,14 @@ def test_a_file_is_read_as_it_was_indexed(agent: Agent, indexed: Path) -> None:
     ("lines", "first", "last"), [("2", 2, 2), ("10-12", 10, 12), ("2999-", 2999, 3000), ("2990-9999", 2990, 3000)]
 )
 def test_some_lines_of_a_file(lines: str, first: int, last: int, agent: Agent, long_files: Path) -> None:
-    head, _, text = read(agent, file_uri(str(long_files), "long.py", lines=lines, project_id=PROJECT)).partition("\n\n")
+    head, _, text = read(agent, file_uri(str(long_files), "long.py", lines=lines, project_id=LONG)).partition("\n\n")
 
     assert f"lines {first}-{last} of 3000" in head
     assert text.rstrip("\n").split("\n") == [f"value_{number} = {number}" for number in range(first, last + 1)]
 
 
 def test_a_long_file_is_read_part_by_part(agent: Agent, long_files: Path) -> None:
-    uri = file_uri(str(long_files), "long.py", project_id=PROJECT)
+    uri = file_uri(str(long_files), "long.py", project_id=LONG)
     parts = []
     while uri:
         head, _, text = read(agent, uri).partition("\n\n")
@@ -128,23 +130,23 @@ def test_a_long_file_is_read_part_by_part(agent: Agent, long_files: Path) -> Non
 
 
 def test_a_line_without_end_is_cut(agent: Agent, long_files: Path) -> None:
-    head, _, text = read(agent, file_uri(str(long_files), "wide.txt", project_id=PROJECT)).partition("\n\n")
+    head, _, text = read(agent, file_uri(str(long_files), "wide.txt", project_id=LONG)).partition("\n\n")
 
     assert "line 1 is cut" in head
     assert len(text) == MOST_CHARACTERS
-    last = file_uri(str(long_files), "wide.txt", lines="12002", project_id=PROJECT)
+    last = file_uri(str(long_files), "wide.txt", lines="12002", project_id=LONG)
     assert read(agent, last).endswith("\n\nlast line")
 
 
 @pytest.mark.parametrize("path", ["dir with space/ä?#&%41.py", "ends without newline.py"])
 def test_odd_names_come_through(path: str, agent: Agent, long_files: Path) -> None:
-    text = read(agent, file_uri(str(long_files), path, project_id=PROJECT)).partition("\n\n")[2]
+    text = read(agent, file_uri(str(long_files), path, project_id=LONG)).partition("\n\n")[2]
 
     assert text == (long_files / path).read_text("utf-8")
 
 
 def test_what_acts_on_a_terminal_is_written_out(agent: Agent, long_files: Path) -> None:
-    text = read(agent, file_uri(str(long_files), "hostile.py", project_id=PROJECT))
+    text = read(agent, file_uri(str(long_files), "hostile.py", project_id=LONG))
 
     assert "\x1b" not in text
     assert "\u202e" not in text

@@ -212,8 +212,8 @@ def test_code_is_shown_where_something_fits(query: str, fits: bool) -> None:
     assert answer(hit(), query=query, detail="code").hits[0].code is not None
 
 
-def test_code_is_shown_with_the_warning_where_a_third_of_the_words_is_there() -> None:
+def test_a_third_of_the_words_is_enough_for_the_code() -> None:
     found = answer(hit(), query="price kubernetes ingress")
 
-    assert "no hit has more than 1 of the query's 3 words" in found.notes[0]
+    assert not [note for note in found.notes if "Nothing fits" in note]
     assert found.hits[0].code is not None

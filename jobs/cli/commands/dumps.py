@@ -11,9 +11,9 @@ from pgdex.jobs.cli.render.console import is_confirmed, note, print_json
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path())
 @json_option
-def dump(*, file: Path, as_json: bool) -> None:
+def dump(*, file: str, as_json: bool) -> None:
     """Write everything that pgdex has in the database to FILE: repositories, chunks, vectors, jobs and settings.
 
     FILE is an archive of pg_dump's that `pgdex db restore` reads, on this machine or another; only you may read it,
@@ -26,7 +26,7 @@ def dump(*, file: Path, as_json: bool) -> None:
 
     configured = settings()
     note(f"Dumping {describe(configured)} …")
-    written = write(configured, file.absolute())
+    written = write(configured, Path(file).absolute())
     if as_json:
         document = {"file": str(written.file), "bytes": written.bytes, "schema_version": written.schema_version}
         print_json(json.dumps(document))
@@ -35,10 +35,10 @@ def dump(*, file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path())
 @click.option("--yes", is_flag=True, help="Don't ask, even if the database holds something.")
 @json_option
-def restore(*, file: Path, yes: bool, as_json: bool) -> ExitCode | None:
+def restore(*, file: str, yes: bool, as_json: bool) -> ExitCode | None:
     """Replace everything that pgdex has in the database with a dump that `pgdex db dump` wrote.
 
     Asks first if the database holds something. It is one transaction: if it fails, everything is as it was. A dump of
@@ -52,14 +52,14 @@ def restore(*, file: Path, yes: bool, as_json: bool) -> ExitCode | None:
 
     configured = settings()
     where = describe(configured)
-    require_dump(file)
+    require_dump(Path(file))
     lost = what_is_replaced(configured)
     if (lost.repositories or lost.jobs or lost.chunks or (lost.found is None and lost.objects)) and not yes:
         explanation = f"Restore {file} into {where}? This deletes what is there: {lost}."
         if not is_confirmed(explanation, question="Replace it?", declined="Nothing was changed."):
             return None
     note(f"Restoring {file} into {where} …")
-    version = put_back(configured, file.absolute())
+    version = put_back(configured, Path(file).absolute())
     if as_json:
         print_json(json.dumps({"database": where, "schema_version": version}))
         return None

@@ -1,5 +1,6 @@
 """The two ways to watch a job: a bar on a terminal, lines in a log."""
 
+import os
 import time
 from contextlib import suppress
 from types import TracebackType
@@ -107,8 +108,8 @@ class BarDisplay:
             self._console.print(*lines, sep="\n")
         drawn = captured.get().rstrip("\n").split("\n")
         text = f"{ERASE_LINE}\r\n".join(drawn)
+        self._is_drawn = True  # before it is: a signal may come in between, and has to erase it
         self._write(f"{HIDE_CURSOR}\r{text}{ERASE_REST}\r{UP * (len(drawn) - 1)}")
-        self._is_drawn = True
 
     def _leave(self) -> None:
         """Erase it, for whoever has the terminal next."""
@@ -121,9 +122,11 @@ class BarDisplay:
         self._is_drawn = False
 
     def _write(self, text: str) -> None:
+        file = self._console.file
         with suppress(OSError):  # the terminal is gone; the job is not
-            self._console.file.write(text)
-            self._console.file.flush()
+            file.flush()
+            # Not through the file: a signal may come while it is written to, and a buffer refuses to be entered twice.
+            os.write(file.fileno(), text.encode(file.encoding or "utf-8", "replace"))
 
 
 def display() -> Display:

@@ -44,7 +44,7 @@ def test_a_folder_is_indexed_and_found_again(run_pgdex: Run, repository: Path) -
     assert set(hits) == {"hits", "notes", "searched"}
     assert set(hits["hits"][0]) == {
         *("repository", "repo_path", "path", "start_line", "end_line", "kind", "symbol", "language", "score"),
-        *("content", "more", "also_in", "reasons", "is_outdated"),
+        *("content", "more", "also_in", "reasons", "is_outdated", "is_gone"),
     }
     assert hits["hits"][0]["path"] == "src/module_7.py"
 
