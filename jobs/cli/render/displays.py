@@ -126,7 +126,7 @@ class BarDisplay:
         with suppress(OSError):  # the terminal is gone; the job is not
             file.flush()
             # Not through the file: a signal may come while it is written to, and a buffer refuses to be entered twice.
-            os.write(file.fileno(), text.encode(file.encoding or "utf-8", "replace"))
+            os.write(file.fileno(), text.encode(self._console.encoding, "replace"))
 
 
 def display() -> Display:
