@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from tree_sitter import Node
-from tree_sitter_language_pack import SupportedLanguage, get_language
 
+from pgdex.indexer.chunking.grammars import load_grammar
 from pgdex.indexer.chunking.model import Definition, Kind
 from pgdex.indexer.chunking.node_paths import Path, follow, path
 
@@ -148,7 +148,7 @@ class _Traits(dict[int, Trait]):
         self._grammar = grammar
 
     def __missing__(self, kind_id: int) -> Trait:
-        node_type = get_language(cast(SupportedLanguage, self._grammar.name)).node_kind_for_id(kind_id)
+        node_type = load_grammar(self._grammar.name).node_kind_for_id(kind_id)
         trait = self[kind_id] = self._grammar.trait(node_type or "")
         return trait
 
