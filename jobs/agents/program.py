@@ -34,6 +34,16 @@ def lasting_program() -> str:
     return os.path.abspath(found) if found and is_same else str(beside.absolute())
 
 
+def starts_this_pgdex(program: str, path: str) -> bool:
+    """Whether a program of this name or path, looked up on `path`, is the pgdex of this process or of this shell's
+    PATH; or nothing at all, which starts nothing either."""
+    if "/" in program and not os.path.isabs(program):
+        return False
+    found = shutil.which(program, path=path)
+    ours = (str(Path(sys.executable).with_name("pgdex")), shutil.which("pgdex"))
+    return found is None or os.path.realpath(found) in {os.path.realpath(one) for one in ours if one is not None}
+
+
 def settings_to_hand_on(
     variables: Mapping[str, str], *, known: Collection[str], secret: Collection[str], home: Path
 ) -> tuple[dict[str, str], list[str]]:

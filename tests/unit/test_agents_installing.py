@@ -8,6 +8,7 @@ import stat
 import subprocess
 import threading
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from pgdex.jobs.agents.installing import Change, carry_out, plan_install, plan_u
 from pgdex.jobs.agents.machine import Machine, project_root
 from pgdex.jobs.agents.program import NoProgram, lasting_program, settings_to_hand_on
 from pgdex.jobs.agents.receipts import FILE_NAME, load
-from pgdex.jobs.agents.registered import registrations
+from pgdex.jobs.agents.registered import Registration, reason_not_to_start, registrations
 from pgdex.jobs.errors import InvalidSetting
 from tests.support.waiting import wait_for
 
@@ -490,6 +491,39 @@ def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
     monkeypatch.setattr("sys.executable", str(tmp_path / "uv/archive-v0/x/bin/python"))
     with pytest.raises(NoProgram, match="uvx"):
         lasting_program()
+
+
+@pytest.mark.parametrize(
+    ("launch", "reason"),
+    [
+        (Launch("OURS"), None),
+        (Launch("pgdex"), None),
+        (Launch("/nowhere/pgdex"), None),
+        (Launch("/bin/sh", ("-c", "echo")), "another program, /bin/sh"),
+        (Launch("other-pgdex"), "another program, other-pgdex"),
+        (Launch("./pgdex"), "another program, ./pgdex"),
+        (Launch("OURS", ("mcp", "--http", "0.0.0.0:80")), "other arguments"),
+        (Launch("OURS", variables={"PYTHONPATH": "."}), "sets PYTHONPATH"),
+    ],
+)
+def test_of_a_project_s_entries_only_those_of_this_pgdex_may_be_started_unasked(
+    launch: Launch, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bin/pgdex", "path/other-pgdex"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin/python"))
+    launch = replace(launch, program=launch.program.replace("OURS", str(tmp_path / "bin/pgdex")))
+    path = f"{tmp_path}/path:{tmp_path}/bin"
+
+    of_a_project, of_the_user = (
+        reason_not_to_start(Registration(CLIENTS["cursor"], tmp_path / "mcp.json", launch, project), path)
+        for project in (tmp_path, None)
+    )
+
+    assert of_the_user is None
+    assert (of_a_project is None) if reason is None else (reason in (of_a_project or ""))
 
 
 @pytest.mark.parametrize("name", ["claude-code", "cursor", "gemini"])
