@@ -1,5 +1,6 @@
 """Edits of TOML and Markdown files, and what all edits have in common."""
 
+import json
 import tomllib
 from typing import Any
 
@@ -137,6 +138,22 @@ def test_a_hook_is_known_again_and_put_right_beside_others() -> None:
     assert edit.meaning(after)["hooks"]["SessionStart"] == [new, {"hooks": "lefthook hooks run x"}]
     assert edit.is_made(after)
     assert edit.meaning(edit.undo(after, ())) == {"hooks": {"SessionStart": [{"hooks": "lefthook hooks run x"}]}}
+
+
+def test_hooks_that_were_added_to_our_group_stay_when_it_is_put_right_and_when_it_is_undone() -> None:
+    """Claude Code's /hooks adds a hook to the group with the same matcher."""
+    new = {"matcher": "startup", "hooks": [{"command": "/new/pgdex hooks run ."}]}
+    edit = JsonElement(("hooks", "SessionStart"), new, ("pgdex", " hooks run "))
+    theirs = {"command": "echo hi"}
+    group = {"matcher": "startup", "hooks": [theirs, {"command": "/old/pgdex hooks run ."}]}
+
+    after = edit.make(json.dumps({"hooks": {"SessionStart": [group]}}))
+
+    assert edit.meaning(after)["hooks"]["SessionStart"] == [new | {"hooks": [*new["hooks"], theirs]}]
+    assert edit.is_made(after)
+    assert edit.make(after) == after
+    undone = edit.undo(after, ("hooks", "hooks.SessionStart"))
+    assert edit.meaning(undone) == {"hooks": {"SessionStart": [{"matcher": "startup", "hooks": [theirs]}]}}
 
 
 @pytest.mark.parametrize(
