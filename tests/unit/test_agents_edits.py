@@ -5,7 +5,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pgdex.jobs.agents import markdown, toml
@@ -49,6 +49,8 @@ def test_a_table_put_into_toml_changes_nothing_else_and_comes_out_to_the_byte(te
     assert TABLE.make(after) == after
 
 
+@example("[mcp_servers.o]\n[[list]]")
+@example('[mcp_servers.o]\ncommand = "x"\n\n[[list]]\na = 1\n')
 @given(toml_documents())
 def test_a_table_taken_out_of_toml_by_its_name_leaves_the_other_values(text: str) -> None:
     before = toml.value_of(text)
@@ -56,6 +58,13 @@ def test_a_table_taken_out_of_toml_by_its_name_leaves_the_other_values(text: str
     left = TABLE.undo(TABLE.make(text), TABLE.containers(text))
 
     assert toml.value_of(left) == before
+
+
+def test_a_table_taken_out_of_toml_leaves_the_comments_and_tables_behind_it() -> None:
+    behind = "# theirs\n[[list]]\na = 1\n"
+    text = TABLE.make('[mcp_servers.o]\ncommand = "x"\n') + behind
+
+    assert TABLE.undo(text, ()) == '[mcp_servers.o]\ncommand = "x"\n' + behind
 
 
 def test_a_table_that_is_there_keeps_its_comments_and_other_keys() -> None:
