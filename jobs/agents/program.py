@@ -1,15 +1,20 @@
 """Which program an agent is to start, and with which settings."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from pgdex.jobs.errors import PgdexError
+from pgdex.jobs.errors import InvalidSetting, PgdexError
 
 CACHES = ("archive-v0", "builds-v0", "environments-v2")
 """Folders of uv's cache; `uvx` runs from one, and `uv cache prune` removes it."""
+
+
+LOGIN = re.compile(r"://[^/?#]*@|://[^#]*\?")
+"""An address with a login, or with a query, where some services want their key."""
 
 
 class NoProgram(PgdexError):
@@ -19,6 +24,24 @@ class NoProgram(PgdexError):
 def lasting_program() -> str:
     """The absolute path of the `pgdex` of this process: the name on the PATH if that leads to it, for an upgrade may
     move what it points to, else the program itself. Raises NoProgram."""
+    program = _program()
+    if not _is_utf_8(program):  # agents' files are UTF-8: one wrong byte, and the agent reads nothing of them
+        shown = os.fsencode(program).decode("utf-8", "backslashreplace")
+        raise NoProgram(
+            f"the path of this program is not UTF-8, as agents' files are: {shown}. Install pgdex elsewhere"
+        )
+    return program
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        os.fsencode(text).decode("utf-8")
+    except ValueError:
+        return False
+    return True
+
+
+def _program() -> str:
     beside = Path(sys.executable).with_name("pgdex")
     if set(CACHES) & set(beside.parts) or set(CACHES) & set(Path(os.path.realpath(sys.prefix)).parts):
         raise NoProgram(
@@ -48,7 +71,8 @@ def settings_to_hand_on(
     variables: Mapping[str, str], *, known: Collection[str], secret: Collection[str], home: Path
 ) -> tuple[dict[str, str], list[str]]:
     """The settings of this shell that an entry should carry, since the agent may be started elsewhere; and the names of
-    those that are left out because they are secret.
+    those that are left out because they are secret, by their meaning (`secret`) or because an address holds a login.
+    The database's address is only judged by `secret`. Raises InvalidSetting for a value that is not UTF-8.
 
     `known` and `secret` are names of variables; `home` is this process's PGDEX_HOME, which is handed on where a
     variable of this shell has moved it.
@@ -58,4 +82,9 @@ def settings_to_hand_on(
         given.setdefault("PGDEX_HOME", str(home))
     if "PGDEX_HOME" in given:
         given["PGDEX_HOME"] = str(home)  # absolute: an agent starts the server in another folder
-    return {k: v for k, v in given.items() if k not in secret}, [name for name in given if name in secret]
+    for name, value in given.items():
+        if not _is_utf_8(value):
+            raise InvalidSetting(f"{name} is not UTF-8, as agents' files are: change it, or unset it for this command")
+    logins = {name for name, value in given.items() if name != "PGDEX_DATABASE_URL" and LOGIN.search(value)}
+    left_out = [name for name in given if name in secret or name in logins]
+    return {name: value for name, value in given.items() if name not in left_out}, left_out

@@ -491,6 +491,33 @@ def test_secret_settings_are_named_and_not_handed_on() -> None:
     assert left_out == ["PGDEX_DATABASE_URL"]
 
 
+@pytest.mark.parametrize("address", ["http://me:key@host/v1", "https://key@host", "https://host/v1?key=k"])
+def test_an_address_of_a_service_that_holds_a_login_is_not_handed_on(address: str) -> None:
+    variables = {
+        "PGDEX_EMBEDDER_URL": address,
+        "PGDEX_EMBEDDER": "openai:x@1",
+        "PGDEX_DATABASE_URL": "postgresql://me@host/d?sslmode=require",
+    }
+
+    given, left_out = settings_to_hand_on(variables, known=list(variables), secret=[], home=Path("/abs/x"))
+
+    assert left_out == ["PGDEX_EMBEDDER_URL"]
+    assert given.keys() == {"PGDEX_EMBEDDER", "PGDEX_DATABASE_URL"}
+
+
+def test_what_would_make_an_agent_s_file_unreadable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / os.fsdecode(b"m\xfcller")
+    folder.mkdir()
+    (folder / "pgdex").write_text("#!/bin/sh\n")
+    (folder / "pgdex").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(folder / "python"))
+
+    with pytest.raises(NoProgram, match=r"not UTF-8.*m\\xfcller/pgdex"):
+        lasting_program()
+    with pytest.raises(InvalidSetting, match="PGDEX_PROJECT is not UTF-8"):
+        settings_to_hand_on({"PGDEX_PROJECT": "\udcfc"}, known=["PGDEX_PROJECT"], secret=[], home=Path("/x"))
+
+
 def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
