@@ -39,6 +39,11 @@ def _server() -> PgdexServer:
     return build_server(ServerContext(Settings(), folder=Path("/")), eager=False)
 
 
+def listed_tools() -> list[Tool]:
+    """The tools as a client gets them."""
+    return anyio.run(_server().list_tools)
+
+
 def _resource(uri: str, resource: Resource | ResourceTemplate) -> list[str]:
     said = f"*{resource.title}* ({code(resource.mime_type)})\n"
     return [f"### {code(uri)}\n", said, prose(resource.description or "") + "\n"]

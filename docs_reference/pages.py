@@ -4,6 +4,7 @@ from pathlib import Path
 
 from docs_reference.command_line import command_line_page
 from docs_reference.mcp_tools import mcp_tools_page
+from docs_reference.openapi import openapi_page
 from docs_reference.settings import settings_page
 from docs_reference.sql_objects import sql_objects_page
 
@@ -18,11 +19,12 @@ def pages() -> dict[str, str]:
         "settings.md": NOTICE + settings_page(),
         "sql-objects.md": NOTICE + sql_objects_page(),
         "mcp-tools.md": NOTICE + mcp_tools_page(),
+        "openapi.json": openapi_page(),
     }
 
 
 def stale_pages() -> list[str]:
     """Names of pages that are missing from docs/reference/, differ from what the code says, or describe nothing."""
     wanted = pages()
-    found = {file.name: file.read_text("utf-8") for file in FOLDER.glob("*.md")}
+    found = {file.name: file.read_text("utf-8") for file in FOLDER.iterdir()}
     return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))

@@ -50,6 +50,14 @@ class KnownEmbeddings(Protocol):
         """
 
 
+class KeepEmbeddings(Protocol):
+    """Where vectors go that were made before the embedder failed, so that nobody has to pay for them again."""
+
+    def __call__(self, hashes: Sequence[UUID], vectors: Vectors) -> None:
+        """Keep these vectors of the texts with these hashes: shape (len(hashes), dimension). What this raises replaces
+        the embedder's error."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is: how many of its files are read and chunked, how many of these are embedded."""
@@ -115,6 +123,11 @@ class Pipeline:
     """By path the files with which less is tried."""
     known: KnownEmbeddings | None = None
     """Asked for vectors before the embedder is."""
+    pace: Callable[[Sequence[str]], None] = lambda _: None
+    """Called with the texts of each call of the embedder before it: it may wait, and returns when `aborted` turns true.
+    What this raises ends the run."""
+    keep: KeepEmbeddings | None = None
+    """Given what the embedder had made when it raised EmbedderError."""
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     """Where the time of all runs goes: "reading", "chunking" (terms too), "embedding"."""
 
@@ -276,10 +289,19 @@ class Pipeline:
             for start in range(0, len(left), size):
                 rows = list(left[start : start + size])
                 self._go_on("embedding", done, content, finished=int(np.searchsorted(ends, rows[0], side="right")))
+                of_call = [texts[row] for row in rows]
+                self.pace(of_call)
                 try:
-                    vectors[rows] = self.embedder.embed([texts[row] for row in rows], aborted=self.aborted)
+                    vectors[rows] = self.embedder.embed(of_call, aborted=self.aborted)
                 except EmbeddingAborted as error:
                     raise IndexingAborted from error
+                except EmbedderError as error:
+                    done = 0
+                    if error.embedded is not None:
+                        done = len(error.embedded)
+                        vectors[rows[:done]] = error.embedded
+                    self._keep(texts, vectors, list(left[: start + done]))
+                    raise
             for file, of_file in zip(files, np.split(vectors, ends[:-1]), strict=True):
                 file.embeddings = of_file
 
@@ -296,6 +318,10 @@ class Pipeline:
             else:
                 left.append(row)
         return left
+
+    def _keep(self, texts: list[str], vectors: Vectors, rows: list[int]) -> None:
+        if self.keep is not None and rows:
+            self.keep([text_hash(texts[row]) for row in rows], vectors[rows])
 
     def _go_on(
         self, phase: Literal["chunking", "embedding"], chunked: int, content: ReadFiles, *, finished: int = 0

@@ -113,7 +113,7 @@ def _opened(spec: str, configured: Settings) -> Embedder:
     return open_embedder(
         spec,
         url=configured.embedder_url,
-        api_key=configured.api_key,
+        api_key=configured.api_key_for(spec),
         dimension=configured.embedder_dimension,
         timeout_seconds=configured.embedder_timeout,
     )

@@ -1,5 +1,7 @@
 """What can go wrong, in users' words. Each class is one kind of answer that a front end gives."""
 
+from uuid import UUID
+
 
 class PgdexError(Exception):
     """Something that a user can understand and mend; front ends show its message without a traceback."""
@@ -111,3 +113,29 @@ class ServerBusy(DatabaseUnavailable):
     """A server has as many calls in progress as it takes at once; nothing was done."""
 
     code = "BUSY"
+
+
+class EmbedderUnavailable(PgdexError):
+    """The embedding model or service can't be used. Only Python programs see this class: the other front ends know the
+    indexer's own error."""
+
+    code = "EMBEDDER_UNAVAILABLE"
+    exit_code = 7
+
+
+class JobNotCompleted(PgdexError):
+    """A job that a Python program waited for has failed or was cancelled; the message says why."""
+
+    code = "JOB_NOT_COMPLETED"
+
+    def __init__(self, message: str, *, job_id: UUID, status: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+        self.status = status
+        """`failed` or `cancelled`."""
+
+
+class JobTimeout(PgdexError, TimeoutError):
+    """A job has not ended in the time that a Python program gave it. It continues."""
+
+    code = "TIMEOUT"

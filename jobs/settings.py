@@ -10,7 +10,15 @@ from pgdex.jobs.environment import Environment, Secret, UnusableValue, setting
 from pgdex.jobs.errors import InvalidSetting
 
 # Embedders that wait for someone else's processor.
-SERVICES = ("ollama", "openai")
+SERVICES = ("ollama", "openai", "voyage", "cohere", "jina", "gemini")
+# The variables in which their own programs look for a key, where PGDEX_EMBEDDER_API_KEY is not set.
+KEY_VARIABLES = {
+    "openai": ("OPENAI_API_KEY",),
+    "voyage": ("VOYAGE_API_KEY",),
+    "cohere": ("CO_API_KEY", "COHERE_API_KEY"),
+    "jina": ("JINA_API_KEY",),
+    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+}
 SLOTS_WITH_A_SERVICE = 4
 SHORTEST_TOKEN = 32
 """Characters of a bearer token that nobody guesses, if it is random: 128 bits as hexadecimal digits."""
@@ -89,7 +97,10 @@ class Settings(Environment):
         le=256,
         description="Batches that a worker process has in flight at once (1, with an embedding service 4).",
     )
-    embedder: str = setting("code", description="code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL.")
+    embedder: str = setting(
+        "code",
+        description="code, hashing, static:FOLDER, or ollama, openai, voyage, cohere, jina, gemini, each with :MODEL.",
+    )
     allowed_embedders: str | None = setting(
         None,
         description="Embedders besides PGDEX_EMBEDDER that jobs may name, separated by commas; * stands for any text.",
@@ -100,6 +111,12 @@ class Settings(Environment):
         None, ge=1, le=16_000, description="Dimension to ask an OpenAI-compatible service for."
     )
     embedder_timeout: float = setting(60, gt=0, description="Seconds that one embedding call may take.")
+    embedder_requests_per_minute: int | None = setting(
+        None, ge=1, description="Requests a minute that all workers together send to the embedding service (any)."
+    )
+    embedder_tokens_per_minute: int | None = setting(
+        None, ge=1, description="Tokens a minute, estimated, that they send to it (any)."
+    )
     allowed_roots: str | None = setting(
         None,
         check=_absolute_roots,
@@ -191,13 +208,18 @@ class Settings(Environment):
         """The names of `mcp_hosts`."""
         return tuple(name.strip() for name in (self.mcp_hosts or "").split(",") if name.strip())
 
-    @property
-    def api_key(self) -> Secret | None:
-        """The embedding service's key; OPENAI_API_KEY serves where PGDEX_EMBEDDER_API_KEY is not set."""
+    def api_key_for(self, spec: str) -> Secret | None:
+        """The key of the embedding service in `spec`; where PGDEX_EMBEDDER_API_KEY is not set, that of the provider's
+        own variable, which no other service gets to see."""
+        variable = self.variable_of_key(spec)
+        return self.embedder_api_key if variable is None else Secret(os.environ[variable])
+
+    def variable_of_key(self, spec: str) -> str | None:
+        """The provider's own variable that the key in `api_key_for` comes from; None where it is not from there."""
         if self.embedder_api_key is not None:
-            return self.embedder_api_key
-        key = os.environ.get("OPENAI_API_KEY")
-        return Secret(key) if key else None
+            return None
+        variables = KEY_VARIABLES.get(spec.partition(":")[0].strip(), ())
+        return next((variable for variable in variables if os.environ.get(variable)), None)
 
     @property
     def worker_processes(self) -> int:

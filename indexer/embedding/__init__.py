@@ -1,4 +1,4 @@
-"""Texts to vectors: one protocol, five providers.
+"""Texts to vectors: one protocol, pgdex's own providers, and those of other packages.
 
 `open_embedder(spec)` opens one. Importing this package loads neither numpy nor an HTTP library nor
 a model: the command line imports it for every command, and most of them embed nothing.
@@ -15,12 +15,14 @@ from pgdex.indexer.embedding.errors import (
 )
 from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder, QueryEmbedder
 from pgdex.indexer.embedding.providers import open_embedder
+from pgdex.indexer.embedding.request import EmbedderRequest
 
 __all__ = [
     "BagEmbedder",
     "Embedder",
     "EmbedderError",
     "EmbedderMisconfigured",
+    "EmbedderRequest",
     "EmbedderUnavailable",
     "EmbeddingAborted",
     "InvalidEmbedderResponse",

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 class EmbedderError(Exception):
     """Embedding failed. The message is written for users and holds no secret."""
+
+    embedded: NDArray[np.float32] | None = None
+    """The vectors of the first texts of the call, as many as there are rows, where it failed after these."""
 
 
 class EmbedderUnavailable(EmbedderError):
     """The service is down, slow or limits its callers: the same call may succeed later."""
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None, limits_callers: bool = False) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
         """How long the service asked to be left alone, where it said so."""
+        self.limits_callers = limits_callers
+        """The service works, and has had too many requests (429)."""
 
 
 class EmbedderMisconfigured(EmbedderError):

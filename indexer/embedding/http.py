@@ -13,6 +13,7 @@ import contextlib
 import json
 import ssl
 import threading
+import time
 import weakref
 from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Final
@@ -63,7 +64,7 @@ class EmbeddingSession:
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=f"embedding {service.name}", daemon=True)
         self._thread.start()
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
         # Also stops the thread of a session that nobody closed.
         self._stop = weakref.finalize(self, _stop, self._loop, self._thread, self._client)
 
@@ -73,12 +74,12 @@ class EmbeddingSession:
         Raises EmbedderError for any other outcome, or EmbeddingAborted if `aborted` becomes true
         (looked at every 50 ms) or the session is closed meanwhile.
         """
-        if not (self._closed or self._thread.is_alive()):
+        if not (self._closed.is_set() or self._thread.is_alive()):
             raise RuntimeError(f"{self.service} was opened before a fork: open it after the fork")
         content = json.dumps(body, ensure_ascii=False).encode("utf-8")
         exchange = _exchange(self._client, self.service.endpoint(path), content, self._timeout_seconds)
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 exchange.close()
                 raise EmbeddingAborted(f"the connection to {self.service} was closed")
             future = asyncio.run_coroutine_threadsafe(exchange, self._loop)
@@ -96,8 +97,17 @@ class EmbeddingSession:
     def close(self) -> None:
         """Close the connections. Calls under way in other threads raise EmbeddingAborted."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
         self._stop()
+
+    def pause(self, seconds: float, *, aborted: AbortFlag | None = None) -> None:
+        """Wait. Raises EmbeddingAborted if `aborted` becomes true (looked at every 50 ms) or the session is closed."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._closed.wait(min(left, _ABORT_POLL_SECONDS)):
+                raise EmbeddingAborted(f"the connection to {self.service} was closed")
+            if aborted is not None and aborted():
+                raise EmbeddingAborted(f"waiting for {self.service} was given up as asked")
 
     def _wait(self, future: Future[Answer], aborted: AbortFlag | None) -> Answer:
         while aborted is not None and not wait([future], timeout=_ABORT_POLL_SECONDS).done:
@@ -126,6 +136,7 @@ async def _exchange(client: httpx2.AsyncClient, url: str, content: bytes, timeou
             body=bytes(body),
             content_type=response.headers.get("content-type", ""),
             retry_after=response.headers.get("retry-after"),
+            retry_after_ms=response.headers.get("retry-after-ms"),
             location=response.headers.get("location"),
         )
 
@@ -134,7 +145,11 @@ def _client(service: Service, timeout_seconds: float) -> httpx2.AsyncClient:
     limits = httpx2.Limits(keepalive_expiry=_KEEPALIVE_SECONDS)
     headers = {"Accept": "application/json"}
     if service.api_key is not None:
-        headers["Authorization"] = f"Bearer {service.api_key.get_secret_value()}"
+        key = service.api_key.get_secret_value()
+        if service.key_header is None:
+            headers["Authorization"] = f"Bearer {key}"
+        else:
+            headers[service.key_header] = key
     auth = None
     if service.login is not None:
         auth = httpx2.BasicAuth(service.login[0], service.login[1].get_secret_value())

@@ -51,6 +51,7 @@ class Answer:
     body: bytes
     content_type: str = ""
     retry_after: str | None = None
+    retry_after_ms: str | None = None
     location: str | None = None
 
 
@@ -106,13 +107,33 @@ def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> fl
 
 
 def _unavailable(answer: Answer, service: Service, said: str) -> EmbedderUnavailable:
-    seconds = retry_after_seconds(answer.retry_after)
+    seconds = _asked_to_wait(answer)
     wait = "" if seconds is None else f"; it asks to wait for {seconds:.0f} s"
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+    limits_callers = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+    if limits_callers:
         what = f"{service} is limiting requests (429)"
     else:
         what = f"{service} has trouble ({_named(answer.status)})"
-    return EmbedderUnavailable(f"{what}{said}{wait}", retry_after_seconds=seconds)
+    return EmbedderUnavailable(f"{what}{said}{wait}", retry_after_seconds=seconds, limits_callers=limits_callers)
+
+
+def _asked_to_wait(answer: Answer) -> float | None:
+    """Seconds, from `Retry-After-Ms` (OpenAI, Azure), `Retry-After`, or the body (google.rpc.RetryInfo)."""
+    milliseconds = retry_after_seconds(answer.retry_after_ms)
+    if milliseconds is not None:
+        return milliseconds / 1000
+    seconds = retry_after_seconds(answer.retry_after)
+    return _retry_delay_in(answer.body) if seconds is None else seconds
+
+
+def _retry_delay_in(body: bytes) -> float | None:
+    """The seconds in {"error": {"details": [{"retryDelay": "17.5s"}]}}."""
+    try:
+        details = json.loads(body)["error"]["details"]
+        delays = [detail["retryDelay"] for detail in details if "retryDelay" in detail]
+        return retry_after_seconds(delays[0].removesuffix("s"))
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _what_to_change(answer: Answer, service: Service, said: str) -> str:
@@ -126,7 +147,7 @@ def _what_to_change(answer: Answer, service: Service, said: str) -> str:
         remedy = f"check its name{pull if service.name.startswith('ollama:') else ''}"
         return f"{service} does not know the model {service.model!r} (404){said}: {remedy}"
     if status in (404, 405):
-        hint = "" if service.name.startswith("ollama:") else " (most such URLs end in /v1)"
+        hint = " (most such URLs end in /v1)" if service.name.startswith("openai:") else ""
         problem = f"{service} offers no embeddings at this address ({_named(status)}){said}"
         return f"{problem}: check the URL{hint}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:

@@ -12,7 +12,7 @@ from pgdex.indexer.embedding.service import open_service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pgdex.indexer.embedding.protocol import Secret
+    from pgdex.indexer.embedding.request import EmbedderRequest
 
 DEFAULT_URL: Final = "http://127.0.0.1:11434"
 
@@ -32,8 +32,8 @@ class OllamaApi:
     dimension: int | None
     path: str = "/api/embed"
 
-    def request(self, texts: Sequence[str]) -> dict[str, object]:
-        """The body that asks for vectors of these texts."""
+    def request(self, texts: Sequence[str], *, is_query: bool) -> dict[str, object]:
+        """The body that asks for vectors of these texts. Whether they are queries shows in their prefix."""
         body: dict[str, object] = {"model": self.model, "input": list(texts), "truncate": True}
         if self.dimension is not None:
             body["dimensions"] = self.dimension
@@ -46,25 +46,19 @@ class OllamaApi:
         return answer["embeddings"]
 
 
-def open_ollama(
-    model: str,
-    *,
-    url: str | None,
-    api_key: Secret | None,
-    dimension: int | None,
-    timeout_seconds: float,
-) -> RemoteEmbedder:
+def open_ollama(request: EmbedderRequest) -> RemoteEmbedder:
     """Open a model of an Ollama server. No connection is made yet.
 
     `dimension` is sent as "dimensions", which Ollama knows since 0.11.11; an older one answers with
     the model's own dimension, and that is an InvalidEmbedderResponse. A key is sent as a bearer token, for
     a proxy in front of the server. Raises EmbedderMisconfigured.
     """
-    service = open_service(name=f"ollama:{model}", model=model, url=url or DEFAULT_URL, api_key=api_key)
+    model = request.argument
+    service = open_service(name=f"ollama:{model}", model=model, url=request.url or DEFAULT_URL, api_key=request.api_key)
     return RemoteEmbedder(
         service,
-        OllamaApi(service=str(service), model=model, dimension=dimension),
+        OllamaApi(service=str(service), model=model, dimension=request.dimension),
         limits=_LIMITS,
-        dimension=dimension,
-        timeout_seconds=timeout_seconds,
+        dimension=request.dimension,
+        timeout_seconds=request.timeout_seconds,
     )

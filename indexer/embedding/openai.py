@@ -12,7 +12,7 @@ from pgdex.indexer.embedding.service import open_service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pgdex.indexer.embedding.protocol import Secret
+    from pgdex.indexer.embedding.request import EmbedderRequest
 
 DEFAULT_URL: Final = "https://api.openai.com/v1"
 
@@ -30,8 +30,8 @@ class OpenAiApi:
     dimension: int | None
     path: str = "/embeddings"
 
-    def request(self, texts: Sequence[str]) -> dict[str, object]:
-        """The body that asks for vectors of these texts."""
+    def request(self, texts: Sequence[str], *, is_query: bool) -> dict[str, object]:
+        """The body that asks for vectors of these texts. Whether they are queries shows in their prefix."""
         body: dict[str, object] = {
             "model": self.model,
             "input": list(texts),
@@ -43,37 +43,37 @@ class OpenAiApi:
 
     def vectors(self, answer: object) -> object:
         """The vectors in the answer, not yet checked. Raises InvalidEmbedderResponse."""
-        items = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(items, list) or not all(isinstance(item, dict) and "embedding" in item for item in items):
-            raise InvalidEmbedderResponse(
-                f'{self.service} answered without "data" that holds embeddings: is it OpenAI-compatible?'
-            )
-        # Services that leave the index out keep the order of the texts.
-        numbers = [item.get("index", place) for place, item in enumerate(items)]
-        by_number = dict(zip(map(str, numbers), items, strict=True))
-        if by_number.keys() != {str(number) for number in range(len(items))}:
-            raise InvalidEmbedderResponse(f"{self.service} numbered its vectors wrongly: {numbers[:5]}")
-        return [by_number[str(number)]["embedding"] for number in range(len(items))]
+        return numbered_vectors(answer, service=self.service, remedy="is it OpenAI-compatible?")
 
 
-def open_openai(
-    model: str,
-    *,
-    url: str | None,
-    api_key: Secret | None,
-    dimension: int | None,
-    timeout_seconds: float,
-) -> RemoteEmbedder:
-    """Open a model of OpenAI, or of the service at `url` (mostly ending in /v1).
+def numbered_vectors(answer: object, *, service: str, remedy: str) -> list[object]:
+    """The vectors of {"data": [{"index": 0, "embedding": …}, …]}, which others answer too, in the order of the texts.
+
+    Raises InvalidEmbedderResponse, with `remedy` where it is another answer.
+    """
+    items = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "embedding" in item for item in items):
+        raise InvalidEmbedderResponse(f'{service} answered without "data" that holds embeddings: {remedy}')
+    # Services that leave the index out keep the order of the texts.
+    numbers = [item.get("index", place) for place, item in enumerate(items)]
+    by_number = dict(zip(map(str, numbers), items, strict=True))
+    if by_number.keys() != {str(number) for number in range(len(items))}:
+        raise InvalidEmbedderResponse(f"{service} numbered its vectors wrongly: {numbers[:5]}")
+    return [by_number[str(number)]["embedding"] for number in range(len(items))]
+
+
+def open_openai(request: EmbedderRequest) -> RemoteEmbedder:
+    """Open a model of OpenAI, or of the service at its URL (mostly ending in /v1).
 
     No connection is made yet. `dimension` is sent as "dimensions", which not every model allows.
     Raises EmbedderMisconfigured.
     """
-    service = open_service(name=f"openai:{model}", model=model, url=url or DEFAULT_URL, api_key=api_key)
+    model = request.argument
+    service = open_service(name=f"openai:{model}", model=model, url=request.url or DEFAULT_URL, api_key=request.api_key)
     return RemoteEmbedder(
         service,
-        OpenAiApi(service=str(service), model=model, dimension=dimension),
+        OpenAiApi(service=str(service), model=model, dimension=request.dimension),
         limits=_LIMITS,
-        dimension=dimension,
-        timeout_seconds=timeout_seconds,
+        dimension=request.dimension,
+        timeout_seconds=request.timeout_seconds,
     )

@@ -55,8 +55,9 @@ class Embedder(Protocol):
         """Embed texts that are to be found: shape (len(texts), dimension).
 
         Raises EmbedderError, or EmbeddingAborted within 0.1 s of `aborted` becoming true, even
-        while the service does not answer. Never retries: what to do about a failure is up to the
-        caller.
+        while the service does not answer. Tries again only where a service that limits its callers
+        asks for a short wait; what to do about any other failure is up to the caller. An error may
+        bring the vectors of the first texts along (`embedded`).
         """
 
     def embed_query(self, text: str, *, aborted: AbortFlag | None = None) -> NDArray[np.float32]:

@@ -32,6 +32,9 @@ class Service:
     login: tuple[str, SecretStr] | None
     """User and password from the URL, sent as HTTP basic authentication."""
 
+    key_header: str | None = None
+    """The header that carries the key as it is; None: `Authorization`, as a bearer token."""
+
     @property
     def shown_url(self) -> str:
         """The URL without user, password and query, each of which may be a secret."""
@@ -76,7 +79,7 @@ class Service:
         return [secret for secret in secrets if secret]
 
 
-def open_service(*, name: str, model: str, url: str, api_key: Secret | None) -> Service:
+def open_service(*, name: str, model: str, url: str, api_key: Secret | None, key_header: str | None = None) -> Service:
     """Check a URL and a key, and take user and password out of the URL.
 
     Raises EmbedderMisconfigured, with a message that shows the URL without its secrets.
@@ -111,6 +114,7 @@ def open_service(*, name: str, model: str, url: str, api_key: Secret | None) -> 
         parts=parts._replace(netloc=parts.netloc.rpartition("@")[2]),
         api_key=SecretStr(key) if key else None,
         login=login,
+        key_header=key_header,
     )
 
 

@@ -4,14 +4,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from uuid import UUID
 
-from pgdex.indexer.binary_formats import halfvec_numbers
-from pgdex.indexer.pipeline import Pipeline, Progress, ReadFiles, Vectors
+from pgdex.indexer.pipeline import Pipeline, Progress, ReadFiles
 from pgdex.indexer.storage import StoredFile, VersionGone, stored_files
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.commit import commit_batch
 from pgdex.jobs.batches.commits import CommitReader, commit_snapshot
+from pgdex.jobs.batches.embeddings import Embeddings
+from pgdex.jobs.batches.pacing import Pace
 from pgdex.jobs.batches.poison_files import fallbacks_of
 from pgdex.jobs.batches.watchdog import file_in_progress
 from pgdex.jobs.embedders import embedder_of_job
@@ -25,7 +25,7 @@ def index_files(claim: Claim) -> None:
     assert claim.embedder is not None, "plan_job sets the model"
     embedder = embedder_of_job(claim.embedder, allowed=claim.embedder_allowed, aborted=claim.aborted)
     # Models that run in the worker cost less than looking.
-    looks_up = embedder.is_remote and not claim.embed_all
+    embeddings = Embeddings(claim) if embedder.is_remote else None
     pipeline = Pipeline(
         embedder=embedder,
         max_file_bytes=claim.settings.max_file_bytes,
@@ -36,7 +36,9 @@ def index_files(claim: Claim) -> None:
         guard=partial(in_progress, claim),
         one_by_one=claim.is_suspect,
         fallbacks=fallbacks_of(claim.crash_counts),
-        known=partial(known_embeddings, claim) if looks_up else None,
+        known=embeddings.known if embeddings else None,
+        keep=embeddings.keep if embeddings else None,
+        pace=Pace(claim, embedder).wait if embedder.is_remote else lambda _: None,
     )
     paths = claim.paths or []
     for is_last in (False, False, True):
@@ -89,17 +91,3 @@ def in_progress(claim: Claim, path: str) -> Iterator[None]:
         yield
         if claim.is_suspect:
             claim.mark_in_progress(None)
-
-
-def known_embeddings(claim: Claim, paths: Sequence[str], hashes: Sequence[UUID]) -> Mapping[UUID, Vectors]:
-    """The vectors that this model has made in this repository before.
-
-    Of an edited file that is all but the functions that changed, and after a branch is switched back, everything.
-    """
-    with claim.pool.connection() as connection:
-        rows = connection.execute(
-            "select text_hash, embedding from pgdex.known_embeddings(%s, %s::smallint, %s, %s)",
-            [claim.repository_id, claim.model_id, list(paths), list(hashes)],
-            binary=True,
-        ).fetchall()
-    return {text: halfvec_numbers(embedding) for text, embedding in rows}

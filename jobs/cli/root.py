@@ -36,9 +36,16 @@ SECTIONS = {
         "worker": LazyCommand("pgdex.jobs.cli.commands.worker:worker", "Run worker processes."),
         "workers": LazyCommand("pgdex.jobs.cli.commands.worker:workers", "List the worker processes."),
         "db": LazyCommand("pgdex.jobs.cli.commands.db:db", "Manage the database."),
+        "stop": LazyCommand("pgdex.jobs.cli.commands.stop:stop", "Stop your workers, watchers and the database."),
         "doctor": LazyCommand("pgdex.jobs.cli.commands.doctor:doctor", "Check that everything is in order."),
+        "logs": LazyCommand("pgdex.jobs.cli.commands.logs:logs", "Show what workers and the database have logged."),
+        "config": LazyCommand("pgdex.jobs.cli.commands.config:config", "Show every setting and where it comes from."),
+        "size": LazyCommand("pgdex.jobs.cli.commands.size:size", "Show what takes how much disk space."),
         "completion": LazyCommand(
             "pgdex.jobs.cli.commands.completion:completion", "Print the shell's completion script."
+        ),
+        "uninstall": LazyCommand(
+            "pgdex.jobs.cli.commands.uninstall:uninstall", "Delete everything that pgdex keeps on this machine."
         ),
     },
 }

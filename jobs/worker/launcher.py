@@ -84,11 +84,18 @@ def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> sub
         return subprocess.Popen(
             [*SUPERVISOR_COMMAND, "--only-one", "--exit-when-idle", str(idle_seconds)],
             cwd=settings.home,
+            env=_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """This process's, with the database that the settings name: a program may have chosen it without a variable."""
+    url = settings.database_url
+    return dict(os.environ) | ({} if url is None else {"PGDEX_DATABASE_URL": url.get_secret_value()})
 
 
 class IdleWatch:

@@ -165,7 +165,7 @@ def _ask(spec: str, settings: Settings, aborted: Callable[[], bool]) -> None:
     embedder = open_embedder(
         spec,
         url=settings.embedder_url,
-        api_key=settings.api_key,
+        api_key=settings.api_key_for(spec),
         dimension=settings.embedder_dimension,
         timeout_seconds=min(settings.embedder_timeout, PROBE_SECONDS),
     )

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     Integer,
     Table,
     Text,
@@ -25,6 +26,16 @@ cluster_duties = Table(
     metadata,
     Column("name", Text, primary_key=True),
     count("counter", wide=True),
+)
+
+# What all workers together may still ask of an embedding service.
+embedder_budgets = Table(
+    "embedder_budgets",
+    metadata,
+    Column("embedder", Text, primary_key=True),
+    Column("requests", Float(53), nullable=False),
+    Column("tokens", Float(53), nullable=False),
+    timestamp("refilled_at", default=True),
 )
 
 # What procrastinate does not keep of a worker. `beat` rises with each heartbeat: peers note on their own clocks when

@@ -212,6 +212,19 @@ Index(
     postgresql_where=text("state IN ('waiting', 'running')"),
 )
 
+kept_embeddings = Table(
+    "kept_embeddings",
+    metadata,
+    Column(
+        "job_id",
+        Uuid,
+        ForeignKey("pgdex.indexing_jobs.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("text_hash", Uuid, primary_key=True),
+    Column("embedding", LargeBinary, nullable=False),
+)
+
 job_events = Table(
     "job_events",
     metadata,

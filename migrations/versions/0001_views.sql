@@ -372,6 +372,24 @@ create index job_batches_open_idx on pgdex.job_batches (job_id, seq) where state
 create index job_batches_running_idx on pgdex.job_batches (job_id, worker_id) where state = 'running';
 create index job_batches_wake_up_idx on pgdex.job_batches (wake_up_id) where state in ('waiting', 'running');
 
+-- What all workers together may still ask of an embedding service: as much as was left at `refilled_at`, less than
+-- nothing where requests wait their turn.
+create table pgdex.embedder_budgets (
+    embedder text primary key,
+    requests double precision not null,
+    tokens double precision not null,
+    refilled_at timestamp with time zone not null default clock_timestamp()
+);
+
+-- What an embedding service had answered of a batch when it went away, until the job ends: by the hash of the text, as
+-- halfvec_send writes it.
+create table pgdex.kept_embeddings (
+    job_id uuid not null references pgdex.indexing_jobs (id) on delete cascade,
+    text_hash uuid not null,
+    embedding bytea not null,
+    primary key (job_id, text_hash)
+);
+
 create table pgdex.job_events (
     id bigint generated always as identity primary key,
     job_id uuid not null references pgdex.indexing_jobs (id) on delete cascade,

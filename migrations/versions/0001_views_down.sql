@@ -15,9 +15,10 @@ begin
 end
 $$;
 drop table
-    pgdex.job_events, pgdex.job_batches, pgdex.indexing_jobs, pgdex.view_files, pgdex.versions,
+    pgdex.job_events, pgdex.kept_embeddings, pgdex.job_batches, pgdex.indexing_jobs, pgdex.view_files,
+    pgdex.versions,
     pgdex.submodules, pgdex.schedules, pgdex.views, pgdex.vector_index_builds, pgdex.repositories, pgdex.embedding_models, pgdex.projects, pgdex.workers,
-    pgdex.cluster_duties, pgdex.settings cascade;
+    pgdex.cluster_duties, pgdex.embedder_budgets, pgdex.settings cascade;
 
 -- procrastinate's tables, functions and types
 drop table

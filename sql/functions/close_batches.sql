@@ -1,5 +1,6 @@
 -- Closes what a finished job leaves open: its batches end as cancelled, its waiting wake-ups leave the queue, and
 -- workers that hold one are asked to abort through procrastinate's own notification (which reaches them in 1-2 ms).
+-- What was embedded and not written goes with it.
 create or replace function pgdex.close_batches(p_job_id uuid) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp
@@ -14,6 +15,7 @@ begin
         returning wake_up_id
     )
     select array_agg(wake_up_id) into v_wake_ups from closed where wake_up_id is not null;
+    delete from kept_embeddings where job_id = p_job_id;
 
     delete from procrastinate_jobs where id = any (v_wake_ups) and status = 'todo';
     perform procrastinate_cancel_job_v1(id, true, false)

@@ -35,6 +35,8 @@ begin
     grant update, delete on pgdex.indexing_jobs to pgdex_worker;
     grant insert, update on pgdex.job_batches to pgdex_worker;
     grant insert on pgdex.job_events to pgdex_worker;
+    grant select, insert, delete on pgdex.kept_embeddings to pgdex_worker;
+    grant select, insert, update on pgdex.embedder_budgets to pgdex_worker;
     grant insert, update (session_lock, beat, beat_at) on pgdex.workers to pgdex_worker;
     -- Locking a row takes the right to update it: no role below a worker's can stop the duties that these rows guard.
     grant select, update (counter) on pgdex.cluster_duties to pgdex_worker;
@@ -75,7 +77,7 @@ begin
         pgdex.build_vector_index, pgdex.vector_index_failed, pgdex.drop_unwanted_vector_indexes,
         pgdex.rewrites_vector_index, pgdex.complete_job, pgdex.close_batches, pgdex.fail_batch, pgdex.fail_job, pgdex.mark_missing_view,
         pgdex.lock_live_job, pgdex.block_job, pgdex.claim_probes, pgdex.probe_failed, pgdex.resume_job,
-        pgdex.remove_old_jobs, pgdex.known_embeddings, pgdex.embedded_text_hash, pgdex.added_seconds,
+        pgdex.remove_old_jobs, pgdex.known_embeddings, pgdex.keep_embeddings, pgdex.take_embedder_budget, pgdex.embedded_text_hash, pgdex.added_seconds,
         pgdex.added_counts, pgdex.enqueue_scheduled, pgdex.schedule_failed, pgdex.follow_submodules
         to pgdex_worker;
     grant execute on function

@@ -95,6 +95,10 @@ LEFTOVERS = {
         select count(*) from pgdex.job_batches
         where state not in ('waiting', 'running') and paths is not null
     """,
+    "embeddings that an ended job has kept": """
+        select count(*) from pgdex.kept_embeddings k join pgdex.indexing_jobs j on j.id = k.job_id
+        where j.status in ('completed', 'failed', 'cancelled')
+    """,
     "tokens in the queue": "select count(*) from pgdex.procrastinate_jobs",
     "sessions with an open transaction": """
         select count(*) from pg_stat_activity

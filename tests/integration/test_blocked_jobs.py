@@ -76,7 +76,7 @@ def test_the_service_is_left_alone_for_as_long_as_it_asked_to_be(
     client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path
 ) -> None:
     workers.start()
-    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="rate_limited", retry_after="5")
+    (job,) = blocked_jobs(client, service, tmp_path, count=1, fault="overloaded", retry_after="5")
     status = client.status(job)
     assert status.blocked_since is not None
     assert status.next_probe_at is not None

@@ -18,6 +18,7 @@ from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.embedded.server import stop_server
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.documented import Block, blocks, steps
+from tests.support.logins import as_user
 from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import workers_on
 
@@ -168,3 +169,47 @@ def test_every_program_runs(shop: Shop, block: Block) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_an_administrator_who_is_no_superuser_prepares_a_database_and_its_owner_does_the_rest(
+    database_url: str, tmp_path: Path
+) -> None:
+    in_any_database, in_the_new_one = blocks("how-to/managed-postgresql.md", "sql")[:2]
+    unique = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    owner = f"{unique}_managed"
+
+    def with_own_names(block: Block) -> list[str]:
+        statements = re.sub(r"\bpgdex\b", owner, re.sub(r"--.*", "", block.text)).split(";")
+        return [statement for statement in statements if statement.strip()]
+
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        superuser.execute(f"create role {unique}_admin login createdb createrole password 'test'".encode())
+        try:
+            with psycopg.connect(as_user(database_url, f"{unique}_admin", "test"), autocommit=True) as administrator:
+                for statement in with_own_names(in_any_database):
+                    administrator.execute(statement.encode())
+            there = re.sub(rf"\b{unique}(?=[?]|$)", owner, database_url)
+            with psycopg.connect(there, autocommit=True) as in_it:
+                for statement in with_own_names(in_the_new_one):
+                    in_it.execute(statement.encode())
+            shell = Shell(tmp_path, environment(PGDEX_DATABASE_URL=as_user(there, owner, "choose-a-long-one")))
+            shell.output("pgdex db upgrade", "the page")
+            assert "✓ schema" in shell.output("pgdex doctor", "the page")
+        finally:
+            superuser.execute(f"drop database if exists {owner} with (force)".encode())
+            for role in (owner, f"{unique}_admin"):
+                superuser.execute(f"drop role if exists {role}".encode())
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze checks the units")
+def test_the_units_of_the_systemd_page_are_accepted_by_systemd(tmp_path: Path) -> None:
+    units = blocks("how-to/systemd.md", "ini")
+    assert len(units) == 2
+    for number, unit in enumerate(units):
+        file = tmp_path / f"pgdex-{number}.service"
+        # It looks whether the program is there; any program will do.
+        file.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", unit.text))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", str(file)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), unit

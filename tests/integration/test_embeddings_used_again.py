@@ -1,6 +1,7 @@
 """What a service has embedded once is not asked of it again: not after an edit, not on the way back to a branch."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -9,11 +10,11 @@ import pytest
 from pgdex.indexer.chunking import Chunk
 from pgdex.indexer.pipeline import embedding_text, text_hash
 from pgdex.jobs.client.client import Client
-from tests.support.embedding_server import EmbeddingServer
+from tests.support.embedding_server import EmbeddingServer, text_key
 from tests.support.index_digest import assert_index_is_sound, index_digest
 from tests.support.job_checks import value
-from tests.support.trees import python_tree
-from tests.support.waiting import wait_for_end
+from tests.support.trees import python_tree, write_tree
+from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import Workers
 
 FILES = 30
@@ -127,3 +128,57 @@ def test_the_database_and_the_worker_make_the_same_hash_of_a_chunk(client: Clien
         assert text_hash(embedding_text(path, chunk)) == value(
             client.connection, "select pgdex.embedded_text_hash(%s, %s, %s)", path, symbol, content
         )
+
+
+def is_blocked(client: Client, job: UUID) -> bool:
+    return client.status(job).status == "blocked"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_a_batch_had_embedded_before_the_service_went_away_is_not_asked_for_again(
+    client: Client, workers: Workers, service: EmbeddingServer, tmp_path: Path, force: bool
+) -> None:
+    workers.start()
+    files: dict[str, str | bytes] = {
+        f"module_{number}.py": "\n\n".join(
+            f"def only_{number}_{part}(total):\n" + "".join(f"    total += {part} * {line}\n" for line in range(40))
+            for part in range(8)
+        )
+        for number in range(16)
+    }
+    tree = write_tree(tmp_path / "repository", files)
+    if force:
+        index(client, workers, tree)
+    service.fail("slow", latency_ms=300)
+    service.reset_counts()
+    job = client.start(tree, force=force).job_id
+    wait_for(lambda: service.counts().texts >= 32, what="a first call of the one batch")
+    service.fail("server_error")
+    wait_for(partial(is_blocked, client, job), what="a blocked job")
+    kept = value(client.connection, "select count(*) from pgdex.kept_embeddings where job_id = %s", job)
+    assert 0 < kept < 128
+
+    service.recover()
+
+    assert wait_for_end(client, job, workers=workers).status == "completed"
+    chunks = {
+        text_key(f"{path} {symbol or ''}\n{content}")
+        for path, symbol, content in client.connection.execute(
+            "select v.path, c.symbol, c.content from pgdex.chunks c join pgdex.versions v on v.id = c.version_id"
+        ).fetchall()
+    }
+    assert len(chunks) >= 128
+    embedded = service.embedded()
+    assert {embedded[chunk] for chunk in chunks} == {1}
+    assert value(client.connection, "select count(*) from pgdex.kept_embeddings") == 0
+    assert_index_is_sound(client.connection)
+
+
+def test_only_the_present_attempt_of_a_live_batch_keeps_embeddings(client: Client, indexed: Path) -> None:
+    job, seq, attempt = client.connection.execute(
+        "select job_id, seq, attempt from pgdex.job_batches where kind = 'index' limit 1"
+    ).fetchone() or (None, None, None)
+    keep = "select pgdex.keep_embeddings(%s, %s, %s, %s, %s)"
+    texts = [text_hash("a text")]
+    assert value(client.connection, keep, job, seq, attempt, texts, [b"\0\1\0\0\0\0"]) is False
+    assert value(client.connection, "select count(*) from pgdex.kept_embeddings") == 0

@@ -9,11 +9,14 @@ import socket
 import sys
 import threading
 import time
+import urllib.parse
 from collections import Counter, deque
 from dataclasses import dataclass
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
+
+from tests.support.embedding_protocols import Body, Wire, wire_of
 
 MODEL = "test-model"
 
@@ -170,39 +173,33 @@ class EmbeddingHandler(_Handler):
             self.close_connection = True
             return
         self.owner.requests.append((dict(self.headers.items()), body))
-        path = self.path.partition("?")[0]
-        if path not in ("/api/embed", "/v1/embeddings"):
+        wire = wire_of(urllib.parse.unquote(self.path.partition("?")[0]))
+        if wire is None:
             self.reply_raw(404, b"404 page not found", "text/plain")
             return
-        self._embed(body, openai=path == "/v1/embeddings")
+        self._embed(body, wire)
 
-    def _embed(self, body: dict[str, object], *, openai: bool) -> None:
+    def _embed(self, body: Body, wire: Wire) -> None:
         behaviour = self.owner.next_behaviour()
-        texts = body["input"]
-        assert isinstance(texts, list)
-        if self._fails(behaviour, openai=openai):
+        if self._fails(behaviour, wire):
             return
-        refusal = self._refusal(texts)
+        refusal = wire.refusal(body)
+        texts = [] if refusal else wire.texts(body)
+        refusal = refusal or self._refusal(texts)
         if refusal:
-            self.reply(400, _error(refusal, openai=openai))
+            self.reply(400, wire.error(refusal))
             return
-        if body["model"] not in self.owner.models:
-            self.reply(404, _error(f"model {body['model']!r} not found", openai=openai))
+        if wire.model(body) not in self.owner.models:
+            self.reply(404, wire.error(f"model {wire.model(body)!r} not found"))
             return
         if behaviour.fault is Fault.SLOW:
             time.sleep(behaviour.latency_ms / 1000)
-        vectors = self._vectors(texts, body, behaviour.fault)
+        vectors = self._vectors(texts, wire.dimension(body), behaviour.fault)
         if behaviour.fault in (Fault.NONE, Fault.SLOW):
             self.owner.record(texts)
-        if not openai:
-            self.reply(200, {"model": MODEL, "embeddings": vectors})
-            return
-        # Last first: the order of the list promises nothing, the index does.
-        data = [{"index": i, "embedding": vector} for i, vector in enumerate(vectors)][::-1]
-        self.reply(200, {"object": "list", "model": MODEL, "data": data})
+        self.reply(200, wire.answer(vectors))
 
-    def _vectors(self, texts: list[str], body: dict[str, object], fault: Fault) -> list[list[float]]:
-        asked = body.get("dimensions")
+    def _vectors(self, texts: list[str], asked: object, fault: Fault) -> list[list[float]]:
         dimension = asked if isinstance(asked, int) else self.owner.dimension
         vectors = [vector_of(text, dimension + (fault is Fault.WRONG_DIMENSION)) for text in texts]
         if fault is Fault.NAN:
@@ -221,7 +218,7 @@ class EmbeddingHandler(_Handler):
             return "input cannot be an empty string"
         return None
 
-    def _fails(self, behaviour: Behaviour, *, openai: bool) -> bool:
+    def _fails(self, behaviour: Behaviour, wire: Wire) -> bool:
         again = {} if behaviour.retry_after is None else {"Retry_After": behaviour.retry_after}
         match behaviour.fault:
             case Fault.HANG | Fault.DRIP | Fault.CUT_OFF | Fault.DOWN:
@@ -229,16 +226,16 @@ class EmbeddingHandler(_Handler):
                 if behaviour.fault is not Fault.DOWN:
                     self._stall(behaviour)
             case Fault.RATE_LIMITED:
-                self.reply(429, _error("Rate limit reached", openai=openai), **again)
+                self.reply(429, wire.error("Rate limit reached"), **again)
             case Fault.SERVER_ERROR:
-                self.reply(500, _error("the runner has crashed", openai=openai))
+                self.reply(500, wire.error("the runner has crashed"))
             case Fault.OVERLOADED:
-                self.reply(503, _error("server busy, please try again", openai=openai), **again)
+                self.reply(503, wire.error("server busy, please try again"), **again)
             case Fault.UNAUTHORIZED:
-                given = self.headers.get("Authorization", "nothing")
-                self.reply(401, _error(f"Incorrect API key provided: {given}", openai=openai))
+                given = self.headers.get(wire.key_header, "nothing")
+                self.reply(401, wire.error(f"Incorrect API key provided: {given}"))
             case Fault.NOT_FOUND:
-                self.reply(404, _error(f"model '{MODEL}' not found", openai=openai))
+                self.reply(404, wire.error(f"model '{MODEL}' not found"))
             case Fault.REDIRECT:
                 self.reply(301, {}, Location="https://elsewhere.example/v1?token=abc")
             case Fault.NOT_JSON:
@@ -276,7 +273,3 @@ class ControlHandler(_Handler):
             self.reply(200, self.owner.embedded())
         else:
             self.reply(200, self.owner.summary())
-
-
-def _error(message: str, *, openai: bool) -> dict[str, object]:
-    return {"error": {"message": message, "type": "error"} if openai else message}

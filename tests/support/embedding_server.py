@@ -1,4 +1,4 @@
-"""A real embedding service for tests: Ollama's and OpenAI's APIs over HTTP, with faults on demand.
+"""A real embedding service for tests: the APIs of several providers over HTTP, with faults on demand.
 
 In a test's own process:
 
@@ -13,7 +13,8 @@ line (`EmbeddingServerProcess` does this and offers the same methods):
     curl -X POST CONTROLS/fault -d '{"fault": "hang"}'     # "none" ends it
     curl CONTROLS/counts
 
-Ollama's API is at URL/api/embed, OpenAI's at URL/v1/embeddings. A text's vector is a function of
+Ollama's API is at URL/api/embed, OpenAI's at URL/v1/embeddings, those of others where
+`embedding_protocols.wire_of` says. A text's vector is a function of
 the text alone. Only the standard library is needed.
 """
 

@@ -68,11 +68,16 @@ def test_the_commands_are_the_ones_of_the_design() -> None:
             "allow",
             "worker",
             "workers",
+            "stop",
             "doctor",
+            "logs",
+            "config",
+            "size",
             "completion",
+            "uninstall",
         ),
         *("hooks install", "hooks remove", "hooks status", "hooks run"),
-        *("db upgrade", "db downgrade", "db reset", "db grant", "db url", "db psql"),
+        *("db upgrade", "db downgrade", "db reset", "db grant", "db url", "db psql", "db dump", "db restore"),
     }
 
 

@@ -242,7 +242,8 @@ def test_a_check_shows_its_mark_and_what_to_do() -> None:
         "✗ database  it can't be reached",
         "            → Start it.",
     ]
-    assert rendered(verdict([failed]))[-1] == "1 of 1 checks failed."
+    assert rendered(verdict([failed]))[-2] == "1 of 1 checks failed."
+    assert rendered(verdict([failed]))[-1].startswith("More help: https://")
     assert rendered(verdict([Check("schema", "ok", "0001")]))[-1] == "Everything is in order."
     assert rendered(verdict([Check("jobs", "warning", "slow", "Look.")]))[-1] == "Everything works, with 1 warning."
 

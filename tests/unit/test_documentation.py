@@ -200,3 +200,18 @@ def test_a_module_that_the_page_names_exists(page: str) -> None:
     files = [f"/{file.relative_to(ROOT)}" for folder in CODE for file in (ROOT / folder).rglob("*")]
     for name in re.findall(r"`([a-z_][\w/]*\.(?:py|sql))`", text(page)):
         assert any(file.endswith(f"/{name}") for file in files), f"{page} names {name}"
+
+
+def code_as_text() -> str:
+    """All of the code, with the pieces of a text that stands on several lines put together."""
+    files = [path for folder in ("indexer", "jobs", "migrations", "sql") for path in sorted((ROOT / folder).rglob("*"))]
+    content = "".join(path.read_text("utf-8") for path in files if path.suffix in (".py", ".sql"))
+    return re.sub(r'"\s*\n\s*f?"', "", content)
+
+
+def test_every_message_that_the_troubleshooting_page_explains_is_one_that_pgdex_prints() -> None:
+    headings = re.findall(r"^### (`.+)$", text("docs/troubleshooting.md"), flags=re.MULTILINE)
+    messages = [message for heading in headings for message in re.findall(r"`([^`]+)`", heading)]
+    assert len(messages) > 20
+    printed = code_as_text()
+    assert [message for message in messages if message not in printed] == []

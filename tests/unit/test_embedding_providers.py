@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from pgdex.indexer.embedding import EmbedderMisconfigured, open_embedder
 from pgdex.indexer.embedding.prefixes import prefixes_for
+from pgdex.indexer.embedding.providers import SERVICES
+from pgdex.jobs import settings
 
 
 def test_importing_the_package_loads_neither_numpy_nor_an_http_library_nor_a_model() -> None:
@@ -22,7 +24,8 @@ def test_an_unknown_provider_is_quoted_with_the_ones_that_exist() -> None:
     with pytest.raises(EmbedderMisconfigured) as raised:
         open_embedder("olama:nomic-embed-text")
     assert str(raised.value) == (
-        "unknown embedding provider 'olama': use code, hashing, static:FOLDER, ollama:MODEL or openai:MODEL"
+        "unknown embedding provider 'olama': use code, hashing, static:FOLDER, ollama:MODEL, openai:MODEL,"
+        " voyage:MODEL, cohere:MODEL, jina:MODEL or gemini:MODEL"
     )
 
 
@@ -32,6 +35,10 @@ def test_an_unknown_provider_is_quoted_with_the_ones_that_exist() -> None:
         ("ollama", "ollama:nomic-embed-text"),
         ("ollama:", "ollama:nomic-embed-text"),
         ("openai: ", "openai:text-embedding-3-small"),
+        ("voyage:", "voyage:voyage-code-3"),
+        ("cohere", "cohere:embed-v4.0"),
+        ("jina:", "jina:jina-code-embeddings-1.5b"),
+        ("gemini: ", "gemini:gemini-embedding-001"),
         ("static", "static:/models/potion-code-16M"),
         ("hashing:", "hashing:512"),
     ],
@@ -58,7 +65,7 @@ def test_a_timeout_that_is_not_positive_is_refused(seconds: float) -> None:
 
 @given(st.text())
 def test_no_spec_raises_anything_but_misconfigured(spec: str) -> None:
-    if spec.strip().startswith(("hashing", "static", "ollama:", "openai:")):
+    if spec.strip().startswith(("hashing", "static", *(f"{name}:" for name in SERVICES))):
         return
     with pytest.raises(EmbedderMisconfigured):
         open_embedder(spec)
@@ -126,3 +133,7 @@ def test_a_remote_name_is_the_full_spec_and_its_dimension_is_unknown_before_a_pr
 def test_a_model_gets_the_prefixes_of_its_family(model: str, document: str, query: str) -> None:
     prefixes = prefixes_for(model)
     assert (prefixes.document, prefixes.query) == (document, query)
+
+
+def test_every_service_keeps_several_batches_in_flight() -> None:
+    assert set(settings.SERVICES) == set(SERVICES)

@@ -18,6 +18,7 @@ ROOMS = [
         "sql",
         "jobs",
         "jobs/agents",
+        "jobs/api",
         "jobs/batches",
         "jobs/cli",
         "jobs/client",

@@ -444,3 +444,27 @@ def test_the_stopwatch_knows_where_the_time_went(tmp_path: Path) -> None:
     pipeline.run(tree, paths_of(tree))
     assert set(pipeline.stopwatch.seconds) == {"reading", "chunking", "embedding"}
     assert all(seconds > 0 for seconds in pipeline.stopwatch.seconds.values())
+
+
+def test_what_was_embedded_before_the_service_went_away_is_handed_out_to_be_kept(tmp_path: Path) -> None:
+    tree = python_tree(tmp_path, 12)
+    paths = paths_of(tree)
+    whole = Pipeline(embedder=Service()).run(tree, paths)
+    in_call = HASHING.embed(["the first text of the call that failed"])
+    error = EmbedderUnavailable("gone")
+    error.embedded = in_call
+    kept: dict[UUID, NDArray[np.float32]] = {}
+    service = Service(batch_size=4, fails_at=2, error=error)
+
+    def keep(hashes: Sequence[UUID], vectors: NDArray[np.float32]) -> None:
+        kept.update(zip(hashes, vectors, strict=True))
+
+    with pytest.raises(EmbedderUnavailable, match="gone"):
+        Pipeline(embedder=service, keep=keep).run(tree, paths)
+
+    texts = [embedding_text(file.path, chunk) for file in whole.indexed for chunk in file.chunks]
+    assert list(kept) == [text_hash(text) for text in texts[:9]]
+    np.testing.assert_array_equal(list(kept.values()), [*HASHING.embed(texts[:8]), *in_call])
+    after = Service(batch_size=4)
+    Pipeline(embedder=after, known=lambda _, hashes: kept).run(tree, paths)
+    assert [text for call in after.calls for text in call] == texts[9:]

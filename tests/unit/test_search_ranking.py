@@ -10,45 +10,7 @@ from hypothesis import strategies as st
 from pgdex.indexer.search.candidates import Candidate, Defines
 from pgdex.indexer.search.query import understand
 from pgdex.indexer.search.ranking import RULES, rank
-
-WORDS = "how is the retry delay computed"
-
-
-def found(
-    path: str,
-    *,
-    file: int,
-    ordinal: int = 0,
-    lexical: float = 0.0,
-    similarity: float = 0.0,
-    defines: Defines = Defines.NOTHING,
-    asked: bool = False,
-    kind: str = "",
-    language: str = "",
-    symbol: str | None = None,
-    start_line: int = 0,
-    is_word_for_word: bool = False,
-) -> Candidate:
-    return Candidate(
-        (1, file, ordinal),
-        path=path,
-        language=language,
-        kind=kind,
-        symbol=symbol,
-        start_line=start_line,
-        lexical=lexical,
-        similarity=similarity,
-        defines=defines,
-        path_is_asked_for=asked,
-        is_word_for_word=is_word_for_word,
-    )
-
-
-def order(query: str, *candidates: Candidate, without: str | None = None) -> list[str]:
-    """The paths, best first."""
-    rules = frozenset() if without is None else frozenset({without})
-    return [file.chunks[0].path for file in rank(understand(query), candidates, without=rules)]
-
+from tests.support.search_candidates import WORDS, found, order
 
 # The retrievers
 
@@ -103,33 +65,6 @@ def test_a_retriever_that_found_only_equals_does_no_harm() -> None:
 
 
 # The rules
-
-
-def test_a_definition_is_before_its_uses() -> None:
-    candidates = [
-        found("uses.py", file=1, lexical=9.0, similarity=0.9),
-        found("defines.py", file=2, lexical=5.0, similarity=0.5, defines=Defines.EXACTLY),
-        found("other.py", file=3, lexical=1.0, similarity=0.1),
-    ]
-    assert order("compute_it", *candidates)[0] == "defines.py"
-    assert order("compute_it", *candidates, without="definitions")[0] == "uses.py"
-
-
-def test_a_definition_as_it_is_spelled_is_before_one_in_other_letter_case() -> None:
-    candidates = [
-        found("folded.py", file=1, lexical=5.2, defines=Defines.FOLDED),
-        found("exact.py", file=2, lexical=5.0, defines=Defines.EXACTLY),
-        found("neither.py", file=3, lexical=5.4),
-    ]
-    assert order("Compute", *candidates) == ["exact.py", "folded.py", "neither.py"]
-    assert order("Compute", *candidates, without="definitions") == ["neither.py", "folded.py", "exact.py"]
-
-
-def test_a_name_in_a_sentence_counts_less_than_a_name_alone() -> None:
-    candidate = found("a.py", file=1, lexical=5.0, defines=Defines.EXACTLY)
-    (alone,) = rank(understand("compute_it"), [candidate])
-    (in_text,) = rank(understand("where is compute_it called"), [candidate])
-    assert alone.reasons["definition"] > in_text.reasons["definition"] > 0
 
 
 def test_a_file_that_is_named_after_the_question_is_before_one_that_is_not() -> None:
@@ -215,130 +150,6 @@ def test_the_path_that_is_asked_for_is_first() -> None:
     )
 
 
-def test_a_question_is_answered_with_a_function_before_the_class_around_it_and_a_name_is_not() -> None:
-    pieces = [
-        found("a.py", file=1, lexical=5.2, kind="class"),
-        found("a.py", file=1, ordinal=1, lexical=5.0, kind="method"),
-    ]
-
-    def shown(query: str, *, without: frozenset[str] = frozenset()) -> str:
-        return rank(understand(query), pieces, without=without)[0].chunks[0].kind
-
-    assert shown(WORDS) == "method"
-    assert shown(WORDS, without=frozenset({"kinds of pieces"})) == "class"
-    assert shown("RetryDelay") == "class"
-
-
-def test_of_two_functions_the_one_whose_name_says_what_is_asked_is_shown() -> None:
-    pieces = [
-        found("a.py", file=1, lexical=5.2, kind="method", symbol="Queue.send"),
-        found("a.py", file=1, ordinal=1, lexical=5.0, kind="method", symbol="Queue.compute_retry_delay"),
-        found("b.py", file=2, lexical=1.0),
-    ]
-
-    def shown(without: frozenset[str] = frozenset()) -> str | None:
-        return rank(understand(WORDS), pieces, without=without)[0].chunks[0].symbol
-
-    assert shown() == "Queue.compute_retry_delay"
-    assert shown(frozenset({"names of pieces"})) == "Queue.send"
-
-
-def test_the_score_of_a_file_is_that_of_its_best_piece_whichever_is_shown() -> None:
-    one = [
-        found("a.py", file=1, lexical=5.2, kind="class"),
-        found("a.py", file=1, ordinal=1, lexical=4.5, kind="method"),
-    ]
-    (file,) = rank(understand(WORDS), one)
-    assert file.chunks[0].kind == "method"
-    assert file.score >= rank(understand(WORDS), one[:1])[0].score
-
-
-def test_the_definition_of_a_rust_type_is_shown_before_its_implementation() -> None:
-    pieces = [
-        found("a.rs", file=1, lexical=5.5, defines=Defines.EXACTLY, kind="class", language="rust", start_line=1),
-        found("a.rs", file=1, ordinal=1, lexical=5.0, defines=Defines.EXACTLY, kind="struct", start_line=40),
-    ]
-    assert rank(understand("Session"), pieces)[0].chunks[0].kind == "struct"
-
-
-def test_a_function_is_shown_and_not_the_prototypes_at_the_top_of_its_file() -> None:
-    pieces = [
-        found("a.c", file=1, lexical=5.2, defines=Defines.EXACTLY, kind="function", symbol="first", start_line=3),
-        found("a.c", file=1, ordinal=4, lexical=5.0, defines=Defines.EXACTLY, symbol="send_all", start_line=90),
-    ]
-    assert rank(understand("send_all"), pieces)[0].chunks[0].symbol == "send_all"
-
-
-def test_of_several_clauses_of_a_function_the_first_is_shown_where_its_name_alone_is_asked_for() -> None:
-    pieces = [
-        found("a.ex", file=1, lexical=5.0, defines=Defines.EXACTLY, kind="function", symbol="A.do_at", start_line=30),
-        found("a.ex", file=1, ordinal=4, lexical=9.0, defines=Defines.EXACTLY, symbol="B.do_at", start_line=90),
-    ]
-    assert rank(understand("do_at"), pieces)[0].chunks[0].start_line == 30
-    assert rank(understand("B.do_at"), pieces)[0].chunks[0].start_line == 90, "the first may be another one's"
-
-
-def test_the_class_and_not_its_constructor_is_shown_for_its_name() -> None:
-    pieces = [
-        found("A.cs", file=1, lexical=5.0, defines=Defines.EXACTLY, kind="class", symbol="Cart", start_line=3),
-        found("A.cs", file=1, ordinal=1, lexical=5.2, defines=Defines.EXACTLY, kind="method", symbol="Cart.Cart"),
-    ]
-    pieces[1].start_line = 20
-    assert rank(understand("Cart"), pieces)[0].chunks[0].kind == "class"
-
-
-def test_the_definition_of_a_name_as_it_is_spelled_is_before_a_file_full_of_its_uses_that_is_called_like_it() -> None:
-    candidates = [
-        *(found("token.cs", file=1, ordinal=number, lexical=9.0, similarity=0.9) for number in range(4)),
-        found("parser.cs", file=2, lexical=3.0, defines=Defines.EXACTLY),
-        found("far.cs", file=3, lexical=1.0, similarity=0.1),
-    ]
-    assert order("Token", *candidates)[0] == "parser.cs"
-    assert order("token", *candidates)[0] == "token.cs", "a word in small letters may be a topic"
-
-
-def test_a_name_that_is_defined_in_a_test_alone_is_found_there_before_its_uses() -> None:
-    test = found("tests/test_cart.py", file=1, lexical=4.0, defines=Defines.EXACTLY)
-    use = found("src/cart.py", file=2, lexical=5.0)
-    defining = replace(use, defines=Defines.EXACTLY)
-    assert order("make_cart", test, use)[0] == "tests/test_cart.py"
-    assert order("make_cart", test, use, without="definitions")[0] == "src/cart.py"
-    assert order("make_cart", replace(test, lexical=6.0), defining)[0] == "src/cart.py"
-    folded = replace(use, defines=Defines.FOLDED)
-    assert order("cart", test, folded)[0] == "src/cart.py", "who types no capital may mean the one with a capital"
-    assert order("Cart", test, folded)[0] == "tests/test_cart.py"
-
-
-def test_what_only_declares_a_name_is_after_what_defines_it_and_before_its_uses() -> None:
-    candidates = [
-        found("declares.h", file=1, lexical=4.9, defines=Defines.DECLARED),
-        found("defines.cc", file=2, lexical=4.5, defines=Defines.EXACTLY),
-        found("uses.cc", file=3, lexical=5.2),
-    ]
-    assert order("send_all", *candidates) == ["defines.cc", "declares.h", "uses.cc"]
-
-
-@pytest.mark.parametrize(
-    ("query", "kind"),
-    [
-        ("struct header", "struct"),
-        ("function header", "function"),
-        ("header macro", "macro"),
-        ("data class header", "class"),
-        ("fn header", "function"),
-    ],
-)
-def test_a_kind_and_a_name_look_up_the_definition_of_that_kind(query: str, kind: str) -> None:
-    kinds = ["struct", "function", "macro", "class"]
-    defined = [
-        found(f"{one}.c", file=number, lexical=5.0 - (one == kind), defines=Defines.EXACTLY, kind=one)
-        for number, one in enumerate(kinds)
-    ]
-    uses = found("uses.c", file=9, lexical=9.0, similarity=0.9)
-    assert order(query, uses, *defined)[0] == f"{kind}.c"
-    assert order("header", uses, *defined)[0] != f"{kind}.c"
-
-
 def test_a_message_that_stands_somewhere_word_for_word_is_first_there() -> None:
     message = "the connection pool is exhausted now"
     candidates = [
@@ -387,6 +198,7 @@ CANDIDATES = st.lists(
     unique_by=lambda one: one.key,
     max_size=15,
 )
+
 QUERIES = st.sampled_from([WORDS, "parse_args", "src/retry.py", "ValueError: no", "x = delay(retry)", "tests of retry"])
 
 

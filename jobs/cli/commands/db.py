@@ -15,6 +15,8 @@ SECTIONS = {
         "grant": LazyCommand("pgdex.jobs.cli.commands.db:grant", "Let a login search, start jobs, or run them."),
         "url": LazyCommand("pgdex.jobs.cli.commands.db:url", "Print the database's address."),
         "psql": LazyCommand("pgdex.jobs.cli.commands.db:psql", "Open psql in the database."),
+        "dump": LazyCommand("pgdex.jobs.cli.commands.dumps:dump", "Write everything in it to a file."),
+        "restore": LazyCommand("pgdex.jobs.cli.commands.dumps:restore", "Put such a file in its place."),
     }
 }
 

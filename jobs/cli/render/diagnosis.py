@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from pgdex.jobs.cli.diagnosis.checks import Check
 
+HELP = "https://github.com/pgdex/pgdex/blob/main/docs/troubleshooting.md"
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "bold yellow"), "failed": ("✗", "bold red")}
 WIDEST_NAME = len("schedules")
 
@@ -38,7 +39,9 @@ def verdict(checks: "Sequence[Check]") -> "Text":
     failures = sum(check.outcome == "failed" for check in checks)
     warnings = sum(check.outcome == "warning" for check in checks)
     if failures:
-        return Text(f"\n{failures} of {len(checks)} checks failed.", "bold red")
+        return Text(f"\n{failures} of {len(checks)} checks failed.", "bold red").append(
+            f"\nMore help: {HELP}", "not bold"
+        )
     if warnings:
         return Text(f"\nEverything works, with {count(warnings, 'warning')}.")
     return Text("\nEverything is in order.", "green")

@@ -81,8 +81,7 @@ def _other_version(paths: HomePaths, found: str, ours: int) -> str:
         f"the database in {paths.data} was made by PostgreSQL {found}, and this pgdex brings PostgreSQL {ours}, which "
         f"can't read it. Nothing was changed. Move {paths.data} away and index again (the index is made from your "
         "source code, only the history of jobs is lost), or keep using the pgdex that made it. To keep everything, "
-        "dump it with that one (pg_dump, with the address that `pgdex db url` prints) and restore the dump with this "
-        "one (pgdex db psql -- -f DUMP)"
+        "dump it with that one (pgdex db dump FILE), and restore the dump with this one (pgdex db restore FILE)"
     )
 
 

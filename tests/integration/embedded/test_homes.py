@@ -233,7 +233,7 @@ def test_the_data_of_another_major_version_is_refused_with_what_to_do(home: Path
     (home / "data" / "PG_VERSION").write_text("16\n")
 
     with pytest.raises(
-        DatabaseUnavailable, match=r"made by PostgreSQL 16, and this pgdex brings PostgreSQL 18.*pg_dump"
+        DatabaseUnavailable, match=r"made by PostgreSQL 16, and this pgdex brings PostgreSQL 18.*pgdex db restore"
     ):
         start_server(home)
 

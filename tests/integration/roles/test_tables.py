@@ -11,10 +11,12 @@ from tests.support.sql_worker import enqueue
 WRITES: dict[str, dict[str, str]] = {
     "cluster_duties": {"update": "counter"},
     "chunks": {"insert": "", "delete": ""},
+    "embedder_budgets": {"insert": "", "update": ""},
     "embedding_models": {"insert": "", "update": "name"},
     "indexing_jobs": {"update": "", "delete": ""},
     "job_batches": {"insert": "", "update": ""},
     "job_events": {"insert": ""},
+    "kept_embeddings": {"insert": "", "delete": ""},
     "procrastinate_events": {"insert": ""},
     "procrastinate_jobs": {"insert": "", "delete": "", "update": "abort_requested, attempts, status, worker_id"},
     "procrastinate_periodic_defers": {"insert": "", "delete": "", "update": "job_id"},
@@ -34,7 +36,10 @@ READS = {
         *("job_batches", "job_events", "workers", "settings", "job_status", "worker_status", "skipped_files"),
         *("vector_index_builds", "repositories_status", "schedules", "submodules"),
     },
-    WORKER: {"cluster_duties", "procrastinate_jobs", "procrastinate_workers", "procrastinate_periodic_defers"},
+    WORKER: {
+        *("cluster_duties", "embedder_budgets", "kept_embeddings"),
+        *("procrastinate_jobs", "procrastinate_workers", "procrastinate_periodic_defers"),
+    },
 }
 SHARED = {f"chunks_s{number:02}" for number in range(32)}  # with the rights of chunks
 VIEWS = {"job_status", "repositories_status", "views_status", "files", "worker_status", "skipped_files"}
@@ -44,6 +49,8 @@ COLUMN = {
     "cluster_duties": "name",
     "job_batches": "state",
     "job_events": "event_type",
+    "kept_embeddings": "embedding",
+    "embedder_budgets": "requests",
     "procrastinate_jobs": "queue_name",
     "procrastinate_workers": "id",
     "schedules": "expression",

@@ -1,81 +1,25 @@
-"""Versions of files: each content of a path is stored once, kept for a while when no view holds it, then removed."""
+"""Each content of a path is stored once, as a version, whoever writes it and whatever is removed meanwhile."""
 
-import asyncio
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 
-from pgdex.indexer.storage import IndexedFile, SkippedFile, UnchangedFile, VersionGone, stored_files, write_files
+from pgdex.indexer.storage import SkippedFile, UnchangedFile, VersionGone, stored_files, write_files
 from pgdex.jobs.database.connection import Connection, connect
-from pgdex.jobs.worker.retention import remove_old_jobs
 from tests.support.databases import settings_for
+from tests.support.file_versions import HELD, UNUSED, another_view, files_of, rows, versions, write
 from tests.support.index_digest import assert_index_is_sound
 from tests.support.job_checks import value
-from tests.support.sql_worker import DIMENSION, FOUND_FILES, MODEL, Found, SqlWorker, enqueue, tree
-from tests.support.synthetic_chunks import SyntheticRepository, chunk, indexed_files, new_repository
+from tests.support.sql_worker import DIMENSION, FOUND_FILES, MODEL, SqlWorker, enqueue, tree
+from tests.support.synthetic_chunks import SyntheticRepository, new_repository
 from tests.support.waiting import wait_for
 
-UNUSED = "select array_agg(path order by path) from pgdex.versions where unused_since is not null"
-HELD = "select array_agg(path order by path) from pgdex.view_files where version_id is not null"
 BLOCKED = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
 
 
 @pytest.fixture
 def repository(connection: Connection) -> SyntheticRepository:
     return new_repository(connection, own_table=False)
-
-
-def write(
-    connection: Connection,
-    repository: SyntheticRepository,
-    *texts: str,
-    view_id: int | None = None,
-    force: bool = False,
-) -> int:
-    """Each text becomes the content of a file, f0, f1, …, of the view; returns how many chunks were written."""
-    files = files_of(*texts)
-    with connection.transaction():
-        return write_files(
-            connection,
-            repository_id=repository.id,
-            view_id=view_id or repository.view_id,
-            model_id=repository.model_id,
-            indexed=files,
-            force=force,
-        )
-
-
-def files_of(*texts: str) -> Sequence[IndexedFile]:
-    return indexed_files(
-        [chunk(text) for text in texts], path_of="f{}".format, hash_of=lambda number: texts[number].encode()
-    )
-
-
-def another_view(connection: Connection, repository: SyntheticRepository, root: str = "/synthetic/worktree") -> int:
-    """A second view of the repository, without files."""
-    number = value(
-        connection,
-        "insert into pgdex.views (repository_id, project_id, root, name, kind, is_main)"
-        " values (%s, 'default', %s, 'worktree', 'worktree', false) returning id",
-        *(repository.id, root),
-    )
-    assert isinstance(number, int)
-    return number
-
-
-def rows(connection: Connection, table: str) -> int:
-    return int(value(connection, f"select count(*) from pgdex.{table}"))
-
-
-def versions(connection: Connection) -> dict[tuple[str, bytes], int]:
-    """The ids of versions by path and content."""
-    found = connection.execute("select path, content_hash, id from pgdex.versions").fetchall()
-    return {(path, bytes(content)): number for path, content, number in found}
-
-
-# Writing
 
 
 def test_a_content_that_two_views_have_at_a_path_is_stored_once(
@@ -297,126 +241,3 @@ def test_what_is_stored_of_files_is_every_searchable_version_in_whichever_view(
         "f1": ({b"b", b"c"}, True),
         "f2": ({b"d"}, False),
     }
-
-
-# Removing
-
-
-def test_versions_that_no_view_holds_are_removed_after_their_time_in_portions_with_their_chunks(
-    connection: Connection, repository: SyntheticRepository
-) -> None:
-    other = another_view(connection, repository)
-    write(connection, repository, *(f"old {number}" for number in range(7)))
-    write(connection, repository, "old 0", view_id=other)
-    write(connection, repository, *(f"new {number}" for number in range(7)))
-    assert len(value(connection, UNUSED)) == 6, "the other view holds one of them"
-    assert value(connection, "select pgdex.remove_unused_versions('1 hour')") == 0
-    connection.execute("update pgdex.versions set unused_since = unused_since - interval '1 day' where path <> 'f6'")
-
-    assert [value(connection, "select pgdex.remove_unused_versions('1 hour', 2)") for _ in range(4)] == [2, 2, 1, 0]
-
-    assert value(connection, UNUSED) == ["f6"]
-    assert rows(connection, "chunks") == rows(connection, "versions") == 9
-    assert_index_is_sound(connection)
-
-
-def test_removing_passes_over_what_somebody_takes_back_at_that_moment(
-    connection: Connection, database_url: str, repository: SyntheticRepository
-) -> None:
-    write(connection, repository, "a", "b")
-    connection.execute("select pgdex.remove_view_files(%s, array['f0', 'f1'])", [repository.view_id])
-    everything = "select pgdex.delete_versions(%s, array(select id from pgdex.versions))"
-    with connect(settings_for(database_url)) as other:
-        with other.transaction():
-            write(other, repository, "a")
-            connection.execute("set statement_timeout = '2s'")  # it waits for nobody
-            assert value(connection, everything, repository.id) == 1
-        assert value(connection, everything, repository.id) == 0
-    assert value(connection, HELD) == ["f0"]
-    assert_index_is_sound(connection)
-
-
-def test_only_versions_of_that_repository_and_only_those_no_view_holds_are_deleted(
-    connection: Connection, repository: SyntheticRepository
-) -> None:
-    stranger = new_repository(connection, "/stranger", own_table=False)
-    for one in (repository, stranger):
-        write(connection, one, "a", "b")
-        connection.execute("select pgdex.remove_view_files(%s, array['f1'])", [one.view_id])
-    everything = "select pgdex.delete_versions(%s, array(select id from pgdex.versions))"
-    assert value(connection, everything, repository.id) == 1
-    assert value(connection, "select array_agg(path) from pgdex.versions where repository_id = %s", repository.id) == [
-        "f0"
-    ]
-    assert value(connection, "select count(*) from pgdex.versions where repository_id = %s", stranger.id) == 2
-    assert_index_is_sound(connection)
-
-
-def test_a_sweep_makes_wrong_marks_right_and_says_how_many_there_were(
-    connection: Connection, repository: SyntheticRepository
-) -> None:
-    write(connection, repository, "a", "b", "c", "d")
-    connection.execute("select pgdex.remove_view_files(%s, array['f2', 'f3'])", [repository.view_id])
-    connection.execute("update pgdex.versions set unused_since = now() where path = 'f0'")
-    connection.execute("update pgdex.versions set unused_since = null where path = 'f3'")
-    kept = value(connection, "select unused_since from pgdex.versions where path = 'f2'")
-
-    assert [value(connection, "select pgdex.sweep_versions(%s)", repository.id) for _ in range(2)] == [2, 0]
-
-    assert value(connection, UNUSED) == ["f2", "f3"]
-    assert value(connection, "select unused_since from pgdex.versions where path = 'f2'") == kept
-    assert_index_is_sound(connection)
-
-
-def test_two_views_that_drop_a_version_at_once_leave_it_to_the_sweep_and_no_search_sees_it(
-    connection: Connection, database_url: str, repository: SyntheticRepository
-) -> None:
-    other_view = another_view(connection, repository)
-    for view_id in (repository.view_id, other_view):
-        write(connection, repository, "a", view_id=view_id)
-    with connect(settings_for(database_url)) as other, other.transaction():
-        other.execute("select pgdex.remove_view_files(%s, array['f0'])", [other_view])
-        connection.execute("select pgdex.remove_view_files(%s, array['f0'])", [repository.view_id])
-    assert value(connection, UNUSED) is None
-    inside, outside = connection.execute(
-        "select inside, outside from pgdex.view_scope(array[%s::bigint])", [repository.view_id]
-    ).fetchone() or (None, None)
-    assert inside == [] or outside == [versions(connection)["f0", b"a"]]
-
-    assert value(connection, "select pgdex.sweep_versions(%s)", repository.id) == 1
-    assert value(connection, UNUSED) == ["f0"]
-
-
-@pytest.mark.parametrize(("days", "left"), [(1.0, 4), (3.0, 6)])
-def test_what_a_worker_removes_is_what_no_view_has_held_for_the_setting(
-    connection: Connection, database_url: str, days: float, left: int
-) -> None:
-    worker = SqlWorker(connection)
-    for files in (tree(4), [Found(one.path, mtime_ns=2) for one in tree(2)] + tree(4)[2:]):
-        enqueue(connection)
-        worker.work_all(files)
-    assert value(connection, UNUSED) == ["file00000.py", "file00001.py"]
-    connection.execute("update pgdex.versions set unused_since = unused_since - interval '2 days'")
-
-    asyncio.run(remove_old_jobs(settings_for(database_url, version_retention_days=days)))
-
-    assert rows(connection, "versions") == rows(connection, "chunks") == left
-    assert_index_is_sound(connection)
-
-
-def test_what_a_worker_removes_includes_what_a_race_left_unmarked(connection: Connection, database_url: str) -> None:
-    enqueue(connection)
-    SqlWorker(connection).work_all(tree(2))
-    connection.execute("delete from pgdex.view_files where path = 'file00000.py'")
-    connection.execute("update pgdex.repositories set swept_at = swept_at - interval '1 day'")
-    settings = settings_for(database_url, version_retention_days=1.0)
-    asyncio.run(remove_old_jobs(settings))
-    assert value(connection, UNUSED) == ["file00000.py"]
-
-
-def test_a_version_that_a_view_holds_cannot_be_deleted_by_hand(
-    connection: Connection, repository: SyntheticRepository
-) -> None:
-    write(connection, repository, "a")
-    with pytest.raises(psycopg.errors.ForeignKeyViolation):
-        connection.execute("delete from pgdex.versions")
