@@ -13,6 +13,8 @@ CACHES = ("archive-v0", "builds-v0", "environments-v2")
 """Folders of uv's cache; `uvx` runs from one, and `uv cache prune` removes it."""
 
 
+PIPX_RUN = re.compile(r"/(pipx|\.cache)/[0-9a-f]{15}$")
+"""Where `pipx run` makes its environments: in pipx's folder of the user's cache, or in .cache in PIPX_HOME."""
 LOGIN = re.compile(r"://[^/?#]*@|://[^#]*\?")
 """An address with a login, or with a query, where some services want their key."""
 
@@ -47,6 +49,11 @@ def _program() -> str:
         raise NoProgram(
             "this pgdex runs from uvx's cache, which may be emptied at any time. Install it to stay "
             "(uv tool install pgdex, or pipx install pgdex), then run `pgdex install`"
+        )
+    if PIPX_RUN.search(sys.prefix):
+        raise NoProgram(
+            "this pgdex was started by `pipx run`, which removes it again after two weeks. Install it to stay "
+            "(pipx install pgdex), then run `pgdex install`"
         )
     found = shutil.which("pgdex")
     if not os.access(beside, os.X_OK):

@@ -73,6 +73,12 @@ def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
     monkeypatch.setattr("sys.executable", str(tmp_path / "uv/archive-v0/x/bin/python"))
     with pytest.raises(NoProgram, match="uvx"):
         lasting_program()
+    monkeypatch.setattr("sys.executable", str(tool / "python"))
+    monkeypatch.setattr("sys.prefix", str(tmp_path / ".cache/pipx/0a1b2c3d4e5f678"))
+    with pytest.raises(NoProgram, match="pipx run"):
+        lasting_program()
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "pipx/.venv"))
+    assert lasting_program() == str(tool / "pgdex")
 
 
 @pytest.mark.parametrize(
