@@ -14,6 +14,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+STARTED = ("pgdex.jobs.cli.__main__", "pgdex.migrations.env")
+"""Modules that do something when they are imported, and mostly end with an exit or an error."""
+
 
 def modules_of(package: str) -> Iterator[str]:
     """The modules of a package, by their full names."""
@@ -46,14 +49,18 @@ def load(name: str) -> bool:
 
 
 def main() -> int:
-    """Load everything and say how much."""
+    """Load everything and say how much; 0 where all of pgdex could be loaded."""
     sys.dont_write_bytecode = False  # the build may have switched that off for itself
-    own = []
     # One after the other: to find the modules of a package, the package is imported.
     try:
         own = list(modules_of("pgdex"))
     except Exception as error:
         print(f"pgdex can't be imported: {error}", file=sys.stderr)
+        return 1
+    broken = [module for module in own if module not in STARTED and not load(module)]
+    if broken or not own:
+        print(f"these modules of pgdex can't be imported: {', '.join(broken) or 'all'}", file=sys.stderr)
+        return 1
     names = sorted({name for module in own for name in [module, *imported_by(module)]})
     # Chosen by name at run time, so no import names it.
     loaded = sum(map(load, [*names, "sqlalchemy.dialects.postgresql.psycopg"]))

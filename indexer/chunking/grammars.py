@@ -5,6 +5,7 @@ The pack's libraries take 192 MB, most of it tables full of repetition. `hatch_b
 it, into memory: nothing is left behind on a disk, and no disk has to be writable, have room, or allow programs.
 """
 
+import errno
 import os
 import sys
 import tempfile
@@ -103,9 +104,15 @@ closed file's number would give the next one the same path, and with it the wron
 
 
 def _from_memory(name: str, module: str, library: bytes) -> Language:
-    if sys.platform != "linux":
-        raise ImportError("only Linux has files in memory")
-    file = os.memfd_create(f"pgdex-{name}")  # PermissionError where vm.memfd_noexec is 2
+    # Pythons of uv (until summer 2026) and conda are built for an older glibc and lack the function on any Linux.
+    if sys.platform != "linux" or not hasattr(os, "memfd_create"):
+        raise ImportError("this Python has no files in memory")
+    try:
+        file = os.memfd_create(f"pgdex-{name}")  # PermissionError where vm.memfd_noexec is 2
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            raise ImportError("this kernel has no files in memory") from error
+        raise
     try:
         with open(file, "wb", closefd=False) as writer:
             writer.write(library)

@@ -95,7 +95,11 @@ class JsonMember:
 
 @dataclass(frozen=True, slots=True)
 class JsonElement:
-    """An element of a list in a JSON document, known again by texts that are all in it."""
+    """An element of a list in a JSON document, known again by texts that are all in it.
+
+    An element that groups hooks in a list of its own (`hooks`) may have got others since, as agents add one with the
+    same matcher to the group that is there: those stay, and of the group only that list is ours.
+    """
 
     path: Path
     value: Any
@@ -108,22 +112,23 @@ class JsonElement:
 
     def is_made(self, text: str) -> bool:
         """Whether it is there, once, as it should be."""
-        elements = self._elements(text)
-        return [elements[index] for index in self._ours(text)] == [self.value]
+        elements = [self._elements(text)[index] for index in self._ours(text)]
+        return len(elements) == 1 and elements[0] == self._put_right(elements[0])
 
     def make(self, text: str) -> str:
         """Put behind the last element, or corrected."""
         ours = self._ours(text)
         for index in reversed(ours[1:]):
-            text = jsonc.without(text, self.path, index)
+            text = self._without(text, index)
         if not ours:
             return jsonc.with_element(text, self.path, self.value)
-        return text if self.is_made(text) else jsonc.with_element_replaced(text, self.path, ours[0], self.value)
+        wanted = self._put_right(self._elements(text)[ours[0]])
+        return text if self.is_made(text) else jsonc.with_element_replaced(text, self.path, ours[0], wanted)
 
     def undo(self, text: str, made: Collection[str]) -> str:
-        """Without every element that has the marks."""
+        """Without every element that has the marks, or without what has them in a group of several."""
         for index in reversed(self._ours(text)):
-            text = jsonc.without(text, self.path, index)
+            text = self._without(text, index)
         return _pruned(text, self.path, made)
 
     def containers(self, text: str) -> list[str]:
@@ -139,8 +144,28 @@ class JsonElement:
         return there if isinstance(there, list) else []
 
     def _ours(self, text: str) -> list[int]:
-        written = [json.dumps(element, ensure_ascii=False) for element in self._elements(text)]
-        return [index for index, element in enumerate(written) if all(mark in element for mark in self.marks)]
+        return [index for index, element in enumerate(self._elements(text)) if self._has_marks(element)]
+
+    def _has_marks(self, value: Any) -> bool:
+        written = json.dumps(value, ensure_ascii=False)
+        return all(mark in written for mark in self.marks)
+
+    def _others(self, element: Any) -> list[Any]:
+        """What others have put into the group that this element is."""
+        group = element.get("hooks") if isinstance(element, dict) else None
+        return [one for one in group if not self._has_marks(one)] if isinstance(group, list) else []
+
+    def _put_right(self, element: Any) -> Any:
+        """What should be in an element's place: the value, or the group with the value's hook before the others."""
+        others = self._others(element)
+        return element | {"hooks": [*self.value["hooks"], *others]} if others else self.value
+
+    def _without(self, text: str, index: int) -> str:
+        element = self._elements(text)[index]
+        others = self._others(element)
+        if not others:
+            return jsonc.without(text, self.path, index)
+        return jsonc.with_element_replaced(text, self.path, index, element | {"hooks": others})
 
 
 @dataclass(frozen=True, slots=True)

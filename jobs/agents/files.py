@@ -101,7 +101,12 @@ def write(path: Path, text: str, *, expected: str | None, private: bool = False)
         if read(path) != expected:
             raise FileChanged(f"{path} was changed by another program just now: run this again")
         backup = _back_up(path) if expected is not None else None
-        _exchange(path, encoded(text), private=private)
+        try:
+            _exchange(path, encoded(text), expected=expected, private=private)
+        except FileChanged:
+            if backup is not None:
+                backup.unlink(missing_ok=True)
+            raise
         if read(path) != text:
             raise FileChanged(
                 f"{path} was changed by another program just now"
@@ -176,7 +181,7 @@ def _back_up(path: Path) -> Path:
     return backup
 
 
-def _exchange(path: Path, content: bytes, *, private: bool) -> None:
+def _exchange(path: Path, content: bytes, *, expected: str | None, private: bool) -> None:
     before = path.stat() if path.exists() else None
     if before is not None and before.st_nlink > 1:
         with path.open("r+b") as file:  # a hard link (some dotfile managers): a new file would tear it off the others
@@ -195,6 +200,8 @@ def _exchange(path: Path, content: bytes, *, private: bool) -> None:
             os.chmod(name, stat.S_IMODE(before.st_mode))
         elif not private:
             os.chmod(name, 0o666 & ~_umask())
+        if read(path) != expected:  # agents write these files too, and waiting for the disk takes its time
+            raise FileChanged(f"{path} was changed by another program just now: run this again")
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -30,10 +30,12 @@ LAST_WORDS = 400  # characters of what a server that failed wrote to stderr
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What came of it: `said` is one line for people, whether it works or why not."""
+    """What came of it: `said` is one line for people, whether it works or why not; `was_tried` is false where the
+    server was not to be started."""
 
     works: bool
     said: str
+    was_tried: bool = True
 
 
 def variables_of(kind: Environment, launch: Launch, machine: Machine) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pgdex.jobs.agents.clients import CLIENTS, Client, Launch
 from pgdex.jobs.agents.files import FileRefused
 from pgdex.jobs.agents.jsonc import Unreadable
 from pgdex.jobs.agents.machine import Machine
+from pgdex.jobs.agents.program import starts_this_pgdex
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,24 @@ class Registration:
     file: Path
     launch: Launch | None
     project: Path | None
+
+
+def reason_not_to_start(one: Registration, path: str) -> str | None:
+    """Why pgdex must not start what an entry says by itself, or None.
+
+    The user's own entries may be started. A project's files may have come with a clone, which is why agents ask before
+    they start a project's server: of these only an entry that starts this pgdex (looked up on `path`) as
+    `pgdex install` would, with nothing added.
+    """
+    if one.project is None or one.launch is None:
+        return None
+    if not starts_this_pgdex(one.launch.program, path):
+        return f"the project's entry starts another program, {one.launch.program}"
+    if one.launch.arguments != Launch("pgdex").arguments:
+        return "the project's entry starts pgdex with other arguments than `mcp`"
+    if one.launch.variables:
+        return f"the project's entry sets {', '.join(one.launch.variables)}"
+    return None
 
 
 def registrations(machine: Machine, project: Path | None) -> list[Registration]:

@@ -5,6 +5,7 @@ parent is an inline table) and for changes, tomlkit does it, which keeps the sty
 """
 
 import json
+import re
 import tomllib
 from typing import Any
 
@@ -42,13 +43,17 @@ def without_table(text: str, path: Path) -> str:
     before = value_of(text)
     parent = {key: value for key, value in before[path[0]].items() if key != path[1]}
     expected = before | {path[0]: parent}
+    without_parent = {key: value for key, value in before.items() if key != path[0]}
+    for wanted in (
+        (expected, without_parent) if not parent else (expected,)
+    ):  # its header alone may have made the parent
+        if _reads_as(cut := _cut(text, path), wanted):
+            return cut
     document: Any = _parsed(text)
     del document[path[0]][path[1]]
     result = _bom(text) + tomlkit.dumps(document)
-    if not parent:
-        without_parent = {key: value for key, value in before.items() if key != path[0]}
-        if _reads_as(result, without_parent):  # a parent that only the table's header had made
-            return result
+    if not parent and _reads_as(result, without_parent):
+        return result
     return _checked(result, expected)
 
 
@@ -59,6 +64,14 @@ def without_empty(text: str, key: str) -> str:
     document = _parsed(text)
     del document[key]
     return _checked(_bom(text) + tomlkit.dumps(document), expected)
+
+
+def _cut(text: str, path: Path) -> str:
+    """`text` without the lines that `with_table` appends and the empty line before them; as it is where there are none.
+
+    tomlkit moves such a table where a list of tables stands before it and another table of the parent before that."""
+    header = re.escape(f"[{path[0]}.{path[1]}]")
+    return re.sub(rf"(?:^|(?<=\n))(?:\r?\n)?{header}[ \t]*\r?\n(?:[^\[#\s][^\n]*(?:\n|$))*", "", text, count=1)
 
 
 def _with_keys(text: str, path: Path, table: dict[str, Any]) -> str:

@@ -95,6 +95,30 @@ def test_an_entry_whose_program_is_gone_fails_the_doctor_with_what_to_do(user: U
     assert "pgdex install --agent cursor" in agents["advice"]
 
 
+def test_what_a_cloned_project_says_is_not_started_by_the_doctor(tmp_path: Path) -> None:
+    entry = {"command": "/bin/sh", "args": ["-c", "touch ran"]}
+    (tmp_path / "clone/.git").mkdir(parents=True)
+    (tmp_path / "clone/.mcp.json").write_text(json.dumps({"mcpServers": {"pgdex": entry}}))
+
+    checked = User(tmp_path, "postgresql://127.0.0.1:1/nothing").pgdex("doctor", "--json", cwd=tmp_path / "clone")
+
+    (agents,) = [check for check in json.loads(checked.out)["checks"] if check["name"] == "agents"]
+    assert agents["outcome"] == "warning"
+    assert "not started: the project's entry starts another program, /bin/sh" in agents["finding"]
+    assert not (tmp_path / "clone/ran").exists()
+
+
+def test_a_project_s_entry_that_install_wrote_is_started_by_the_doctor(user: User) -> None:
+    (user.home / "web/.git").mkdir(parents=True)
+
+    done = user.pgdex("install", "--agent", "claude-code", "--scope", "project", "--yes", cwd=user.home / "web")
+    checked = user.pgdex("doctor", "--json", cwd=user.home / "web")
+
+    assert (done.code, "✓ Claude Code" in done.out) == (0, True), done.out + done.err
+    (agents,) = [check for check in json.loads(checked.out)["checks"] if check["name"] == "agents"]
+    assert agents["outcome"] == "ok", agents
+
+
 def test_a_database_that_is_away_is_what_the_proof_says(user: User) -> None:
     done = user.pgdex(
         "install", "--agent", "claude-code", "--yes", PGDEX_DATABASE_URL="postgresql://127.0.0.1:1/nothing"

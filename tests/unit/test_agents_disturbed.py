@@ -1,6 +1,7 @@
 """Installing where a file is broken or locked, or the install is killed or not alone: nothing of the user's is lost."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -73,6 +74,25 @@ def test_a_file_that_changes_between_reading_and_writing_is_not_written(home: Ho
     with pytest.raises(FileChanged):
         files.write(home.folder / "f", "ours", expected="older")
 
+    assert (home.folder / "f").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("before", [b"first", None], ids=["a file", "no file"])
+def test_what_another_program_writes_while_the_disk_is_waited_for_stays(
+    home: Home, before: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(home.folder, {} if before is None else {"f": before})
+    wait_for_disk = os.fsync
+
+    def slow(descriptor: int) -> None:
+        wait_for_disk(descriptor)
+        (home.folder / "f").write_bytes(b"theirs")
+
+    monkeypatch.setattr(os, "fsync", slow)
+    with pytest.raises(FileChanged, match="run this again"):
+        files.write(home.folder / "f", "ours", expected=None if before is None else before.decode())
+
+    assert tree(home.folder).keys() == {"f"}
     assert (home.folder / "f").read_bytes() == b"theirs"
 
 

@@ -1,10 +1,11 @@
 """Edits of TOML and Markdown files, and what all edits have in common."""
 
+import json
 import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pgdex.jobs.agents import markdown, toml
@@ -48,6 +49,8 @@ def test_a_table_put_into_toml_changes_nothing_else_and_comes_out_to_the_byte(te
     assert TABLE.make(after) == after
 
 
+@example("[mcp_servers.o]\n[[list]]")
+@example('[mcp_servers.o]\ncommand = "x"\n\n[[list]]\na = 1\n')
 @given(toml_documents())
 def test_a_table_taken_out_of_toml_by_its_name_leaves_the_other_values(text: str) -> None:
     before = toml.value_of(text)
@@ -55,6 +58,13 @@ def test_a_table_taken_out_of_toml_by_its_name_leaves_the_other_values(text: str
     left = TABLE.undo(TABLE.make(text), TABLE.containers(text))
 
     assert toml.value_of(left) == before
+
+
+def test_a_table_taken_out_of_toml_leaves_the_comments_and_tables_behind_it() -> None:
+    behind = "# theirs\n[[list]]\na = 1\n"
+    text = TABLE.make('[mcp_servers.o]\ncommand = "x"\n') + behind
+
+    assert TABLE.undo(text, ()) == '[mcp_servers.o]\ncommand = "x"\n' + behind
 
 
 def test_a_table_that_is_there_keeps_its_comments_and_other_keys() -> None:
@@ -137,6 +147,22 @@ def test_a_hook_is_known_again_and_put_right_beside_others() -> None:
     assert edit.meaning(after)["hooks"]["SessionStart"] == [new, {"hooks": "lefthook hooks run x"}]
     assert edit.is_made(after)
     assert edit.meaning(edit.undo(after, ())) == {"hooks": {"SessionStart": [{"hooks": "lefthook hooks run x"}]}}
+
+
+def test_hooks_that_were_added_to_our_group_stay_when_it_is_put_right_and_when_it_is_undone() -> None:
+    """Claude Code's /hooks adds a hook to the group with the same matcher."""
+    new = {"matcher": "startup", "hooks": [{"command": "/new/pgdex hooks run ."}]}
+    edit = JsonElement(("hooks", "SessionStart"), new, ("pgdex", " hooks run "))
+    theirs = {"command": "echo hi"}
+    group = {"matcher": "startup", "hooks": [theirs, {"command": "/old/pgdex hooks run ."}]}
+
+    after = edit.make(json.dumps({"hooks": {"SessionStart": [group]}}))
+
+    assert edit.meaning(after)["hooks"]["SessionStart"] == [new | {"hooks": [*new["hooks"], theirs]}]
+    assert edit.is_made(after)
+    assert edit.make(after) == after
+    undone = edit.undo(after, ("hooks", "hooks.SessionStart"))
+    assert edit.meaning(undone) == {"hooks": {"SessionStart": [{"matcher": "startup", "hooks": [theirs]}]}}
 
 
 @pytest.mark.parametrize(

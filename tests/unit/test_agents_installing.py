@@ -172,6 +172,24 @@ def test_links_stay_links_and_modes_stay(home: Home) -> None:
     assert tree(home.folder) == before
 
 
+def test_settings_that_are_made_for_a_user_are_private_and_a_project_s_are_as_the_umask_says(
+    home: Home, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    former = os.umask(0o022)
+    try:
+        home.install("claude-code", "codex")
+        home.install("claude-code", project=project)
+    finally:
+        os.umask(former)
+
+    modes = {str(path): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*.*") if path.is_file()}
+    made = (".claude.json", ".claude/settings.json", ".codex/config.toml", ".claude/CLAUDE.md")
+    assert [modes[str(home.folder / name)] for name in made] == [0o600, 0o600, 0o600, 0o644]
+    assert modes[str(project / ".mcp.json")] == 0o644
+
+
 def test_hard_links_stay_one_file(home: Home) -> None:
     fill(home.folder, {"dotfile": b'{"a": 1}', ".cursor/x": b""})
     os.link(home.folder / "dotfile", home.folder / ".cursor/mcp.json")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from pgdex.jobs.agents.clients import CLIENTS, Launch
 from pgdex.jobs.agents.machine import Machine
 from pgdex.jobs.agents.program import NoProgram, lasting_program, settings_to_hand_on
+from pgdex.jobs.agents.registered import Registration, reason_not_to_start
+from pgdex.jobs.errors import InvalidSetting
 from tests.support.waiting import wait_for
 
 
@@ -22,6 +25,33 @@ def test_secret_settings_are_named_and_not_handed_on() -> None:
 
     assert given == {"PGDEX_PROJECT": "web", "PGDEX_HOME": "/abs/x"}
     assert left_out == ["PGDEX_DATABASE_URL"]
+
+
+@pytest.mark.parametrize("address", ["http://me:key@host/v1", "https://key@host", "https://host/v1?key=k"])
+def test_an_address_of_a_service_that_holds_a_login_is_not_handed_on(address: str) -> None:
+    variables = {
+        "PGDEX_EMBEDDER_URL": address,
+        "PGDEX_EMBEDDER": "openai:x@1",
+        "PGDEX_DATABASE_URL": "postgresql://me@host/d?sslmode=require",
+    }
+
+    given, left_out = settings_to_hand_on(variables, known=list(variables), secret=[], home=Path("/abs/x"))
+
+    assert left_out == ["PGDEX_EMBEDDER_URL"]
+    assert given.keys() == {"PGDEX_EMBEDDER", "PGDEX_DATABASE_URL"}
+
+
+def test_what_would_make_an_agent_s_file_unreadable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / os.fsdecode(b"m\xfcller")
+    folder.mkdir()
+    (folder / "pgdex").write_text("#!/bin/sh\n")
+    (folder / "pgdex").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(folder / "python"))
+
+    with pytest.raises(NoProgram, match=r"not UTF-8.*m\\xfcller/pgdex"):
+        lasting_program()
+    with pytest.raises(InvalidSetting, match="PGDEX_PROJECT is not UTF-8"):
+        settings_to_hand_on({"PGDEX_PROJECT": "\udcfc"}, known=["PGDEX_PROJECT"], secret=[], home=Path("/x"))
 
 
 def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
@@ -43,6 +73,45 @@ def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
     monkeypatch.setattr("sys.executable", str(tmp_path / "uv/archive-v0/x/bin/python"))
     with pytest.raises(NoProgram, match="uvx"):
         lasting_program()
+    monkeypatch.setattr("sys.executable", str(tool / "python"))
+    monkeypatch.setattr("sys.prefix", str(tmp_path / ".cache/pipx/0a1b2c3d4e5f678"))
+    with pytest.raises(NoProgram, match="pipx run"):
+        lasting_program()
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "pipx/.venv"))
+    assert lasting_program() == str(tool / "pgdex")
+
+
+@pytest.mark.parametrize(
+    ("launch", "reason"),
+    [
+        (Launch("OURS"), None),
+        (Launch("pgdex"), None),
+        (Launch("/nowhere/pgdex"), None),
+        (Launch("/bin/sh", ("-c", "echo")), "another program, /bin/sh"),
+        (Launch("other-pgdex"), "another program, other-pgdex"),
+        (Launch("./pgdex"), "another program, ./pgdex"),
+        (Launch("OURS", ("mcp", "--http", "0.0.0.0:80")), "other arguments"),
+        (Launch("OURS", variables={"PYTHONPATH": "."}), "sets PYTHONPATH"),
+    ],
+)
+def test_of_a_project_s_entries_only_those_of_this_pgdex_may_be_started_unasked(
+    launch: Launch, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bin/pgdex", "path/other-pgdex"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin/python"))
+    launch = replace(launch, program=launch.program.replace("OURS", str(tmp_path / "bin/pgdex")))
+    path = f"{tmp_path}/path:{tmp_path}/bin"
+
+    of_a_project, of_the_user = (
+        reason_not_to_start(Registration(CLIENTS["cursor"], tmp_path / "mcp.json", launch, project), path)
+        for project in (tmp_path, None)
+    )
+
+    assert of_the_user is None
+    assert (of_a_project is None) if reason is None else (reason in (of_a_project or ""))
 
 
 @pytest.mark.parametrize("name", ["claude-code", "cursor", "gemini"])

@@ -1,11 +1,12 @@
 """Grammars out of the archive that the wheel brings: those of the pack, loaded wherever a system allows it."""
 
+import errno
 import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 from typing import cast
@@ -55,6 +56,10 @@ def refuse_memory(_name: str) -> int:
     raise PermissionError(1, "memfd_create: vm.memfd_noexec is 2")
 
 
+def lack_memory(_name: str) -> int:
+    raise OSError(errno.ENOSYS, "memfd_create: Function not implemented")
+
+
 @pytest.mark.parametrize("grammar", ["python", "html", "csharp", "xml"])
 def test_a_grammar_of_the_archive_parses_as_that_of_the_pack(archive: Path, grammar: str) -> None:
     name = cast(tree_sitter_language_pack.SupportedLanguage, grammar)
@@ -77,10 +82,14 @@ def test_loading_a_grammar_takes_no_module_of_the_standard_library_away(archive:
     assert html.escape("<") == "&lt;"
 
 
+@pytest.mark.parametrize("memory", [refuse_memory, lack_memory, None], ids=["forbidden", "old kernel", "old glibc"])
 def test_where_no_program_may_lie_in_memory_a_temporary_file_does_and_is_gone_afterwards(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: Callable[[str], int] | None
 ) -> None:
-    monkeypatch.setattr(os, "memfd_create", refuse_memory, raising=False)
+    if memory is None:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    else:
+        monkeypatch.setattr(os, "memfd_create", memory, raising=False)
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -164,3 +164,24 @@ def test_the_bundle_starts_the_server_on_stdio(tmp_path: Path) -> None:
     )
     answer = json.loads(done.stdout.splitlines()[0])
     assert answer["result"]["serverInfo"]["name"] == "pgdex"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "can't be imported: all"),
+        ({"pgdex/__init__.py": "import gone", "pgdex/a.py": ""}, "can't be imported: pgdex.a"),
+        ({"pgdex/__init__.py": "", "pgdex/a.py": "", "pgdex/b.py": "import gone"}, "can't be imported: pgdex.b"),
+    ],
+    ids=["no pgdex", "a broken package", "a broken module"],
+)
+def test_an_image_whose_pgdex_can_t_be_imported_is_not_built(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    for name, source in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source)
+    code = "import runpy, sys; sys.path.append(sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')"
+
+    done = run("-I", "-S", "-c", code, str(tmp_path), str(ROOT / "docker/compile_loaded.py"), folder=tmp_path)
+
+    assert done.returncode == 1
+    assert said in done.stderr

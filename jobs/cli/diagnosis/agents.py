@@ -26,10 +26,17 @@ def agents_checks(home: Path, folder: Path | None) -> Iterator[Check]:
     found = registrations(machine, project_root(folder) if folder else None)
     for one, proof in proofs_of(found, machine, folder=folder or machine.home):
         finding = f"{one.client.title} ({machine.shown(one.file)}): {proof.said}"
+        scope = " --scope project" if one.project else ""
         if proof.works:
             yield ok("agents", finding)
+        elif not proof.was_tried:
+            yield warning(
+                "agents",
+                finding,
+                "A project's files may be somebody else's: look at the entry before you let an agent start it. "
+                f"pgdex install --agent {one.client.name}{scope} has it start this pgdex.",
+            )
         else:
-            scope = " --scope project" if one.project else ""
             yield failed(
                 "agents",
                 finding,
