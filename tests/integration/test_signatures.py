@@ -51,14 +51,15 @@ def nearest(
     versions: list[int] | None = None,
     outside: list[int] | None = None,
     kinds: list[str] | None = None,
+    candidates: int = 1000,
 ) -> Found:
     """The first ten, of 200."""
     rows = connection.execute(
         "select version_id, ordinal, score from pgdex.search_vectors(array[%s::bigint], %s::smallint, %s, %s,"
-        " %s::bigint[], %s, %s::bigint[], %s, 200, p_exact_chunks => 10, p_candidates => 1000)",
+        " %s::bigint[], %s, %s::bigint[], %s, 200, p_exact_chunks => 10, p_candidates => %s)",
         [
             *(repository.id, repository.model_id, DIMENSION, vector),
-            *(versions, None if versions is None else len(versions), outside, kinds),
+            *(versions, None if versions is None else len(versions), outside, kinds, candidates),
         ],
     ).fetchall()
     scores = [row[-1] for row in rows]
@@ -156,6 +157,23 @@ def test_without_a_filter_the_vector_index_is_used_once_it_is_there(scene: Scene
     scene.connection.execute("reset enable_seqscan")
     scene.connection.execute("select pgdex.drop_vector_indexes(%s, null)", [scene.repository.id])
     assert (unfiltered, filtered) == ((1,), (1,))
+
+
+def test_vectors_of_mostly_zeros_are_found_too_however_few_words_the_other_chunks_have(connection: Connection) -> None:
+    """As those of the embedder `hashing`: by the bits that differ alone, short chunks are near to everything."""
+    repository = new_repository(connection)
+    generator = np.random.default_rng(5)
+    signs = generator.choice([-1.0, 1.0], size=DIMENSION)
+    vectors = np.zeros((4_000, DIMENSION))
+    for number, vector in enumerate(vectors):
+        few = generator.choice(DIMENSION, size=max(2, DIMENSION // (3 if number % 20 == 0 else 30)), replace=False)
+        vector[few] = signs[few]
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(len(vectors))], vectors=unit(vectors))
+    query = vector_text(unit(vectors[::20][:1])[0])
+    exact = nearest(connection, repository, query)
+    build(connection, repository)
+
+    assert len(set(nearest(connection, repository, query, candidates=200)) & set(exact)) >= NEAREST - 1
 
 
 def rows_of(
