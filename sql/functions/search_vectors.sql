@@ -32,9 +32,9 @@ begin
     if v_table is null then
         return;
     end if;
-    -- Not to_regclass, which sees more than the transaction does: a table that was made after its snapshot looks empty.
+    -- to_regclass alone sees more than the transaction does: a table that was made after its snapshot would look empty.
     if not (v_is_shared or v_is_exact) and exists (
-        select from pg_class c where c.relnamespace = 'pgdex'::regnamespace and c.relname = v_signatures
+        select from pg_class c where c.oid = to_regclass('pgdex.' || v_signatures)
     ) and (
         p_versions is not null or p_kinds is not null
         or to_regclass('pgdex.' || pgdex.vector_index_name(p_repositories[1], p_model_id)) is null

@@ -288,7 +288,7 @@ def test_whoever_may_read_may_search_by_them(database_url: str, connection: Conn
     assert len(found) == NEAREST
 
 
-def test_a_search_that_began_before_they_were_made_finds_all_the_same(
+def test_a_search_that_began_before_they_were_made_or_dropped_finds_all_the_same(
     database_url: str, connection: Connection
 ) -> None:
     repository = new_repository(connection)
@@ -296,12 +296,17 @@ def test_a_search_that_began_before_they_were_made_finds_all_the_same(
     anywhere = vector_text(np.full(DIMENSION, DIMENSION**-0.5, dtype=np.float32))
     with connect(settings_for(database_url)) as searcher:
         searcher.execute("begin isolation level repeatable read")
-        searcher.execute("select count(*) from pgdex.chunks")
+        searcher.execute("select count(*) from pgdex.repositories")
         build(connection, repository)
 
-        found = nearest(searcher, repository, anywhere)
+        before = nearest(searcher, repository, anywhere)
+        searcher.execute("commit")
+        searcher.execute("begin isolation level repeatable read")
+        searcher.execute("select count(*) from pgdex.repositories")
+        connection.execute("select pgdex.drop_signatures(%s)", [repository.id])
+        after = nearest(searcher, repository, anywhere)
 
-    assert len(found) == NEAREST
+    assert len(before) == len(after) == NEAREST
 
 
 def test_two_views_that_end_at_once_make_them_once(database_url: str, connection: Connection) -> None:
