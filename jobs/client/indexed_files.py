@@ -96,7 +96,8 @@ def text_of(
     last_line: int | None = None,
 ) -> IndexedText:
     """The lines `first_line` to `last_line` (counted from 1, both included) of a file of the view at `repo_path`; fewer
-    where they are more than MOST_LINES or MOST_CHARACTERS.
+    where they are more than MOST_LINES or MOST_CHARACTERS. Of a notebook what its cells say, at their lines in the
+    file; the other lines are empty.
 
     Raises InvalidRequest where the view or the file is not indexed, the file was skipped, or it has no such line.
     """
@@ -129,10 +130,10 @@ def text_of(
         ).fetchall()
         found = connection.execute(sql.SQL("select max(c.end_line)") + of_file, values).fetchone()
     total = int(found[0]) if found is not None else 0
-    if not chunks:
+    if first_line > total:
         raise InvalidRequest(f"lines: {path} has {total} in the index, and no line {first_line}")
-    before = chunks[0][0]
-    lines = "".join(content for _, content in chunks).split("\n")[first_line - before : last - before + 1]
+    before = min([first_line, *(first for first, _ in chunks[:1])])
+    lines = _joined(chunks, begin=before).split("\n")[first_line - before : last - before + 1]
     shown, is_cut = _fitting(lines)
     return IndexedText(
         repo_path=view.location,
@@ -204,6 +205,17 @@ def _view_at(connection: Connection, *, project: str, location: str) -> _View:
     if row is None:
         raise InvalidRequest(f"repo_path: {location} is not indexed in project {project}")
     return _View(*row)
+
+
+def _joined(chunks: Sequence[tuple[int, str]], *, begin: int) -> str:
+    """The text of chunks (first line, content) from the line `begin` on. Lines that no chunk has are empty: what
+    surrounds the cells of a notebook."""
+    parts: list[str] = []
+    line = begin
+    for first, content in chunks:
+        parts += ["\n" * (first - line), content]
+        line = max(line, first) + content.count("\n")
+    return "".join(parts)
 
 
 def _fitting(lines: list[str]) -> tuple[list[str], bool]:

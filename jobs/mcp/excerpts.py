@@ -1,6 +1,7 @@
 """Parts of code that fit into so many tokens: how it begins, and the lines in it that a query is about."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from pgdex.indexer.lexemes import words
 from pgdex.indexer.terms import stem_of
 from pgdex.jobs.mcp.tokens import estimated_tokens
 
+LINES = re.compile(r"[^\n]*\n|[^\n]+")
+"""As chunks count them: a form feed or a carriage return ends none."""
 GAP_TOKENS = 12
 """Of a line that says how many lines are left out."""
 
@@ -31,7 +34,7 @@ def excerpt(code: str, *, place: tuple[int, int], tokens: int, terms: frozenset[
     different `terms`, the first lines where none has any. `place` is its first and its last line in the file."""
     if cost_of(code) <= tokens:
         return Excerpt(code)
-    lines = code.splitlines(keepends=True)
+    lines = LINES.findall(code)
     costs = [cost_of(line) for line in lines]
     room = tokens - costs[0] - GAP_TOKENS
     if room <= 0 or len(lines) == 1:

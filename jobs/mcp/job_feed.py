@@ -50,6 +50,10 @@ class Watch:
         self._pending[key] = news
         self._news.set()
 
+    def put_back(self, key: Hashable, news: object) -> None:
+        """What could not be told, unless there is something newer."""
+        self.put(key, self._pending.get(key, news))
+
     def look(self, looked_for: Iterable[UUID], found: Mapping[UUID, "JobStatus"]) -> None:
         """Note what has changed since the last look; at the first one everything, since nobody knows what the client
         has seen. A job that has ended or is gone is not looked at again."""

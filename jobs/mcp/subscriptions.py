@@ -133,18 +133,22 @@ class Subscriptions:
             await stream.send(event_to_notification(news, stream.meta))
             return
         assert isinstance(news, JobStatus | GoneJob)
+        task = None
+        if news.job_id in tasks and not isinstance(news, GoneJob):
+            try:
+                task = await self._tasks.task(str(news.job_id))
+            except MCPError as error:
+                # Either it has been removed since it was looked at, or there is an outage: the client could have asked,
+                # and got the error.
+                if error.error.code != INVALID_PARAMS:
+                    await anyio.sleep(OUTAGE_PAUSE_SECONDS)
+                    watch.put_back(news.job_id, news)
+                    return
         for uri in (uri for uri, job_id in uris.items() if job_id == news.job_id):
             updated = ResourceUpdatedNotificationParams(uri=uri, _meta=stream.meta)
             await stream.send(ResourceUpdatedNotification(params=updated))
-        if news.job_id not in tasks or isinstance(news, GoneJob):
-            return
-        try:
-            task = await self._tasks.task(str(news.job_id))
-        except MCPError:  # an outage; the client could have asked, and got the error
-            await anyio.sleep(OUTAGE_PAUSE_SECONDS)
-            watch.put(news.job_id, news)
-            return
-        await stream.send(TaskNotification(params={**task, "_meta": stream.meta}))
+        if task is not None:
+            await stream.send(TaskNotification(params={**task, "_meta": stream.meta}))
 
     async def subscribe(self, ctx: Context, params: SubscribeRequestParams) -> EmptyResult:
         """Tell this connection when the job at the address changes, until it has ended."""

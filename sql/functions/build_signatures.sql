@@ -1,6 +1,6 @@
 -- Makes the table of signatures of a repository with more than p_exact_chunks chunks, unless it is there, and drops
--- those of former models. With it a search needs no vector index: it compares the signatures of all chunks that pass
--- its filters, and the vectors of the best few thousand (search_vectors).
+-- those of former models, and one that no triggers keep right. With it a search needs no vector index: it compares the
+-- signatures of all chunks that pass its filters, and the vectors of the best few thousand (search_vectors).
 --
 -- A chunk takes 125 bytes, making the table 1.3 microseconds a chunk, scanning it 0.1. It is made by the finish of the
 -- first job; from then on two triggers on the table of chunks keep it right. Whoever writes chunks of the repository
@@ -13,16 +13,27 @@ as $$
 declare
     v_repository repositories;
     v_signatures text;
+    v_is_kept boolean;
 begin
     select * into v_repository from repositories where id = p_repository_id;
     v_signatures := pgdex.signature_table_name(p_repository_id, v_repository.model_id);
-    perform pgdex.drop_signatures(p_repository_id, v_signatures);
+    -- An older release that was installed for a while has dropped the triggers, which it does not know.
+    v_is_kept := 2 = (
+        select count(*) from pg_trigger
+        where tgrelid = to_regclass('pgdex.chunks_r' || p_repository_id)
+            and tgname in ('added_chunks_have_signatures', 'deleted_chunks_have_none')
+    );
+    perform pgdex.drop_signatures(p_repository_id, case when v_is_kept then v_signatures end);
     if v_repository.chunk_table is distinct from 'chunks_r' || p_repository_id
         or v_repository.chunks <= p_exact_chunks or coalesce(v_repository.embedding_dimension, 4001) > 4000
         or to_regclass('pgdex.' || v_signatures) is not null then
         return;
     end if;
     execute format('lock table pgdex.%I in share row exclusive mode', v_repository.chunk_table);
+    -- Another view's finish may have made it while this one waited.
+    if to_regclass(format('pgdex.%I', v_signatures)) is not null then
+        return;
+    end if;
     execute format(
         'create table pgdex.%I as select version_id, ordinal, kind, %s as signature from pgdex.%I where model_id = %s',
         v_signatures,

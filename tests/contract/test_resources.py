@@ -25,6 +25,23 @@ AGENTS = ["stdio-2025-11-25", "http-2026-07-28"]
 CART = str(SEARCHED["shop/cart.py"])
 LONG = "long-files"
 """The project of the long files: in the shared one, the searches of other tests would find them."""
+CELLS = [
+    ["# Trees\n", "How they grow.\n"],
+    ["import os\n", "def grow():\n", "    return os.getcwd()"],
+    ["print(grow())"],
+]
+NOTEBOOK = json.dumps(
+    {
+        "cells": [
+            {"cell_type": kind, "metadata": {}, "source": source}
+            for kind, source in zip(["markdown", "raw", "code"], CELLS, strict=True)
+        ],
+        "metadata": {"kernelspec": {"language": "python", "name": "python3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    },
+    indent=1,
+)
 
 
 @pytest.fixture(params=AGENTS)
@@ -57,6 +74,7 @@ def long_files(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path
             "dir with space/ä?#&%41.py": "def odd() -> None:\n    pass\n",
             "hostile.py": "# \x1b[31mred\x1b[0m \u202eevil\ndef hostile() -> int:\n    return 1\n",
             "ends without newline.py": "a = 1\n\n\nb = 2",
+            "book.ipynb": NOTEBOOK,
         },
     )
     (root / "link.py").symlink_to("/etc/passwd")
@@ -127,6 +145,27 @@ def test_a_long_file_is_read_part_by_part(agent: Agent, long_files: Path) -> Non
 
     assert parts == [f"value_{number} = {number}" for number in range(1, 3001)]
     assert len(parts) > MOST_LINES
+
+
+@pytest.mark.parametrize("lines", [None, "1-15", "14-30", "3"])
+def test_a_notebook_is_read_as_its_cells_at_their_lines(lines: str | None, agent: Agent, long_files: Path) -> None:
+    head, _, text = read(agent, file_uri(str(long_files), "book.ipynb", lines=lines, project_id=LONG)).partition(
+        "\n\n"
+    )
+    first = int(head.partition("lines ")[2].partition("-")[0])
+    of_file = NOTEBOOK.split("\n")
+    shown = text.split("\n")
+
+    assert first == int((lines or "1").partition("-")[0])
+    for line, source in zip(shown, of_file[first - 1 :], strict=False):
+        assert json.dumps(line)[1:-1] in source
+    asked = range(first, int((lines or "1-99").partition("-")[2] or first) + 1)
+    said = [line.rstrip("\n") for cell in CELLS for line in cell]
+    assert [line for line in shown if line] == [one for one in said if 1 + line_of(one, of_file) in asked]
+
+
+def line_of(code: str, lines: list[str]) -> int:
+    return next(number for number, line in enumerate(lines) if json.dumps(code)[:-1] in line)
 
 
 def test_a_line_without_end_is_cut(agent: Agent, long_files: Path) -> None:

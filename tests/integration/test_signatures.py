@@ -2,6 +2,7 @@
 filter, and they are right whoever adds or deletes chunks."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import LiteralString
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.integration.roles.members import READER, logged_in
 from tests.support.databases import new_database, settings_for, url_of
 from tests.support.job_checks import value
 from tests.support.synthetic_chunks import DIMENSION, SyntheticRepository, chunk, new_repository, write_chunks
+from tests.support.waiting import wait_for
 
 CHUNKS = 12_000
 QUERIES = 40
@@ -49,14 +51,15 @@ def nearest(
     versions: list[int] | None = None,
     outside: list[int] | None = None,
     kinds: list[str] | None = None,
+    candidates: int = 1000,
 ) -> Found:
     """The first ten, of 200."""
     rows = connection.execute(
         "select version_id, ordinal, score from pgdex.search_vectors(array[%s::bigint], %s::smallint, %s, %s,"
-        " %s::bigint[], %s, %s::bigint[], %s, 200, p_exact_chunks => 10, p_candidates => 1000)",
+        " %s::bigint[], %s, %s::bigint[], %s, 200, p_exact_chunks => 10, p_candidates => %s)",
         [
             *(repository.id, repository.model_id, DIMENSION, vector),
-            *(versions, None if versions is None else len(versions), outside, kinds),
+            *(versions, None if versions is None else len(versions), outside, kinds, candidates),
         ],
     ).fetchall()
     scores = [row[-1] for row in rows]
@@ -154,6 +157,23 @@ def test_without_a_filter_the_vector_index_is_used_once_it_is_there(scene: Scene
     scene.connection.execute("reset enable_seqscan")
     scene.connection.execute("select pgdex.drop_vector_indexes(%s, null)", [scene.repository.id])
     assert (unfiltered, filtered) == ((1,), (1,))
+
+
+def test_vectors_of_mostly_zeros_are_found_too_however_few_words_the_other_chunks_have(connection: Connection) -> None:
+    """As those of the embedder `hashing`: by the bits that differ alone, short chunks are near to everything."""
+    repository = new_repository(connection)
+    generator = np.random.default_rng(5)
+    signs = generator.choice([-1.0, 1.0], size=DIMENSION)
+    vectors = np.zeros((4_000, DIMENSION))
+    for number, vector in enumerate(vectors):
+        few = generator.choice(DIMENSION, size=max(2, DIMENSION // (3 if number % 20 == 0 else 30)), replace=False)
+        vector[few] = signs[few]
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(len(vectors))], vectors=unit(vectors))
+    query = vector_text(unit(vectors[::20][:1])[0])
+    exact = nearest(connection, repository, query)
+    build(connection, repository)
+
+    assert len(set(nearest(connection, repository, query, candidates=200)) & set(exact)) >= NEAREST - 1
 
 
 def rows_of(
@@ -266,3 +286,60 @@ def test_whoever_may_read_may_search_by_them(database_url: str, connection: Conn
     with logged_in(database_url, READER) as reader:
         found = nearest(reader, repository, vector_text(np.full(DIMENSION, DIMENSION**-0.5, dtype=np.float32)))
     assert len(found) == NEAREST
+
+
+def test_a_search_that_began_before_they_were_made_or_dropped_finds_all_the_same(
+    database_url: str, connection: Connection
+) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    anywhere = vector_text(np.full(DIMENSION, DIMENSION**-0.5, dtype=np.float32))
+    with connect(settings_for(database_url)) as searcher:
+        searcher.execute("begin isolation level repeatable read")
+        searcher.execute("select count(*) from pgdex.repositories")
+        build(connection, repository)
+
+        before = nearest(searcher, repository, anywhere)
+        searcher.execute("commit")
+        searcher.execute("begin isolation level repeatable read")
+        searcher.execute("select count(*) from pgdex.repositories")
+        connection.execute("select pgdex.drop_signatures(%s)", [repository.id])
+        after = nearest(searcher, repository, anywhere)
+
+    assert len(before) == len(after) == NEAREST
+
+
+def test_two_views_that_end_at_once_make_them_once(database_url: str, connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    connection.execute("update pgdex.repositories set chunks = 50")
+    statement = f"select pgdex.build_signatures({repository.id}, 10)"
+    with connect(settings_for(database_url)) as other, ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            connection.execute(statement)
+            later = pool.submit(other.execute, statement)
+            blocked = "select cardinality(pg_blocking_pids(%s)) > 0"
+            wait_for(
+                lambda: value(connection, blocked, other.info.backend_pid), what="the other one to wait", seconds=10
+            )
+        later.result(timeout=30)
+
+    signed, chunks = rows_of(connection, repository)
+    assert signed == chunks
+
+
+def test_they_are_made_again_where_nothing_has_kept_them_right(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    build(connection, repository)
+    # As an older release does that is installed over this one for a while: it knows none of these triggers.
+    connection.execute(f"drop trigger added_chunks_have_signatures on pgdex.chunks_r{repository.id}")
+    connection.execute(f"drop trigger deleted_chunks_have_none on pgdex.chunks_r{repository.id}")
+    write_chunks(connection, repository, [chunk("meanwhile")], path_of=lambda _: "meanwhile.py")
+
+    build(connection, repository)
+    write_chunks(connection, repository, [chunk("later")], path_of=lambda _: "later.py")
+
+    signed, chunks = rows_of(connection, repository)
+    assert signed == chunks
+    assert len(chunks) == 52

@@ -114,6 +114,19 @@ def test_bash_goes_on_after_a_part_and_escapes_what_means_something_to_it(tmp_pa
     assert done.stdout.splitlines() == ["option -o nospace", r"it\'s\ \(a\)\ file.py:"], done.stderr
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+@pytest.mark.parametrize("type_", ["plain", PART])
+def test_a_name_that_bash_would_run_is_completed_as_a_name(type_: str) -> None:
+    name = "x;$(id)`id`|a b*"
+    line = Bash(pgdex, {}, "pgdex", "x").format_completion(click.shell_completion.CompletionItem(name, type=type_))
+    kind, _, value = line.partition(",")
+
+    assert kind == type_
+    assert subprocess.run(["bash", "-c", f"printf %s {value}"], capture_output=True, check=True).stdout.decode() == name
+    assert 'COMPREPLY+=("$value")' in Bash.source_template
+    assert "COMPREPLY+=($value)" not in Bash.source_template
+
+
 def test_each_script_knows_what_a_part_is() -> None:
     assert "'part'" in Bash.source_template
     assert '"part"' in Zsh.source_template

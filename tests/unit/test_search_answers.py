@@ -180,6 +180,21 @@ def test_an_excerpt_of_what_fits_is_all_of_it() -> None:
     assert excerpt("a\nb\n", place=(1, 2), tokens=50, terms=frozenset()).code == "a\nb\n"
 
 
+def test_form_feeds_and_carriage_returns_don_t_shift_the_lines_that_are_left_out() -> None:
+    lines = [
+        "(defun first ()\r\n",
+        "\x0c\n",
+        "a\rb\n",
+        *(f"  (call-number {number} argument)\n" for number in range(60)),
+    ]
+
+    part = excerpt("".join(lines), place=(10, 72), tokens=150, terms=frozenset())
+
+    shown = part.code.count("\n") - 1  # without the line that says what is left out
+    assert part.left_out == (f"{10 + shown}-72",)
+    assert part.code.endswith(f"… {len(lines) - shown} more lines\n")
+
+
 def test_minified_code_is_cut_within_its_line() -> None:
     part = excerpt("x(1);" * 5_000, place=(1, 1), tokens=100, terms=frozenset())
 

@@ -18,7 +18,8 @@ from click.shell_completion import (
 VARIABLE = "_PGDEX_COMPLETE"  # click's name for it, made of the program's
 PART = "part"
 MEANT_BY_BASH = re.compile(r"([^\w./:@%+,=~-])", re.ASCII)
-# Where click's script adds a plain value, the line that adds a part stands beside it.
+# Where click's script adds a plain value, which bash would split and expand without quotes, the line that adds a part
+# stands beside it.
 BASH_PLAIN = """\
         elif [[ $type == 'plain' ]]; then
             COMPREPLY+=($value)
@@ -40,15 +41,13 @@ ZSH_PART = """\
 class Bash(BashComplete):
     """bash: its script puts values in as they are, so what means something to bash is escaped here."""
 
-    source_template = BashComplete.source_template.replace(BASH_PLAIN, BASH_PLAIN + BASH_PART).replace(
-        "read type value", "read -r type value"
-    )
+    source_template = BashComplete.source_template.replace(
+        BASH_PLAIN, BASH_PLAIN.replace("$value", '"$value"') + BASH_PART
+    ).replace("read type value", "read -r type value")
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
-        """One line: the type and the value."""
-        if item.type == PART:
-            return f"{PART},{MEANT_BY_BASH.sub(_escaped, item.value)}"
-        return super().format_completion(item)
+        """One line: the type and the value. A branch may be called `x;$(id)`, and its name comes from others."""
+        return f"{item.type},{MEANT_BY_BASH.sub(_escaped, item.value)}"
 
 
 class Zsh(ZshComplete):

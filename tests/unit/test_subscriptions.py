@@ -1,0 +1,85 @@
+"""What a stream of subscriptions does when a job can't be shown as a task just now, or no more."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import anyio
+import pytest
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, ResourceUpdatedNotification
+
+from pgdex.jobs.mcp import subscriptions
+from pgdex.jobs.mcp.job_feed import Watch
+from pgdex.jobs.mcp.subscriptions import Subscriptions, TaskNotification
+from tests.unit.test_job_feed import job, told
+
+
+class TasksThatFail:
+    """In place of a database that is away (the first times), or does not have the job."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = [*codes]
+
+    async def task(self, task_id: str) -> dict[str, Any]:
+        if self.codes:
+            raise MCPError(code=self.codes.pop(0), message="no task")
+        return {"taskId": task_id}
+
+
+class Heard:
+    """A stream whose frames are kept."""
+
+    def __init__(self) -> None:
+        self.meta: dict[str, Any] = {}
+        self.frames: list[type] = []
+
+    async def send(self, frame: object) -> None:
+        self.frames.append(type(frame))
+
+
+def tell(watch: Watch, job_id: UUID, codes: list[int], *, times: int) -> list[type]:
+    heard = Heard()
+    nothing: Any = None
+    tasks: Any = TasksThatFail(*codes)
+    server: Any = Subscriptions(nothing, nothing, tasks, InMemorySubscriptionBus())
+
+    async def run() -> None:
+        for _ in range(times):
+            await server._tell(heard, watch, {f"pgdex://jobs/{job_id}": job_id}, {job_id})
+
+    anyio.run(run)
+    return heard.frames
+
+
+def test_a_job_that_was_removed_since_it_was_looked_at_is_told_of_once() -> None:
+    one = job(uuid4())
+    watch = Watch()
+    watch.put(one.job_id, one)
+
+    frames = tell(watch, one.job_id, [INVALID_PARAMS], times=1)
+
+    assert frames == [ResourceUpdatedNotification]
+    assert told(watch) == []
+
+
+def test_an_outage_is_waited_for_and_nothing_is_told_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "OUTAGE_PAUSE_SECONDS", 0.0)
+    one = job(uuid4())
+    watch = Watch()
+    watch.put(one.job_id, one)
+
+    frames = tell(watch, one.job_id, [INTERNAL_ERROR] * 3, times=4)
+
+    assert frames == [ResourceUpdatedNotification, TaskNotification]
+    assert told(watch) == []
+
+
+def test_what_could_not_be_told_does_not_replace_what_is_newer() -> None:
+    older, newer = job(uuid4()), job(uuid4())
+    watch = Watch()
+    watch.put("job", newer)
+
+    watch.put_back("job", older)
+
+    assert told(watch) == [newer]
