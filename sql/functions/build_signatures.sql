@@ -3,9 +3,9 @@
 -- signatures of all chunks that pass its filters, and the vectors of the best few thousand (search_vectors).
 --
 -- A chunk takes 125 bytes, making the table 1.3 microseconds a chunk, scanning it 0.1. It is made by the finish of the
--- first job; from then on two triggers on the table of chunks keep it right. Whoever writes chunks of the repository
--- meanwhile waits, or, if he doesn't end within the caller's lock timeout, lock_not_available is raised. For the owner of
--- the tables: build_indexes calls it.
+-- first job (of a repository that is there already, by that of its next one); from then on two triggers on the table of
+-- chunks keep it right. It waits for those who write chunks of the repository, for the caller's lock timeout at most
+-- (lock_not_available), and they for it. For the owner of the tables: build_indexes calls it.
 create or replace function pgdex.build_signatures(p_repository_id bigint, p_exact_chunks bigint) returns void
 language plpgsql
 set search_path = pg_catalog, pgdex, pg_temp

@@ -149,9 +149,7 @@ def test_a_long_file_is_read_part_by_part(agent: Agent, long_files: Path) -> Non
 
 @pytest.mark.parametrize("lines", [None, "1-15", "14-30", "3"])
 def test_a_notebook_is_read_as_its_cells_at_their_lines(lines: str | None, agent: Agent, long_files: Path) -> None:
-    head, _, text = read(agent, file_uri(str(long_files), "book.ipynb", lines=lines, project_id=LONG)).partition(
-        "\n\n"
-    )
+    head, _, text = read(agent, file_uri(str(long_files), "book.ipynb", lines=lines, project_id=LONG)).partition("\n\n")
     first = int(head.partition("lines ")[2].partition("-")[0])
     of_file = NOTEBOOK.split("\n")
     shown = text.split("\n")
