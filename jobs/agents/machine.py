@@ -45,7 +45,8 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """That of this process. Raises FileRefused for a user without a home folder."""
+    """That of this process. Raises FileRefused for a user without a home folder, and for root in someone else's (sudo
+    keeps HOME on some systems), whose files would then belong to root."""
     try:
         home = Path.home().absolute()
     except RuntimeError:
@@ -53,6 +54,11 @@ def this_machine() -> Machine:
     if not home.is_dir():
         raise FileRefused(
             f"the home folder {home} does not exist, and agents keep their settings there: set HOME to one that does"
+        )
+    if os.geteuid() == 0 and home.stat().st_uid != 0:
+        raise FileRefused(
+            f"the home folder {home} is not root's, and what root writes there its owner could not change: run this as "
+            "that user, without sudo"
         )
     return Machine(home, os.environ, is_mac=sys.platform == "darwin")
 

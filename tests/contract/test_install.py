@@ -156,3 +156,22 @@ def test_a_broken_file_is_named_and_the_rest_is_written(user: User) -> None:
     assert "line 1" in problem
     assert answer["proofs"] == []
     assert (user.home / ".claude/skills/pgdex/SKILL.md").exists()
+
+
+def test_a_setting_of_this_shell_that_is_written_into_the_entries_is_named_before_anything_is_written(
+    user: User,
+) -> None:
+    seen = user.pgdex("install", "--agent", "claude-code", "--dry-run", PGDEX_PROJECT="only-here")
+
+    assert "PGDEX_PROJECT, which your shell sets, is written into the entries" in " ".join(seen.err.split())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that is someone else's")
+def test_root_writes_nothing_into_the_home_of_another_user(user: User) -> None:
+    os.chown(user.home, 65534, 65534)
+
+    done = user.pgdex("install", "--agent", "claude-code", "--yes", cwd=Path("/"))
+
+    assert done.code == 1
+    assert "is not root's" in done.err
+    assert user.files() == {}

@@ -149,6 +149,11 @@ class _Work:
                 f"Note: {', '.join(self.not_for_projects)}, which your shell sets, is not written into a project's "
                 "files, since others read them. An agent that does not get it from a shell uses the default."
             )
+        if kept := [name for name in self.launch.variables if name != "PGDEX_HOME"]:
+            note(
+                f"Note: {', '.join(kept)}, which your shell sets, is written into the entries: it then holds in every "
+                "session, whatever the shell says. Unset it first if it is meant for this folder or this shell only."
+            )
         if self.secrets and any(client.environment == "desktop" for client in self.agents):
             note(
                 f"Note: {', '.join(self.secrets)} is secret and not written into these files. An agent that is started "
