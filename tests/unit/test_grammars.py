@@ -17,7 +17,7 @@ import tree_sitter_c_sharp
 import tree_sitter_language_pack
 from tree_sitter import Parser
 
-from pgdex.indexer.chunking import GrammarMissing, chunk_file, grammars
+from pgdex.indexer.chunking import GrammarMissing, chunk_file, grammars, parsing
 from pgdex.indexer.languages import LANGUAGES, language_named
 from pgdex.jobs.cli.diagnosis.machine import grammars_check
 
@@ -43,6 +43,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             writer.writestr(*library(grammar))
     monkeypatch.setattr(grammars, "ARCHIVE", path)
     monkeypatch.setattr(grammars, "_by_name", {})
+    monkeypatch.setattr(parsing, "_parsers", parsing._Parsers())  # those that other tests have made still work
     grammars._entries.cache_clear()
     yield path
     grammars._entries.cache_clear()
