@@ -187,7 +187,9 @@ def test_the_image_holds_what_is_locked_although_everything_has_a_newer_release(
     folder = checkout(tmp_path / "build", world, *kept)
     stage = (ROOT / "Dockerfile").read_text("utf-8").split("\nFROM ")[1].replace("\\\n", " ")
     places = {"/opt/pgdex": "image", "/opt/build": "tools", "/build": "build"}
-    for command in re.findall(r"^RUN (.*)$", stage, flags=re.MULTILINE):
+    for line in re.findall(r"^RUN (.*)$", stage, flags=re.MULTILINE):
+        # The packages of this world are empty, so pgdex can't be imported in it (test_published_files has that step).
+        command = re.sub(r"&& \S+ docker/compile_loaded\.py", "", line)
         here = re.sub(r"/opt/pgdex|/opt/build|/build\b", lambda place: str(tmp_path / places[place[0]]), command)
         done = run("sh", "-c", re.sub(r"\bpython3 ", f"{sys.executable} ", here), folder=folder, world=world)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
