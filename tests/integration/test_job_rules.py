@@ -351,7 +351,9 @@ def test_the_batches_of_a_planned_job_only_get_fewer(connection: Connection, cha
 def test_truncate_is_refused(connection: Connection, table: str, more: str) -> None:
     job_in(connection, "completed")
     with refused(ILLEGAL_CHANGE, saying="cannot be emptied with TRUNCATE"):
-        connection.execute(f"truncate pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.kept_embeddings{more}")
+        connection.execute(
+            f"truncate pgdex.indexing_jobs, pgdex.job_batches, pgdex.job_events, pgdex.kept_embeddings{more}"
+        )
     with refused(ILLEGAL_CHANGE if table != "indexing_jobs" or more else "0A000"):
         connection.execute(f"truncate pgdex.{table}{more}")
     assert value(connection, f"select count(*) from pgdex.{table}") > 0
