@@ -1,12 +1,9 @@
 """The two questions that can be asked of an index: what answers a query, and what is like a place in the code."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import psycopg
-from psycopg import IsolationLevel
-from psycopg.pq import TransactionStatus
 
 from pgdex.indexer.embedding import EmbedderError, QueryEmbedder
 from pgdex.indexer.search.absent import words_that_are_absent
@@ -28,6 +25,7 @@ from pgdex.indexer.search.retrievers import (
     find_vectors,
     find_words,
 )
+from pgdex.indexer.search.snapshots import in_one_snapshot
 from pgdex.indexer.search.views import (
     SearchedTable,
     SearchedView,
@@ -38,10 +36,7 @@ from pgdex.indexer.search.views import (
 )
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-T = TypeVar("T")
 
-# A table that is gone belonged to a repository that was just removed: the next look does not see it any more.
-LOOKS = 3
 ALIKE = frozenset({"file names", "kinds of pieces", "messages"})  # rules about what a query says: a place says nothing
 
 
@@ -100,7 +95,7 @@ def search(
             filter_notes += notes_on_nothing(connection, request.filters, views, scopes)
         return SearchResult(hits, notes + filter_notes, views)
 
-    return _in_one_snapshot(connection, look)
+    return in_one_snapshot(connection, look)
 
 
 def related(connection: Connection, request: RelatedRequest) -> SearchResult:
@@ -109,7 +104,7 @@ def related(connection: Connection, request: RelatedRequest) -> SearchResult:
 
     Raises SearchRefused where the index has no such place.
     """
-    return _in_one_snapshot(connection, lambda: _related(connection, request))
+    return in_one_snapshot(connection, lambda: _related(connection, request))
 
 
 def _related(connection: Connection, request: RelatedRequest) -> SearchResult:
@@ -146,30 +141,3 @@ def _ranked_hits(
 ) -> list[SearchHit]:
     ranked = rank(query, describe(connection, candidates.found, tables, phrase=query.phrase), without=without)
     return hits_of(connection, ranked, views, tables, limit=limit, query=query)
-
-
-def _in_one_snapshot(connection: Connection, look: Callable[[], T]) -> T:
-    """`look()` in a transaction that sees one state of the database, so that chunks which move to another table
-    meanwhile are found in one of them. In a transaction of the caller's it is his state."""
-    if connection.info.transaction_status is not TransactionStatus.IDLE:
-        return look()
-    for last in (look_number == LOOKS for look_number in range(1, LOOKS + 1)):
-        try:
-            with _snapshot(connection):
-                return look()
-        except psycopg.errors.UndefinedTable:
-            if last:
-                raise
-    raise AssertionError("the last look returns or raises")
-
-
-@contextmanager
-def _snapshot(connection: Connection) -> Iterator[None]:
-    # Said with BEGIN: behind a pooler a transaction begins with a query, and after one it is too late.
-    before = connection.isolation_level, connection.read_only
-    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
-    try:
-        with connection.transaction():
-            yield
-    finally:
-        connection.isolation_level, connection.read_only = before

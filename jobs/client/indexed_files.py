@@ -5,14 +5,14 @@ No disk is looked at. What is returned is what was indexed, so no link, no `..` 
 anything else, and it is there on a machine that doesn't have the files.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg import IsolationLevel, sql
+from psycopg import sql
 from psycopg.rows import class_row
 
+from pgdex.indexer.search.snapshots import in_one_snapshot
 from pgdex.jobs.client.answer import Answer
 from pgdex.jobs.client.job_ids import id_range
 from pgdex.jobs.client.models import JobStatus
@@ -86,6 +86,16 @@ class _View:
     location: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Chunks (first line, content) of a file, and the last line that any has."""
+
+    view: _View
+    language: str | None
+    chunks: Sequence[tuple[int, str]]
+    total: int
+
+
 def text_of(
     connection: Connection,
     *,
@@ -105,7 +115,8 @@ def text_of(
         raise InvalidRequest(f"lines must be FIRST-LAST, counted from 1, got {first_line}-{last_line}")
     most = first_line + MOST_LINES - 1
     last = most if last_line is None else min(last_line, most)
-    with _snapshot(connection):
+
+    def look() -> _Lines:
         view = _view_at(connection, project=project, location=repo_path)
         values = {
             "repository": view.repository_id,
@@ -129,19 +140,21 @@ def text_of(
             values,
         ).fetchall()
         found = connection.execute(sql.SQL("select max(c.end_line)") + of_file, values).fetchone()
-    total = int(found[0]) if found is not None else 0
-    if first_line > total:
-        raise InvalidRequest(f"lines: {path} has {total} in the index, and no line {first_line}")
-    before = min([first_line, *(first for first, _ in chunks[:1])])
-    lines = _joined(chunks, begin=before).split("\n")[first_line - before : last - before + 1]
+        return _Lines(view, language, chunks, int(found[0]) if found is not None else 0)
+
+    read = in_one_snapshot(connection, look)
+    if first_line > read.total:
+        raise InvalidRequest(f"lines: {path} has {read.total} in the index, and no line {first_line}")
+    before = min([first_line, *(first for first, _ in read.chunks[:1])])
+    lines = _joined(read.chunks, begin=before).split("\n")[first_line - before : last - before + 1]
     shown, is_cut = _fitting(lines)
     return IndexedText(
-        repo_path=view.location,
+        repo_path=read.view.location,
         path=path,
-        language=language,
+        language=read.language,
         first_line=first_line,
-        last_line=min(first_line + len(shown) - 1, total),
-        total_lines=total,
+        last_line=min(first_line + len(shown) - 1, read.total),
+        total_lines=read.total,
         is_cut=is_cut,
         text="\n".join(shown),
     )
@@ -184,18 +197,6 @@ def statuses(connection: Connection, job_ids: Sequence[UUID]) -> list[JobStatus]
     with connection.cursor(row_factory=class_row(JobStatus)) as cursor:
         cursor.execute("select * from pgdex.job_status where job_id = any(%s)", [list(job_ids)])
         return cursor.fetchall()
-
-
-@contextmanager
-def _snapshot(connection: Connection) -> Iterator[None]:
-    """One state of the database: a repository's chunks may move to another table, a file get another version."""
-    before = connection.isolation_level, connection.read_only
-    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
-    try:
-        with connection.transaction():
-            yield
-    finally:
-        connection.isolation_level, connection.read_only = before
 
 
 def _view_at(connection: Connection, *, project: str, location: str) -> _View:

@@ -10,7 +10,7 @@ import pytest
 
 from pgdex.indexer.embedding import open_embedder
 from pgdex.indexer.search import RelatedRequest, SearchRequest, related, search
-from pgdex.indexer.search.engine import LOOKS
+from pgdex.indexer.search.snapshots import LOOKS
 from pgdex.indexer.search.views import searched_tables, searched_views
 from pgdex.indexer.storage import ChunkTableMissing, write_files
 from pgdex.indexer.terms import stem_of, symbol_term, term_id_of
