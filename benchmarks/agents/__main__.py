@@ -21,7 +21,7 @@ from typing import Final, TextIO
 
 import anyio
 from mcp import Client as McpClient
-from mcp import StdioServerParameters
+from mcp import StdioServerParameters, stdio_client
 
 from benchmarks.agents.anthropic import AnthropicModel
 from benchmarks.agents.budget import Limits, Prices
@@ -160,10 +160,12 @@ async def with_tools(arm: str, task: Task, *, model: Model, limits: Limits) -> O
     server = StdioServerParameters(
         command=sys.executable, args=["-P", "-m", "pgdex.jobs.cli", "mcp"], env=dict(os.environ), cwd=str(task.root)
     )
-    async with McpClient(server) as client:
-        pgdex = await Server.of(client)
-        toolbox: Toolbox = Several([pgdex, shell]) if arm == "both" else pgdex
-        return await attempt(task, model=model, toolbox=toolbox, limits=limits)
+    # What the server logs goes into a file beside the trees: it says each time that it watches the repository.
+    with (task.root.parent / "mcp.log").open("a") as log:
+        async with McpClient(stdio_client(server, errlog=log)) as client:
+            pgdex = await Server.of(client)
+            toolbox: Toolbox = Several([pgdex, shell]) if arm == "both" else pgdex
+            return await attempt(task, model=model, toolbox=toolbox, limits=limits)
 
 
 if __name__ == "__main__":
