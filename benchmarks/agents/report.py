@@ -36,10 +36,10 @@ def report(outcomes: Mapping[str, Sequence[Outcome]], *, model: str, index_secon
     estimated = any(outcome.estimated for outcome in all_of_them)
     counted = "estimates (characters / 4)" if estimated else "as the provider counts them"
     notes = [
-        f"Model: `{model}`. Tokens, calls and resident context are means of a task, seconds its median, from the question"
-        f" to the answer, waits for the provider included. Tokens are {counted}, of all requests together; resident is"
-        " what instructions, tool definitions and results leave in the context (characters / 4). Indexing the"
-        f" {trees} trees took {index_seconds:.0f} s, which comes before the tasks.",
+        f"Model: `{model}`. Tokens, calls and resident context are means of a task; seconds are its median, from the"
+        f" question to the answer, waits for the provider included. Tokens are {counted}, of all requests together;"
+        " resident is what instructions, tool definitions and results leave in the context (characters / 4). Indexing"
+        f" the {trees} trees took {index_seconds:.0f} s, which comes before the tasks.",
         *([SCRIPTED] if model == "scripted" else []),
         table(list(HEADER), [_row(name, its) for name, its in outcomes.items()]),
         _by_task(outcomes),

@@ -15,6 +15,7 @@ QUESTION: Final = "Question: "  # how the line of the prompt begins that holds i
 SEARCH: Final = "search_code"
 _SHORTEST: Final = 4  # letters of a word that is worth a grep
 _HIT: Final = re.compile(r"^(?P<path>\S[^\n]*):(?P<start>\d+)-(?P<end>\d+)(?: (?P<symbol>\S+))?", re.MULTILINE)
+_COMMENT: Final = re.compile(r"\s*(//|/?\*|#|--|;|%)")
 _MATCH: Final = re.compile(r"^(?P<path>[^\n:]+):(?P<line>\d+):", re.MULTILINE)
 
 
@@ -54,12 +55,13 @@ def _with_pgdex(conversation: Conversation, question: str, *, has_shell: bool) -
 
 
 def _offset(symbol: str | None, lines: list[str]) -> int:
-    """How far below the first line of a hit its symbol stands: comments and decorators belong to a chunk as well."""
+    """How far below the first line of a hit its symbol stands: a chunk begins with the comments above a definition,
+    which often name it."""
     name = re.split(r"\W+", symbol or "")[-1]
     for number, line in enumerate(lines):
         if line.startswith("…"):  # lines are left out, so those that follow have other numbers
             break
-        if name and re.search(rf"\b{re.escape(name)}\b", line):
+        if name and not _COMMENT.match(line) and re.search(rf"\b{re.escape(name)}\b", line):
             return number
     return 0
 

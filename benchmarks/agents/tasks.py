@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -31,13 +32,21 @@ class Task:
 
 
 def chosen(trees: Sequence[Tree], number: int) -> list[Task]:
-    """`number` questions: the first one of each tree, then the second ones, and so on. Raises ValueError where there
-    are not so many."""
-    in_turn = chain.from_iterable(zip_longest(*([Task(t.name, t.root, q) for q in t.questions] for t in trees)))
+    """`number` questions: one of each tree, then a second one of each, and so on. Raises ValueError where there are not
+    so many.
+
+    A tree's questions are taken in the order of their SHA-256: its list begins with the ones in other words than the
+    code's, so its first few would not be a sample of it.
+    """
+    in_turn = chain.from_iterable(zip_longest(*([Task(t.name, t.root, q) for q in _shuffled(t)] for t in trees)))
     tasks = [task for task in in_turn if task is not None]
     if not 1 <= number <= len(tasks):
         raise ValueError(f"--tasks must be between 1 and {len(tasks)}, which is how many questions there are")
     return tasks[:number]
+
+
+def _shuffled(tree: Tree) -> list[PieceQuestion]:
+    return sorted(tree.questions, key=lambda question: sha256(question.query.encode()).digest())
 
 
 def copied(tasks: Sequence[Task], into: Path) -> list[Task]:
