@@ -118,7 +118,11 @@ def recorded(file: Path | None) -> Iterator[TextIO | None]:
     if file is None:
         yield None
         return
-    with file.open("a", encoding="utf-8") as record:
+    try:
+        record = file.open("a", encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(f"--record: {error}") from None
+    with record:
         yield record
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp import Client
 
 from benchmarks.agents.__main__ import model_of
 from benchmarks.agents.budget import Budget, Limits, Prices
@@ -17,8 +18,11 @@ from benchmarks.agents.loop import NO_CALLS_LEFT, Outcome, attempt
 from benchmarks.agents.report import report
 from benchmarks.agents.scripted import ScriptedModel
 from benchmarks.agents.tasks import Task, chosen
-from benchmarks.agents.toolboxes import Answered, Several, Shell, Toolbox
+from benchmarks.agents.toolboxes import Answered, Server, Several, Shell, Toolbox
 from benchmarks.pieces import Definition, PieceQuestion, Tree
+from pgdex.jobs.mcp.server import build_server
+from pgdex.jobs.mcp.server_context import ServerContext
+from pgdex.jobs.settings import Settings
 
 ROOT = Path("/repository")
 QUESTION = PieceQuestion("where are numbers doubled", "natural", (Definition("src/a.py", "twice", 4, 6),))
@@ -243,3 +247,28 @@ def test_an_unknown_model_is_quoted_with_those_that_exist(spec: str) -> None:
         model_of(spec)
 
     assert repr(spec) in str(raised.value)
+
+
+def test_the_servers_tools_are_handed_on_whole_and_those_that_destroy_are_not_called(tmp_path: Path) -> None:
+    async def called() -> tuple[Server, list[Answered]]:
+        context = ServerContext(
+            Settings(home=tmp_path, database_url="postgresql://127.0.0.1:1/none?connect_timeout=1"), folder=tmp_path
+        )
+        async with Client(build_server(context, eager=False)) as client:
+            server = await Server.of(client)
+            return server, [
+                await server.call("remove_repository", {"repo_path": "/repository"}),
+                await server.call("search_code", {"limit": 5}),
+                await server.call("no_such_tool", {}),
+            ]
+
+    server, (removed, wrong, unknown) = anyio.run(called)
+
+    assert {"search_code", "find_related_code", "remove_repository"} <= {tool.name for tool in server.tools}
+    assert all(tool.description and tool.parameters["properties"] for tool in server.tools)
+    assert server.destructive == {"remove_repository", "cancel_indexing_background"}
+    assert removed == Answered("remove_repository is not allowed in this session", is_error=True)
+    assert wrong.is_error
+    assert "query" in wrong.text
+    assert unknown.is_error
+    assert "no_such_tool" in unknown.text
