@@ -28,7 +28,7 @@ from benchmarks.agents.budget import Limits, Prices
 from benchmarks.agents.conversation import Model, ModelRefused
 from benchmarks.agents.loop import Outcome, attempt
 from benchmarks.agents.openai import OpenAIModel
-from benchmarks.agents.report import report
+from benchmarks.agents.report import by_task, report
 from benchmarks.agents.scripted import ScriptedModel
 from benchmarks.agents.tasks import Task, chosen, copied
 from benchmarks.agents.toolboxes import Server, Several, Shell, Toolbox
@@ -63,7 +63,7 @@ def main() -> None:
     options.add_argument("--prices", nargs=2, type=float, metavar=("INPUT", "OUTPUT"), help="$ for a million tokens")
     options.add_argument("--max-cost", type=float, metavar="DOLLARS", help="of one task, at --prices")
     options.add_argument("--record", type=Path, metavar="FILE", help="append each outcome as a line of JSON")
-    options.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    options.add_argument("--write", action="store_true", help="put the summary into docs/benchmarks.md")
     given = options.parse_args()
     try:
         model = model_of(given.model)
@@ -87,7 +87,7 @@ def main() -> None:
             except (ModelRefused, BaseExceptionGroup) as error:
                 raise SystemExit(f"{given.model}: {refusal_in(error)}") from None
     text = report(outcomes, model=given.model, index_seconds=index_seconds)
-    print(f"\n{text}")
+    print(f"\n{by_task(outcomes)}\n\n{text}")
     if given.write:
         write_section("agents", text)
 

@@ -30,7 +30,7 @@ SCRIPTED: Final = (
 
 
 def report(outcomes: Mapping[str, Sequence[Outcome]], *, model: str, index_seconds: float) -> str:
-    """What was run, a row for each set of tools, and one for each task."""
+    """What was run, and a row for each set of tools."""
     all_of_them = [outcome for its in outcomes.values() for outcome in its]
     trees = len({outcome.task.tree for outcome in all_of_them})
     estimated = any(outcome.estimated for outcome in all_of_them)
@@ -42,7 +42,6 @@ def report(outcomes: Mapping[str, Sequence[Outcome]], *, model: str, index_secon
         f" the {trees} trees took {index_seconds:.0f} s, which comes before the tasks.",
         *([SCRIPTED] if model == "scripted" else []),
         table(list(HEADER), [_row(name, its) for name, its in outcomes.items()]),
-        _by_task(outcomes),
     ]
     dollars = [outcome.dollars for outcome in all_of_them if outcome.dollars is not None]
     if dollars:
@@ -66,7 +65,8 @@ def _row(name: str, outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _by_task(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def by_task(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+    """A row for each task: how it went with each set of tools."""
     rows = []
     for same in zip(*outcomes.values(), strict=True):
         task = same[0].task

@@ -15,7 +15,7 @@ from benchmarks.agents.budget import Budget, Limits, Prices
 from benchmarks.agents.conversation import Conversation, ModelUnavailable, ToolCall, ToolDefinition, Turn, Usage
 from benchmarks.agents.grading import Grade, Place, grade, place_in
 from benchmarks.agents.loop import NO_CALLS_LEFT, Outcome, attempt
-from benchmarks.agents.report import report
+from benchmarks.agents.report import by_task, report
 from benchmarks.agents.scripted import ScriptedModel
 from benchmarks.agents.tasks import Task, chosen
 from benchmarks.agents.toolboxes import Answered, Server, Several, Shell, Toolbox
@@ -238,6 +238,12 @@ def test_the_report_counts_what_was_right_and_says_that_no_model_was_asked(task:
     assert re.search(r"^\| grep \| 2 \| 1 \| 2 \| 0 \|", text, re.MULTILINE)
     assert "Not run with a model" in text
     assert "estimates (characters / 4)" in text
+    assert by_task(outcomes).endswith(
+        "| grep |\n| --- | --- | --- |\n"
+        + "".join(
+            f"| tree | where are numbers doubled | {how} |{end}" for how, end in (("right", "\n"), ("right file", ""))
+        )
+    )
     assert "Not run with a model" not in report(outcomes, model="openai:gpt", index_seconds=2)
 
 
