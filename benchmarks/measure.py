@@ -111,7 +111,7 @@ def write_section(name: str, body: str, *, document: Path = DOCUMENT) -> None:
 def command() -> str:
     """The command line that a reader can repeat."""
     module = sys.modules["__main__"].__spec__
-    name = module.name if module else Path(sys.argv[0]).name
+    name = module.name.removesuffix(".__main__") if module else Path(sys.argv[0]).name
     return " ".join(["python -m", name, *sys.argv[1:]])
 
 
