@@ -6,6 +6,7 @@ for that agent.
 """
 
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ class Launch:
     inherited: tuple[str, ...] = ()
 
 
-class Client:
+class Client(ABC):
     """One agent. `project` is the folder of a project, or None for the user's own files."""
 
     name: ClassVar[str]
@@ -47,13 +48,13 @@ class Client:
     after: ClassVar[str] = ""
     """What the user still has to do for a project's entry."""
 
+    @abstractmethod
     def folder(self, machine: Machine) -> Path:
         """Where it keeps the user's files; if that exists, the agent has been here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def entry_file(self, machine: Machine, project: Path | None) -> Path | None:
         """The file that lists MCP servers."""
-        raise NotImplementedError
 
     def skill_folder(self, machine: Machine, project: Path | None) -> Path | None:
         """Where its skills are: most agents read the shared folder of agentskills.io."""
