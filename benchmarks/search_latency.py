@@ -143,6 +143,8 @@ def build(client: Client) -> float:
     started = time.perf_counter()
     for counting in ("repositories", "views"):
         client.connection.execute(f"update pgdex.{counting} set chunks = (select count(*) from pgdex.chunks_r1)")
+    # Workers build it without a limit of time; a client's statements have one.
+    client.connection.execute("set statement_timeout = 0")
     client.connection.execute("select pgdex.build_vector_index(1, %s)", [client.settings.exact_search_chunks])
     return time.perf_counter() - started
 
