@@ -13,12 +13,13 @@ from pgdex.indexer.embedding.errors import (
     EmbeddingAborted,
     InvalidEmbedderResponse,
 )
-from pgdex.indexer.embedding.protocol import BagEmbedder, Embedder, QueryEmbedder
+from pgdex.indexer.embedding.protocol import BagEmbedder, CountingEmbedder, Embedder, QueryEmbedder
 from pgdex.indexer.embedding.providers import open_embedder
 from pgdex.indexer.embedding.request import EmbedderRequest
 
 __all__ = [
     "BagEmbedder",
+    "CountingEmbedder",
     "Embedder",
     "EmbedderError",
     "EmbedderMisconfigured",

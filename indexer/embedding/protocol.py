@@ -81,6 +81,14 @@ class QueryEmbedder(Protocol):
 
 
 @runtime_checkable
+class CountingEmbedder(Embedder, Protocol):
+    """An embedder that makes requests, and knows how many."""
+
+    def request_count(self, texts: Sequence[str]) -> int:
+        """How many requests `embed` makes of these texts, if the service takes them."""
+
+
+@runtime_checkable
 class BagEmbedder(Embedder, Protocol):
     """An embedder that looks at nothing but which words a text has, and how often."""
 

@@ -21,6 +21,9 @@ SERVER = "pgdex"
 HOOK_MARKS = ("pgdex", " hooks run ")
 """How a hook of ours is known again, whatever the path of the program in it."""
 
+OPEN_FOLDER = "${workspaceFolder}"
+"""What agents of the desktop replace with the folder that is open."""
+
 Environment = Literal["shell", "codex", "desktop"]
 """What a server that the agent starts gets: all of its shell's variables, the few that Codex lets through, or those of
 a desktop session."""
@@ -153,7 +156,10 @@ class ClaudeDesktop(Client):
 
 
 class Cursor(Client):
-    """https://cursor.com/docs/context/mcp, …/skills, …/agent/hooks."""
+    """https://cursor.com/docs/context/mcp, …/skills, …/agent/hooks.
+
+    It starts the servers of the user's own file in the home folder, whatever project is open, and replaces
+    ${workspaceFolder} in their arguments."""
 
     name = "cursor"
     title = "Cursor"
@@ -165,6 +171,9 @@ class Cursor(Client):
 
     def entry_file(self, machine: Machine, project: Path | None) -> Path | None:
         return (project or machine.home) / ".cursor" / "mcp.json"
+
+    def entry(self, launch: Launch) -> dict[str, Any]:
+        return super().entry(replace(launch, arguments=(*launch.arguments, "--folder", OPEN_FOLDER)))
 
     def hooks(self, machine: Machine, project: Path | None, launch: Launch) -> list[tuple[Path, Edit]]:
         file = (project or machine.home) / ".cursor" / "hooks.json"

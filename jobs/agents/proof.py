@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgdex.jobs.agents.clients import Environment, Launch
+from pgdex.jobs.agents.clients import OPEN_FOLDER, Environment, Launch
 from pgdex.jobs.agents.machine import Machine
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ async def _talk(launch: Launch, variables: Mapping[str, str], folder: Path, log:
     from mcp.client.stdio import stdio_client
 
     # The SDK adds what is missing of HOME, LOGNAME, PATH, SHELL, TERM and USER, as in agents that are built on it.
-    program = StdioServerParameters(
-        command=launch.program, args=list(launch.arguments), env=dict(variables), cwd=folder
-    )
+    arguments = [argument.replace(OPEN_FOLDER, str(folder)) for argument in launch.arguments]
+    program = StdioServerParameters(command=launch.program, args=arguments, env=dict(variables), cwd=folder)
     with anyio.fail_after(PATIENCE_SECONDS):
         async with Client(stdio_client(program, errlog=log)) as client:
             tools = [tool.name for tool in (await client.list_tools()).tools]

@@ -33,7 +33,7 @@ def reason_not_to_start(one: Registration, path: str) -> str | None:
         return None
     if not starts_this_pgdex(one.launch.program, path):
         return f"the project's entry starts another program, {one.launch.program}"
-    if one.launch.arguments != Launch("pgdex").arguments:
+    if one.launch.arguments not in (Launch("pgdex").arguments, _arguments(one.client)):
         return "the project's entry starts pgdex with other arguments than `mcp`"
     if one.launch.variables:
         return f"the project's entry sets {', '.join(one.launch.variables)}"
@@ -70,3 +70,10 @@ def registration(client: Client, file: Path, *, project: Path | None) -> Registr
 
 def _parsed(file: Path, text: str) -> Any:
     return toml.value_of(text) if file.suffix == ".toml" else jsonc.value_of(text)
+
+
+def _arguments(client: Client) -> tuple[str, ...]:
+    """Those that `pgdex install` writes for this agent."""
+    launch = client.launch(client.entry(Launch("pgdex")))
+    assert launch is not None, "an entry that pgdex makes starts a command"
+    return launch.arguments

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pgdex.indexer.embedding import Embedder
+from pgdex.indexer.embedding import CountingEmbedder, Embedder
 from pgdex.jobs.batches.claims import Claim
 
 # With o200k_base 4.2 in this repository's Python, 4.1 in its SQL, 3.5 in its documentation; other tokenizers make more
@@ -26,11 +26,11 @@ class Pace:
         per_minute = (settings.embedder_requests_per_minute, settings.embedder_tokens_per_minute)
         if per_minute == (None, None):
             return
-        count = getattr(self.embedder, "request_count", None)
+        requests = self.embedder.request_count(texts) if isinstance(self.embedder, CountingEmbedder) else 1
         with self.claim.pool.connection() as connection:
             row = connection.execute(
                 "select pgdex.take_embedder_budget(%s, %s, %s, %s, %s)",
-                [self.embedder.name, *per_minute, count(texts) if count else 1, estimated_tokens(texts)],
+                [self.embedder.name, *per_minute, requests, estimated_tokens(texts)],
             ).fetchone()
         assert row is not None, "a function always returns a row"
         until = time.monotonic() + row[0]

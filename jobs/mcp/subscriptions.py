@@ -44,6 +44,7 @@ from mcp_types import (
 from pgdex.jobs.client.indexed_files import statuses
 from pgdex.jobs.client.job_ids import parse_job_id
 from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.database.outages import Backoff
 from pgdex.jobs.errors import InvalidRequest, JobNotFound
 from pgdex.jobs.mcp.job_feed import GoneJob, JobFeed, Watch
 from pgdex.jobs.mcp.job_tasks import JobTasks
@@ -63,6 +64,7 @@ MOST_OF_ONE = 100
 MOST_STREAMS = 100
 MOST_CONNECTIONS = 1_000
 OUTAGE_PAUSE_SECONDS = 1.0
+LONGEST_OUTAGE_PAUSE_SECONDS = 30.0
 
 Context = ServerRequestContext[Any, Any]
 
@@ -114,7 +116,7 @@ class Subscriptions:
         try:
             uris = await self._jobs_of(wanted.resource_subscriptions or ())
             tasks = await self._known_tasks(task_ids)
-            stream = _Stream(ctx, {SUBSCRIPTION_ID_META_KEY: ctx.request_id})
+            stream = _Stream(ctx, {SUBSCRIPTION_ID_META_KEY: ctx.request_id}, _pauses())
             with self._feed.watching(Watch({*uris.values(), *tasks})) as watch:
                 unsubscribe = self._bus.subscribe(lambda event: _pass_on(event, wanted, watch))
                 try:
@@ -141,9 +143,10 @@ class Subscriptions:
                 # Either it has been removed since it was looked at, or there is an outage: the client could have asked,
                 # and got the error.
                 if error.error.code != INVALID_PARAMS:
-                    await anyio.sleep(OUTAGE_PAUSE_SECONDS)
+                    await anyio.sleep(stream.pauses.next())
                     watch.put_back(news.job_id, news)
                     return
+        stream.pauses.reset()
         for uri in (uri for uri, job_id in uris.items() if job_id == news.job_id):
             updated = ResourceUpdatedNotificationParams(uri=uri, _meta=stream.meta)
             await stream.send(ResourceUpdatedNotification(params=updated))
@@ -260,6 +263,8 @@ class _Stream:
 
     ctx: Context
     meta: dict[str, Any]
+    pauses: Backoff
+    """Before a task is asked for again that could not be had."""
 
     async def acknowledge(self, honored: SubscriptionFilter) -> None:
         acknowledged = SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=self.meta)
@@ -267,6 +272,10 @@ class _Stream:
 
     async def send(self, notification: Any) -> None:  # an extension's is none of those that the SDK's type names
         await self.ctx.session.send_notification(notification, self.ctx.request_id)
+
+
+def _pauses() -> Backoff:
+    return Backoff(first=OUTAGE_PAUSE_SECONDS, longest=LONGEST_OUTAGE_PAUSE_SECONDS)
 
 
 def _task_ids(ctx: Context, wanted: SubscriptionFilter) -> list[str]:

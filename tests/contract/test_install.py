@@ -5,9 +5,12 @@ import os
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
+from pgdex.jobs.agents.clients import CLIENTS, Launch
 from tests.support.logins import CHECKOUT, PATIENCE_SECONDS, PGDEX, Finished
+from tests.support.waiting import wait_for
 
 
 class User:
@@ -175,3 +178,36 @@ def test_root_writes_nothing_into_the_home_of_another_user(user: User) -> None:
     assert done.code == 1
     assert "is not root's" in done.err
     assert user.files() == {}
+
+
+def test_cursor_s_server_works_in_the_folder_that_is_open_though_it_is_started_at_home(
+    user: User, tmp_path: Path
+) -> None:
+    entry = CLIENTS["cursor"].entry(Launch(PGDEX[0], (*PGDEX[1:], "mcp")))
+    project = tmp_path / "open project"
+    project.mkdir()
+
+    def command(opened: str) -> list[str]:
+        return [entry["command"], *(argument.replace("${workspaceFolder}", opened) for argument in entry["args"])]
+
+    server = subprocess.Popen(command(str(project)), cwd=user.home, env=user.variables, stdin=subprocess.PIPE)
+    try:
+        wait_for(lambda: Path(psutil.Process(server.pid).cwd()) == project, what="the server in the folder")
+    finally:
+        server.kill()
+        server.communicate()
+    # Nothing is open: Cursor leaves the text as it is.
+    done = subprocess.run(
+        command("${workspaceFolder}"), cwd=user.home, env=user.variables, input=b"", capture_output=True, check=True
+    )
+    assert f"works in {user.home} instead" in done.stderr.decode()
+
+
+def test_json_without_a_decision_is_refused_before_anything_is_read(user: User) -> None:
+    before = user.files()
+
+    seen = user.pgdex("install", "--agent", "cursor", "--json")
+
+    assert seen.code == 2
+    assert "add --yes, or look with --dry-run" in seen.err
+    assert user.files() == before

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,10 @@ def test_every_agent_s_entry_is_read_back_as_it_is_to_be_started(home: Home) -> 
     found = registrations(home.machine, None)
 
     assert [one.client.name for one in found] == list(CLIENTS)
-    assert all(one.launch == LAUNCH for one in found)
+    # Cursor alone has to be told which folder is open.
+    added = {one.client.name: one.launch.arguments[1:] for one in found if one.launch and one.launch.arguments[1:]}
+    assert added == {"cursor": ("--folder", "${workspaceFolder}")}
+    assert all(one.launch and replace(one.launch, arguments=LAUNCH.arguments) == LAUNCH for one in found)
 
 
 def test_what_a_program_has_written_since_survives_an_uninstall(home: Home) -> None:

@@ -87,6 +87,8 @@ def test_the_program_is_the_name_on_the_path_only_if_it_leads_to_this_pgdex(
         (Launch("OURS"), None),
         (Launch("pgdex"), None),
         (Launch("/nowhere/pgdex"), None),
+        (Launch("OURS", ("mcp", "--folder", "${workspaceFolder}")), None),
+        (Launch("OURS", ("mcp", "--folder", "/etc")), "other arguments"),
         (Launch("/bin/sh", ("-c", "echo")), "another program, /bin/sh"),
         (Launch("other-pgdex"), "another program, other-pgdex"),
         (Launch("./pgdex"), "another program, ./pgdex"),

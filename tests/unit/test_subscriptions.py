@@ -9,7 +9,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, ResourceUpdatedNotification
 
-from pgdex.jobs.mcp import subscriptions
+from pgdex.jobs.database.outages import Backoff
 from pgdex.jobs.mcp.job_feed import Watch
 from pgdex.jobs.mcp.subscriptions import Subscriptions, TaskNotification
 from tests.unit.test_job_feed import job, told
@@ -32,6 +32,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.meta: dict[str, Any] = {}
+        self.pauses = Backoff(first=0.001, longest=0.004)
         self.frames: list[type] = []
 
     async def send(self, frame: object) -> None:
@@ -63,8 +64,7 @@ def test_a_job_that_was_removed_since_it_was_looked_at_is_told_of_once() -> None
     assert told(watch) == []
 
 
-def test_an_outage_is_waited_for_and_nothing_is_told_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "OUTAGE_PAUSE_SECONDS", 0.0)
+def test_an_outage_is_waited_for_and_nothing_is_told_twice() -> None:
     one = job(uuid4())
     watch = Watch()
     watch.put(one.job_id, one)
@@ -73,6 +73,23 @@ def test_an_outage_is_waited_for_and_nothing_is_told_twice(monkeypatch: pytest.M
 
     assert frames == [ResourceUpdatedNotification, TaskNotification]
     assert told(watch) == []
+
+
+def test_a_task_that_can_t_be_had_is_asked_for_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("pgdex.jobs.mcp.subscriptions.anyio.sleep", sleep)
+    one = job(uuid4())
+    watch = Watch()
+    watch.put(one.job_id, one)
+
+    frames = tell(watch, one.job_id, [INTERNAL_ERROR] * 4, times=5)
+
+    assert pauses == [0.001, 0.002, 0.004, 0.004]
+    assert frames == [ResourceUpdatedNotification, TaskNotification]
 
 
 def test_what_could_not_be_told_does_not_replace_what_is_newer() -> None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--uninstall", is_flag=True, help="Take everything out again; files are as they were before.")
 @click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; with --yes or --dry-run.")
 def install(
     *, names: tuple[str, ...], scope: str, dry_run: bool, uninstall: bool, yes: bool, as_json: bool
 ) -> ExitCode:
@@ -63,6 +63,8 @@ def install(
     from pgdex.jobs.agents.machine import this_machine
     from pgdex.jobs.settings import settings
 
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json asks nothing: add --yes, or look with --dry-run.")
     configured = settings()
     machine = this_machine()
     project = _present_project() if scope == "project" else None

@@ -21,8 +21,13 @@ Ctrl-D or Ctrl-C ends it. To search from here: pgdex search QUERY"""
     help="Serve streamable HTTP at http://HOST:PORT/mcp, or at a Unix socket (unix:PATH), instead of stdio. Clients "
     "need the token that `pgdex mcp token` prints; other machines can only be served with PGDEX_ALLOWED_ROOTS.",
 )
+@click.option(
+    "--folder",
+    metavar="PATH",
+    help="The folder that the agent works in, where that is not the current folder of the server that it starts.",
+)
 @click.pass_context
-def mcp(ctx: click.Context, *, address: str | None) -> None:
+def mcp(ctx: click.Context, *, address: str | None, folder: str | None) -> None:
     """Serve coding agents over the Model Context Protocol: they index, watch and search through its tools.
 
     Agents start it automatically, over stdio, once it is registered with them. It starts workers if none are running;
@@ -35,9 +40,12 @@ def mcp(ctx: click.Context, *, address: str | None) -> None:
       pgdex mcp --http unix:/run/user/1000/pgdex.sock
     """
     if ctx.invoked_subcommand is not None:
-        if address is not None:
-            raise click.UsageError(f"--http can't be combined with `pgdex mcp {ctx.invoked_subcommand}`.")
+        for option, value in (("--http", address), ("--folder", folder)):
+            if value is not None:
+                raise click.UsageError(f"{option} can't be combined with `pgdex mcp {ctx.invoked_subcommand}`.")
         return
+    if address is not None and folder is not None:
+        raise click.UsageError("--folder is for one agent over stdio: clients of --http work in folders of their own.")
     import logging
 
     from pgdex.jobs.logging import log_as_json
@@ -51,12 +59,23 @@ def mcp(ctx: click.Context, *, address: str | None) -> None:
 
         if sys.stdin.isatty():
             note(ON_A_TERMINAL)
-
+        if folder is not None:
+            _work_in(folder)
         serve_stdio(configured)
     else:
         from pgdex.jobs.mcp.http import serve_http
 
         serve_http(configured, address)
+
+
+def _work_in(folder: str) -> None:
+    """Change into the agent's folder. An agent that has none open hands its placeholder on as it is: then stay."""
+    import os
+
+    try:
+        os.chdir(os.path.expanduser(folder))
+    except OSError as error:
+        note(f"Warning: --folder {folder}: {error.strerror}. The server works in {os.path.abspath(os.curdir)} instead.")
 
 
 @mcp.command()
