@@ -34,7 +34,8 @@ def changes_since(
     row = connection.execute("select no_ignore, witness from pgdex.views where id = %s", [view_id]).fetchone()
     no_ignore, witness = row or (False, None)
     # First, so that the walk need not be kept. What a job writes meanwhile looks like a change: one job for nothing.
-    known: dict[str, Known] = {row[0]: row for row in connection.execute(STORED, [view_id], binary=True)}
+    # All at once: of 79,000 rows one by one it takes twice the time.
+    known: dict[str, Known] = {row[0]: row for row in connection.execute(STORED, [view_id], binary=True).fetchall()}
     with OpenedRoot(root, for_listing=True) as opened:
         unmounted = Witness.from_json(witness).unmounted(opened)
         found = walk(opened, max_file_bytes=max_file_bytes, aborted=aborted, heeds_git=not no_ignore, blob_ids=False)

@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.02
 REST_SECONDS = 60
 """A tree that can't be walked in the time is walked by a job, which takes seconds; not for each search of an agent."""
+REST_FOR_EACH_SECOND = 10
+"""How long such a tree is not looked at again, as a multiple of the time that was lost: of ten searches in a row one
+waits."""
 LOOKED_AT = "select clock_timestamp() - last_indexed_at < make_interval(secs => %s) from pgdex.views where id = %s"
 STATUS = "select status, files_to_index - files_done <= %s from pgdex.indexing_jobs where id = %s"
 
 logger = logging.getLogger("pgdex.client")
+
+_resting: dict[str, float] = {}
+"""Folders that this process could not walk in the time, and until when (monotonic) it does not try again."""
 
 
 def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_workers: Callable[[], object]) -> list[str]:
@@ -35,7 +41,8 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
 
     Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
     looking and waiting together; more of them are asked for and not waited for. A job that is under way is waited for
-    in the same way. Where looking takes longer than that, a job looks, at most once a minute. Does nothing where the
+    in the same way. Where looking takes longer than that, a job looks, at most once a minute, and the next searches of this
+    process don't try (see REST_FOR_EACH_SECOND). Does nothing where the
     view was never indexed to its end, is not on this machine, or the login may not ask for a job.
     `ensure_workers` is called where there is something to do. Returns what a reader of the answer should know of it.
     """
@@ -46,6 +53,8 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     if view.live_job_id is not None and _end_soon(client, view.live_job_id, end=end) is None:
         return []
     try:
+        if time.monotonic() < _resting.get(view.root, 0.0):
+            return [_too_slow(view, seconds)]
         while changes := _changes(client, view, end=end):
             is_little = len(changes) <= client.settings.fresh_files
             wished = uuid4()
@@ -59,15 +68,20 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
             # Look again: a job that was under way when it was asked for may have walked past what changed, and one that
             # a watcher wants to be of the whole tree is cancelled for it.
     except WalkAborted:
+        _resting[view.root] = time.monotonic() + REST_FOR_EACH_SECOND * seconds
         row = client.connection.execute(LOOKED_AT, [REST_SECONDS, view.id]).fetchone()
         is_due = row is not None and not row[0]
         if is_due and _enqueue(client, view, None, project=project, wished=uuid4()) is not None:
             ensure_workers()
-        return [
-            f"looking for changes in {view.root} takes longer than {seconds:g} s (PGDEX_FRESH_SECONDS), so what was "
-            "saved since it was last indexed may be missing"
-        ]
+        return [_too_slow(view, seconds)]
     return []
+
+
+def _too_slow(view: "IndexedView", seconds: float) -> str:
+    return (
+        f"looking for changes in {view.root} takes longer than {seconds:g} s (PGDEX_FRESH_SECONDS), so what was saved "
+        "since it was last indexed may be missing"
+    )
 
 
 def _enqueue(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from pgdex.indexer.search import RelatedRequest, SearchRequest
 from pgdex.indexer.sources.content import RACY_NS
 from pgdex.jobs.cli.commands.search import WORDS
+from pgdex.jobs.client import freshening
+from pgdex.jobs.client.changes import changes_since
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.search import Found, related_code, search_code
 from tests.support.databases import settings_for
@@ -309,3 +312,22 @@ def test_a_broad_folder_that_was_meant_is_fresh_as_well(client: Client, indexed:
     )
     write_tree(indexed, {"a.py": "def beta_saved():\n    return 2\n"})
     assert finds(client, "beta_saved", indexed)
+
+
+def test_a_tree_that_can_t_be_walked_in_the_time_is_not_walked_for_each_of_the_next_searches(
+    database_url: str, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def counted(*arguments: Any, **named: Any) -> list[str]:
+        looks.append(named["root"])
+        return changes_since(*arguments, **named)
+
+    monkeypatch.setattr(freshening, "changes_since", counted)
+    with Client.open(settings_for(database_url, embedder="hashing", fresh_seconds=0.000_001)) as hasty:
+        notes = [found(hasty, "alpha", indexed).notes for _ in range(2)]  # the rest is over before the second
+        assert len(looks) == 2
+        monkeypatch.setattr(freshening, "REST_FOR_EACH_SECOND", 60 / 0.000_001)
+        notes += [found(hasty, "alpha", indexed).notes for _ in range(3)]
+    assert len(looks) == 3
+    assert all(any("takes longer than 1e-06 s" in note for note in of_one) for of_one in notes)
