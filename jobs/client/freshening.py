@@ -41,9 +41,9 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
 
     Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
     looking and waiting together; more of them are asked for and not waited for. A job that is under way is waited for
-    in the same way. Where looking takes longer than that, a job looks, at most once a minute, and the next searches of this
-    process don't try (see REST_FOR_EACH_SECOND). Does nothing where the
-    view was never indexed to its end, is not on this machine, or the login may not ask for a job.
+    in the same way. Where looking takes longer than that, a job looks, at most once a minute, and the next searches
+    of this process don't try (see REST_FOR_EACH_SECOND). Does nothing where the view was never indexed to its end, is
+    not on this machine, or the login may not ask for a job.
     `ensure_workers` is called where there is something to do. Returns what a reader of the answer should know of it.
     """
     seconds = client.settings.fresh_seconds
@@ -52,36 +52,39 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
     end = time.monotonic() + seconds
     if view.live_job_id is not None and _end_soon(client, view.live_job_id, end=end) is None:
         return []
-    try:
-        if time.monotonic() < _resting.get(view.root, 0.0):
-            return [_too_slow(view, seconds)]
-        while changes := _changes(client, view, end=end):
-            is_little = len(changes) <= client.settings.fresh_files
-            wished = uuid4()
-            job_id = _enqueue(client, view, changes if is_little else None, project=project, wished=wished)
-            if job_id is None:
-                return []
-            ensure_workers()
-            ended = _end_soon(client, job_id, end=end) if is_little else None
-            if ended is None or (job_id == wished and ended != "cancelled"):
-                return []
-            # Look again: a job that was under way when it was asked for may have walked past what changed, and one that
-            # a watcher wants to be of the whole tree is cancelled for it.
-    except WalkAborted:
-        _resting[view.root] = time.monotonic() + REST_FOR_EACH_SECOND * seconds
-        row = client.connection.execute(LOOKED_AT, [REST_SECONDS, view.id]).fetchone()
-        is_due = row is not None and not row[0]
-        if is_due and _enqueue(client, view, None, project=project, wished=uuid4()) is not None:
-            ensure_workers()
-        return [_too_slow(view, seconds)]
-    return []
-
-
-def _too_slow(view: "IndexedView", seconds: float) -> str:
-    return (
+    if time.monotonic() >= _resting.get(view.root, 0.0):
+        try:
+            _catch_up(client, view, project=project, ensure_workers=ensure_workers, end=end)
+        except WalkAborted:
+            _resting[view.root] = time.monotonic() + REST_FOR_EACH_SECOND * seconds
+            row = client.connection.execute(LOOKED_AT, [REST_SECONDS, view.id]).fetchone()
+            is_due = row is not None and not row[0]
+            if is_due and _enqueue(client, view, None, project=project, wished=uuid4()) is not None:
+                ensure_workers()
+        else:
+            return []
+    return [
         f"looking for changes in {view.root} takes longer than {seconds:g} s (PGDEX_FRESH_SECONDS), so what was saved "
         "since it was last indexed may be missing"
-    )
+    ]
+
+
+def _catch_up(
+    client: "Client", view: "IndexedView", *, project: str, ensure_workers: Callable[[], object], end: float
+) -> None:
+    """Index what has changed, if it is little. Raises WalkAborted where the time is over before that is known."""
+    while changes := _changes(client, view, end=end):
+        is_little = len(changes) <= client.settings.fresh_files
+        wished = uuid4()
+        job_id = _enqueue(client, view, changes if is_little else None, project=project, wished=wished)
+        if job_id is None:
+            return
+        ensure_workers()
+        ended = _end_soon(client, job_id, end=end) if is_little else None
+        if ended is None or (job_id == wished and ended != "cancelled"):
+            return
+        # Look again: a job that was under way when it was asked for may have walked past what changed, and one that a
+        # watcher wants to be of the whole tree is cancelled for it.
 
 
 def _enqueue(
