@@ -194,7 +194,8 @@ class Trainer:
                 _matrix(bags, bags.words, len(self.rows)) @ self.rows, dtype=np.float32
             )
             lengths: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
-            return sums / np.maximum(lengths, np.float32(1e-6))
+            sums /= np.maximum(lengths, 1e-6)
+            return sums
 
         return units(self._corpus.queries.take(chosen)), units(self._corpus.texts.take(chosen))
 
