@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from pgdex.indexer.embedding.code_model import word_weight
+from pgdex.indexer.embedding.code_model import read_table, word_weight
 from training.corpus import Bags, Corpus, encode, merge, read_package, vocabulary_of
+from training.near_misses import Vectors, near_misses
 
 DIMENSION = 256
 
@@ -45,9 +46,34 @@ def main() -> None:
     )
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--start", type=Path, help="rows to start from: .npz with words and rows")
+    options.add_argument(
+        "--go-on",
+        type=Path,
+        metavar="DATA",
+        help="train on from a finished model (its folder of data), with its words and buckets",
+    )
+    options.add_argument(
+        "--near-misses",
+        type=int,
+        default=0,
+        metavar="COUNT",
+        help="put with each pair so many of its package that the starting model takes for its answer",
+    )
     given = options.parse_args()
-    corpus, words = prepared(given.folder, vocabulary=given.vocabulary, buckets=given.buckets)
-    trainer = Trainer(corpus, words, given)
+    if given.go_on is not None and given.start is not None:
+        options.error("--go-on and --start both say where to begin: give one of them")
+    if given.near_misses and given.go_on is None:
+        options.error("--near-misses are found by a finished model: name one with --go-on")
+    if not 0 <= given.near_misses < given.group:
+        options.error(f"--near-misses must be from 0 to {given.group - 1}, less than --group, not {given.near_misses}")
+    table = None if given.go_on is None else read_table(given.go_on)
+    if table is None:
+        corpus, words = prepared(given.folder, vocabulary=given.vocabulary, buckets=given.buckets)
+        trainer = Trainer(corpus, words, given)
+    else:
+        buckets = len(table.rows) - len(table.words)
+        corpus, words = prepared(given.folder, vocabulary=len(table.words), buckets=buckets, words=table.words)
+        trainer = Trainer(corpus, words, given, rows=table.rows * table.scales.astype(np.float32)[:, None])
     trainer.run(given.steps)
     given.into.mkdir(parents=True, exist_ok=True)
     np.savez(given.into / "table.npz", words=np.array(words), rows=trainer.rows)
@@ -58,16 +84,20 @@ def is_held_out(package: str) -> bool:
     return blake2b(package.encode(), digest_size=2).digest()[0] < 256 // 25
 
 
-def prepared(folder: Path, *, vocabulary: int, buckets: int) -> tuple[Corpus, list[str]]:
-    """The training packages as numbers; kept in DIR for the next run."""
-    kept = folder / f"encoded-{vocabulary}-{buckets}"
+def prepared(
+    folder: Path, *, vocabulary: int, buckets: int, words: list[str] | None = None
+) -> tuple[Corpus, list[str]]:
+    """The training packages as numbers, by these words or by the most common ones; kept in DIR for the next run."""
+    mark = "" if words is None else f"-{blake2b(chr(10).join(words).encode(), digest_size=4).hexdigest()}"
+    kept = folder / f"encoded-{vocabulary}-{buckets}{mark}"
     if not kept.is_dir():
         files = [file for file in sorted((folder / "pairs").glob("*.jsonl")) if not is_held_out(file.stem)]
         encode(files, folder / "bags")
         packages = [
             (file.stem, read_package(bag)) for file in files if (bag := folder / "bags" / f"{file.stem}.npz").exists()
         ]
-        words = vocabulary_of((package for _, package in packages), size=vocabulary, packages_at_least=3)
+        if words is None:
+            words = vocabulary_of((package for _, package in packages), size=vocabulary, packages_at_least=3)
         corpus = merge(packages, words, buckets=buckets)
         kept.mkdir()
         (kept / "words.json").write_text(json.dumps([words, corpus.names]))
@@ -88,9 +118,18 @@ def prepared(folder: Path, *, vocabulary: int, buckets: int) -> tuple[Corpus, li
 class Trainer:
     """The table while it learns."""
 
-    def __init__(self, corpus: Corpus, words: list[str], given: argparse.Namespace) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        words: list[str],
+        given: argparse.Namespace,
+        *,
+        rows: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Start from `rows`, of all words and buckets, or from random ones."""
         self._corpus, self._given = corpus, given
-        self.rows = self._first_rows(words, len(words) + given.buckets)
+        self.rows = self._first_rows(words, len(words) + given.buckets) if rows is None else rows
+        self._near = near_misses(corpus.packages, self._vectors) if given.near_misses else None
         self._adam = LazyAdam(self.rows)
         self._odds = self._sampling()
 
@@ -147,13 +186,32 @@ class Trainer:
         weights[np.isin(self._corpus.names, self._given.without)] = 0
         return weights / weights.sum(), starts, sizes
 
+    def _vectors(self, chosen: NDArray[np.intp]) -> Vectors:
+        """Of these pairs, the vectors of the questions and of the texts."""
+
+        def units(bags: Bags) -> NDArray[np.float32]:
+            sums: NDArray[np.float32] = np.asarray(
+                _matrix(bags, bags.words, len(self.rows)) @ self.rows, dtype=np.float32
+            )
+            lengths: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
+            sums /= np.maximum(lengths, 1e-6)
+            return sums
+
+        return units(self._corpus.queries.take(chosen)), units(self._corpus.texts.take(chosen))
+
     def _batch(self, dice: np.random.Generator) -> NDArray[np.intp]:
         """Pairs, some of one package each: what else is in the package is the hard thing to tell from the answer."""
         odds, starts, sizes = self._odds
         group = self._given.group
+        seeds = group // (1 + self._given.near_misses)
         drawn = dice.choice(len(odds), size=self._given.batch // group, p=odds)
-        at = starts[drawn][:, None] + dice.integers(0, sizes[drawn][:, None], size=(len(drawn), group))
-        return np.unique(at.ravel())
+        at = starts[drawn][:, None] + dice.integers(0, sizes[drawn][:, None], size=(len(drawn), seeds))
+        chosen = at.ravel()
+        if self._near is not None:
+            some = dice.random((len(chosen), self._near.shape[1])).argsort(axis=1)[:, : self._given.near_misses]
+            missed = np.take_along_axis(self._near[chosen], some, axis=1).ravel()
+            chosen = np.concatenate([chosen, missed[missed >= 0]])
+        return np.unique(chosen)
 
     def _first_rows(self, words: list[str], size: int) -> NDArray[np.float32]:
         normal = np.random.default_rng(7).standard_normal((size, DIMENSION))
@@ -210,7 +268,7 @@ def contrast(
     return float(loss), (shares @ texts, shares.T @ queries)
 
 
-def _matrix(bags: Bags, columns: NDArray[np.intp], width: int) -> csr_matrix:
+def _matrix(bags: Bags, columns: NDArray[np.integer], width: int) -> csr_matrix:
     return csr_matrix((word_weight(bags.counts), columns, bags.offsets), shape=(len(bags), width))
 
 
