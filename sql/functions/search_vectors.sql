@@ -78,7 +78,8 @@ begin
             order by %4$s
             limit $2
         ) as near
-        order by near.distance, near.version_id, near.ordinal
+        -- + 0: a scan in relaxed order is taken for a sorted one otherwise, and nothing is sorted.
+        order by near.distance + 0, near.version_id, near.ordinal
     $query$,
         v_table, p_dimension, p_model_id,
         format(

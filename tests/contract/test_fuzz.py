@@ -70,7 +70,7 @@ def arguments_of(data: st.DataObject, schema: dict[str, Any], *, nearly: bool) -
 )
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_call_has_a_result_or_a_tool_error(
-    tool: str, name: str, nearly: bool, agents: Agents, schemas: dict[str, dict[str, Any]], indexed: Path
+    tool: str, name: str, nearly: bool, agents: Agents, schemas: dict[str, dict[str, Any]], repository: Path
 ) -> None:
     agent: Agent = agents.agent(name)
 
@@ -79,7 +79,7 @@ def test_every_call_has_a_result_or_a_tool_error(
     def call(data: st.DataObject) -> None:
         arguments = arguments_of(data, schemas[tool], nearly=nearly)
         if arguments.get("repo_path") in ("/", "//", "/..") and tool == "start_indexing_background":
-            arguments["repo_path"] = str(indexed)  # a whole machine is no test's business
+            arguments["repo_path"] = str(repository)  # a whole machine is no test's business
         reply = agent.call(tool, **arguments)
         if reply.raw.is_error:
             assert reply.code in CODES, reply.error
