@@ -244,6 +244,33 @@ def test_another_model_gets_signatures_of_its_own_and_those_of_the_former_one_go
     assert len(chunks) == 2
 
 
+def test_a_change_of_the_model_waits_for_no_search_and_keeps_none_waiting(
+    database_url: str, connection: Connection
+) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    build(connection, repository)
+    model = value(
+        connection, "insert into pgdex.embedding_models (name, dimension) values ('other', %s) returning id", DIMENSION
+    )
+    connection.execute("update pgdex.repositories set model_id = %s", [model])
+    again = SyntheticRepository(repository.id, repository.view_id, model)
+    write_chunks(connection, again, [chunk("of the other model")], path_of=lambda _: "other.py")
+    read = f"select count(*) from pgdex.chunks_r{repository.id}"
+    with connect(settings_for(database_url)) as searcher:
+        searcher.execute("set lock_timeout = '1s'")
+        with searcher.transaction():
+            searcher.execute(read)
+            connection.execute("set lock_timeout = '1s'")
+            with connection.transaction():
+                build(connection, again)
+                searcher.execute(read)
+
+    signed, chunks = rows_of(connection, again)
+    assert signed == chunks
+    assert len(chunks) == 1
+
+
 def test_a_small_repository_has_none_and_is_compared_exactly(connection: Connection) -> None:
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])

@@ -27,7 +27,7 @@ CLIENT_CALLS = {
 }
 NOBODY_CALLS = {
     "share_chunk_grants",
-    *("build_signatures", "drop_signatures"),
+    *("build_signatures", "drop_signatures", "signatures_are_kept"),
     "checked_name",
     "procrastinate_retry_job_v1",
     "procrastinate_retry_job_v2",
