@@ -13,6 +13,16 @@ from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.errors import DatabaseUnavailable
 from pgdex.jobs.logging import fields
 
+# The condition of the second part has nothing of its rows in it, so the function is not even called where it is false.
+KNOWN = """
+    select text_hash, embedding from pgdex.kept_embeddings
+    where job_id = %(job)s and text_hash = any (%(hashes)s)
+    union all
+    select text_hash, embedding
+    from pgdex.known_embeddings(%(repository)s, %(model)s::smallint, %(paths)s, %(hashes)s)
+    where not %(is_forced)s
+"""
+
 logger = logging.getLogger("pgdex.worker")
 
 
@@ -31,16 +41,17 @@ class Embeddings:
         claim = self.claim
         with claim.pool.connection() as connection:
             rows = connection.execute(
-                "select text_hash, embedding from pgdex.kept_embeddings where job_id = %s and text_hash = any (%s)",
-                [claim.job_id, list(hashes)],
+                KNOWN,
+                {
+                    "job": claim.job_id,
+                    "hashes": list(hashes),
+                    "is_forced": claim.embed_all,
+                    "repository": claim.repository_id,
+                    "model": claim.model_id,
+                    "paths": list(paths),
+                },
                 binary=True,
             ).fetchall()
-            if not claim.embed_all:
-                rows += connection.execute(
-                    "select text_hash, embedding from pgdex.known_embeddings(%s, %s::smallint, %s, %s)",
-                    [claim.repository_id, claim.model_id, list(paths), list(hashes)],
-                    binary=True,
-                ).fetchall()
         return {text: halfvec_numbers(embedding) for text, embedding in rows}
 
     def keep(self, hashes: Sequence[UUID], vectors: Vectors) -> None:
