@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from pgdex.indexer.lexemes import words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable
 
 VERSION: Final = 1
 DATA: Final = Path(__file__).with_name("code_model_data")
@@ -50,34 +50,35 @@ def query_vector(text: str, *, folder: Path = DATA) -> list[float]:
     Raises TooManyWords, and OSError or ValueError where the model's data are not there or not whole.
     """
     occurrences = Counter(words(text))
-    times: Counter[int] = Counter()
-    for word, row in _rows_of(occurrences, folder).items():
-        times[row] += occurrences[word]
-    return _sum_of({row: 1 + math.log(occurring) for row, occurring in times.items()}, folder)
-
-
-def _sum_of(weights: Mapping[int, float], folder: Path) -> list[float]:
-    """The sum of the rows with these numbers, each counted as given, at length 1."""
+    if len(occurrences) > MOST_WORDS:
+        raise TooManyWords(f"{len(occurrences)} words")
     with (folder / "rows.npy").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as table:
         (count, dimension), first = _layout(table)
-        (scale_count,), first_scale = _layout(scales := (folder / "scales.npy").read_bytes())
-        if scale_count != count or len(table) < first + count * dimension:
+        if len(table) < first + count * dimension:
             raise ValueError("the tables of the bundled model do not fit together")
+        times: Counter[int] = Counter()
+        for word, row in _rows_of(occurrences, count, folder).items():
+            times[row] += occurrences[word]
+        scales = _scales_of(times, count, folder)
         sums = [0.0] * dimension
-        for row, weight in weights.items():
-            (scale,) = struct.unpack_from("<e", scales, first_scale + 2 * row)
+        for row, occurring in times.items():
+            weight = (1 + math.log(occurring)) * scales[row]
             numbers = struct.unpack_from(f"{dimension}b", table, first + row * dimension)
-            sums = [total + weight * scale * number for total, number in zip(sums, numbers, strict=True)]
+            sums = [total + weight * number for total, number in zip(sums, numbers, strict=True)]
     length = math.sqrt(math.fsum(total * total for total in sums))
     return [total / length for total in sums] if length else [1 / math.sqrt(dimension)] * dimension
 
 
-def _rows_of(found: Collection[str], folder: Path) -> dict[str, int]:
-    """The row of each word: its line in the vocabulary, or behind that its bucket. Raises TooManyWords."""
-    if len(found) > MOST_WORDS:
-        raise TooManyWords(f"{len(found)} words")
-    with (folder / "rows.npy").open("rb") as file:
-        (count, _), _ = _layout(file.read(256))
+def _scales_of(rows: Iterable[int], count: int, folder: Path) -> dict[int, float]:
+    """What the numbers of each of these rows, of `count`, are multiplied with. Raises ValueError."""
+    (scale_count,), first = _layout(scales := (folder / "scales.npy").read_bytes())
+    if scale_count != count:
+        raise ValueError("the tables of the bundled model do not fit together")
+    return {row: struct.unpack_from("<e", scales, first + 2 * row)[0] for row in rows}
+
+
+def _rows_of(found: Iterable[str], count: int, folder: Path) -> dict[str, int]:
+    """The row of each word, of `count` rows: its line in the vocabulary, or behind that its bucket."""
     vocabulary = b"\n" + (folder / "words.txt").read_bytes() + b"\n"
     size = vocabulary.count(b"\n") - 1
     rows = {}
