@@ -178,7 +178,7 @@ class Subscriptions:
             connection.uris.pop(str(params.uri), None)
             connection.watch.jobs &= {*connection.uris.values()}
             if not connection.uris:
-                connection.watch.put(None, None)  # its task ends
+                connection.end()
         return EmptyResult()
 
     def _connection(self, ctx: Context) -> "_Connection":
@@ -192,6 +192,10 @@ class Subscriptions:
             if len(self._connections) >= MOST_CONNECTIONS:
                 raise MCPError(code=INTERNAL_ERROR, message="BUSY: too many connections have subscriptions")
             connection = self._connections[key] = _Connection(client)
+            # A session that its client left open is ended by the SDK after half an hour, and sending to it is no error:
+            # nothing else says that nobody listens any more. There is no public way from a request to its connection;
+            # tests/unit/test_mcp_sdk.py notices when the private name changes.
+            ctx.session._connection.exit_stack.callback(connection.end)
 
             async def tell() -> None:
                 try:
@@ -246,6 +250,12 @@ class _Connection:
         self.client = client
         self.uris: dict[str, UUID] = {}
         self.watch = Watch()
+
+    def end(self) -> None:
+        """Tell no more: the task that tells ends."""
+        self.uris.clear()
+        self.watch.jobs.clear()
+        self.watch.put(None, None)
 
     async def tell(self, ctx: Context, news: object) -> None:
         """Tell what has become of a job; one that has ended is told of for the last time."""

@@ -7,8 +7,11 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+from mcp.server.connection import Connection, NotifyOnlyOutbound
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import MCPServer
+from mcp.server.session import ServerSession
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +60,15 @@ def test_the_sdk_has_no_public_way_to_serve_given_streams_yet() -> None:
     """When this fails, jobs/mcp/stdio.py can use it, and the pin to a minor version can go."""
     assert [*inspect.signature(MCPServer.run_stdio_async).parameters] == ["self"]
     assert not {"stream", "streams", "read_stream"} & {*inspect.signature(MCPServer.run).parameters}
+
+
+def test_a_request_has_no_public_way_to_the_end_of_its_connection_yet() -> None:
+    """When this fails, jobs/mcp/subscriptions.py can use it."""
+    connection = Connection.for_loop(NotifyOnlyOutbound(None))  # type: ignore[arg-type]  # nothing is sent
+    session = ServerSession(None, connection)  # type: ignore[arg-type]  # nothing is asked
+
+    assert not {name for name in (*dir(session), *ServerRequestContext.__dataclass_fields__) if name == "connection"}
+    assert session._connection.exit_stack is connection.exit_stack
 
 
 def test_the_sdk_is_pinned_to_the_minor_version_that_is_installed() -> None:

@@ -1,16 +1,27 @@
 """What a stream of subscriptions does when a job can't be shown as a task just now, or no more."""
 
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import anyio
 import pytest
+from mcp.server.connection import Connection
+from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, ResourceUpdatedNotification
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    ClientCapabilities,
+    Implementation,
+    InitializeRequestParams,
+    ResourceUpdatedNotification,
+    SubscribeRequestParams,
+)
 
 from pgdex.jobs.database.outages import Backoff
-from pgdex.jobs.mcp.job_feed import Watch
+from pgdex.jobs.mcp.job_feed import JobFeed, Watch
 from pgdex.jobs.mcp.subscriptions import Subscriptions, TaskNotification
 from tests.unit.test_job_feed import job, told
 
@@ -100,3 +111,41 @@ def test_what_could_not_be_told_does_not_replace_what_is_newer() -> None:
     watch.put_back("job", older)
 
     assert told(watch) == [newer]
+
+
+def test_a_session_that_has_ended_is_watched_for_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sending to one that is gone raises nothing, and its job may run for days."""
+    one = job(uuid4())
+    uri = f"pgdex://jobs/{one.job_id}"
+    nothing: Any = None
+    feed = JobFeed(nothing)
+    server = Subscriptions(nothing, feed, nothing, InMemorySubscriptionBus())
+    own = Connection.for_loop(nothing)
+    own.client_params = InitializeRequestParams(
+        protocol_version="2025-11-25",
+        capabilities=ClientCapabilities(),
+        client_info=Implementation(name="gone", version="1"),
+    )
+    ctx: Any = SimpleNamespace(session=ServerSession(nothing, own))
+
+    async def jobs_of(_: object) -> dict[str, UUID]:
+        return {uri: one.job_id}
+
+    monkeypatch.setattr(server, "_jobs_of", jobs_of)
+    left: list[int] = []
+
+    async def run() -> None:
+        async with anyio.create_task_group() as tasks:
+            feed._tasks = tasks
+            await server.subscribe(ctx, SubscribeRequestParams(uri=uri))
+            await anyio.wait_all_tasks_blocked()
+            left.append(len(feed._watched()))
+            await own.exit_stack.aclose()
+            await anyio.wait_all_tasks_blocked()
+            left.append(len(feed._watched()))
+            left.append(len(server._connections))
+            tasks.cancel_scope.cancel()
+
+    anyio.run(run)
+
+    assert left == [1, 0, 0]
