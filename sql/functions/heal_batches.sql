@@ -27,7 +27,7 @@ begin
     for v_id in
         select id from indexing_jobs
         where status in ('pending', 'running') and admitted_at is not null
-        order by coalesce(started_at, created_at)
+        order by queue_number  -- not by times: clocks are set
     loop
         continue when not exists (select from pgdex.lost_batches(v_id, 200));
         select * into v_job from indexing_jobs

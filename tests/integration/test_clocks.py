@@ -14,7 +14,7 @@ from pgdex.jobs.database.connection import Connection
 from tests.support.clocks import set_clock
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.job_checks import events_of, job_in, value
-from tests.support.sql_worker import SqlWorker, enqueue, tick, tree
+from tests.support.sql_worker import SqlWorker, enqueue, reclaim, tick, tree
 from tests.support.trees import python_tree
 from tests.support.waiting import wait_for, wait_for_end
 from tests.support.workers import Workers
@@ -125,6 +125,22 @@ def test_a_worker_that_died_before_the_clock_was_set_does_not_look_alive(connect
     ]
     tick(connection, worker.id)
     assert value(connection, "select alive from pgdex.worker_status") is True
+
+
+def test_what_a_dead_worker_had_goes_back_in_the_order_of_the_jobs_whatever_the_clock_said(
+    connection: Connection,
+) -> None:
+    worker, peer = SqlWorker(connection), SqlWorker(connection)
+    first = enqueue(connection, "/first")
+    worker.take()
+    set_clock(connection, timedelta(hours=-4))  # what starts now seems to have started before the first
+    second = enqueue(connection, "/second")
+    worker.take()
+    worker.die()
+
+    assert reclaim(connection) == 2
+
+    assert [peer.take().wake_up.job_id for _ in range(2)] == [first, second]
 
 
 def test_probes_of_a_service_do_not_wait_for_the_clock(connection: Connection) -> None:

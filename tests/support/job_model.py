@@ -7,7 +7,6 @@ must be refused, it returns the SQLSTATE and changes nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from math import inf
 from typing import Literal
 from uuid import UUID
 
@@ -84,7 +83,6 @@ class ModelJob:
     status: str = "pending"
     admitted: bool = False
     waits_to_resume: bool = False
-    started: int | None = None
     scanned: bool = False
     batches: dict[int, ModelBatch] = field(default_factory=lambda: {0: ModelBatch("scan")})
     snapshot: dict[str, Found] = field(default_factory=dict)
@@ -195,7 +193,7 @@ class JobModel:
         if batch.state != "waiting" or batch.wake_up is not wake_up or not job.live:
             return None
         if wake_up.seq == 0 and job.status == "pending" and job.admitted:
-            job.status, job.started = "running", next(self._order)
+            job.status = "running"
             job.events.append("started")
         if job.status != "running":
             return None
@@ -312,7 +310,7 @@ class JobModel:
         lost = [t for t in self.wake_ups if t.doing and (t.worker not in self.workers or t.worker in dead)]
         back = 0
         affected = [job for job in self.jobs if any(b.open and b.wake_up in lost for b in job.batches.values())]
-        for job in sorted(affected, key=lambda job: (inf if job.started is None else job.started, job.number)):
+        for job in sorted(affected, key=lambda job: job.number):
             seqs = [seq for seq, batch in job.batches.items() if batch.open and batch.wake_up in lost]
             back += len(seqs)
             job.events.append("reclaimed")
@@ -336,7 +334,7 @@ class JobModel:
     def heal(self) -> int:
         healed = 0
         jobs = [job for job in self.jobs if job.status == "running" or (job.status == "pending" and job.admitted)]
-        for job in sorted(jobs, key=lambda job: job.number if job.started is None else job.started):
+        for job in sorted(jobs, key=lambda job: job.number):
             seqs = [
                 seq
                 for seq in self._due(job)
