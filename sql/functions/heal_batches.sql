@@ -27,7 +27,12 @@ begin
     for v_id in
         select id from indexing_jobs
         where status in ('pending', 'running') and admitted_at is not null
-        order by queue_number  -- not by times: clocks are set
+        -- In the order in which they started, or were asked for; not by times, since clocks are set.
+        -- Each reads the first events of a job only, of which there may be thousands.
+        order by coalesce(
+            (select min(e.id) from job_events e where e.job_id = indexing_jobs.id and e.event_type = 'started'),
+            (select min(e.id) from job_events e where e.job_id = indexing_jobs.id)
+        )
     loop
         continue when not exists (select from pgdex.lost_batches(v_id, 200));
         select * into v_job from indexing_jobs

@@ -4,7 +4,7 @@
 -- last heartbeat that it saw of each (-1 if a worker never registered). A worker whose heartbeat has changed since is
 -- left alone. Wake-ups of workers that are no longer in the list are put back too. A dead worker's open transactions
 -- are ended, so that they lock no rows, and it is evicted: if it wakes up, its attempt numbers are stale and its
--- wake-ups gone, and it has to register again. Jobs go back in the order in which they were asked for, by their numbers: clocks are set. One caller at a time
+-- wake-ups gone, and it has to register again. Jobs go back in the order in which they started, as their events are numbered: clocks are set. One caller at a time
 -- (the row `reclaiming` of cluster_duties); the others return at once. A job that another transaction has locked (a
 -- cancel in an open transaction) is left for the next call, with its workers and wake-ups; so is a locked wake-up or
 -- worker. Nothing here waits, because every worker's heartbeat would wait with it.
@@ -58,7 +58,9 @@ begin
             select job_id from job_batches
             where wake_up_id = any (v_wake_ups) and state in ('waiting', 'running')
         )
-        order by j.queue_number
+        order by
+            (select min(e.id) from job_events e where e.job_id = j.id and e.event_type = 'started') nulls last,
+            j.queue_number
         for no key update skip locked
     loop
         if v_job.status in ('running', 'blocked') then

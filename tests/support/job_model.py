@@ -7,6 +7,7 @@ must be refused, it returns the SQLSTATE and changes nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 from typing import Literal
 from uuid import UUID
 
@@ -83,6 +84,7 @@ class ModelJob:
     status: str = "pending"
     admitted: bool = False
     waits_to_resume: bool = False
+    started: int | None = None
     scanned: bool = False
     batches: dict[int, ModelBatch] = field(default_factory=lambda: {0: ModelBatch("scan")})
     snapshot: dict[str, Found] = field(default_factory=dict)
@@ -193,7 +195,7 @@ class JobModel:
         if batch.state != "waiting" or batch.wake_up is not wake_up or not job.live:
             return None
         if wake_up.seq == 0 and job.status == "pending" and job.admitted:
-            job.status = "running"
+            job.status, job.started = "running", next(self._order)
             job.events.append("started")
         if job.status != "running":
             return None
@@ -310,7 +312,7 @@ class JobModel:
         lost = [t for t in self.wake_ups if t.doing and (t.worker not in self.workers or t.worker in dead)]
         back = 0
         affected = [job for job in self.jobs if any(b.open and b.wake_up in lost for b in job.batches.values())]
-        for job in sorted(affected, key=lambda job: job.number):
+        for job in sorted(affected, key=lambda job: (inf if job.started is None else job.started, job.number)):
             seqs = [seq for seq, batch in job.batches.items() if batch.open and batch.wake_up in lost]
             back += len(seqs)
             job.events.append("reclaimed")
@@ -334,7 +336,7 @@ class JobModel:
     def heal(self) -> int:
         healed = 0
         jobs = [job for job in self.jobs if job.status == "running" or (job.status == "pending" and job.admitted)]
-        for job in sorted(jobs, key=lambda job: job.number):
+        for job in sorted(jobs, key=lambda job: job.number if job.started is None else job.started):
             seqs = [
                 seq
                 for seq in self._due(job)
