@@ -1,7 +1,8 @@
--- Whether there is a table of signatures of this name, and both triggers of the table of chunks (p_chunks; may be null) keep
--- that one right. An older release that was installed for a while has dropped the triggers, which it does not know.
+-- Whether there is a table of signatures of this name, and both triggers of the table of chunks (p_chunks) keep that one
+-- right; null where there is no such table of chunks, or no name because the repository has no model yet. An older
+-- release that was installed for a while has dropped the triggers, which it does not know.
 create or replace function pgdex.signatures_are_kept(p_chunks regclass, p_signatures text) returns boolean
-language sql stable
+language sql stable strict
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
     select to_regclass(format('pgdex.%I', p_signatures)) is not null and 2 = (

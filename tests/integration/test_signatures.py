@@ -281,6 +281,16 @@ def test_a_small_repository_has_none_and_is_compared_exactly(connection: Connect
     assert value(connection, "select to_regclass(%s)", signatures(repository)) is None
 
 
+def test_a_repository_whose_model_is_not_known_yet_gets_none(connection: Connection) -> None:
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    connection.execute("update pgdex.repositories set model_id = null, embedding_dimension = null")
+
+    build(connection, repository)
+
+    assert value(connection, "select to_regclass(%s)", signatures(repository)) is None
+
+
 def test_the_tables_go_with_their_repository(connection: Connection) -> None:
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
