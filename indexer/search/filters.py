@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import psycopg
 
 from pgdex.indexer.globs import glob_regex
-from pgdex.indexer.search.paths import TEST_PATH
+from pgdex.indexer.search.paths import TEST_PATH, TEST_WORDS
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.search.views import SearchedTable, SearchedView
 
@@ -40,11 +40,13 @@ class Scope:
 class Filters:
     """What narrows a search, as the database understands it; None leaves all.
 
-    `path_glob` and `tests` are what `path_regex` was made from, to make it again for a certain repository.
+    A path has to match `path_regex` and `with_regex` and not `without_regex`; `path_glob` is what `path_regex` was made
+    from, to make it again for a certain repository.
     """
 
     path_regex: str | None = None
     without_regex: str | None = None
+    with_regex: str | None = None
     language: str | None = None
     kinds: list[str] | None = None
     path_glob: str | None = None
@@ -66,12 +68,13 @@ class Filters:
         if tests not in TESTS:
             raise SearchRefused(f"tests: it must be one of {', '.join(TESTS)}, got {tests!r}")
         try:
-            regex = _path_regex(path_glob, tests, root=None)
+            regex = _path_regex(path_glob, root=None)
         except ValueError as error:
             raise SearchRefused(f"path_glob: {error}") from None
         return cls(
             path_regex=regex,
             without_regex=TEST_PATH if tests == "out" else None,
+            with_regex=TEST_PATH if tests == "only" else None,
             language=language.lower() if language else None,
             kinds=list(kinds) or None,
             path_glob=path_glob,
@@ -81,7 +84,8 @@ class Filters:
     @property
     def narrows_files(self) -> bool:
         """Whether files can be left out for their path or language."""
-        return self.path_regex is not None or self.without_regex is not None or self.language is not None
+        sieves = (self.path_regex, self.without_regex, self.with_regex, self.language)
+        return any(sieve is not None for sieve in sieves)
 
     @property
     def narrow_anything(self) -> bool:
@@ -111,8 +115,8 @@ class Filters:
         found = [
             connection.execute(
                 "select coalesce(string_agg(id::text, ','), ''), count(*), coalesce(sum(chunks), 0)::bigint"
-                " from pgdex.matching_versions(%s::bigint[], %s, %s, %s)",
-                [ids, regex, self.without_regex, self.language],
+                " from pgdex.matching_versions(%s::bigint[], %s, %s, %s, %s, %s::text[])",
+                [ids, regex, self.without_regex, self.language, self.with_regex, list(TEST_WORDS)],
             ).fetchone()
             or ("", 0, 0)
             for regex, ids in by_regex.items()
@@ -124,7 +128,7 @@ class Filters:
     def _regex_at(self, root: str, *, ignoring_case: bool) -> str | None:
         if self.path_glob is None:
             return self.path_regex
-        return _path_regex(self.path_glob, self.tests, root=root, ignoring_case=ignoring_case)
+        return _path_regex(self.path_glob, root=root, ignoring_case=ignoring_case)
 
 
 def scopes_of(
@@ -140,11 +144,8 @@ def scopes_of(
     return others, [f"the path filter {filters.path_glob!r} matches files only if upper and lower case are the same"]
 
 
-def _path_regex(path_glob: str | None, tests: str, *, root: str | None, ignoring_case: bool = False) -> str | None:
+def _path_regex(path_glob: str | None, *, root: str | None, ignoring_case: bool = False) -> str | None:
     regex = None if path_glob is None else glob_regex(path_glob, root)
-    if tests == "only":
-        # A lookahead, so that both must hold.
-        regex = f"^(?=.*(?:{TEST_PATH})){regex.removeprefix('^') if regex else ''}"
     return f"(?i){regex}" if ignoring_case and regex else regex
 
 

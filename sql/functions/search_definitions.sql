@@ -26,8 +26,8 @@ begin
     $query$,
         v_table,
         case when v_table like 'chunks\_s%' then 'and c.repository_id = any ($6)' else '' end,
-        case when p_versions is not null then 'and c.version_id = any ($4)' else '' end,
-        case when cardinality(p_outside) > 0 then 'and c.version_id <> all ($7)' else '' end,
+        pgdex.version_condition('c.version_id', '$4', cardinality(p_versions)),
+        pgdex.version_condition('c.version_id', '$7', cardinality(p_outside), true),
         case when p_kinds is not null then 'and c.kind = any ($5)' else '' end)
     using p_exact, p_folded, p_limit, p_versions, p_kinds, p_repositories, p_outside;
 end

@@ -73,7 +73,9 @@ begin
     if v_query is null then
         return;
     end if;
-    v_conditions := array[format('c.lexemes && %L::integer[]', v_rare)];
+    if cardinality(v_rare) > 0 then
+        v_conditions := array[format('c.lexemes && %L::integer[]', v_rare)];
+    end if;
     -- Terms that go together are some four times as often in one chunk as chance has it.
     for v_term in
         select v_other[a] as one, v_other[b] as two, v_shares[a] * v_shares[b] * v_total * 4 as frequency
@@ -89,11 +91,11 @@ begin
     v_narrowed := concat_ws(
         ' ',
         case when v_is_shared then 'and c.repository_id = any ($7)' end,
-        case when p_versions is not null then 'and c.version_id = any ($3)' end,
-        case when cardinality(p_outside) > 0 then 'and c.version_id <> all ($8)' end,
+        pgdex.version_condition('c.version_id', '$3', cardinality(p_versions)),
+        pgdex.version_condition('c.version_id', '$8', cardinality(p_outside), true),
         case when p_kinds is not null then 'and c.kind = any ($4)' end
     );
-    v_found := case when v_every then 'true' else array_to_string(v_conditions, ' or ') end;
+    v_found := case when v_every then 'true' else coalesce(nullif(array_to_string(v_conditions, ' or '), ''), 'false') end;
     return query execute format($query$
         select scored.repository_id, scored.version_id, scored.ordinal, -scored.distance
         from (

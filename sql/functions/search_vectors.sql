@@ -9,13 +9,16 @@
 --     and of the ten nearest 98.9 % are found, whatever the filter (of vectors of mostly zeros 90 %);
 --   - without signatures, as in every shared table, all vectors are compared, which is exact.
 --
--- p_repositories: their chunks are in one table (see chunk_table). p_ef_search: how many candidates HNSW keeps.
+-- p_repositories: their chunks are in one table (see chunk_table). p_ef_search: how many candidates HNSW keeps; null for
+-- a thousandth of the chunks, between 600 and 1,000 (the most that pgvector takes). Of the ten nearest of a million
+-- chunks of C, 97.8 % were found with 600, 98.2 with 800, 98.4 with 1,000, in 13, 18 and 23 ms of processor time; of
+-- 210,000 chunks of Python 98.5 % with each of 400 to 1,000.
 -- p_versions: only chunks of these versions (see matching_versions), which have p_chunks chunks; p_outside: no chunks of
 -- these (see view_scope); p_kinds: only chunks of these kinds; null leaves all.
 create or replace function pgdex.search_vectors(
     p_repositories bigint[], p_model_id smallint, p_dimension integer, p_query text,
     p_versions bigint[], p_chunks bigint, p_outside bigint[], p_kinds text[],
-    p_limit integer, p_exact_chunks integer default 20000, p_ef_search integer default 600,
+    p_limit integer, p_exact_chunks integer default 20000, p_ef_search integer default null,
     p_candidates integer default 2000
 ) returns table (repository_id bigint, version_id bigint, ordinal integer, score double precision)
 language plpgsql
@@ -28,6 +31,7 @@ declare
     v_is_exact boolean := p_versions is not null and coalesce(p_chunks, 0) <= p_exact_chunks;
     v_signatures text := pgdex.signature_table_name(p_repositories[1], p_model_id);
     v_vector text := format('$1::@extschema:vector@.halfvec(%s)', p_dimension);
+    v_ef_search integer := p_ef_search;
 begin
     if v_table is null then
         return;
@@ -58,16 +62,19 @@ begin
             limit $2
         $query$,
             v_signatures, v_table, pgdex.signature_expression(v_vector, p_dimension),
-            case when p_versions is not null then 'and s.version_id = any ($3)' end,
-            case when cardinality(p_outside) > 0 then 'and s.version_id <> all ($6)' end,
+            pgdex.version_condition('s.version_id', '$3', cardinality(p_versions)),
+            pgdex.version_condition('s.version_id', '$6', cardinality(p_outside), true),
             case when p_kinds is not null then 'and s.kind = any ($4)' end,
             p_dimension, v_vector)
         using p_query, p_limit, p_versions, p_kinds, p_repositories[1], p_outside, greatest(p_candidates, p_limit);
         return;
     end if;
+    if v_ef_search is null then
+        v_ef_search := least(greatest(pgdex.chunk_count(p_repositories) / 1000, 600), 1000);
+    end if;
     -- Here and not as a SET of the function: only a superuser may name another module's setting in a definition.
     perform set_config('hnsw.iterative_scan', 'relaxed_order', true),
-        set_config('hnsw.ef_search', greatest(p_ef_search, p_limit)::text, true),
+        set_config('hnsw.ef_search', greatest(v_ef_search, p_limit)::text, true),
         set_config('hnsw.max_scan_tuples', '200000', true);
     return query execute format($query$
         select near.repository_id, near.version_id, near.ordinal, 1 - near.distance
@@ -94,8 +101,8 @@ begin
         end,
         concat_ws(
             ' ',
-            case when p_versions is not null and not v_is_exact then 'and c.version_id = any ($3)' end,
-            case when cardinality(p_outside) > 0 then 'and c.version_id <> all ($6)' end,
+            case when not v_is_exact then pgdex.version_condition('c.version_id', '$3', cardinality(p_versions)) end,
+            pgdex.version_condition('c.version_id', '$6', cardinality(p_outside), true),
             case when v_is_shared and not v_is_exact then 'and c.repository_id = any ($5)' end
         ),
         case when p_kinds is not null then 'and c.kind = any ($4)' else '' end)

@@ -15,7 +15,7 @@ from pgdex.indexer.chunking import Chunk
 from pgdex.indexer.globs import glob_regex
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.filters import Filters
-from pgdex.indexer.search.paths import TEST_PATH, Role, roles_of
+from pgdex.indexer.search.paths import TEST_PATH, TEST_WORDS, Role, roles_of
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.storage import COPY_HEADER, COPY_TRAILER
 from pgdex.indexer.terms import TERM_IDS, stem_of, term_id_of
@@ -182,11 +182,15 @@ NAMES = [
 
 def test_what_a_test_is_means_the_same_in_postgresql(connection: Connection) -> None:
     paths = [folder + name for folder in FOLDERS for name in NAMES]
-    rows = connection.execute("select p, p ~ %s from unnest(%s::text[]) as p", [TEST_PATH, paths]).fetchall()
+    rows = connection.execute(
+        "select p, p ~ %s, lower(p collate \"C\") like any (%s) from unnest(%s::text[]) as p",
+        [TEST_PATH, list(TEST_WORDS), paths],
+    ).fetchall()
     assert len(rows) == len(paths)
-    different = [path for path, is_test in rows if is_test != (Role.TEST in roles_of(path))]
+    different = [path for path, is_test, _ in rows if is_test != (Role.TEST in roles_of(path))]
     assert different == []
-    assert {is_test for _, is_test in rows} == {True, False}
+    assert {is_test for _, is_test, _ in rows} == {True, False}
+    assert [path for path, is_test, has_word in rows if is_test and not has_word] == []
 
 
 @IN_ONE_DATABASE
@@ -195,8 +199,13 @@ def test_what_a_test_is_means_the_same_in_postgresql(connection: Connection) -> 
     | st.lists(st.sampled_from([*NAMES, "/", *FOLDERS, "."]), max_size=4).map("".join)
 )
 def test_any_path_is_a_test_in_both_or_in_none(connection: Connection, path: str) -> None:
-    row = connection.execute("select %s::text ~ %s", [path, TEST_PATH]).fetchone()
-    assert row == (Role.TEST in roles_of(path),)
+    is_test = Role.TEST in roles_of(path)
+    row = connection.execute(
+        "select %(path)s::text ~ %(regex)s,"
+        " lower(%(path)s::text collate \"C\") like any (%(words)s) and %(path)s::text ~ %(regex)s",
+        {"path": path, "regex": TEST_PATH, "words": list(TEST_WORDS)},
+    ).fetchone()
+    assert row == (is_test, is_test)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
     *("vector_index_name", "signature_table_name", "signature_expression"),
-    *("matching_versions", "view_scope", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
+    *("matching_versions", "version_condition", "view_scope", "term_frequencies", "chunk_table", "chunk_count", "reads_every_chunk"),
     *("jobs_before", "jobs_before_text", "waiting_projects", "free_admissions"),
     *("chunk_bytes", "repository_sizes", "removal_effect"),
     *("setting", "max_concurrent_jobs", "is_live", "normalized_path", "names_repository", "broad_folder"),
