@@ -61,7 +61,13 @@ class Looks:
     def look(self, client: "Client", view: "IndexedView", root: Path, aborted: Callable[[], bool]) -> list[str]:
         """The paths in which a view and its folder differ: a `Look` (see client/freshening.py)."""
         if IS_SUPPORTED and time.monotonic() >= self._refused.get(view.id, 0.0):
-            tree = self._tree(view.id, root, max_file_bytes=client.settings.max_file_bytes)
+            tree = self._tree(
+                view.id,
+                root,
+                max_file_bytes=client.settings.max_file_bytes,
+                # The server of this machine alone has no workers elsewhere.
+                is_shared=client.settings.database_url is not None,
+            )
             try:
                 return tree.look(client.connection, aborted)
             except ReportsRefused as error:
@@ -79,11 +85,13 @@ class Looks:
         for tree in trees.values():
             tree.close()
 
-    def _tree(self, view_id: int, root: Path, *, max_file_bytes: int) -> "_Tree":
+    def _tree(self, view_id: int, root: Path, *, max_file_bytes: int, is_shared: bool) -> "_Tree":
         with self._lock:
             tree = self._trees.get((view_id, root))
             if tree is None:
-                tree = self._trees[view_id, root] = _Tree(view_id, root, max_file_bytes=max_file_bytes)
+                tree = self._trees[view_id, root] = _Tree(
+                    view_id, root, max_file_bytes=max_file_bytes, is_shared=is_shared
+                )
             self._trees.move_to_end((view_id, root))
             left = self._trees.popitem(last=False)[1] if len(self._trees) > MOST_TREES else None
         if left is not None:
@@ -94,12 +102,12 @@ class Looks:
 class _Tree:
     """One view's folder. What is `open` has to be looked at, whatever is reported."""
 
-    def __init__(self, view_id: int, root: Path, *, max_file_bytes: int) -> None:
+    def __init__(self, view_id: int, root: Path, *, max_file_bytes: int, is_shared: bool) -> None:
         self._view_id = view_id
         self._root = root
         self._max_file_bytes = max_file_bytes
         self._lock = threading.Lock()
-        self._jobs = _Jobs(view_id)
+        self._jobs = _Jobs(view_id) if is_shared else None
         self._place: _Place | None = None
         self._walk: _Walk | None = None
         self._reports: Reports | None = None
@@ -154,7 +162,7 @@ class _Tree:
     def _take_in(self, connection: "Connection") -> bool:
         """Add to what is open what happened since the last look; false where that may be anywhere in the tree."""
         assert self._reports is not None, "it was walked"
-        written = self._jobs.written(connection)
+        written = frozenset[str]() if self._jobs is None else self._jobs.written(connection)
         reported = self._reports.taken()
         if written is None or reported is None or time.monotonic() - self._walked_at > TRUSTED_SECONDS:
             return False
@@ -164,7 +172,8 @@ class _Tree:
     def _compare(self, connection: "Connection", walked: "_Walked") -> list[str]:
         """What differs after a walk of everything."""
         walked.reports.require_all()
-        self._jobs.begin(connection)
+        if self._jobs is not None:
+            self._jobs.begin(connection)
         known = known_files(connection, view_id=self._view_id)
         changed = worth_a_job(compared(walked.found, known, unmounted=walked.unmounted), known, root=self._root)
         self._walk, self._reports, self._walked_at = None, walked.reports, walked.began
@@ -276,7 +285,8 @@ class _Walk:
 
 
 class _Jobs:
-    """What the jobs of a view may have written since they were last asked about."""
+    """What the jobs of a view may have written since they were last asked about: those of another machine, which has
+    another folder at the same path."""
 
     def __init__(self, view_id: int) -> None:
         self._view_id = view_id

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from pgdex.indexer.sources import decides_about_others
-from pgdex.jobs.watching.git_marks import git_marks
+from pgdex.jobs.watching.git_marks import checked_out, git_marks
 
 if TYPE_CHECKING:
     pass
@@ -56,6 +56,7 @@ class Reports:
         for folder in self._marks.folders:
             if (watch := self._watch_of(folder, _OF_GIT)) is not None:
                 self._of_git[watch] = folder
+        self._tracked = checked_out(root).paths
 
     def close(self) -> None:
         """Stop watching."""
@@ -83,15 +84,20 @@ class Reports:
         """The paths at which something happened since the last time; a folder stands for all that is in it. None: more
         than can be named happened."""
         paths = set()
-        is_all = False
+        is_all = is_checkout = False
         for event in self._kernel.read(timeout=0):
             name = os.fsencode(event.name)
-            if event.mask & (_OVERFLOW | _UNMOUNT) or self._is_mark(event.wd, name):
+            mark = self._mark(event.wd, name)
+            is_checkout = is_checkout or mark in self._marks.checkout
+            if event.mask & (_OVERFLOW | _UNMOUNT) or mark in self._marks.rules:
                 is_all = True
             elif (folder := self._folders.get(event.wd)) is not None:
                 path = self._told(event.wd, event.mask, folder, name)
                 is_all = is_all or path == b""
                 paths.add(path)
+        if is_checkout:  # what git tracks counts, whatever a rule says
+            before, self._tracked = self._tracked, checked_out(self._root).paths
+            paths |= set(before) ^ set(self._tracked)
         return None if is_all or len(paths) > MOST_PATHS else frozenset(map(os.fsdecode, paths))
 
     def _watch_of(self, location: bytes, mask: int) -> int | None:
@@ -104,10 +110,10 @@ class Reports:
             return None
         return watch
 
-    def _is_mark(self, watch: int, name: bytes) -> bool:
-        """Whether it is one of git's files that say what counts."""
+    def _mark(self, watch: int, name: bytes) -> bytes | None:
+        """The file in git's own folder that an event is about; None for one elsewhere."""
         folder = self._of_git.get(watch)
-        return folder is not None and os.path.join(folder, name) in self._marks.checkout | self._marks.rules
+        return None if folder is None else os.path.join(folder, name)
 
     def _told(self, watch: int, mask: int, folder: bytes, name: bytes) -> bytes:
         """The path that an event in a folder is about; the root's for all."""

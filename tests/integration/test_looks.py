@@ -260,15 +260,46 @@ def test_a_tree_that_stands_where_another_one_stood_is_walked(scene: Scene, reme
     assert scene.look(remembered) == scene.whole() != []
 
 
-def test_a_checkout_and_a_file_that_git_tracks_from_now_on_are_seen(scene: Scene, remembered: Looks) -> None:
-    git = ["git", "-C", str(scene.root), "-c", "user.name=n", "-c", "user.email=e@x"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "one"], check=True)
+def test_what_git_tracks_from_now_on_is_seen_and_a_status_or_a_commit_costs_no_walk(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=n", "-c", "user.email=e@x"]
+        subprocess.run(["git", "-C", str(scene.root), *who, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    scene.note()
+    walks = counting(monkeypatch)
+    assert scene.look(remembered) == []
+    scene.write("one.py", "x = 9\n")
+    git("status")
+    assert scene.look(remembered) == ["one.py"]
+    git("commit", "-qam", "two")
+    git("switch", "-qc", "other")
+    assert scene.look(remembered) == ["one.py"]
+    git("add", "-f", "a/x.log", "left/one.py")
+    assert scene.look(remembered) == scene.whole() == ["a/x.log", "left/one.py", "one.py"]
+    scene.write("left/one.py", "x = 10\n")
     scene.note()
     assert scene.look(remembered) == []
-    subprocess.run([*git, "add", "-f", "a/x.log"], check=True)
-    assert scene.look(remembered) == scene.whole() == ["a/x.log"]
+    scene.write("left/one.py", "x = 11\n")
+    assert scene.look(remembered) == ["left/one.py"]
+    git("rm", "-q", "--cached", "a/x.log")
+    assert scene.look(remembered) == scene.whole() == ["a/x.log", "left/one.py"]
+    assert len(walks) == 1
+
+
+def test_a_job_of_this_machines_own_server_leaves_nothing_to_look_at(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene.client, "settings", scene.client.settings.with_values(database_url=None))
+    walks = counting(monkeypatch)
+    assert scene.look(remembered) == []
+    enqueue(scene.client.connection, str(scene.root))
+    assert scene.look(remembered) == []
+    assert len(walks) == 1
 
 
 def test_a_walk_that_takes_longer_than_a_search_may_wait_is_not_begun_anew(
