@@ -30,13 +30,35 @@ waits."""
 LOOKED_AT = "select clock_timestamp() - last_indexed_at < make_interval(secs => %s) from pgdex.views where id = %s"
 STATUS = "select status, files_to_index - files_done <= %s from pgdex.indexing_jobs where id = %s"
 
+Look = Callable[["Client", "IndexedView", Path, Callable[[], bool]], list[str]]
+"""Finds the paths in which a view and its folder (a real path) differ: `whole_look`, or what has to look at less of it.
+Raises WalkAborted where the function says so, RootUnavailable."""
+
 logger = logging.getLogger("pgdex.client")
 
 _resting: dict[str, float] = {}
 """Folders that this process could not walk in the time, and until when (monotonic) it does not try again."""
 
 
-def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_workers: Callable[[], object]) -> list[str]:
+def whole_look(client: "Client", view: "IndexedView", root: Path, aborted: Callable[[], bool]) -> list[str]:
+    """The Look of whoever remembers nothing: a walk of the whole tree."""
+    return changes_since(
+        client.connection,
+        view_id=view.id,
+        root=root,
+        max_file_bytes=client.settings.max_file_bytes,
+        aborted=aborted,
+    )
+
+
+def freshen(
+    client: "Client",
+    view: "IndexedView",
+    *,
+    project: str,
+    ensure_workers: Callable[[], object],
+    look: Look = whole_look,
+) -> list[str]:
     """See to it that a search of `view` knows the files as they are now.
 
     Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
@@ -54,7 +76,7 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
         return []
     if time.monotonic() >= _resting.get(view.root, 0.0):
         try:
-            _catch_up(client, view, project=project, ensure_workers=ensure_workers, end=end)
+            _catch_up(client, view, project=project, ensure_workers=ensure_workers, look=look, end=end)
         except WalkAborted:
             _resting[view.root] = time.monotonic() + REST_FOR_EACH_SECOND * seconds
             row = client.connection.execute(LOOKED_AT, [REST_SECONDS, view.id]).fetchone()
@@ -70,10 +92,16 @@ def freshen(client: "Client", view: "IndexedView", *, project: str, ensure_worke
 
 
 def _catch_up(
-    client: "Client", view: "IndexedView", *, project: str, ensure_workers: Callable[[], object], end: float
+    client: "Client",
+    view: "IndexedView",
+    *,
+    project: str,
+    ensure_workers: Callable[[], object],
+    look: Look,
+    end: float,
 ) -> None:
     """Index what has changed, if it is little. Raises WalkAborted where the time is over before that is known."""
-    while changes := _changes(client, view, end=end):
+    while changes := _changes(client, view, look=look, end=end):
         is_little = len(changes) <= client.settings.fresh_files
         wished = uuid4()
         job_id = _enqueue(client, view, changes if is_little else None, project=project, wished=wished)
@@ -98,16 +126,11 @@ def _enqueue(
         return None
 
 
-def _changes(client: "Client", view: "IndexedView", *, end: float) -> list[str]:
+def _changes(client: "Client", view: "IndexedView", *, look: Look, end: float) -> list[str]:
     """The paths that have changed; none where the folder is not there. Raises WalkAborted where the time is over."""
     try:
-        changes = changes_since(
-            client.connection,
-            view_id=view.id,
-            root=resolve_root(Path(view.root), allowed_roots=client.settings.roots),
-            max_file_bytes=client.settings.max_file_bytes,
-            aborted=lambda: time.monotonic() > end,
-        )
+        root = resolve_root(Path(view.root), allowed_roots=client.settings.roots)
+        changes = look(client, view, root, lambda: time.monotonic() > end)
     except (InvalidRequest, RootUnavailable):
         return []
     # Names that are no UTF-8, or too long, begin so (see FoundFile): they are in no index, and no job can ask for them.
