@@ -226,14 +226,13 @@ def test_any_path_is_a_test_in_both_or_in_none(connection: Connection, path: str
         "src\\*.py",
     ],
 )
-@pytest.mark.parametrize("tests", ["in", "only"])
-def test_a_glob_means_the_same_in_postgresql(connection: Connection, glob: str, tests: str) -> None:
-    regex = Filters.of(path_glob=glob, tests=tests).path_regex
+def test_a_glob_means_the_same_in_postgresql(connection: Connection, glob: str) -> None:
+    regex = Filters.of(path_glob=glob).path_regex
     assert regex is not None
     paths = [folder + name for folder in FOLDERS for name in NAMES if "\n" not in name]
     rows = connection.execute("select p, p ~ %s from unnest(%s::text[]) as p", [regex, paths]).fetchall()
     own = re.compile(glob_regex(glob))
-    expected = {path: bool(own.search(path)) and (tests == "in" or Role.TEST in roles_of(path)) for path in paths}
+    expected = {path: bool(own.search(path)) for path in paths}
     assert dict(rows) == expected
 
 
@@ -241,7 +240,7 @@ def test_a_glob_means_the_same_in_postgresql(connection: Connection, glob: str, 
 @given(glob=st.text(st.sampled_from("ab*?[]!-^\\/.{}()|+$:=é,@"), max_size=16))
 def test_any_glob_is_refused_or_understood_by_postgresql(connection: Connection, glob: str) -> None:
     try:
-        regex = Filters.of(path_glob=glob, tests="only").path_regex
+        regex = Filters.of(path_glob=glob).path_regex
     except SearchRefused:
         return
     row = connection.execute("select 'src/a.py' ~ %s is null", [regex]).fetchone()

@@ -20,6 +20,7 @@ def left(filters: Filters, paths: list[str]) -> list[str]:
         for path in paths
         if (filters.path_regex is None or re.search(filters.path_regex, path))
         and (filters.without_regex is None or not re.search(filters.without_regex, path))
+        and (filters.with_regex is None or re.search(filters.with_regex, path))
     ]
 
 

@@ -96,7 +96,7 @@ def test_functions_with_their_owners_rights_name_their_schemas(connection: Conne
     ).fetchall()
     assert {row[0] for row in others} == {
         *("build_indexes", "build_vector_index", "drop_vector_indexes", "ensure_chunk_partition", "remove_portion"),
-        *("enqueue_job", "admit_jobs", "rename_repository", "rename_view"),
+        *("enqueue_job", "admit_jobs", "rename_repository", "rename_view", "search_lexical"),
         *("store_versions", "set_view_files", "note_blob_ids", "mark_unused_versions"),
     }
 
