@@ -2,8 +2,8 @@
 --
 -- p_repositories: those that are searched together; their chunks are in one table. Other repositories in that table
 -- don't count. In a repository's own table, the statistics that ANALYZE keeps give the frequencies of the thousand or
--- so most common terms, and the others are counted, up to 2,000 (a more frequent term is among the common ones of any
--- repository where that matters). In a shared table, up to 2,000 chunks are read and counted; with more, the chunks of
+-- so most common terms, more in a large one (build_indexes), and the others are counted, up to 2,000 (a more frequent
+-- term is among the common ones). In a shared table, up to 2,000 chunks are read and counted; with more, the chunks of
 -- every nth file give the frequencies of terms that are common there or in the table, and the others are counted.
 -- p_terms: ids of terms, as in chunks.lexemes. total: the chunks of the repositories.
 create or replace function pgdex.term_frequencies(p_repositories bigint[], p_terms integer[])

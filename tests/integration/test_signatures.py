@@ -271,6 +271,20 @@ def test_a_change_of_the_model_waits_for_no_search_and_keeps_none_waiting(
     assert len(chunks) == 1
 
 
+@pytest.mark.parametrize(("chunks", "kept"), [(50, 600), (800_000, 800), (5_000_000, 1000)])
+def test_the_vector_index_keeps_more_candidates_the_larger_it_is(
+    connection: Connection, chunks: int, kept: int
+) -> None:
+    """Of the ten nearest of a million chunks, 600 miss more than two in a hundred."""
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
+    connection.execute("update pgdex.repositories set chunks = %s", [chunks])
+
+    with connection.transaction():
+        nearest(connection, repository, vector_text(unit(np.random.default_rng(1).normal(size=(1, DIMENSION)))[0]))
+        assert value(connection, "select current_setting('hnsw.ef_search')::integer") == kept
+
+
 def test_a_small_repository_has_none_and_is_compared_exactly(connection: Connection) -> None:
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])

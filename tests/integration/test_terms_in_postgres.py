@@ -183,7 +183,7 @@ NAMES = [
 def test_what_a_test_is_means_the_same_in_postgresql(connection: Connection) -> None:
     paths = [folder + name for folder in FOLDERS for name in NAMES]
     rows = connection.execute(
-        "select p, p ~ %s, lower(p collate \"C\") like any (%s) from unnest(%s::text[]) as p",
+        'select p, p ~ %s, lower(p collate "C") like any (%s) from unnest(%s::text[]) as p',
         [TEST_PATH, list(TEST_WORDS), paths],
     ).fetchall()
     assert len(rows) == len(paths)
@@ -202,7 +202,7 @@ def test_any_path_is_a_test_in_both_or_in_none(connection: Connection, path: str
     is_test = Role.TEST in roles_of(path)
     row = connection.execute(
         "select %(path)s::text ~ %(regex)s,"
-        " lower(%(path)s::text collate \"C\") like any (%(words)s) and %(path)s::text ~ %(regex)s",
+        ' lower(%(path)s::text collate "C") like any (%(words)s) and %(path)s::text ~ %(regex)s',
         {"path": path, "regex": TEST_PATH, "words": list(TEST_WORDS)},
     ).fetchone()
     assert row == (is_test, is_test)
