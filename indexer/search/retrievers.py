@@ -63,7 +63,7 @@ def find_words(
             scope.kinds,
             RETRIEVER_LIMIT,
         ],
-    )
+    ).fetchall()
     for *key, score in rows:
         candidates.at(*key).lexical = score
 
@@ -90,7 +90,7 @@ def find_vectors(
             scope.kinds,
             RETRIEVER_LIMIT,
         ],
-    )
+    ).fetchall()
     for *key, score in rows:
         if score > 0:
             candidates.at(*key).similarity = score
