@@ -177,6 +177,22 @@ def test_words_are_looked_up_in_the_index_with_a_filter_too(
     assert whole_scans(rolled_back, scene.table) == 0
 
 
+def test_of_many_files_some_that_have_a_common_word_are_looked_at_wherever_they_are(
+    rolled_back: Connection, scene: Scene
+) -> None:
+    half = CHUNKS // 2
+    versions = [row[0] for row in rolled_back.execute("select id from pgdex.versions order by id offset %s", [half])]
+    terms = [[term_id_of(stem_of("self"))], [term_id_of(symbol_term(stem_of("self")))]]
+    found = rolled_back.execute(
+        "select version_id from pgdex.search_lexical(array[%s::bigint], %s::int[], %s::int[], %s::bigint[], %s, '{}',"
+        " null, 100, 500)",
+        [scene.repository.id, *terms, versions, half],
+    ).fetchall()
+    assert len(found) == 100
+    assert {row[0] for row in found} <= set(versions)
+    assert whole_scans(rolled_back, scene.table) == 0
+
+
 @pytest.mark.parametrize("filters", [{}, {"language": "go"}, {"regex": "^package_0/"}], ids=str)
 def test_definitions_are_looked_up_in_the_index(rolled_back: Connection, scene: Scene, filters: dict[str, str]) -> None:
     terms = definition_terms("method_4700")
