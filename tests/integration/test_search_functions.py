@@ -235,6 +235,34 @@ def test_a_table_of_a_million_chunks_has_statistics_of_more_words(connection: Co
     assert targets == [100, 500, 500, 500]
 
 
+def test_of_a_kind_some_that_have_a_common_word_are_looked_at_wherever_they_are(connection: Connection) -> None:
+    """The functions of a repository may come after a hundred thousand chunks of its documentation."""
+    count = 3_000
+    repository = new_repository(connection)
+    write_chunks(connection, repository, [chunk(f"self value{n}") for n in range(count)])
+    connection.execute("select pgdex.build_indexes(%s, 10)", [repository.id])
+    connection.execute(
+        "update pgdex.chunks set kind = 'macro'"
+        " where version_id > (select percentile_disc(0.5) within group (order by id) from pgdex.versions)"
+    )
+    connection.execute(f"vacuum full analyze pgdex.chunks_r{repository.id}")
+
+    read = "select seq_tup_read from pg_stat_xact_user_tables where relname = %s"
+    with connection.transaction():
+        before = value(connection, read, f"chunks_r{repository.id}")
+        rows = connection.execute(
+            "select version_id from pgdex.search_lexical(array[%s::bigint], %s, %s, null, null, '{}', array['macro'],"
+            " 10, 30)",
+            [repository.id, [term_id_of("self")], [term_id_of(symbol_term("self"))]],
+        ).fetchall()
+        after = value(connection, read, f"chunks_r{repository.id}")
+
+    assert len(rows) == 10
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    assert after - before < count / 4
+
+
 # A filter that leaves many files
 
 MANY = 30_000
