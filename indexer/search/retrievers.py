@@ -180,8 +180,11 @@ def find_quoted(
             "select c.repository_id, c.version_id, c.ordinal from {table} c"
             " where c.lexemes @> %(terms)s::integer[] and strpos(lower(c.content), lower(%(phrase)s)) > 0"
             " and c.repository_id = any(%(repositories)s::bigint[])"
-            " and (%(versions)s::bigint[] is null or c.version_id = any(%(versions)s::bigint[]))"
-            " and (%(outside)s::bigint[] is null or c.version_id <> all(%(outside)s::bigint[]))"
+            # In CASE for the planner's sake, as pgdex.version_condition has it.
+            " and (%(versions)s::bigint[] is null"
+            " or case when c.version_id = any(%(versions)s::bigint[]) then true else false end)"
+            " and (%(outside)s::bigint[] is null"
+            " or case when c.version_id = any(%(outside)s::bigint[]) then false else true end)"
             " and (%(kinds)s::text[] is null or c.kind = any(%(kinds)s::text[]))"
             " order by c.version_id, c.ordinal limit %(limit)s"
         ).format(table=sql.Identifier("pgdex", table.name)),
