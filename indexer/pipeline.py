@@ -25,6 +25,7 @@ from pgdex.indexer.chunked_files import NOT_SEEN, ChunkedFile, Fallback, FileChu
 from pgdex.indexer.chunking import Chunk, ChunkingAborted
 from pgdex.indexer.embedding import BagEmbedder, Embedder, EmbedderError, EmbeddingAborted
 from pgdex.indexer.format import INDEX_FORMAT
+from pgdex.indexer.numbered_parts import without_part
 from pgdex.indexer.sources import DEFAULT_MAX_FILE_BYTES, OpenedRoot
 from pgdex.indexer.stopwatch import Stopwatch
 from pgdex.indexer.storage import IndexedFile, KeptFile, SkippedFile, StoredFile, UnchangedFile
@@ -346,8 +347,11 @@ class _OwnFault(Exception):
 
 
 def embedding_text(path: str, chunk: Chunk) -> str:
-    """What is embedded of a chunk: where it stands, what it defines, and its lines."""
-    return f"{path} {chunk.symbol or ''}\n{chunk.content}"
+    """What is embedded of a chunk: where it stands, what it defines, and its lines.
+
+    Not the number of a notebook's cell: all below a new cell would be embedded again for it.
+    """
+    return f"{path} {without_part(path, chunk.symbol) or ''}\n{chunk.content}"
 
 
 def text_hash(text: str) -> UUID:

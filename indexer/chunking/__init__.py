@@ -8,7 +8,8 @@ chunk is a definition where that fits, with the comments, attributes and decorat
 neighbours share a chunk; a class that is too large becomes its head and its methods, a function that
 is too large is cut between statements. `Limits` has the sizes.
 
-All of `jobs`, and of `indexer` what stores or searches chunks, may import it; it imports `languages` and `notebooks`.
+All of `jobs`, and of `indexer` what stores or searches chunks, may import it; it imports `languages`, `notebooks` and
+`numbered_parts`.
 """
 
 from collections.abc import Callable

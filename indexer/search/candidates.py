@@ -23,12 +23,14 @@ class Defines(IntEnum):
 @dataclass(slots=True)
 class Candidate:
     """A chunk that some retriever found: `lexical` is its BM25 score, `similarity` its cosine, 0 where that retriever
-    missed it."""
+    missed it. `symbol` is without the cell of a notebook that it is in, which is `part`: it says where a chunk is, not
+    what."""
 
     key: ChunkKey
     path: str = ""
     language: str = ""
     kind: str = ""
+    part: str | None = None
     symbol: str | None = None
     start_line: int = 0
     end_line: int = 0

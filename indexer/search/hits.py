@@ -7,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from pgdex.indexer.lexemes import words
+from pgdex.indexer.numbered_parts import joined, split_part
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, RankedFile
 from pgdex.indexer.search.headlines import headline
 from pgdex.indexer.search.query import Query, QueryKind
@@ -55,7 +56,8 @@ def describe(
     described = []
     for repository_id, version_id, ordinal, *values in rows:
         one = candidates[repository_id, version_id, ordinal]
-        one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line, is_word_for_word = values
+        one.path, one.language, one.kind, symbol, one.start_line, one.end_line, is_word_for_word = values
+        one.part, one.symbol = split_part(one.path, symbol)
         one.is_word_for_word |= bool(is_word_for_word)
         described.append(one)
     return described
@@ -108,7 +110,7 @@ def _hit(file: RankedFile, view: SearchedView, contents: dict[ChunkKey, str], qu
         start_line=best.start_line,
         end_line=best.end_line,
         kind=best.kind,
-        symbol=headline(best, content, query.names),
+        symbol=joined(best.part, headline(best, content, query.names)) or None,
         language=best.language,
         score=file.score,
         content=content,
@@ -120,7 +122,8 @@ def _hit(file: RankedFile, view: SearchedView, contents: dict[ChunkKey, str], qu
 
 def _places(chunks: Sequence[Candidate], contents: dict[ChunkKey, str]) -> Iterator[Place]:
     for chunk in chunks[:MOST_PLACES]:
-        yield Place(chunk.start_line, chunk.end_line, chunk.symbol, chunk.kind, contents.get(chunk.key))
+        symbol = joined(chunk.part, chunk.symbol) or None
+        yield Place(chunk.start_line, chunk.end_line, symbol, chunk.kind, contents.get(chunk.key))
 
 
 def _contents(connection: Connection, keys: Sequence[ChunkKey], tables: Sequence[SearchedTable]) -> dict[ChunkKey, str]:

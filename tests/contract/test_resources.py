@@ -162,6 +162,20 @@ def test_a_notebook_is_read_as_its_cells_at_their_lines(lines: str | None, agent
     assert [line for line in shown if line] == [one for one in said if 1 + line_of(one, of_file) in asked]
 
 
+def test_a_hit_in_a_notebook_says_its_cell_and_its_lines_read_the_same(agent: Agent, long_files: Path) -> None:
+    asked = {"repo_path": str(long_files), "project_id": LONG, "path_glob": "*.ipynb"}
+    reply = agent.call("search_code", query="how do trees grow", **asked)
+    (hit,) = reply.data["hits"]
+    lines = f"{hit['start_line']}-{hit['end_line']}"
+
+    assert hit["symbol"] == "cell 1 > Trees"
+    assert f"book.ipynb:{lines} cell 1 > Trees" in reply.text.splitlines()
+    text = read(agent, file_uri(str(long_files), "book.ipynb", lines=lines, project_id=LONG)).partition("\n\n")[2]
+    assert text.rstrip("\n") == hit["code"].rstrip("\n")
+    for piece in [*hit.get("pieces", ()), *hit.get("more", ())]:
+        assert "cell " in str(piece)
+
+
 def line_of(code: str, lines: list[str]) -> int:
     return next(number for number, line in enumerate(lines) if json.dumps(code)[:-1] in line)
 
