@@ -105,6 +105,8 @@ class Pipeline:
 
     embedder: Embedder
     max_file_bytes: int = DEFAULT_MAX_FILE_BYTES
+    document_seconds: float = 45.0
+    """How long extracting the text of one PDF or Word document may take."""
     model_id: int | None = None
     """The embedder's number in the index: a file that is stored with another model is done again."""
     force: bool = False
@@ -146,7 +148,12 @@ class Pipeline:
         A file's own fault only ever skips the file. Raises IndexingAborted, RootUnavailable, what the callbacks raise,
         and with `one_by_one` what `embed` raises.
         """
-        chunker = FileChunker(max_file_bytes=self.max_file_bytes, aborted=self.aborted, stopwatch=self.stopwatch)
+        chunker = FileChunker(
+            max_file_bytes=self.max_file_bytes,
+            document_seconds=self.document_seconds,
+            aborted=self.aborted,
+            stopwatch=self.stopwatch,
+        )
         stored = stored or {}
         content = ReadFiles()
         for done, path in enumerate(paths):
@@ -349,7 +356,7 @@ class _OwnFault(Exception):
 def embedding_text(path: str, chunk: Chunk) -> str:
     """What is embedded of a chunk: where it stands, what it defines, and its lines.
 
-    Not the number of a notebook's cell: all below a new cell would be embedded again for it.
+    Not the number of a notebook's cell or a PDF's page: all below a new one would be embedded again for it.
     """
     return f"{path} {without_part(path, chunk.symbol) or ''}\n{chunk.content}"
 

@@ -23,7 +23,7 @@ class Defines(IntEnum):
 @dataclass(slots=True)
 class Candidate:
     """A chunk that some retriever found: `lexical` is its BM25 score, `similarity` its cosine, 0 where that retriever
-    missed it. `symbol` is without the cell of a notebook that it is in, which is `part`: it says where a chunk is, not
+    missed it. `symbol` is without the cell or page that it is in, which is `part`: it says where a chunk is, not
     what."""
 
     key: ChunkKey

@@ -130,6 +130,9 @@ def test_the_database_and_the_worker_make_the_same_hash_of_a_chunk(client: Clien
         ("A.IPYNB", "cell 1", "x = 1\n"),
         ("a.ipynb", "cell 12.x", "x = 1\n"),
         ("a.ipynb", None, "x = 1\n"),
+        ("Ä.PDF", "page 3", "x = 1\n"),
+        ("a.pdf", "page 3x", "x = 1\n"),
+        ("a.pdf.py", "page 3", "x = 1\n"),
         ("a.test.js", "cell 12 > grows", "x = 1\n"),
         ("cell 12 > .ipynb/a.py", "cell 12", "x = 1\n"),
     ):

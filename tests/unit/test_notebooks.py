@@ -110,10 +110,12 @@ def test_the_number_of_a_cell_is_in_no_name_and_no_embedding(tmp_path: Path) -> 
         ("A.IPYNB", "cell 12", ("cell 12", None)),
         ("a.ipynb", "cell 12.x", (None, "cell 12.x")),  # a key of a notebook that is no JSON
         ("a.ipynb", None, (None, None)),
+        ("a.pdf", "page 3", ("page 3", None)),
+        ("a.pdf", "page break", (None, "page break")),
         ("a.test.js", "cell 12 > grows", (None, "cell 12 > grows")),
     ],
 )
-def test_a_symbol_is_divided_into_its_cell_and_its_name(
+def test_a_symbol_is_divided_into_its_cell_or_page_and_its_name(
     path: str, symbol: str | None, parts: tuple[str | None, str | None]
 ) -> None:
     assert split_part(path, symbol) == parts
