@@ -7,8 +7,10 @@ from typing import Final
 from zipfile import ZipFile
 
 import docx
+from docx.oxml.ns import qn
+from docx.oxml.text.paragraph import CT_P
+from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.styles.style import ParagraphStyle
-from docx.table import Table, _Cell
 from docx.text.paragraph import Paragraph
 
 from pgdex.indexer.documents.cleaning import cleaned
@@ -18,8 +20,17 @@ from pgdex.indexer.documents.outcomes import ExtractionRefused, Refusal
 # python-docx unpacks all of it, pictures too. A document within the limit of its size has no more than some ten times
 # that much.
 MOST_UNPACKED_BYTES: Final = 256 << 20
-# Tables in tables, and styles based on styles.
+# Styles based on styles.
 _DEEPEST: Final = 8
+_PARAGRAPH, _TABLE, _ROW, _CELL, _RUN = map(qn, ("w:p", "w:tbl", "w:tr", "w:tc", "w:r"))
+# What stands around any of these without being one: content controls, as templates have them, tracked insertions,
+# links, fields. python-docx's own iterators leave out all that is in them. Tracked deletions are not among them.
+_AROUND: Final = frozenset(
+    map(
+        qn,
+        ("w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:moveTo", "w:smartTag", "w:hyperlink", "w:fldSimple"),
+    )
+)
 
 _HEADING = re.compile(r"heading ([1-9])\Z", re.IGNORECASE)
 _LIKE_A_HEADING = re.compile(r"(?=#+ )")
@@ -42,30 +53,39 @@ def docx_paragraphs(data: bytes) -> Iterator[str]:
         )
     document = docx.Document(io.BytesIO(data))
     levels: dict[str, int | None] = {}
-    for block in document.iter_inner_content():
-        if isinstance(block, Table):
-            rows = "".join(_rows(block, _DEEPEST))
+    for block in _inner(document.element.body, _PARAGRAPH, _TABLE):
+        if block.tag == _TABLE:
+            rows = "".join(_rows(block))
             yield f"{rows}\n" if rows else ""
-        elif text := cleaned(block.text):
-            level = _level(block, levels)
+        elif text := cleaned(_text(block)):
+            assert isinstance(block, CT_P), "the class of all w:p"
+            level = _level(Paragraph(block, document._body), levels)
             yield f"{_escaped(text)}\n" if level is None else f"{'#' * level} {' '.join(text.split())}\n\n"
 
 
-def _rows(table: Table, depth: int) -> Iterator[str]:
-    """Each row as a line, "name | type | meaning"."""
-    for row in table.rows:
-        texts = [" ".join(_cell_text(cell, depth).split()) for cell in row.cells]
-        # Cells that were merged are one cell at several places.
-        kept = [text for number, text in enumerate(texts) if text and (not number or text != texts[number - 1])]
-        yield _escaped(cleaned(" | ".join(kept)))
+def _inner(element: BaseOxmlElement, *tags: str) -> Iterator[BaseOxmlElement]:
+    """What has one of the tags in an element, in order, whatever stands around it there."""
+    for child in element:
+        if child.tag in tags:
+            yield child
+        elif child.tag in _AROUND:
+            yield from _inner(child, *tags)
 
 
-def _cell_text(cell: _Cell, depth: int) -> str:
-    if not depth:
-        return ""
+def _text(paragraph: BaseOxmlElement) -> str:
+    return "".join(str(run.text) for run in _inner(paragraph, _RUN))
+
+
+def _rows(table: BaseOxmlElement) -> Iterator[str]:
+    """Each row as a line, "name | type | meaning"; a table in a cell is a part of its line."""
+    for row in _inner(table, _ROW):
+        texts = (" ".join(_cell_text(cell).split()) for cell in _inner(row, _CELL))
+        yield _escaped(cleaned(" | ".join(filter(None, texts))))
+
+
+def _cell_text(cell: BaseOxmlElement) -> str:
     return "\n".join(
-        "".join(_rows(block, depth - 1)) if isinstance(block, Table) else block.text
-        for block in cell.iter_inner_content()
+        _text(block) if block.tag == _PARAGRAPH else "".join(_rows(block)) for block in _inner(cell, _PARAGRAPH, _TABLE)
     )
 
 

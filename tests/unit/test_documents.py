@@ -98,6 +98,22 @@ def test_the_tables_of_a_word_document_are_lines_of_it() -> None:
     assert text.count("merged cell | table in a table\n") == 2
 
 
+def test_no_text_of_a_word_document_is_lost_for_what_stands_around_it() -> None:
+    def run(text: str) -> str:
+        return f"<w:r><w:t>{text}</w:t></w:r>"
+
+    body = (
+        '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>'
+        f"<w:sdt><w:sdtContent><w:p>{run('of a template, ')}<w:ins>{run('inserted, ')}</w:ins>"
+        f"<w:del><w:r><w:delText>deleted</w:delText></w:r></w:del><w:hyperlink>{run('linked')}</w:hyperlink></w:p>"
+        f"<w:tbl><w:sdt><w:sdtContent><w:tr><w:tc><w:p>{run('in a table')}</w:p></w:tc></w:tr></w:sdtContent></w:sdt>"
+        "</w:tbl></w:sdtContent></w:sdt></w:body></w:document>"
+    )
+    text = text_of(with_part(word("x"), "word/document.xml", body.encode()), DOCX)
+
+    assert text == "of a template, inserted, linked\n\nin a table\n\n"
+
+
 def test_a_heading_is_known_by_what_its_style_is_based_on() -> None:
     styled = io.BytesIO(word("1 Install", "x"))
     with zipfile.ZipFile(styled) as archive:
