@@ -65,9 +65,9 @@ def pdf_of(
 
 
 @cache
-def slow_pdf(operators: int = 3_000_000) -> bytes:
-    """A small PDF that takes pypdf half a minute to read, unless it is told to draw less."""
-    return pdf_of(b"BT /F1 12 Tf " + b"(a) Tj T* " * operators + b"ET")
+def slow_pdf() -> bytes:
+    """A PDF of 200 kB that takes pypdf a minute to read; within its own limit for a page, of 75 MB."""
+    return pdf_of(*[b"BT /F1 12 Tf " + b"(a) Tj T* " * 200_000 + b"ET"] * 30)
 
 
 @cache

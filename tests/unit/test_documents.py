@@ -1,6 +1,7 @@
 """The text of PDF and Word documents: pages and headings, and what is refused, however hostile, with its reason."""
 
 import io
+import json
 import random
 import re
 import signal
@@ -207,11 +208,20 @@ def test_processor_time_is_a_verdict_on_the_content() -> None:
 
 
 def test_memory_is_a_verdict_on_the_content() -> None:
+    data = pdf_of(b"BT /F1 12 Tf " + bytes(60_000_000) + b" ET")
     limits = Limits(text_bytes=1 << 30, memory_bytes=80 << 20)
-    found = refused(pdf_of(b"BT /F1 12 Tf " + bytes(60_000_000) + b" ET"), PDF, limits=limits)
+    command = [sys.executable, "-P", "-m", "pgdex.indexer.documents.child", "pdf", len(data), 1 << 30, 30, 80 << 20]
 
-    assert found.reason is Refusal.UNPARSABLE
-    assert "80 MiB of memory" in found.detail
+    expected = Refused(Refusal.UNPARSABLE, "reading it takes more than 80 MiB of memory")
+    assert refused(data, PDF, limits=limits) == expected
+    # By its own limit, too, where nobody looks at it.
+    with subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(data)
+        child.stdin.flush()
+        said = json.loads(child.stdout.read())
+    assert said == {"reason": expected.reason, "detail": expected.detail}
 
 
 def test_a_system_without_a_limit_of_memory_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +232,7 @@ def test_a_system_without_a_limit_of_memory_is_watched(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(subprocess, "Popen", without_limit)
     limits = Limits(text_bytes=1 << 30, memory_bytes=40 << 20)
-    found = refused(slow_pdf(400_000), PDF, limits=limits)
+    found = refused(slow_pdf(), PDF, limits=limits)
 
     assert found == Refused(Refusal.UNPARSABLE, "reading it takes more than 40 MiB of memory")
 

@@ -76,7 +76,10 @@ LEDGER = json.dumps(
             for kind, source in (
                 ("markdown", "# Ledgers\n\nThe treasurer balances them monthly.\n"),
                 ("code", ""),
-                ("code", "import decimal\nimport logging\n\nprint(decimal.getcontext())\n"),
+                (
+                    "code",
+                    "import decimal\nimport logging\n\nprint(decimal.getcontext())\nprint(logging.root)\nLEDGER_LIMIT = 3\n",
+                ),
                 ("code", "class Ledger:\n    entries: list[decimal.Decimal]\n"),
                 (
                     "code",

@@ -63,6 +63,7 @@ def test_a_hit_says_where_it_is_and_what_it_is(shop: Shop) -> None:
         ("ledgers.book_entry", "cell 5 > book_entry"),
         ("who balances them monthly", "cell 1 > Ledgers"),
         ("import decimal and logging", "cell 3"),
+        ("LEDGER_LIMIT", "cell 3 > LEDGER_LIMIT"),
     ],
 )
 def test_a_hit_in_a_notebook_says_its_cell_and_is_found_by_its_bare_name(shop: Shop, query: str, symbol: str) -> None:
@@ -76,6 +77,9 @@ def test_the_number_of_a_cell_is_no_reason_to_find_it(shop: Shop) -> None:
     assert shop.search("cell", retrievers=("words",), project_id="notes").hits == []
     for hit in shop.search("cell", project_id="notes").hits:
         assert hit.reasons.keys() <= {"meaning", "best piece", "further chunks"}, hit
+    assert shop.search("cell_entry", project_id="notes").hits
+    for hit in shop.search("cell_entry", project_id="notes").hits:
+        assert "definition" not in hit.reasons, hit
 
 
 def test_scores_fall_and_no_file_comes_twice(shop: Shop) -> None:
