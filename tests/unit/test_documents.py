@@ -314,11 +314,16 @@ def test_reading_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> None
             found[:] = [
                 one for one in psutil.Process(parent.pid).children() if "pgdex.indexer.documents.child" in one.cmdline()
             ]
-            return bool(found)
+            # It has the whole document, and imported what reads it.
+            return bool(found) and found[0].cpu_times().user > 0.6
 
         wait_for(is_reading, what="the process that reads")
         parent.kill()
-    wait_for(lambda: not found[0].is_running(), what="its end")
+
+    def has_ended() -> bool:
+        return not found[0].is_running() or found[0].status() == psutil.STATUS_ZOMBIE
+
+    wait_for(has_ended, what="its end", seconds=10)  # it has half a minute of work
 
 
 def test_nothing_can_be_written_while_a_document_is_read(tmp_path: Path) -> None:

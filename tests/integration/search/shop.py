@@ -74,11 +74,12 @@ LEDGER = json.dumps(
         "cells": [
             {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True)}
             for kind, source in (
-                ("markdown", "# Ledgers\n\nThe treasurer balances them monthly.\n"),
+                ("markdown", "# Ledgers\n\nThe treasurer balances them monthly, each in a cell.\n"),
                 ("code", ""),
                 (
                     "code",
-                    "import decimal\nimport logging\n\nprint(decimal.getcontext())\nprint(logging.root)\nLEDGER_LIMIT = 3\n",
+                    "import decimal\nimport logging\n\nprint(decimal.getcontext())\nprint(logging.root)\n"
+                    "LEDGER_LIMIT = 3\n",
                 ),
                 ("code", "class Ledger:\n    entries: list[decimal.Decimal]\n"),
                 (
@@ -96,7 +97,7 @@ LEDGER = json.dumps(
 )
 NOTES: dict[str, str | bytes] = {
     "notes/ledgers.ipynb": LEDGER,
-    "src/bookings.py": "from ledgers import book_entry, total_of_entries\n\n"
+    "src/bookings.py": "# For one cell of the sheet.\nfrom ledgers import book_entry, total_of_entries\n\n"
     + "".join(f"book_entry({n})\nassert total_of_entries() == {n}\n" for n in range(9)),
 }
 FILES: dict[str, str | bytes] = {

@@ -74,12 +74,13 @@ def test_a_hit_in_a_notebook_says_its_cell_and_is_found_by_its_bare_name(shop: S
 
 
 def test_the_number_of_a_cell_is_no_reason_to_find_it(shop: Shop) -> None:
-    assert shop.search("cell", retrievers=("words",), project_id="notes").hits == []
-    for hit in shop.search("cell", project_id="notes").hits:
-        assert hit.reasons.keys() <= {"meaning", "best piece", "further chunks"}, hit
-    assert shop.search("cell_entry", project_id="notes").hits
-    for hit in shop.search("cell_entry", project_id="notes").hits:
-        assert "definition" not in hit.reasons, hit
+    hits = shop.search("cell", project_id="notes").hits
+    assert {hit.path: hit.symbol for hit in hits} == {
+        "src/bookings.py": None,
+        "notes/ledgers.ipynb": "cell 1 > Ledgers",
+    }, "a cell in which the word stands, and no other one"
+    assert [hit.more for hit in hits] == [[], []]
+    assert all("definition" not in hit.reasons for hit in hits)
 
 
 def test_scores_fall_and_no_file_comes_twice(shop: Shop) -> None:
