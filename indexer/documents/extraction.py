@@ -31,7 +31,7 @@ def extract(
 ) -> Extracted | Refused:
     """The text of the document with these bytes, or why it has none.
 
-    It starts a Python, which takes 0.2 to 0.3 s. `aborted` is asked every 50 ms. What runs into a limit of processor
+    It starts a Python, which takes 0.1 s. `aborted` is asked every 50 ms. What runs into a limit of processor
     time or memory, or crashes what reads it, is refused for good; what takes too long by the clock, or whose process
     somebody ended, is `unfinished`, since that may be the machine's doing.
 
