@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 # two busy cores, a text took 1.8 times the processor time that it takes with one (110 and 63 ms), and no less time.
 _THREADS: Final = 1
 
-# A chunk has 1,800 characters unless one line is longer. Some models read 8,192 tokens, at a cost that grows with their
-# square: 8,000 tokens would take a core for a minute and gigabytes of memory.
-_MAX_TEXT_BYTES: Final = 8_000
+# A chunk has 1,800 characters unless one line is longer. Some models read 8,192 tokens, at a cost in time and memory
+# that grows with their square: with twelve heads, the attention of 8,000 tokens is 3 GB, of 4,000 a quarter of that.
+_MAX_TEXT_BYTES: Final = 4_000
 
 _ABORT_POLL_SECONDS: Final = 0.05
 _MODELS_PAGE: Final = "https://qdrant.github.io/fastembed/examples/Supported_Models/"

@@ -152,6 +152,8 @@ def _reason(error: BaseException, launch: Launch, log: Any) -> str:
         error = error.exceptions[0]
     if not os.access(launch.program, os.X_OK) and os.path.isabs(launch.program):
         return f"there is no program {launch.program} any more"
+    if isinstance(error, FileNotFoundError) and error.filename == launch.program:
+        return f"there is no {launch.program} on the PATH that the agent has"
     if isinstance(error, OSError) and error.filename == launch.program:
         return f"{launch.program} can't be started: {error.strerror}"
     log.seek(0)

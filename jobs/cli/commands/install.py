@@ -231,7 +231,7 @@ class _Work:
         name, scope = plugin.client.name, " --scope project" if self.project else ""
         said = (
             f"its plugin {plugin.name} ({self.machine.shown(plugin.file)}) brings the same tools. To have the entry of "
-            f"`pgdex install` instead: claude plugin uninstall {plugin.name}"
+            f"`pgdex install` instead: claude plugin uninstall {plugin.name}, then `pgdex install` again"
         )
         file = plugin.client.entry_file(self.machine, self.project)
         if file is None or registration(plugin.client, file, project=self.project) is None:
