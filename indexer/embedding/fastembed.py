@@ -12,7 +12,6 @@ from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from itertools import count
-from os.path import abspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,11 +63,12 @@ class FastembedEmbedder:
         `dimension` keeps only the first that many numbers of each vector, which suits models that were trained for it
         ("Matryoshka"). Raises EmbedderMisconfigured.
         """
-        folder = Path(model).expanduser()
-        is_folder = folder.exists()
+        # These two raise nothing, whatever the text is: "~nobody", a NUL, a name of 10,000 letters.
+        folder = os.path.expanduser(model)
+        is_folder = os.path.exists(folder)
         if not is_folder and model.startswith(("/", "~", ".")):
             raise EmbedderMisconfigured(
-                f"there is no folder {str(folder)!r}: fastembed: takes a folder that holds an ONNX model, or the name "
+                f"there is no folder {folder!r}: fastembed: takes a folder that holds an ONNX model, or the name "
                 "of a model that fastembed knows, such as BAAI/bge-small-en-v1.5"
             )
         try:
@@ -82,7 +82,7 @@ class FastembedEmbedder:
         if is_folder:
             # Absolute, because the name is recorded with the repository and a worker that opens it again has another
             # current folder.
-            name, self._prefixes, self._model = _from_folder(Path(abspath(folder)))
+            name, self._prefixes, self._model = _from_folder(Path(os.path.abspath(folder)))
         else:
             name, self._prefixes, self._model = _by_name(model)
         self._name = f"fastembed:{name}"

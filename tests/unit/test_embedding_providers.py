@@ -56,6 +56,12 @@ def test_a_folder_of_an_onnx_model_that_is_missing_is_named_without_the_extra() 
         open_embedder("fastembed:/no/such/model")
 
 
+@pytest.mark.parametrize("model", ["~no-such-user/model", "/a\0b", "/" + "x" * 10_000, "./\udcff"])
+def test_what_can_be_no_path_is_no_folder_of_an_onnx_model(model: str) -> None:
+    with pytest.raises(EmbedderMisconfigured, match="there is no folder"):
+        open_embedder(f"fastembed:{model}")
+
+
 def test_without_the_extra_for_onnx_models_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fastembed", None)  # how Python marks a module that can't be imported
     with pytest.raises(EmbedderMisconfigured, match=r"uv tool install 'pgdex\[fastembed\]'"):
