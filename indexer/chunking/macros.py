@@ -77,7 +77,8 @@ _OPENED = r"(?:\{|:[^:;{}][^;{}]{0,6000}+\{)"
 _HEAD = _pattern(
     rf"\b(?:class|struct|union|enum(?:\s+class)?)\s{{1,200}}+"
     rf"(?P<use>(?:(?:{_USE}|\w++_(?i:API|EXPORT|PUBLIC|DLL)\b|(?<=class\s)(?!final\b)[A-Za-z_]\w*+)\s{{1,200}}+){{1,4}}?)"
-    rf"(?=[A-Za-z_]\w*+(?:::\w++)*+(?:{_ANGLES})?{_GAP}(?:(?:final|\w++(?<=_FINAL))\b{_GAP})?{_OPENED})"
+    # In `class Name final : public Base {` the last word is none.
+    rf"(?=(?!final\b)[A-Za-z_]\w*+(?:::\w++)*+(?:{_ANGLES})?{_GAP}(?:(?:final|\w++(?<=_FINAL))\b{_GAP})?{_OPENED})"
 )
 _FINAL = _pattern(rf"\b(?:class|struct)\s{{1,200}}+\w++\s{{1,200}}+(?P<use>\w++(?<=_FINAL))(?={_GAP}{_OPENED})")
 _FORWARD = _pattern(rf"\b(?:class|struct)\s{{1,200}}+(?P<use>{_MACRO}{_GAP}{ARGUMENTS}\s{{1,200}}+)(?=\w+\s*;)")
