@@ -8,7 +8,8 @@ ChunkKey = tuple[int, int, int]  # repository, version, ordinal
 
 
 # Kinds of chunks that have others in them.
-CONTAINERS: Final = frozenset({"class", "interface", "struct", "enum", "namespace"})
+TYPES: Final = frozenset({"class", "interface", "struct", "enum"})
+CONTAINERS: Final = TYPES | {"namespace"}
 
 
 class Defines(IntEnum):
@@ -23,7 +24,7 @@ class Defines(IntEnum):
 @dataclass(slots=True)
 class Candidate:
     """A chunk that some retriever found: `lexical` is its BM25 score, `similarity` its cosine, 0 where that retriever
-    missed it."""
+    missed it; `said` is how many of the query's runs of words it has, as a share."""
 
     key: ChunkKey
     path: str = ""
@@ -37,6 +38,7 @@ class Candidate:
     defines: Defines = Defines.NOTHING
     path_is_asked_for: bool = False
     is_word_for_word: bool = False
+    said: float = 0.0
 
     @property
     def file(self) -> tuple[int, int]:

@@ -139,5 +139,7 @@ def _ranked_hits(
     limit: int,
     without: frozenset[str],
 ) -> list[SearchHit]:
-    ranked = rank(query, describe(connection, candidates.found, tables, phrase=query.phrase), without=without)
+    ranked = rank(
+        query, describe(connection, candidates.found, tables, phrase=query.phrase, runs=query.runs), without=without
+    )
     return hits_of(connection, ranked, views, tables, limit=limit, query=query)

@@ -1,5 +1,6 @@
 """What a hit is called: where small functions share a chunk, it is the one that was asked for."""
 
+import re
 from collections.abc import Iterable
 
 from pgdex.indexer.lexemes import tokens
@@ -20,6 +21,18 @@ def headline(chunk: Candidate, content: str, names: Iterable[str]) -> str | None
         found = spelled.get(key)
         if found is None:
             continue
-        # A method beside others has the class of these.
-        return (chunk.symbol or "").removesuffix(last) + found
+        around = (chunk.symbol or "").removesuffix(last)
+        return found if around and _stands_alone(found, last_part(around.rstrip(".:#\\")), content) else around + found
     return chunk.symbol
+
+
+def _stands_alone(name: str, around: str, content: str) -> bool:
+    """Whether a function in a chunk of methods is none of them. A method is indented below its class, or the class is
+    named where it begins (`func (c *Cart) Total()`, `int Cart::total()`); else it is taken for one."""
+    begins = re.compile(rf"^(?P<before>[^\n/#*]*)(?<![\w$]){re.escape(name)}\s*[(<\[]", re.MULTILINE)
+    before = min((found["before"] for found in begins.finditer(content)), key=_indentation, default=" ")
+    return _indentation(before) == 0 and not re.search(rf"(?<![\w$]){re.escape(around)}(?![\w$])", before)
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())

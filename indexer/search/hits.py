@@ -37,26 +37,35 @@ def describe(
     tables: Sequence[SearchedTable],
     *,
     phrase: str | None = None,
+    runs: Sequence[str] = (),
 ) -> list[Candidate]:
-    """The candidates that are still there, with what ranking looks at; `phrase` is what they may have word for word."""
+    """The candidates that are still there, with what ranking looks at; `phrase` and `runs` are what they may have word
+    for word, in any letter case."""
     rows = _rows(
         connection,
         "select c.repository_id, c.version_id, c.ordinal, v.path, v.language, c.kind, c.symbol, c.start_line,"
-        " c.end_line, strpos(lower(c.content), lower(%(phrase)s::text)) > 0 from {keys}"
+        " c.end_line, strpos(folded.content, lower(%(phrase)s::text)) > 0,"
+        " (select count(*) from unnest(%(runs)s::text[]) as r (run) where strpos(folded.content, r.run) > 0)"
+        " from {keys}"
         " join {table} c using (repository_id, version_id, ordinal)"
         " join pgdex.versions v on v.id = c.version_id"
+        # Once for all texts that are looked for, and not at all for a query without any.
+        " left join lateral (select lower(c.content) where %(phrase)s::text is not null offset 0) as folded (content)"
+        " on true"
         # The last word: whatever a retriever found, only what a view of the search holds is shown.
         " where exists (select from pgdex.view_files e"
         " where e.version_id = v.id and e.view_id = any(%(views)s::bigint[]))",
         candidates,
         tables,
         phrase=phrase,
+        runs=runs,
     )
     described = []
     for repository_id, version_id, ordinal, *values in rows:
         one = candidates[repository_id, version_id, ordinal]
-        one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line, is_word_for_word = values
+        one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line, is_word_for_word, said = values
         one.is_word_for_word |= bool(is_word_for_word)
+        one.said = said / len(runs) if runs else 0.0
         described.append(one)
     return described
 
@@ -141,6 +150,7 @@ def _rows(
     tables: Sequence[SearchedTable],
     *,
     phrase: str | None = None,
+    runs: Sequence[str] = (),
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of `query` about chunks with the keys, from each table that has some of them."""
     table_of = {view.repository_id: table.name for table in tables for view in table.views}
@@ -157,6 +167,7 @@ def _rows(
                 "versions": versions,
                 "ordinals": ordinals,
                 "phrase": phrase,
+                "runs": list(runs),
                 "views": [view_id for table in tables if table.name == name for view_id in table.view_ids],
             },
         )

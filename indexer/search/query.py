@@ -10,11 +10,13 @@ from typing import Final
 
 from pgdex.indexer.languages import TEXT, language_of
 from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.messages import runs_of, without_prefix
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.terms import stem_of
 
 MOST_TERMS: Final = 48
 LEAST_SPACES: Final = 3  # shorter phrases stand in prose by chance
+LEAST_SPACES_OF_MESSAGE: Final = 2  # after `error: `, which says that it is one
 LONGEST_QUERY: Final = 2_000  # characters that are looked at: a traceback's end is mostly its callers
 
 # Words that say that something is asked, not what: looked for only where a query has no others.
@@ -125,10 +127,22 @@ class Query:
 
     @property
     def phrase(self) -> str | None:
-        """What a chunk may have word for word: all of a text in quotes, or of one of at least four words."""
+        """What a chunk may have word for word: all of a text in quotes, or of one of at least four words, without what
+        was printed before a message (`fatal error: `)."""
         quoted = _QUOTED.fullmatch(self.text)
-        text = " ".join((next(filter(None, quoted.groups())) if quoted else self.text).split())
-        return text if quoted or (self.kind is not QueryKind.PATH and text.count(" ") >= LEAST_SPACES) else None
+        if quoted:
+            return " ".join(next(filter(None, quoted.groups())).split())
+        whole = " ".join(self.text.split())
+        text = without_prefix(whole)
+        least = LEAST_SPACES if text == whole else LEAST_SPACES_OF_MESSAGE
+        return text if self.kind is not QueryKind.PATH and text.count(" ") >= least else None
+
+    @property
+    def runs(self) -> list[str]:
+        """What a chunk may have of the phrase where it says something else in between: runs of neighbouring words."""
+        if self.is_quoted or self.phrase is None or self.kind not in (QueryKind.ERROR, QueryKind.WORDS):
+            return []
+        return runs_of(self.phrase)
 
     @property
     def is_quoted(self) -> bool:

@@ -63,6 +63,7 @@ FIRST_OF_NAME: Final = 1.0
 FILE_NAME: Final = 0.8
 SOUGHT_KIND: Final = 0.5
 WORD_FOR_WORD: Final = 2.0
+LEAST_SAID: Final = 0.5  # of a message's runs of words: values come in between, but most of it is text
 QUOTED: Final = 10.0  # what lacks the text is no answer, whatever else speaks for it
 ASKED_PATH: Final = 2.0
 
@@ -155,12 +156,8 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
         reasons = {"words": (1 - share) * lexical, "meaning": share * similarity}
         if "definitions" not in without:
             reasons["definition"] = _definition(query, one, weights)
-        if (
-            one.is_word_for_word
-            and "messages" not in without
-            and (query.is_quoted or Role.PROSE not in roles_of(one.path))
-        ):
-            reasons["word for word"] = QUOTED if query.is_quoted else WORD_FOR_WORD
+        if "messages" not in without:
+            reasons["word for word"] = _says(query, one)
         if one.path_is_asked_for:
             reasons["path"] = ASKED_PATH
         of_kind = of_name = 0.0
@@ -174,7 +171,7 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     if "versions" not in without:
         lower_older_versions(ranked, frozenset(query.terms))
     if "headers" not in without:
-        lower_headers(ranked, always=query.kind is QueryKind.WORDS)
+        lower_headers(ranked, always=query.kind is QueryKind.WORDS and not query.sought_kinds)
     if "built files" not in without:
         ranked = without_built_files(ranked)
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
@@ -260,6 +257,15 @@ def _definition(query: Query, one: Candidate, weights: Weights) -> float:
     if query.is_spelled and one.defines is Defines.EXACTLY:
         return SPELLED_DEFINITION
     return weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
+
+
+def _says(query: Query, one: Candidate) -> float:
+    """The bonus for a candidate that has the query word for word, or most of it, as a message with places for values
+    has of what is printed. What prose says counts only where the query is in quotes."""
+    if query.is_quoted:
+        return QUOTED if one.is_word_for_word else 0.0
+    said = 1.0 if one.is_word_for_word else one.said
+    return WORD_FOR_WORD * said if said >= LEAST_SAID and Role.PROSE not in roles_of(one.path) else 0.0
 
 
 def _role_factor(role: Role, query: Query, shown: Candidate) -> float:

@@ -8,11 +8,12 @@ import psycopg
 from psycopg import sql
 
 from pgdex.indexer.embedding import EmbedderError, QueryEmbedder
+from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.search.views import SearchedTable
-from pgdex.indexer.terms import declared_term, definition_terms, symbol_term, term_id_of
+from pgdex.indexer.terms import declared_term, definition_terms, stem_of, symbol_term, term_id_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,8 @@ RETRIEVER_LIMIT = 200
 MOST_DEFINITIONS = 100
 MOST_PATHS = 20
 MOST_QUOTED = 100
+# Chunks with all words of a text without quotes that are read for it: enough for any message, and 20 ms at most.
+MOST_READ = 2000
 
 
 @dataclass(slots=True)
@@ -172,21 +175,30 @@ def find_paths(
 def find_quoted(
     connection: Connection, table: SearchedTable, query: Query, scope: Scope, candidates: Candidates
 ) -> None:
-    """The chunks that have the text in quotes word for word, in any letter case; only where all of the query is one."""
-    if not query.is_quoted or query.phrase is None or not query.terms:
+    """The chunks that have a text word for word, in any letter case: a whole query in quotes, or what may be a message.
+
+    A message of common words is not among the best by them: each chunk that has all of them is as good.
+    """
+    if query.phrase is None or not (query.is_quoted or query.kind in (QueryKind.WORDS, QueryKind.ERROR)):
+        return
+    terms = list(dict.fromkeys(term_id_of(stem_of(word)) for word in words(query.phrase)))
+    if not terms:
         return
     rows = connection.execute(
         sql.SQL(
-            "select c.repository_id, c.version_id, c.ordinal from {table} c"
-            " where c.lexemes @> %(terms)s::integer[] and strpos(lower(c.content), lower(%(phrase)s)) > 0"
+            "select c.repository_id, c.version_id, c.ordinal from"
+            " (select * from {table} c where c.lexemes @> %(terms)s::integer[]"
             " and c.repository_id = any(%(repositories)s::bigint[])"
             " and (%(versions)s::bigint[] is null or c.version_id = any(%(versions)s::bigint[]))"
             " and (%(outside)s::bigint[] is null or c.version_id <> all(%(outside)s::bigint[]))"
             " and (%(kinds)s::text[] is null or c.kind = any(%(kinds)s::text[]))"
+            " limit %(read)s) c"
+            " where strpos(lower(c.content), lower(%(phrase)s)) > 0"
             " order by c.version_id, c.ordinal limit %(limit)s"
         ).format(table=sql.Identifier("pgdex", table.name)),
         {
-            "terms": list(map(term_id_of, query.terms)),
+            "terms": terms,
+            "read": None if query.is_quoted else MOST_READ,
             "phrase": query.phrase,
             "repositories": table.repository_ids,
             "versions": scope.versions,
