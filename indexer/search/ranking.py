@@ -151,6 +151,8 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     elif not any(similarity_of):
         share = 0.0
     asked = roots(query.words)
+    # Of `class Session` the class is wanted, and not what its constructor does.
+    is_question = query.kind is QueryKind.WORDS and not query.sought_kinds
     by_file: defaultdict[tuple[int, int], list[_Piece]] = defaultdict(list)
     for one, lexical, similarity in zip(found, words_of, similarity_of, strict=True):
         reasons = {"words": (1 - share) * lexical, "meaning": share * similarity}
@@ -161,9 +163,9 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
         if one.path_is_asked_for:
             reasons["path"] = ASKED_PATH
         of_kind = of_name = 0.0
-        if query.kind is QueryKind.WORDS and "kinds of pieces" not in without:
+        if is_question and "kinds of pieces" not in without:
             of_kind = KIND_PRIORS.get(one.kind, 0.0)
-        if query.kind is QueryKind.WORDS and "names of pieces" not in without and one.symbol:
+        if is_question and "names of pieces" not in without and one.symbol:
             of_name = OWN_NAME * covered_share(one.symbol, asked, len(query.terms))
         by_file[one.file].append(_Piece(sum(reasons.values()), of_kind, of_name, reasons, one))
     alone = "definitions" not in without and _only_defined_aside(query, found)
@@ -171,7 +173,7 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     if "versions" not in without:
         lower_older_versions(ranked, frozenset(query.terms))
     if "headers" not in without:
-        lower_headers(ranked, always=query.kind is QueryKind.WORDS and not query.sought_kinds)
+        lower_headers(ranked, always=is_question)
     if "built files" not in without:
         ranked = without_built_files(ranked)
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))

@@ -16,6 +16,8 @@ INDENTED = CONTENT.replace("def ", "    def ")
         ("first", "function", Defines.FOLDED, "second", "Second"),
         (None, "module", Defines.EXACTLY, "Second", "Second"),
         ("Cart", "class", Defines.EXACTLY, "Second", "Cart"),
+        ("shop", "namespace", Defines.EXACTLY, "Second", "shop.Second"),
+        ("shop.Second", "namespace", Defines.EXACTLY, "Second", "shop.Second"),
         ("first", "function", Defines.NOTHING, "Second", "first"),
         ("first", "function", Defines.EXACTLY, "third", "first"),
         ("first", "function", Defines.EXACTLY, "first", "first"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgdex.indexer.search.candidates import Defines
+from pgdex.indexer.search.candidates import Candidate, Defines
 from pgdex.indexer.search.query import understand
 from pgdex.indexer.search.ranking import rank
 from tests.support.search_candidates import found, order
@@ -87,3 +87,26 @@ def test_a_kind_and_a_name_look_up_the_definition_of_that_kind(query: str, kind:
     uses = found("uses.c", file=9, lexical=9.0, similarity=0.9)
     assert order(query, uses, *defined)[0] == f"{kind}.c"
     assert order("header", uses, *defined)[0] != f"{kind}.c"
+
+
+def test_a_class_that_is_asked_for_is_shown_and_not_its_constructor() -> None:
+    def piece(kind: str, *, symbol: str, similarity: float, start_line: int) -> Candidate:
+        return found(
+            "Cart.java",
+            file=1,
+            ordinal=start_line,
+            lexical=9.0,
+            similarity=similarity,
+            defines=Defines.EXACTLY,
+            kind=kind,
+            symbol=symbol,
+            start_line=start_line,
+        )
+
+    head = piece("class", symbol="Cart", similarity=0.7, start_line=1)
+    constructor = piece("method", symbol="Cart.Cart", similarity=0.9, start_line=40)
+    other = found("Other.java", file=2, lexical=1.0, similarity=0.3)
+
+    ranked = rank(understand("class Cart"), [constructor, head, other])
+
+    assert ranked[0].chunks[0] is head
