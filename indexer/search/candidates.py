@@ -24,7 +24,8 @@ class Defines(IntEnum):
 @dataclass(slots=True)
 class Candidate:
     """A chunk that some retriever found: `lexical` is its BM25 score, `similarity` its cosine, 0 where that retriever
-    missed it; `said` is how many of the query's runs of words it has, as a share."""
+    missed it; `said` is how many of the query's runs of words it has, as a share, and
+    `says_kind` whether it has the kind and the name together that the query asks for."""
 
     key: ChunkKey
     path: str = ""
@@ -39,6 +40,7 @@ class Candidate:
     path_is_asked_for: bool = False
     is_word_for_word: bool = False
     said: float = 0.0
+    says_kind: bool = False
 
     @property
     def file(self) -> tuple[int, int]:

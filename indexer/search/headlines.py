@@ -38,7 +38,9 @@ def headline(chunk: Candidate, content: str, names: Collection[str]) -> str | No
 def _stands_alone(name: str, around: str, content: str) -> bool:
     """Whether a function in a chunk of methods is none of them. A method is indented below its class, or the class is
     named where it begins (`func (c *Cart) Total()`, `int Cart::total()`); else it is taken for one."""
-    begins = re.compile(rf"^(?P<before>[^\n/#*]*)(?<![\w$]){re.escape(name)}\s*[(<\[]", re.MULTILINE)
+    begins = re.compile(
+        rf"^(?P<before>[^\n/#*]*)(?<![\w$]){re.escape(name)}(?:\s*[(<\[{{:=]|\s+(?:struct|interface)\b)", re.MULTILINE
+    )
     before = min((found["before"] for found in begins.finditer(content)), key=_indentation, default=" ")
     return _indentation(before) == 0 and not re.search(rf"(?<![\w$]){re.escape(around)}(?![\w$])", before)
 

@@ -126,6 +126,15 @@ class Query:
         return frozenset() if self._sought is None else _KIND_WORDS[self._sought["kind"]]
 
     @property
+    def sought_words(self) -> str | None:
+        """How a definition of the kind that is asked for begins, as a regular expression for PostgreSQL: `interface
+        Handler`, and in Go `Handler interface`."""
+        if self._sought is None:
+            return None
+        kind, name = re.escape(self._sought["kind"]), re.escape(self._sought["name"])
+        return rf"(^|[^\w$])({kind}\s+{name}|{name}\s+{kind})([^\w$]|$)"
+
+    @property
     def phrase(self) -> str | None:
         """What a chunk may have word for word: all of a text in quotes, or of one of at least four words, without what
         was printed before a message (`fatal error: `)."""

@@ -15,7 +15,7 @@ from typing import Final
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import CONTAINERS, Candidate, Defines, RankedFile
 from pgdex.indexer.search.copies import lower_headers, lower_older_versions, without_built_files
-from pgdex.indexer.search.names import covered_share, last_part, named_share, roots
+from pgdex.indexer.search.names import covered_share, is_named_after, last_part, named_share, roots
 from pgdex.indexer.search.paths import Role, roles_of
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.terms import stem_of
@@ -61,7 +61,12 @@ FIRST_DEFINITION: Final = 0.3
 # The same for a name alone: of several clauses or overloads in a file the first is shown.
 FIRST_OF_NAME: Final = 1.0
 FILE_NAME: Final = 0.8
-SOUGHT_KIND: Final = 0.5
+# As SPELLED_DEFINITION: what is said with its kind is spelled, too.
+SOUGHT_KIND: Final = 1.5
+# What a bare name is all of: `Var` the type or the function, rather than a method `FlagSet.Var`; and that in a file
+# which is called like it, since in many languages each type has its own.
+WHOLE_NAME: Final = 1.0
+NAMED_AFTER: Final = 1.0
 WORD_FOR_WORD: Final = 2.0
 LEAST_SAID: Final = 0.5  # of a message's runs of words: values come in between, but most of it is text
 QUOTED: Final = 10.0  # what lacks the text is no answer, whatever else speaks for it
@@ -193,9 +198,7 @@ def _ranked(
     query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str], *, alone: bool
 ) -> RankedFile:
     begins = _beginning([piece.candidate for piece in pieces], frozenset(query.all_names))
-    # Of `Session.send` the first `send` of a file may be that of another class.
-    is_bare = query.kind is QueryKind.NAME and query.text.startswith(tuple(query.names))
-    first = FIRST_OF_NAME if is_bare else FIRST_DEFINITION
+    first = FIRST_OF_NAME if _is_bare(query) else FIRST_DEFINITION
     pieces.sort(
         key=lambda piece: (
             -piece.score - piece.of_kind - piece.of_name - weights.definition * first * (piece.candidate is begins),
@@ -255,9 +258,10 @@ def _definition(query: Query, one: Candidate, weights: Weights) -> float:
     """The bonus for a candidate that defines, or whose symbol has, what the query names."""
     if query.sought_kinds and one.defines:
         # `class Session`: the one that is a class is asked for, and by its name.
-        return DEFINITION[one.defines] + (SOUGHT_KIND if one.kind in query.sought_kinds else 0.0)
+        is_called_so = one.kind in query.sought_kinds and last_part(one.symbol or "") in query.names
+        return DEFINITION[one.defines] + (SOUGHT_KIND if is_called_so or one.says_kind else 0.0)
     if query.is_spelled and one.defines is Defines.EXACTLY:
-        return SPELLED_DEFINITION
+        return SPELLED_DEFINITION + _whole_name(query, one)
     return weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
 
 
@@ -268,6 +272,19 @@ def _says(query: Query, one: Candidate) -> float:
         return QUOTED if one.is_word_for_word else 0.0
     said = 1.0 if one.is_word_for_word else one.said
     return WORD_FOR_WORD * said if said >= LEAST_SAID and Role.PROSE not in roles_of(one.path) else 0.0
+
+
+def _whole_name(query: Query, one: Candidate) -> float:
+    """The bonus for a candidate that a name alone is the whole name of."""
+    if one.kind == "method" or last_part(one.symbol or "") not in query.names or not _is_bare(query):
+        return 0.0
+    return WHOLE_NAME + (NAMED_AFTER if is_named_after(one.path, query.names) else 0.0)
+
+
+def _is_bare(query: Query) -> bool:
+    """Whether a query is one name without others before it: of `Session.send` the first `send` of a file may be that of
+    another class."""
+    return query.kind is QueryKind.NAME and query.text.startswith(tuple(query.names))
 
 
 def _role_factor(role: Role, query: Query, shown: Candidate) -> float:

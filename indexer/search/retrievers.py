@@ -1,7 +1,7 @@
 """The ways in which chunks are found: by words, by vectors, by the name that they define, by their path."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -105,13 +105,18 @@ def find_definitions(
     names: Iterable[str],
     scope: Scope,
     candidates: Candidates,
+    *,
+    sought: frozenset[str] = frozenset(),
 ) -> None:
-    """The chunks that define one of the names."""
+    """The chunks that define one of the names; those of the kinds `sought` also where it has very many definitions, as
+    `Error` has in Go."""
     asked = [terms for terms in map(definition_terms, names) if terms is not None]
-    for key, is_exact in _defining(
-        connection, table, [exact for exact, _ in asked], [folded for _, folded in asked], scope
-    ):
-        candidates.at(*key).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
+    scopes = [scope] if scope.kinds is not None or not sought else [scope, replace(scope, kinds=sorted(sought))]
+    for one in scopes:
+        for key, is_exact in _defining(
+            connection, table, [exact for exact, _ in asked], [folded for _, folded in asked], one
+        ):
+            candidates.at(*key).defines = Defines.EXACTLY if is_exact else Defines.FOLDED
 
 
 def find_declarations(

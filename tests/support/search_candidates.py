@@ -22,6 +22,7 @@ def found(
     start_line: int = 0,
     is_word_for_word: bool = False,
     said: float = 0.0,
+    says_kind: bool = False,
 ) -> Candidate:
     """The piece `ordinal` of the file number `file`, with what the retrievers say of it; 0 means not found."""
     return Candidate(
@@ -37,6 +38,7 @@ def found(
         path_is_asked_for=asked,
         is_word_for_word=is_word_for_word,
         said=said,
+        says_kind=says_kind,
     )
 
 
