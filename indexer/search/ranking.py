@@ -276,7 +276,10 @@ def _says(query: Query, one: Candidate) -> float:
 
 def _whole_name(query: Query, one: Candidate) -> float:
     """The bonus for a candidate that a name alone is the whole name of."""
-    if one.kind == "method" or last_part(one.symbol or "") not in query.names or not _is_bare(query):
+    name = last_part(one.symbol or "")
+    around = last_part((one.symbol or "").removesuffix(name).rstrip(".:"))
+    # A constructor is no method in C++, and called like its class in many languages.
+    if one.kind == "method" or name not in query.names or name == around or not _is_bare(query):
         return 0.0
     return WHOLE_NAME + (NAMED_AFTER if is_named_after(one.path, query.names) else 0.0)
 

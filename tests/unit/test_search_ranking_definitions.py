@@ -130,9 +130,10 @@ def test_of_several_definitions_the_one_in_a_file_of_its_own_is_first() -> None:
     assert order("EventQueue.Queue", *candidates)[0] == "awt/EventQueue.java"
 
 
-def test_a_name_alone_is_rather_a_type_or_a_function_than_a_method() -> None:
+@pytest.mark.parametrize(("symbol", "kind"), [("FlagSet.Var", "method"), ("flags::Var::Var", "function")])
+def test_a_name_alone_is_rather_a_type_or_a_function_than_a_method_or_a_constructor(symbol: str, kind: str) -> None:
     candidates = [
-        defined("flag/flag.go", "FlagSet.Var", "method", file=1),
+        defined("flag/flag.go", symbol, kind, file=1),
         defined("types/object.go", "Var", "struct", file=4),
     ]
 
