@@ -67,7 +67,7 @@ SOUGHT_KIND: Final = 1.5
 # which is called like it, since in many languages each type has its own.
 WHOLE_NAME: Final = 1.0
 NAMED_AFTER: Final = 1.0
-WORD_FOR_WORD: Final = 2.0
+WORD_FOR_WORD: Final = 3.0
 LEAST_SAID: Final = 0.5  # of a message's runs of words: values come in between, but most of it is text
 QUOTED: Final = 10.0  # what lacks the text is no answer, whatever else speaks for it
 ASKED_PATH: Final = 2.0
