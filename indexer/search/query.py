@@ -29,6 +29,8 @@ ASKING: Final = frozenset(
     """.split()  # noqa: SIM905 -- a list of quoted words is three times as long and no easier to read
 )
 
+QUESTION_WORDS: Final = frozenset({"how", "what", "when", "where", "which", "who", "why"})  # as the first word
+
 
 class QueryKind(StrEnum):
     """Kinds that are ranked differently."""
@@ -149,9 +151,13 @@ class Query:
     @property
     def runs(self) -> list[str]:
         """What a chunk may have of the phrase where it says something else in between: runs of neighbouring words."""
-        if self.is_quoted or self.phrase is None or self.kind not in (QueryKind.ERROR, QueryKind.WORDS):
-            return []
-        return runs_of(self.phrase)
+        return runs_of(self.phrase) if self.phrase is not None and self.may_be_message else []
+
+    @property
+    def may_be_message(self) -> bool:
+        """Whether a text without quotes may be what a program prints: it is no code, and asks nothing."""
+        is_text = self.kind in (QueryKind.WORDS, QueryKind.ERROR) and not self.is_quoted
+        return is_text and self.text.partition(" ")[0].lower() not in QUESTION_WORDS
 
     @property
     def is_quoted(self) -> bool:

@@ -47,6 +47,16 @@ def test_the_runs_of_a_message_are_its_neighbouring_words_four_at_a_time() -> No
     assert len(runs_of(" ".join(f"word{number}" for number in range(500)))) == MOST_RUNS
 
 
-def test_a_text_in_quotes_is_not_looked_for_in_parts() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"cannot set headers after they are sent"',  # all of it is meant
+        "where are the headers set after they are sent",
+        "for name, value in headers.items(): send(name, value)",
+        "headers.send",
+    ],
+)
+def test_a_text_in_quotes_a_question_and_code_are_not_looked_for_in_parts(text: str) -> None:
+    assert understand(text).runs == []
+    assert not understand(text).may_be_message
     assert understand("cannot set headers after they are sent").runs
-    assert understand('"cannot set headers after they are sent"').runs == []
