@@ -12,12 +12,15 @@ RUN: Final = 4
 LEAST_WORDS: Final = 5  # of a text whose runs are looked for: of a shorter one a single run would decide
 MOST_RUNS: Final = 24  # of a traceback's text the beginning tells
 
-# What a program, a runtime or a shell puts before a message: a severity, the type of the error, the thread it ended.
+# What a program, a runtime or a compiler puts before a message: a severity, the type of the error, the thread that it
+# ended, a number, the place in a file.
 _PREFIX: Final = re.compile(
     r"(?:(?:uncaught|unhandled|fatal|internal|runtime|syntax|compilation)\s+)*"
     r"(?:(?:error|warning|panic|fatal|exception)|[\w.$]*[A-Za-z](?:Error|Exception|Warning))"
     r"\s*(?:\[\w+\])?\s*:\s+"
-    r"|exception in thread \S+\s+",
+    r"|exception in thread \S+\s+"
+    r"|\[errno -?\d+\]\s+"
+    r"|[^\s:]+:\d+:(?:\d+:)?\s+",
     re.IGNORECASE,
 )
 

@@ -16,6 +16,9 @@ from pgdex.indexer.search.query import understand
         ('Exception in thread "main" java.lang.NullPointerException: name is null', "name is null"),
         ("TypeError [ERR_INVALID_ARG_TYPE]: The argument must be a string", "The argument must be a string"),
         ("Uncaught TypeError: x is not a function", "x is not a function"),
+        ("OSError: [Errno 2] No such file or directory", "No such file or directory"),
+        ("src/main.c:12:5: error: expected expression before token", "expected expression before token"),
+        ("main.go:7: undefined name in the package", "undefined name in the package"),
         # What says something of the message stays.
         ("asn1: structure error: tags don't match", "asn1: structure error: tags don't match"),
         ("the error: where is it raised", "the error: where is it raised"),
