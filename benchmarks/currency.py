@@ -1,5 +1,6 @@
 """How old an answer is: from saving a file until a search finds what was saved, with a watcher and without one, with
-workers and where none is alive; what the look before an answer takes where nothing changed; what an idle watcher takes.
+workers and where none is alive; what the look before an answer takes where nothing changed, by a command, and by a
+server, which remembers the last one; what an idle watcher takes.
 
 Run: python -m benchmarks.currency [--tree FOLDER] [--saves 30] [--looks 100] [--idle-seconds 60] [--runs 3] [--write]
 
@@ -33,12 +34,13 @@ from benchmarks.processes import cpu_seconds, peak_bytes
 from benchmarks.scaling import part_of
 from pgdex.indexer.search import SearchRequest
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.freshening import freshen
+from pgdex.jobs.client.freshening import Look, freshen, whole_look
 from pgdex.jobs.client.freshness import FrontEndWords
 from pgdex.jobs.client.search import search_code
 from pgdex.jobs.client.views import innermost_view
 from pgdex.jobs.client.workers import known_workers, living_workers
 from pgdex.jobs.settings import Settings
+from pgdex.jobs.watching import Looks
 from pgdex.jobs.worker.launcher import ensure_workers
 
 PROCESSES = 2
@@ -51,11 +53,14 @@ PROJECT = "default"
 WORDS = FrontEndWords(index="", narrow="", widen="")
 WATCHED, LOOKED, NO_WORKER = "with a watcher", "without one", "without one, no worker alive"
 LOOK, IDLE = "nothing changed: the look", "idle watcher"
+LOOKED_BY_SERVER, LOOK_BY_SERVER = "without one, by a server", "nothing changed: the look by a server"
 PROMISED = {
     WATCHED: "p95 1.0 s",
     LOOKED: "p95 1.5 s",
     (LOOK, "small"): "p95 60 ms",
     (LOOK, "large"): "p95 400 ms",
+    LOOKED_BY_SERVER: "p95 1.5 s",
+    LOOK_BY_SERVER: "p95 5 ms",
     IDLE: "0.1 % of a core, 80 MiB",
 }
 
@@ -126,8 +131,15 @@ def measured(
     with workers(settings, PROCESSES):
         for size, edits in saves.items():
             yield LOOK, size, look_times(looking, edits.tree, looks=looks), 0
+            yield LOOK_BY_SERVER, size, look_times(looking, edits.tree, looks=looks, look=Looks().look), 0
         for size, edits in saves.items():
             yield LOOKED, size, *saved_and_found(looking, edits, number=saves_, pause=lambda: None)
+            remembered = Looks().look
+            yield (
+                LOOKED_BY_SERVER,
+                size,
+                *saved_and_found(looking, edits, number=saves_, pause=lambda: None, look=remembered),
+            )
         waiting = settings.with_values(fresh_seconds=0)
         for size, edits in saves.items():
             with watcher(edits.tree):
@@ -152,18 +164,19 @@ def saved_and_found(
     number: int,
     pause: Callable[[], None],
     before: Callable[[Client], None] = lambda client: None,
+    look: Look = whole_look,
 ) -> tuple[list[float], int]:
     """Seconds from each save to the answer that has it, and how many answers came without it."""
     taken = []
     early = 0
     with Client.open(settings) as client:
-        is_found(client, edits.tree, "the first search opens the model")
+        is_found(client, edits.tree, "the first search opens the model", look=look)
         for _ in range(number):
             before(client)
             time.sleep(SETTLE_SECONDS)
             started = time.perf_counter()
             name = edits.save()
-            while not is_found(client, edits.tree, name):
+            while not is_found(client, edits.tree, name, look=look):
                 early += 1
                 pause()
                 if time.perf_counter() - started > LATE_SECONDS:
@@ -176,7 +189,7 @@ def saved_and_found(
     return taken, early
 
 
-def is_found(client: Client, tree: Path, name: str) -> bool:
+def is_found(client: Client, tree: Path, name: str, *, look: Look) -> bool:
     """Whether a search for the name, standing in the tree, shows it."""
     found = search_code(
         client,
@@ -184,22 +197,24 @@ def is_found(client: Client, tree: Path, name: str) -> bool:
         words=WORDS,
         standing_in=tree,
         ensure_workers=lambda: ensure_workers(client),
+        look=look,
     )
     return any(name in hit.content for hit in found.hits)
 
 
-def look_times(settings: Settings, tree: Path, *, looks: int) -> list[float]:
-    """Seconds of what comes before an answer, where nothing changed: finding the view, the walk, comparing."""
+def look_times(settings: Settings, tree: Path, *, looks: int, look: Look = whole_look) -> list[float]:
+    """Seconds of what comes before an answer, where nothing changed: finding the view, the walk, comparing. The first
+    look is not counted."""
     taken = []
     with Client.open(settings) as client:
         until_idle(client)
-        for _ in range(looks):
+        for _ in range(looks + 1):
             started = time.perf_counter()
             view = innermost_view(client.connection, [str(tree)], project=PROJECT)
             assert view is not None
-            freshen(client, view, project=PROJECT, ensure_workers=_not_needed)
+            freshen(client, view, project=PROJECT, ensure_workers=_not_needed, look=look)
             taken.append(time.perf_counter() - started)
-    return taken
+    return taken[1:]
 
 
 def _not_needed() -> None:
@@ -285,7 +300,7 @@ def described(
             f"{statistics.median(map(statistics.median, runs)) * 1000:.0f}",
             f"{statistics.median(map(p95, runs)) * 1000:.0f}",
             f"{max(map(max, runs)) * 1000:.0f}",
-            str(early[kind, size]) if kind in (LOOKED, NO_WORKER) else "",
+            str(early[kind, size]) if kind in (LOOKED, LOOKED_BY_SERVER, NO_WORKER) else "",
             PROMISED.get((kind, size)) or PROMISED.get(kind, ""),
         ]
         for (kind, size), runs in times.items()

@@ -99,7 +99,8 @@ class Settings(Environment):
     )
     embedder: str = setting(
         "code",
-        description="code, hashing, static:FOLDER, or ollama, openai, voyage, cohere, jina, gemini, each with :MODEL.",
+        description="code, hashing, static:FOLDER, fastembed:MODEL or fastembed:FOLDER, or ollama, openai, voyage, "
+        "cohere, jina, gemini, each with :MODEL.",
     )
     allowed_embedders: str | None = setting(
         None,
@@ -169,7 +170,9 @@ class Settings(Environment):
     )
     blocked_timeout: float = setting(24 * 3600, gt=0, description="Seconds after which a blocked job fails.")
     watch: bool = setting(
-        True, description="Whether `pgdex mcp` on stdio keeps the indexed repository that it is started in current."
+        True,
+        description="Whether `pgdex mcp` has the system report changes: its searches look only at what was reported "
+        "since the last one, and on stdio it keeps the indexed repository that it is started in current.",
     )
     watch_poll_seconds: float = setting(
         5,

@@ -5,7 +5,7 @@ through here, from a root that is opened once. All of `jobs` may import it; it i
 and nothing else.
 """
 
-from pgdex.indexer.sources.cached_rules import CachedRules, Concern
+from pgdex.indexer.sources.cached_rules import CachedRules, Concern, decides_about_others
 from pgdex.indexer.sources.content import Skipped, SourceDocument, SourceText, Unchanged, read_source
 from pgdex.indexer.sources.explaining import Explanation, explain
 from pgdex.indexer.sources.git import GitIndex, GitTree, normalised_remote
@@ -37,6 +37,7 @@ __all__ = [
     "WalkAborted",
     "Witness",
     "WitnessNotes",
+    "decides_about_others",
     "explain",
     "normalised_remote",
     "read_source",

@@ -33,6 +33,15 @@ class Concern(Enum):
     """Rules changed: any file may have come or gone."""
 
 
+def decides_about_others(path: bytes) -> bool:
+    """Whether a change at `path` may change what the walk says of other files: an ignore file, or what makes a folder
+    one that is left out, a repository of its own, or a linked worktree."""
+    parent, _, name = path.rpartition(b"/")
+    if name in (GIT_IGNORE, OWN_IGNORE):
+        return True
+    return bool(parent) and (name == GIT_DIRECTORY or marker_of(parent, (name,)) is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Inside:
     """What holds in a folder that the walk enters; `within` is the rule of git's that leaves out all in it that git
@@ -67,12 +76,10 @@ class CachedRules:
 
     def concern(self, path: bytes) -> Concern:
         """What a change at `path` means, by the rules, and by what is there now."""
-        parent, _, name = path.rpartition(b"/")
+        parent = path.rpartition(b"/")[0]
         if not path or (rules := self._inside(parent)) is None:
             return Concern.NOTHING
-        # A folder becomes a repository of its own, or a linked worktree, by its .git.
-        is_marker = parent and (name == GIT_DIRECTORY or marker_of(parent, (name,)) is not None)
-        if name in (GIT_IGNORE, OWN_IGNORE) or is_marker:
+        if decides_about_others(path):
             self.forget()
             return Concern.EVERYTHING
         was_folder = self._folders.get(path) is not None

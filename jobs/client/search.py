@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdex.jobs.client.freshening import freshen
+from pgdex.jobs.client.freshening import Look, freshen, whole_look
 from pgdex.jobs.client.freshness import FrontEndWords, coverage_notes, gone_roots, outdated_paths
 from pgdex.jobs.client.standing import standing_at, unindexed_repository, views_now_on
 from pgdex.jobs.client.views import only_view
@@ -59,11 +59,12 @@ def search_code(
     words: FrontEndWords,
     standing_in: Path | None = None,
     ensure_workers: Callable[[], object] = lambda: None,
+    look: Look = whole_look,
 ) -> Found:
     """The files that answer the request. `words` are the front end's, for the notes.
 
     A request that names no repository and no view is about the view that contains `standing_in`, if there is one. If it
-    is about one view, what has changed in that is indexed first (see `freshen`); `ensure_workers` is called for it.
+    is about one view, what has changed in that is indexed first (see `freshen`, for `ensure_workers` and `look`).
     Raises InvalidRequest.
     """
     from pgdex.indexer.search import search
@@ -81,8 +82,7 @@ def search_code(
         if standing is not None:
             request = replace(request, repo=standing.view.root)
     view = only_view(client.connection, request) if standing is None else standing.view
-    fresh = _freshen(client, view, ensure_workers, project=request.project_id)
-    live = live_views(client, project=request.project_id)
+    fresh, live = _freshen(client, view, ensure_workers, look, project=request.project_id)
     with refusals():
         result = search(
             client.connection, request, open_embedder=lambda spec: query_embedder_for(spec, client.settings)
@@ -109,6 +109,7 @@ def related_code(
     *,
     words: FrontEndWords,
     ensure_workers: Callable[[], object] = lambda: None,
+    look: Look = whole_look,
 ) -> Found:
     """What is like the code at the request's line; looks and notes are those of a search.
 
@@ -119,8 +120,7 @@ def related_code(
 
     request, where = _located(client, request, words)
     view = only_view(client.connection, request)
-    fresh = _freshen(client, view, ensure_workers, project=request.project_id)
-    live = live_views(client, project=request.project_id)
+    fresh, live = _freshen(client, view, ensure_workers, look, project=request.project_id)
     with refusals():
         result = related(client.connection, request)
     return _found(client, request, result, live, [*where, *fresh], words=words)
@@ -142,9 +142,16 @@ def _located(client: "Client", request: "RelatedRequest", words: FrontEndWords) 
 
 
 def _freshen(
-    client: "Client", view: "IndexedView | None", ensure_workers: Callable[[], object], *, project: str
-) -> list[str]:
-    return [] if view is None else freshen(client, view, project=project, ensure_workers=ensure_workers)
+    client: "Client", view: "IndexedView | None", ensure_workers: Callable[[], object], look: Look, *, project: str
+) -> tuple[list[str], dict[str, str]]:
+    """What to say of the look at the view, and the live jobs (see live_views) that results may lack something for."""
+    if view is None:
+        return [], live_views(client, project=project)
+    freshened = freshen(client, view, project=project, ensure_workers=ensure_workers, look=look)
+    live = live_views(client, project=project)
+    if freshened.is_current:
+        live.pop(view.root, None)
+    return [] if freshened.note is None else [freshened.note], live
 
 
 def live_views(client: "Client", *, project: str) -> dict[str, str]:

@@ -162,7 +162,7 @@ def build_server(context: ServerContext, *, eager: bool, kind: type[PgdexServer]
                 yield
             finally:
                 over.set()
-                context.watched_folder.close()
+                context.close()
                 context.connections.close()
                 tasks.cancel_scope.cancel()
 

@@ -1,5 +1,6 @@
 """What every tool works with."""
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,9 @@ from pgdex.jobs.mcp.workers import WorkerLauncher
 
 if TYPE_CHECKING:
     from pgdex.jobs.client.client import Client
+    from pgdex.jobs.client.models import IndexedView
     from pgdex.jobs.settings import Settings
+    from pgdex.jobs.watching import Looks
 
 Result = TypeVar("Result")
 
@@ -38,6 +41,8 @@ class ServerContext:
         self.connections = Connections(settings)
         self.launcher = WorkerLauncher()
         self.watched_folder = WatchedFolder(settings, folder=folder)
+        self._looks: Looks | None = None
+        self._looks_lock = threading.Lock()
         self._searches = Lane("searches", places=SEARCHES)
         self._calls = Lane("calls about jobs", places=OTHER_CALLS)
         self._threads = anyio.CapacityLimiter(MOST_CONNECTIONS)
@@ -74,6 +79,26 @@ class ServerContext:
                 "default one, or index something in it with start_indexing_background"
             )
         return project
+
+    def look(self, client: "Client", view: "IndexedView", root: Path, aborted: Callable[[], bool]) -> list[str]:
+        """What has changed in a view's folder (a `Look` of client/freshening.py): of a tree that was looked at once,
+        only what was reported since is looked at again, unless PGDEX_WATCH is off."""
+        from pgdex.jobs.client.freshening import whole_look
+
+        if not self.settings.watch:
+            return whole_look(client, view, root, aborted)
+        from pgdex.jobs.watching import Looks
+
+        with self._looks_lock:
+            self._looks = looks = self._looks or Looks()
+        return looks.look(client, view, root, aborted)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self.watched_folder.close()
+        with self._looks_lock:
+            if self._looks is not None:
+                self._looks.close()
 
     def warm_up(self) -> None:
         """What the first calls would else wait for: the database, the workers for jobs that were interrupted, the

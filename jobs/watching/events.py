@@ -9,7 +9,7 @@ from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from pgdex.indexer.sources import CachedRules, Concern
 from pgdex.jobs.watching.file_systems import most_watches
-from pgdex.jobs.watching.git_marks import git_marks
+from pgdex.jobs.watching.git_marks import checked_out, git_marks
 from pgdex.jobs.watching.pending import EVERYTHING, Change
 
 QUIET_MS = 150
@@ -45,6 +45,7 @@ class Events:
         self._rules = rules
         self._root = rules.real_root
         self._marks = git_marks(self._root)
+        self._checked_out = checked_out(self._root)
         self._watched: set[bytes] = set()
         self._left: set[bytes] = set()  # paths that were reported to watches which others have replaced since
         self._notify: RustNotify | None = None
@@ -109,6 +110,7 @@ class Events:
         """The change that these paths are, of which some do not concern the index."""
         if len(paths) >= MANY_EVENTS:
             self._rules.forget()
+            self._checked_out = checked_out(self._root)
             self._watched = {folder for folder in self._watched if os.path.isdir(folder)}
             self._cover()
             return EVERYTHING
@@ -130,6 +132,10 @@ class Events:
         return Change(frozenset()) | Change(frozenset(counted)) if counted else None
 
     def _concern(self, path: bytes) -> Concern:
+        if path in self._marks.checkout:
+            before, self._checked_out = self._checked_out, checked_out(self._root)
+            if before == self._checked_out:  # `git status` writes the index
+                return Concern.NOTHING
         if path in self._marks.checkout or path in self._marks.rules:
             self._rules.forget()  # what git tracks counts whatever a rule says
             return Concern.EVERYTHING

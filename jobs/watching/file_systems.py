@@ -58,14 +58,19 @@ def mounts(text: str | None = None) -> list[Mount]:
     return found
 
 
-def unreported_mount(root: str, known: list[Mount] | None = None) -> Mount | None:
-    """The mount from which changes in `root` (a real path) may not be reported: the one around it, or one below."""
+def mounts_of(root: str, known: list[Mount] | None = None) -> list[Mount]:
+    """What `root` (a real path) lies in, and what is mounted below it."""
     known = mounts() if known is None else known
     around = [mount for mount in known if _is_at_or_below(root, mount.point)]
     # Of two with the same mount point the later one lies above the other.
     own = max(enumerate(around), key=lambda one: (len(one[1].point), one[0]), default=(0, None))[1]
     below = [mount for mount in known if mount.point != root and _is_at_or_below(mount.point, root)]
-    return next((mount for mount in [own, *below] if mount is not None and not mount.is_reported), None)
+    return below if own is None else [own, *below]
+
+
+def unreported_mount(root: str, known: list[Mount] | None = None) -> Mount | None:
+    """The mount from which changes in `root` (a real path) may not be reported: the one around it, or one below."""
+    return next((mount for mount in mounts_of(root, known) if not mount.is_reported), None)
 
 
 def kind_of(root: str) -> str | None:

@@ -85,6 +85,7 @@ views = Table(
     Column("root", Text, nullable=False),
     Column("ref", Text, nullable=False, server_default=text("''")),
     Column("name", Text, nullable=False),
+    Column("identity", Text),
     Column("kind", Text, nullable=False, server_default=text("'folder'")),
     Column("is_main", Boolean, nullable=False, server_default=text("true")),
     flag("is_default"),

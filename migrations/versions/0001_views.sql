@@ -72,7 +72,7 @@ create index repositories_removed_idx on pgdex.repositories (id) where removed_a
 
 -- A view is a list of versions: a folder or a working tree of a git repository, or (with a `ref`) what git has at a
 -- branch, a tag or a commit; `root` is a folder or an address then. `missing_since`: a worker looked for its folder and it
--- was gone. `submodule_of`: it is here only because another view has it as a submodule; the identities of the repositories
+-- was gone. `identity` is what its last scan said of its git history (pgdex.join_family). `submodule_of`: it is here only because another view has it as a submodule; the identities of the repositories
 -- that lead to it, the outermost first.
 create table pgdex.views (
     id bigint generated always as identity primary key,
@@ -81,6 +81,7 @@ create table pgdex.views (
     root text not null,
     ref text not null default '',
     name text not null,
+    identity text,
     kind text not null default 'folder',
     is_main boolean not null default true,
     is_default boolean not null default false,

@@ -1,11 +1,11 @@
 -- Whether there is a table of signatures of this name, and both triggers of the table of chunks (p_chunks) keep that one
--- right; null where there is no such table of chunks, or no name because the repository has no model yet. An older
--- release that was installed for a while has dropped the triggers, which it does not know.
+-- right. Both may be null: a repository may have no table of its own, and no model yet. An older release that was
+-- installed for a while has dropped the triggers, which it does not know.
 create or replace function pgdex.signatures_are_kept(p_chunks regclass, p_signatures text) returns boolean
-language sql stable strict
+language sql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
-    select to_regclass(format('pgdex.%I', p_signatures)) is not null and 2 = (
+    select to_regclass('pgdex.' || quote_ident(p_signatures)) is not null and 2 = (
         select count(*) from pg_trigger
         where tgrelid = p_chunks and tgname in ('added_chunks_have_signatures', 'deleted_chunks_have_none')
             -- The first argument; each ends with a zero byte.

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -149,6 +150,30 @@ def test_nothing_is_watched_where_that_is_turned_off(
         agent.call("start_indexing_background", repo_path=str(tree))
         time.sleep(3)
         assert watchers(connection) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which descriptors a process has")
+@pytest.mark.parametrize("watch", ["on", "off"])
+def test_a_search_of_a_server_has_the_system_report_what_happens_after_it_unless_that_is_turned_off(
+    portal: BlockingPortal, database_url: str, workers: Workers, home: Path, tree: Path, watch: str
+) -> None:
+    def queues(url: str) -> int:
+        address = url.removeprefix("http://")
+        (server,) = [one.pid for one in psutil.Process().children(recursive=True) if address in one.cmdline()]
+        links = [os.readlink(link) for link in Path(f"/proc/{server}/fd").iterdir() if link.is_symlink()]
+        return links.count("anon_inode:inotify")
+
+    index(database_url, tree, workers)
+    with http_server(tree, PGDEX_DATABASE_URL=database_url, PGDEX_HOME=str(home), PGDEX_WATCH=watch) as url:
+        context = portal.wrap_async_context_manager(http_client(url))
+        agent = Agent(portal, context.__enter__())
+        before = queues(url)
+        for number in range(3):
+            write_tree(tree, {f"fresh{number}.py": f"def saved_{number}():\n    return 1\n"})
+            found = agent.call("search_code", query=f"saved_{number}", repo_path=str(tree)).data["hits"]
+            assert found[0]["path"] == f"fresh{number}.py"
+        assert queues(url) - before == (1 if watch == "on" else 0)
+        context.__exit__(None, None, None)
 
 
 def test_a_server_over_http_watches_nothing(

@@ -17,6 +17,7 @@ from tests.support.synthetic_chunks import SyntheticRepository, chunk, indexed_f
 from tests.support.waiting import wait_for
 
 IDENTITY = "https://forge.example/team/repo"
+OTHER = "https://forge.example/team/other"
 BLOCKED = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
 REPOSITORIES = "select array_agg(distinct repository_id) from pgdex.views where removed_at is null"
 DEFAULTS = "select array_agg(root order by root) from pgdex.views where is_default"
@@ -41,6 +42,16 @@ def indexed(
 
 def view(connection: Connection, root: str) -> int:
     return int(value(connection, "select id from pgdex.views where root = %s and removed_at is null", root))
+
+
+def families(connection: Connection) -> dict[str, str]:
+    """Views by their folders, and the identity of their repository."""
+    return dict(
+        connection.execute(
+            "select v.root, r.identity from pgdex.views v join pgdex.repositories r on r.id = v.repository_id"
+            " where v.removed_at is null"
+        ).fetchall()
+    )
 
 
 def removed(connection: Connection, root: str) -> None:
@@ -71,7 +82,7 @@ def test_views_of_one_history_are_one_repository_and_store_what_they_share_once(
 def test_another_history_and_another_project_are_repositories_of_their_own(connection: Connection) -> None:
     worker = SqlWorker(connection)
     indexed(worker, "/r/a", tree(2))
-    indexed(worker, "/r/b", tree(2), "https://forge.example/team/other")
+    indexed(worker, "/r/b", tree(2), OTHER)
     enqueue(connection, "/r/a", project="other")
     claim = worker.join(worker.take(), IDENTITY)
     assert len(value(connection, REPOSITORIES)) == 3
@@ -92,6 +103,51 @@ def test_a_view_that_has_files_stays_where_it_is_and_gives_its_repository_an_ide
     assert value(connection, REPOSITORIES) == before
     identities = connection.execute("select identity from pgdex.repositories order by id").fetchall()
     assert identities == [(IDENTITY,), ("folder:/r/b",)]
+    assert_index_is_sound(connection)
+
+
+def test_one_folder_of_several_that_was_replaced_by_another_clone_leaves_the_family_its_identity(
+    connection: Connection,
+) -> None:
+    worker = SqlWorker(connection)
+    indexed(worker, "/r/main", tree(2), is_main=True)
+    indexed(worker, "/r/second", tree(2))
+
+    indexed(worker, "/r/second", [Found("other.py")], OTHER)
+    indexed(worker, "/r/third", tree(2))
+    indexed(worker, "/r/clone", [Found("other.py")], OTHER)
+
+    assert families(connection) == {"/r/main": IDENTITY, "/r/second": IDENTITY, "/r/third": IDENTITY, "/r/clone": OTHER}
+    assert_index_is_sound(connection)
+
+
+def test_a_new_address_of_the_remote_is_taken_once_all_worktrees_that_are_there_have_it(
+    connection: Connection,
+) -> None:
+    worker = SqlWorker(connection)
+    for root in ("/r/main", "/r/second", "/r/gone", "/r/removed"):
+        indexed(worker, root, tree(2), is_main=root == "/r/main")
+    connection.execute("update pgdex.views set missing_since = now() where root = '/r/gone'")
+    removed(connection, "/r/removed")
+
+    indexed(worker, "/r/main", tree(2), OTHER, is_main=True)
+    assert set(families(connection).values()) == {IDENTITY}
+    indexed(worker, "/r/second", tree(2), OTHER)
+    assert set(families(connection).values()) == {OTHER}
+    indexed(worker, "/r/new", tree(2), OTHER)
+    assert len(value(connection, REPOSITORIES)) == 1
+
+
+def test_a_replaced_folder_whose_view_has_no_files_becomes_a_repository_of_its_own(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    indexed(worker, "/r/main", tree(2), is_main=True)
+    indexed(worker, "/r/second", [])
+    assert len(value(connection, REPOSITORIES)) == 1
+
+    indexed(worker, "/r/second", [Found("other.py")], OTHER)
+
+    assert families(connection) == {"/r/main": IDENTITY, "/r/second": OTHER}
+    assert value(connection, DEFAULTS) == ["/r/main", "/r/second"]
     assert_index_is_sound(connection)
 
 

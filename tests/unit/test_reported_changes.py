@@ -126,10 +126,29 @@ def test_a_checkout_is_seen_in_a_linked_worktree_too(tree: Path) -> None:
     assert all(os.path.exists(path) for path in marks.checkout)
     assert all(path.startswith(os.fsencode(tree / ".git" / "worktrees")) for path in marks.checkout)
     assert marks.rules == {os.fsencode(tree / ".git" / "info" / "exclude")}
+    git(linked, "commit", "--quiet", "--allow-empty", "--message", "two")
     events = Events(CachedRules(linked, max_file_bytes=1 << 20))
     try:
-        git(linked, "commit", "--quiet", "--allow-empty", "--message", "two")
         git(linked, "reset", "--quiet", "--mixed", "HEAD~1")
+        assert reported(events) == EVERYTHING
+    finally:
+        events.close()
+
+
+def test_a_status_that_writes_the_index_is_no_change_and_what_git_tracks_from_now_on_is_one(tree: Path) -> None:
+    write_tree(tree, {".gitignore": "*.out\n", "made.out": "x = 1\n"})
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "one")
+    events = Events(CachedRules(tree, max_file_bytes=1 << 20))
+    try:
+        file = next(tree.rglob("*.py"))
+        os.utime(file, ns=(1, 1))
+        assert reported(events) == Change(frozenset({str(file.relative_to(tree))}))
+        before = (tree / ".git" / "index").stat().st_mtime_ns
+        git(tree, "status")
+        assert (tree / ".git" / "index").stat().st_mtime_ns != before
+        assert events.read(timeout_seconds=1) is None
+        git(tree, "add", "--force", "made.out")
         assert reported(events) == EVERYTHING
     finally:
         events.close()

@@ -1,4 +1,4 @@
-"""Checks of the folders that are indexed: are they still there?"""
+"""Checks of the folders that are indexed: are they still there, and still what they were?"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,10 +18,15 @@ VIEWS = """
     select project_id, root, missing_since is not null from pgdex.views
     where removed_at is null and ref = '' order by missing_since is null, project_id, root
 """
+STRANGERS = """
+    select v.root, v.identity, r.name, r.identity from pgdex.views v join pgdex.repositories r on r.id = v.repository_id
+    where v.removed_at is null and v.ref = '' and v.identity <> r.identity order by v.project_id, v.root
+"""
 
 
 def views_checks(connection: "Connection", settings: "Settings") -> Iterator[Check]:
-    """A warning for each project with views whose folder is gone, as this machine sees it or as all workers said."""
+    """A warning for each project with views whose folder is gone, as this machine sees it or as all workers said, and
+    for each folder whose last scan found another git history there than its repository's."""
     views = connection.execute(VIEWS).fetchall()
     is_local = settings.database_url is None
     gone: dict[str, list[str]] = {}
@@ -43,6 +48,14 @@ def views_checks(connection: "Connection", settings: "Settings") -> Iterator[Che
             "views",
             f"the workers could not find {count(len(roots), 'indexed folder')}: {_named(roots)}",
             "If it is gone for good: pgdex remove PATH. If not, `pgdex index PATH` finds it again.",
+        )
+    for root, identity, name, expected in connection.execute(STRANGERS).fetchall():
+        yield warning(
+            "views",
+            f"{printable(root)} is of {printable(identity)}, and its repository {printable(name)} of"
+            f" {printable(expected)}",
+            "If the remote has a new address, index the repository's other folders again. If something else is there"
+            " now, `pgdex remove` the folder and index it again: it becomes a repository of its own.",
         )
     if not gone and not elsewhere:
         left = len(views) - MOST_LOOKED_AT

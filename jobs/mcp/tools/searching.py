@@ -105,6 +105,7 @@ class Searching:
                 words=WORDS,
                 standing_in=standing_in,
                 ensure_workers=lambda: self._place.launcher.ensure(client),
+                look=self._place.look,
             )
             return _answer(found, project, query=query, detail=detail, max_tokens=max_tokens)
 
@@ -144,7 +145,11 @@ class Searching:
                     project_id=project.id, root=root, path=name, line=line, tests=tests, limit=limit
                 )
             found = related_code(
-                client, request, words=WORDS, ensure_workers=lambda: self._place.launcher.ensure(client)
+                client,
+                request,
+                words=WORDS,
+                ensure_workers=lambda: self._place.launcher.ensure(client),
+                look=self._place.look,
             )
             return _answer(found, project, query="", detail=detail, max_tokens=max_tokens)
 

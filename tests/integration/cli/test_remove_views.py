@@ -168,3 +168,18 @@ def test_the_doctor_tells_of_folders_that_are_gone_and_what_removes_them(
     assert "/no/such/place/api" in found[1]["finding"]
     assert run_pgdex("remove", "--missing", "--project", "web", "--yes").code == ExitCode.DONE
     assert value(connection, ROOTS) == "/no/such/place/api"
+
+
+def test_the_doctor_tells_of_a_folder_that_holds_another_repository_now(run_pgdex: Run, connection: Connection) -> None:
+    indexed(connection, "/srv/fix")
+    connection.execute("update pgdex.repositories set identity = 'https://forge.example/team/fix'")
+    connection.execute("update pgdex.views set identity = 'https://forge.example/team/fix'")
+    assert "forge.example" not in run_pgdex("doctor").out
+    connection.execute("update pgdex.views set identity = 'https://forge.example/team/other' where root = '/srv/fix'")
+    (found,) = [
+        check
+        for check in run_pgdex("doctor", "--json").json["checks"]
+        if check["name"] == "views" and "forge.example" in check["finding"]
+    ]
+    assert "/srv/fix is of https://forge.example/team/other" in found["finding"]
+    assert "pgdex remove" in found["advice"]

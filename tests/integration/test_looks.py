@@ -1,0 +1,397 @@
+"""A process that stays looks only at what was reported since its last look, and finds what a whole walk finds."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pgdex.indexer.sources import RootUnavailable, WalkAborted, walk
+from pgdex.jobs.client.changes import changes_since
+from pgdex.jobs.client.client import Client
+from pgdex.jobs.client.models import IndexedView
+from pgdex.jobs.client.views import innermost_view
+from pgdex.jobs.watching import Looks, looks, reports
+from pgdex.jobs.watching.file_systems import Mount
+from tests.support.sql_worker import enqueue
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads inotify's queue, which only Linux has")
+
+FOLDERS = ("", "a", "a/b", "new", "left")
+NAMES = ("one.py", "two.py", "x.log", ".gitignore", ".pgdexignore", ".git", "b")
+FILES = {
+    "one.py": "x = 1\n",
+    "a/one.py": "x = 2\n",
+    "a/b/two.py": "x = 3\n",
+    "a/x.log": "no source\n",
+    ".gitignore": "*.log\nleft/\n",
+    "left/one.py": "ignored = 1\n",
+}
+
+paths = st.builds(os.path.join, st.sampled_from(FOLDERS), st.sampled_from(NAMES))
+folders = st.sampled_from(FOLDERS[1:])
+steps = st.one_of(
+    st.tuples(st.just("write"), paths, st.sampled_from(["x = 4\n", "*.py\n", "!left/\n", "gitdir: nowhere\n"])),
+    st.tuples(st.just("delete"), st.one_of(paths, folders), st.none()),
+    st.tuples(st.just("rename"), st.one_of(paths, folders), st.one_of(paths, folders)),
+    st.tuples(st.just("touch"), paths, st.none()),
+    st.tuples(st.just("link"), paths, paths),
+    st.tuples(st.just("job"), paths, st.none()),
+    st.tuples(st.just("look"), st.none(), st.none()),
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A folder and its view, which has every file as it was at the beginning."""
+
+    client: Client
+    view: IndexedView
+    root: Path
+
+    def whole(self) -> list[str]:
+        """What a walk of everything finds."""
+        size = self.client.settings.max_file_bytes
+        return changes_since(
+            self.client.connection, view_id=self.view.id, root=self.root, max_file_bytes=size, aborted=lambda: False
+        )
+
+    def look(self, remembered: Looks) -> list[str]:
+        return remembered.look(self.client, self.view, self.root, lambda: False)
+
+    def write(self, path: str, text: str = "y = 1\n") -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+
+    def note(self) -> None:
+        """The index has the folder as it is now."""
+        connection = self.client.connection
+        connection.execute("delete from pgdex.view_files")
+        connection.execute("delete from pgdex.versions")
+        connection.execute("select pgdex.register_model('test-model', 4)")
+        for file in walk(self.root, blob_ids=False):
+            if file.skip_reason is None:
+                connection.execute(
+                    "insert into pgdex.versions (repository_id, path, size, content_hash, model_id, index_format)"
+                    " values (%s, %s, %s, 'x', (select min(id) from pgdex.embedding_models), 2)",
+                    [self.view.repository_id, file.path, file.size],
+                )
+            connection.execute(
+                "insert into pgdex.view_files (view_id, path, version_id, size, mtime_ns, ctime_ns, inode, skip_reason)"
+                " values (%s, %s, (select id from pgdex.versions where path = %s), %s, %s, %s, %s, %s)",
+                [
+                    *(self.view.id, file.path, file.path),
+                    *(file.size, file.mtime_ns, file.ctime_ns, file.inode, file.skip_reason),
+                ],
+            )
+
+
+@pytest.fixture
+def scene(client: Client, tmp_path: Path) -> Scene:
+    """A small tree, as it is in the index."""
+    root = tmp_path.resolve() / "tree"
+    enqueue(client.connection, str(root))
+    client.connection.execute("select pgdex.cancel_job(id) from pgdex.indexing_jobs")
+    client.connection.execute("update pgdex.views set last_indexed_at = now()")  # else each job is of everything
+    fresh_tree(root)
+    view = innermost_view(client.connection, [str(root)], project="default")
+    assert view is not None
+    made = Scene(client, view, root)
+    made.note()
+    return made
+
+
+@pytest.fixture
+def remembered() -> Iterator[Looks]:
+    """The memory of one process."""
+    made = Looks()
+    yield made
+    made.close()
+
+
+def fresh_tree(root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    for path, text in FILES.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A list that gets an entry for each walk of everything."""
+    walks: list[object] = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        walks.append(arguments)
+        return walk(*arguments, **named)
+
+    monkeypatch.setattr(looks, "walk", counted)
+    return walks
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(done=st.lists(steps, min_size=1, max_size=12))
+def test_whatever_happens_in_a_tree_a_look_finds_what_a_walk_of_everything_finds(
+    scene: Scene, done: list[tuple[str, Any, Any]]
+) -> None:
+    fresh_tree(scene.root)
+    remembered = Looks()
+    with scene.client.connection.transaction(force_rollback=True):
+        scene.note()
+        assert scene.look(remembered) == scene.whole() == []
+        for what, path, other in done:
+            happen(scene, what, path, other)
+            if what == "look":
+                assert scene.look(remembered) == scene.whole()
+        assert scene.look(remembered) == scene.whole()
+        assert scene.look(remembered) == scene.whole()
+    remembered.close()
+
+
+def happen(scene: Scene, what: str, path: Any, other: Any) -> None:
+    """Do one thing; nothing where it can't be done."""
+    try:
+        if what == "write":
+            scene.write(path, other)
+        elif what == "delete":
+            target = scene.root / path
+            shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
+        elif what == "rename":
+            (scene.root / other).parent.mkdir(parents=True, exist_ok=True)
+            os.rename(scene.root / path, scene.root / other)
+        elif what == "touch":
+            os.utime(scene.root / path, ns=(1, 1))
+        elif what == "link":
+            (scene.root / path).symlink_to(scene.root / other)
+        elif what == "job":  # of another machine, which has the file otherwise
+            connection = scene.client.connection
+            known = "path = %s and mtime_ns is not null"
+            connection.execute(f"update pgdex.view_files set mtime_ns = 7 where {known}".encode(), [path])
+            connection.execute("select pgdex.enqueue_job(%s, paths => %s)", [str(scene.root), [path]])
+    except OSError:
+        return
+
+
+def test_where_nothing_happened_no_file_is_looked_at(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks = counting(monkeypatch)
+    assert scene.look(remembered) == []
+    monkeypatch.setattr(looks, "changes_since", None)
+    for _ in range(3):
+        assert scene.look(remembered) == []
+    scene.write("left/two.py")  # nobody watches what is left out
+    assert scene.look(remembered) == []
+    assert len(walks) == 1
+
+
+def test_what_was_saved_just_before_is_found_without_another_walk_and_until_it_is_indexed(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks = counting(monkeypatch)
+    assert scene.look(remembered) == []
+    for number in range(50):
+        path = f"deep/{number % 7}/f{number}.py"
+        scene.write(path)
+        assert path in scene.look(remembered)
+    assert len(scene.look(remembered)) == 50
+    scene.note()
+    assert scene.look(remembered) == []
+    assert len(walks) == 1
+
+
+def test_after_a_job_of_the_whole_tree_and_after_ten_minutes_everything_is_walked(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks = counting(monkeypatch)
+    scene.look(remembered)
+    scene.client.connection.execute("update pgdex.view_files set size = 99 where path = 'one.py'")
+    assert scene.look(remembered) == []
+    enqueue(scene.client.connection, str(scene.root))
+    scene.client.connection.execute("select pgdex.cancel_job(id) from pgdex.indexing_jobs where status = 'pending'")
+    assert scene.look(remembered) == ["one.py"]
+    assert len(walks) == 2
+    monkeypatch.setattr(looks, "TRUSTED_SECONDS", 0.0)
+    scene.look(remembered)
+    scene.look(remembered)
+    assert len(walks) >= 3
+
+
+def test_a_folder_that_was_moved_out_of_sight_and_made_again_is_watched(scene: Scene, remembered: Looks) -> None:
+    assert scene.look(remembered) == []
+    os.rename(scene.root / "a", scene.root / "left" / "a")
+    scene.write("a/one.py", "x = 2\n")
+    scene.look(remembered)
+    scene.note()
+    assert scene.look(remembered) == []
+    scene.write("a/new.py")
+    assert scene.look(remembered) == ["a/new.py"]
+
+
+def test_what_a_job_of_another_machine_wrote_is_looked_at(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks = counting(monkeypatch)
+    assert scene.look(remembered) == []
+    scene.client.connection.execute("update pgdex.view_files set mtime_ns = 7 where path <> '.gitignore'")
+    assert scene.look(remembered) == []
+    scene.client.connection.execute("select pgdex.enqueue_job(%s, paths => '{a/b}')", [str(scene.root)])
+    assert scene.look(remembered) == ["a/b/two.py"]
+    scene.client.connection.execute("select pgdex.enqueue_job(%s, paths => '{one.py}')", [str(scene.root)])
+    assert scene.look(remembered) == ["a/b/two.py", "one.py"]
+    assert len(walks) == 1
+
+
+def test_a_tree_that_stands_where_another_one_stood_is_walked(scene: Scene, remembered: Looks) -> None:
+    above = scene.root.parent
+    assert scene.look(remembered) == []
+    os.rename(scene.root, above / "before")
+    with pytest.raises(RootUnavailable):
+        scene.look(remembered)
+    fresh_tree(scene.root)
+    assert scene.look(remembered) == scene.whole() != []
+
+
+def test_what_git_tracks_from_now_on_is_seen_and_a_status_or_a_commit_costs_no_walk(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=n", "-c", "user.email=e@x"]
+        subprocess.run(["git", "-C", str(scene.root), *who, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    scene.note()
+    walks = counting(monkeypatch)
+    assert scene.look(remembered) == []
+    scene.write("one.py", "x = 9\n")
+    git("status")
+    assert scene.look(remembered) == ["one.py"]
+    git("commit", "-qam", "two")
+    git("switch", "-qc", "other")
+    assert scene.look(remembered) == ["one.py"]
+    git("add", "-f", "a/x.log", "left/one.py")
+    assert scene.look(remembered) == scene.whole() == ["a/x.log", "left/one.py", "one.py"]
+    scene.write("left/one.py", "x = 10\n")
+    scene.note()
+    assert scene.look(remembered) == []
+    scene.write("left/one.py", "x = 11\n")
+    assert scene.look(remembered) == ["left/one.py"]
+    git("rm", "-q", "--cached", "a/x.log")
+    assert scene.look(remembered) == scene.whole() == ["a/x.log", "left/one.py"]
+    assert len(walks) == 1
+
+
+def test_a_job_of_this_machines_own_server_leaves_nothing_to_look_at(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene.client, "settings", scene.client.settings.with_values(database_url=None))
+    walks = counting(monkeypatch)
+    assert scene.look(remembered) == []
+    enqueue(scene.client.connection, str(scene.root))
+    assert scene.look(remembered) == []
+    assert len(walks) == 1
+
+
+def test_a_walk_that_takes_longer_than_a_search_may_wait_is_not_begun_anew(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks = []
+    goes_on = threading.Event()
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        walks.append(arguments)
+        goes_on.wait(30)
+        return walk(*arguments, **named)
+
+    monkeypatch.setattr(looks, "walk", slow)
+    for _ in range(3):
+        with pytest.raises(WalkAborted):
+            remembered.look(scene.client, scene.view, scene.root, lambda: True)
+    scene.write("a/later.py")
+    goes_on.set()
+    assert scene.look(remembered) == ["a/later.py"]
+    assert len(walks) == 1
+
+
+def test_a_look_that_waits_for_another_one_gives_up_in_its_time(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        began.set()
+        goes_on.wait(30)
+        return walk(*arguments, **named)
+
+    monkeypatch.setattr(looks, "walk", slow)
+    first = threading.Thread(target=lambda: scene.look(remembered))
+    first.start()
+    assert began.wait(30)
+    with pytest.raises(WalkAborted), Client.open(scene.client.settings) as other:
+        remembered.look(other, scene.view, scene.root, lambda: True)
+    goes_on.set()
+    first.join(30)
+
+
+@pytest.mark.parametrize("of", ["instances", "watches", "file system"])
+def test_where_the_kernel_reports_nothing_each_look_is_a_walk(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    class Refusing:
+        def __init__(self, **named: object) -> None:
+            if of == "instances":
+                raise OSError(24, "Too many open files")
+
+        def add_watch(self, *arguments: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None:
+            pass
+
+    if of == "file system":
+        monkeypatch.setattr(looks, "unreported_mount", lambda root: Mount("/", "nfs4"))
+    else:
+        monkeypatch.setattr("inotify_simple.INotify", Refusing)
+    for number in range(3):
+        scene.write(f"a/f{number}.py")
+        assert scene.look(remembered) == [f"a/f{one}.py" for one in range(number + 1)]
+
+
+def test_more_reports_than_the_kernel_holds_or_than_can_be_named_are_a_walk(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MOST_PATHS", 5)
+    walks = counting(monkeypatch)
+    scene.look(remembered)
+    for number in range(9):
+        scene.write(f"a/f{number}.py")
+    assert len(scene.look(remembered)) == 9
+    assert len(walks) == 2
+
+
+def test_only_so_many_trees_are_remembered(
+    client: Client, remembered: Looks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "MOST_TREES", 2)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        root = tmp_path.resolve() / f"tree{number}"
+        fresh_tree(root)
+        enqueue(client.connection, str(root))
+        view = innermost_view(client.connection, [str(root)], project="default")
+        assert view is not None
+        assert len(remembered.look(client, view, root, lambda: False)) == 4
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+    remembered.close()
+    time.sleep(0.1)
+    assert len(os.listdir("/proc/self/fd")) <= before
