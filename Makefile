@@ -36,7 +36,7 @@ test-unit: $(VENV)/.developed  ## Run the tests that need no database: under a m
 	$(BIN)/python -m pytest --numprocesses auto --durations=5 tests/unit $(ARGS)
 
 test-clients: $(VENV)/.developed  ## Run the tests with real coding agents and agent frameworks, from npm's registry and PyPI
-	$(BIN)/python -m pytest -m clients tests/clients --durations=5 $(ARGS)
+	$(BIN)/python -m pytest -m clients tests/clients --numprocesses $(PROCESSES) --durations=5 $(ARGS)
 
 conformance: $(VENV)/.developed  ## Run the official MCP conformance suite (needs npm) and print its results as a table
 	$(BIN)/python -m tests.conformance $(ARGS)

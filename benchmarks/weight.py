@@ -49,6 +49,7 @@ WHY = {
     "click": "the command line",
     "pystemmer": "stems of words, in C",
     "charset-normalizer": "which old encoding a source is in that is not UTF-8",
+    "inotify-simple": "what the kernel reports of a folder, on Linux",
     "watchfiles": "changes of files, from the system",
     "psutil": "which processes are alive, and whose they are",
     "filelock": "a lock between the commands that start workers, behind a pooler",

@@ -12,8 +12,18 @@ from numpy.typing import NDArray
 
 from pgdex.indexer.chunking import Chunk, ChunkingAborted, GrammarMissing, ParseTimeout, chunk_file
 from pgdex.indexer.dialects import language_in
+from pgdex.indexer.documents import Extracted, ExtractionAborted, Limits, extract
 from pgdex.indexer.languages import Language
-from pgdex.indexer.sources import OpenedRoot, RootUnavailable, Skipped, SkipReason, SourceText, Unchanged, read_source
+from pgdex.indexer.sources import (
+    OpenedRoot,
+    RootUnavailable,
+    Skipped,
+    SkipReason,
+    SourceDocument,
+    SourceText,
+    Unchanged,
+    read_source,
+)
 from pgdex.indexer.stopwatch import Stopwatch
 from pgdex.indexer.storable import storable
 from pgdex.indexer.storage import KeptFile, SkippedFile, StoredFile, UnchangedFile
@@ -65,17 +75,19 @@ class Reader(Protocol):
 
     def read(
         self, path: str, *, max_file_bytes: int, known_hashes: Container[bytes]
-    ) -> SourceText | Skipped | Unchanged:
+    ) -> SourceText | SourceDocument | Skipped | Unchanged:
         """As `read_source` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChunker:
-    """Reads and chunks one file after the other, all with the same limit, abort flag and stopwatch."""
+    """Reads and chunks one file after the other, all with the same limits, abort flag and stopwatch."""
 
     max_file_bytes: int
     aborted: Callable[[], bool]
     stopwatch: Stopwatch
+    document_seconds: float = 45.0
+    """How long extracting the text of a PDF or Word document may take."""
 
     def chunked(
         self,
@@ -142,11 +154,56 @@ class FileChunker:
                     reason=source.reason.value,
                     detail=source.detail,
                 )
-            case SourceText() if fallback is not None and fallback.effort is Effort.HASH:
+            case SourceText() | SourceDocument() if fallback is not None and fallback.effort is Effort.HASH:
                 return _skip_crashed(path, fallback, source)
-            case SourceText():
-                with self.stopwatch.time("chunking"):
-                    return self._cut(path, source, with_grammar=fallback is None or fallback.effort is Effort.FULL)
+            case SourceText() | SourceDocument():
+                return self._taken(path, source, with_grammar=fallback is None or fallback.effort is Effort.FULL)
+
+    def _taken(
+        self, path: str, source: SourceText | SourceDocument, *, with_grammar: bool
+    ) -> ChunkedFile | SkippedFile:
+        if isinstance(source, SourceDocument):
+            with self.stopwatch.time("reading"):
+                extracted = self._extracted(path, source)
+            if isinstance(extracted, SkippedFile):
+                return extracted
+            source = extracted
+        with self.stopwatch.time("chunking"):
+            return self._cut(path, source, with_grammar=with_grammar)
+
+    def _extracted(self, path: str, document: SourceDocument) -> SourceText | SkippedFile:
+        """The text of a document, or the file as left out. Raises ChunkingAborted, OSError."""
+        limits = Limits.within(self.document_seconds, text_bytes=self.max_file_bytes)
+        try:
+            found = extract(document.data, document.kind, limits=limits, aborted=self.aborted)
+        except ExtractionAborted as error:
+            raise ChunkingAborted from error
+        if not isinstance(found, Extracted):
+            is_final = found.reason.is_final  # else it has no hash, so that the next job tries it again
+            return SkippedFile(
+                path=path,
+                size=document.size,
+                mtime_ns=document.mtime_ns,
+                ctime_ns=document.ctime_ns,
+                inode=document.inode,
+                content_hash=document.content_hash if is_final else None,
+                blob_id=document.blob_id if is_final else None,
+                reason=SkipReason(found.reason.value).value,
+                detail=storable(found.detail),
+            )
+        if found.unread:
+            logger.warning(
+                "%d pages of a document could not be read", found.unread, extra=_about("document_incomplete", path)
+            )
+        return SourceText(
+            found.text,
+            document.size,
+            document.mtime_ns,
+            document.content_hash,
+            document.blob_id,
+            document.ctime_ns,
+            document.inode,
+        )
 
     def _cut(self, path: str, source: SourceText, *, with_grammar: bool) -> ChunkedFile:
         language = language_in(path, source.text)
@@ -173,7 +230,7 @@ def skip_failed(path: str, error: BaseException) -> SkippedFile:
     return SkippedFile(path=path, reason=SkipReason.FAILED.value, detail=detail)
 
 
-def _skip_crashed(path: str, fallback: Fallback, source: SourceText | None = None) -> SkippedFile:
+def _skip_crashed(path: str, fallback: Fallback, source: SourceText | SourceDocument | None = None) -> SkippedFile:
     logger.error("left out a file: %s", fallback.detail, extra=_about("file_crashed", path))
     return SkippedFile(
         path=path,

@@ -48,6 +48,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("dart", "=", ".dart"),
     ("diff", "", ".diff .patch"),
     ("dockerfile", "", ".dockerfile .containerfile Dockerfile Containerfile"),
+    # Documents: their text is extracted (see `documents`).
+    ("docx", "", ".docx"),
     ("elisp", "=", ".el .emacs"),
     ("elixir", "=", ".ex .exs"),
     ("elm", "=", ".elm"),
@@ -97,6 +99,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("odin", "", ".odin"),
     ("org", "", ".org"),
     ("pascal", "=", ".pas .pp .dpr .lpr"),
+    ("pdf", "", ".pdf"),
     ("perl", "", ".pl .pm .t .psgi .plx Makefile.PL cpanfile"),
     ("php", "=", ".php .phtml .php3 .php4 .php5 .php7 .phps .inc"),
     ("po", "", ".po .pot"),

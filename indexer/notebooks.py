@@ -26,8 +26,10 @@ _OUTPUTS = frozenset({"outputs", "attachments"})
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its source by lines, and for each the row (from 0) of the file on which it stands."""
+    """One cell: its number, counted from 1 as Jupyter shows them and with all cells counted, its source by lines, and
+    for each of these the row (from 0) of the file on which it stands."""
 
+    number: int
     kind: str
     lines: list[str]
     rows: list[int]
@@ -81,7 +83,7 @@ class _Reader:
                 language = self._language(start, end)
             elif key in ("cells", "worksheets"):
                 is_notebook = True
-        for cell in self._cells():
+        for number, cell in enumerate(self._cells(), start=1):
             kind, lines, rows = "", list[str](), list[int]()
             for key, start, _ in self._members(cell):
                 if key == "cell_type":
@@ -89,7 +91,7 @@ class _Reader:
                 elif key in ("source", "input"):  # `input` until version 3
                     lines, rows = self._source(start)
             if any(line.strip() for line in lines):
-                cells.append(Cell(kind, lines, rows))
+                cells.append(Cell(number, kind, lines, rows))
         return Notebook(language, cells) if is_notebook else None
 
     def outputs(self) -> list[tuple[int, int]] | None:

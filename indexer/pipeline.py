@@ -25,6 +25,7 @@ from pgdex.indexer.chunked_files import NOT_SEEN, ChunkedFile, Fallback, FileChu
 from pgdex.indexer.chunking import Chunk, ChunkingAborted
 from pgdex.indexer.embedding import BagEmbedder, Embedder, EmbedderError, EmbeddingAborted
 from pgdex.indexer.format import INDEX_FORMAT
+from pgdex.indexer.numbered_parts import without_part
 from pgdex.indexer.sources import DEFAULT_MAX_FILE_BYTES, OpenedRoot
 from pgdex.indexer.stopwatch import Stopwatch
 from pgdex.indexer.storage import IndexedFile, KeptFile, SkippedFile, StoredFile, UnchangedFile
@@ -104,6 +105,8 @@ class Pipeline:
 
     embedder: Embedder
     max_file_bytes: int = DEFAULT_MAX_FILE_BYTES
+    document_seconds: float = 45.0
+    """How long extracting the text of one PDF or Word document may take."""
     model_id: int | None = None
     """The embedder's number in the index: a file that is stored with another model is done again."""
     force: bool = False
@@ -145,7 +148,12 @@ class Pipeline:
         A file's own fault only ever skips the file. Raises IndexingAborted, RootUnavailable, what the callbacks raise,
         and with `one_by_one` what `embed` raises.
         """
-        chunker = FileChunker(max_file_bytes=self.max_file_bytes, aborted=self.aborted, stopwatch=self.stopwatch)
+        chunker = FileChunker(
+            max_file_bytes=self.max_file_bytes,
+            document_seconds=self.document_seconds,
+            aborted=self.aborted,
+            stopwatch=self.stopwatch,
+        )
         stored = stored or {}
         content = ReadFiles()
         for done, path in enumerate(paths):
@@ -346,8 +354,11 @@ class _OwnFault(Exception):
 
 
 def embedding_text(path: str, chunk: Chunk) -> str:
-    """What is embedded of a chunk: where it stands, what it defines, and its lines."""
-    return f"{path} {chunk.symbol or ''}\n{chunk.content}"
+    """What is embedded of a chunk: where it stands, what it defines, and its lines.
+
+    Not the number of a notebook's cell or a PDF's page: all below a new one would be embedded again for it.
+    """
+    return f"{path} {without_part(path, chunk.symbol) or ''}\n{chunk.content}"
 
 
 def text_hash(text: str) -> UUID:

@@ -42,7 +42,7 @@ def is_allowed(spec: str, configured: Settings) -> bool:
 def _canonical(spec: str) -> str:
     """As the index names it: without spaces around its parts, a folder by its whole path."""
     provider, _, argument = (part.strip() for part in spec.partition(":"))
-    if provider == "static" and argument.startswith(("/", "~", ".")):
+    if provider in ("static", "fastembed") and argument.startswith(("/", "~", ".")):
         argument = abspath(expanduser(argument))
     return f"{provider}:{argument}" if argument else provider
 

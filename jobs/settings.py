@@ -99,7 +99,8 @@ class Settings(Environment):
     )
     embedder: str = setting(
         "code",
-        description="code, hashing, static:FOLDER, or ollama, openai, voyage, cohere, jina, gemini, each with :MODEL.",
+        description="code, hashing, static:FOLDER, fastembed:MODEL or fastembed:FOLDER, or ollama, openai, voyage, "
+        "cohere, jina, gemini, each with :MODEL.",
     )
     allowed_embedders: str | None = setting(
         None,

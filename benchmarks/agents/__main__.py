@@ -1,8 +1,11 @@
 """What an agent spends on finding code, and whether it finds it: with pgdex, with grep alone, and with both.
 
-Run: python -m benchmarks.agents --model scripted|anthropic:MODEL|openai:MODEL [--tasks 12] [--write]
+Run: python -m benchmarks.agents --model scripted|PROVIDER:MODEL [--tasks 12] [--write]
 
-The key comes from ANTHROPIC_API_KEY or OPENAI_API_KEY, another address from ANTHROPIC_BASE_URL or OPENAI_BASE_URL.
+PROVIDER is anthropic (Messages API), openai (Chat Completions, which many local servers speak too) or openai-responses
+(Responses API). The key comes from ANTHROPIC_API_KEY or OPENAI_API_KEY, another address from ANTHROPIC_BASE_URL or
+OPENAI_BASE_URL.
+
 A run with a model costs money: three attempts at each task (one for each set of tools), each within the limits below.
 An answer is right if it names a file and a line inside a known answer; no model judges. `--model scripted` plays a
 fixed policy and needs no key. Where the sources are missing, the command says how to bring them.
@@ -28,6 +31,7 @@ from benchmarks.agents.budget import Limits, Prices
 from benchmarks.agents.conversation import Model, ModelRefused
 from benchmarks.agents.loop import Outcome, attempt
 from benchmarks.agents.openai import OpenAIModel
+from benchmarks.agents.openai_responses import OpenAIResponsesModel
 from benchmarks.agents.report import by_task, report
 from benchmarks.agents.scripted import ScriptedModel
 from benchmarks.agents.tasks import Task, chosen, copied
@@ -43,6 +47,7 @@ ARMS: Final = ("pgdex", "grep", "both")
 PROVIDERS: Final[Mapping[str, Callable[[str], Model]]] = {
     "anthropic": AnthropicModel.from_environment,
     "openai": OpenAIModel.from_environment,
+    "openai-responses": OpenAIResponsesModel.from_environment,
 }
 
 
@@ -51,7 +56,9 @@ def main() -> None:
     options = argparse.ArgumentParser(
         prog="python -m benchmarks.agents", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("--model", required=True, help="scripted, anthropic:MODEL or openai:MODEL")
+    options.add_argument(
+        "--model", required=True, help="scripted, anthropic:MODEL, openai:MODEL or openai-responses:MODEL"
+    )
     options.add_argument("--tasks", type=int, default=12, help="how many questions (%(default)s)")
     options.add_argument("--tools", action="append", choices=ARMS, help="only these tools; may be repeated")
     options.add_argument("--sources", type=Path, default=SOURCES, help="the folder above development/ (%(default)s)")
@@ -98,7 +105,8 @@ def model_of(spec: str) -> Model:
         return ScriptedModel()
     provider, _, name = spec.partition(":")
     if provider not in PROVIDERS or not name:
-        raise ValueError(f"unknown model {spec!r}: use scripted, anthropic:MODEL or openai:MODEL")
+        known = " or ".join(f"{one}:MODEL" for one in PROVIDERS)
+        raise ValueError(f"unknown model {spec!r}: use scripted, {known}")
     return PROVIDERS[provider](name)
 
 

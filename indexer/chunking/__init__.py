@@ -3,12 +3,14 @@
     chunks = chunk_file(text, language_of(path))
 
 Every line of the text is in exactly one chunk: the chunks are in order and contiguous, and their
-contents joined are the text; of a notebook they are the sources of its cells, and nothing else. A
-chunk is a definition where that fits, with the comments, attributes and decorators above it; small
-neighbours share a chunk; a class that is too large becomes its head and its methods, a function that
-is too large is cut between statements. `Limits` has the sizes.
+contents joined are the text; of a notebook they are the sources of its cells, and nothing else, and
+of a PDF its pages without what separates them. A chunk is a definition where that fits, with the
+comments, attributes and decorators above it; small neighbours share a chunk; a class that is too
+large becomes its head and its methods, a function that is too large is cut between statements.
+`Limits` has the sizes.
 
-All of `jobs`, and of `indexer` what stores or searches chunks, may import it; it imports `languages` and `notebooks`.
+All of `jobs`, and of `indexer` what stores or searches chunks, may import it; it imports `languages`, `notebooks`,
+`documents` and `numbered_parts`.
 """
 
 from collections.abc import Callable
@@ -27,8 +29,10 @@ from pgdex.indexer.chunking.model import (
 )
 from pgdex.indexer.chunking.notebooks import notebook_chunks
 from pgdex.indexer.chunking.packing import pack
+from pgdex.indexer.chunking.pages import page_chunks
 from pgdex.indexer.chunking.parsing import Watch
 from pgdex.indexer.chunking.syntax import syntax_pieces
+from pgdex.indexer.documents import DocumentKind
 from pgdex.indexer.languages import Language, language_named
 from pgdex.indexer.notebooks import parse_notebook
 
@@ -66,6 +70,9 @@ def chunk_file(
         return []
     if language.name == "jupyter":
         return _notebook(text, language, time_limit_seconds, aborted, limits)
+    if language.name == DocumentKind.PDF:
+        watch = Watch(time_limit_seconds, aborted)
+        return page_chunks(text, lambda page: _cut(page, language, watch, limits))
     return _cut(text, language, Watch(time_limit_seconds, aborted), limits)
 
 

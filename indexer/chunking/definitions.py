@@ -61,7 +61,7 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
                 definition = _definition(grammar, trait.rule, kind, name, scope)
                 reopens = trait.rule.reopens
                 definition.reopens = (reopens is not None and follow(node, reopens) is not None) or (
-                    kind == "variable" and _passes_on(node, name, source)
+                    kind in ("variable", "type") and _passes_on(node, name, source)
                 )
                 definition.is_prototype = (
                     trait.rule.of_object and kind == "variable" and not _is_shared_by_objects(node, source)
@@ -77,7 +77,8 @@ def definition_of(grammar: Grammar, node: Node, scope: Definition | None, source
 
 
 def _passes_on(node: Node, name: str, source: bytes) -> bool:
-    """Whether a variable is another way to what is defined elsewhere: `A = b.A`, `cart = require("./cart")`."""
+    """Whether a variable or an alias is another way to what is defined elsewhere: `A = b.A`, `using A = b::A`,
+    `cart = require("./cart")`."""
     end = source[max(node.start_byte, node.end_byte - _LONGEST_WAY) : node.end_byte].rstrip(b" \t\r\n;")
     before, _, value = end.rpartition(b"=")
     if before.endswith((b"=", b"!", b"<", b">")):  # a comparison

@@ -38,6 +38,7 @@ OUTLINES: dict[str, Outline] = {
     "org": Outline(prose.org_headings, _PROSE),
     "asciidoc": Outline(prose.asciidoc_headings, _PROSE),
     "typst": Outline(prose.asciidoc_headings, _PROSE),
+    "docx": Outline(prose.docx_headings, _PROSE),
     "latex": Outline(prose.latex_headings, _PROSE),
     "yaml": Outline(data.key_headings, lists_inner=False),
     "json": Outline(data.key_headings, lists_inner=False),

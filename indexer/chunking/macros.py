@@ -77,7 +77,13 @@ _OPENED = r"(?:\{|:[^:;{}][^;{}]{0,6000}+\{)"
 _HEAD = _pattern(
     rf"\b(?:class|struct|union|enum(?:\s+class)?)\s{{1,200}}+"
     rf"(?P<use>(?:(?:{_USE}|\w++_(?i:API|EXPORT|PUBLIC|DLL)\b|(?<=class\s)(?!final\b)[A-Za-z_]\w*+)\s{{1,200}}+){{1,4}}?)"
-    rf"(?=[A-Za-z_]\w*+(?:::\w++)*+(?:{_ANGLES})?{_GAP}(?:(?:final|\w++(?<=_FINAL))\b{_GAP})?{_OPENED})"
+    # In `class Name final : public Base {` the last word is none.
+    rf"(?=(?!final\b)[A-Za-z_]\w*+(?:::\w++)*+(?:{_ANGLES})?{_GAP}(?:(?:final|\w++(?<=_FINAL))\b{_GAP})?{_OPENED})"
+)
+# `class Name : public NON_EXPORTED_BASE(Base) {`: the macro and its parentheses.
+_BASE = _pattern(
+    rf"[:,]{_GAP}(?:(?:public|protected|private|virtual)\s{{1,200}}+){{1,2}}+(?P<use>{_MACRO}{_GAP}\({_GAP})"
+    rf"[\w:<>,\s]{{1,400}}+(?P<end>\))(?={_GAP}[,{{])"
 )
 _FINAL = _pattern(rf"\b(?:class|struct)\s{{1,200}}+\w++\s{{1,200}}+(?P<use>\w++(?<=_FINAL))(?={_GAP}{_OPENED})")
 _FORWARD = _pattern(rf"\b(?:class|struct)\s{{1,200}}+(?P<use>{_MACRO}{_GAP}{ARGUMENTS}\s{{1,200}}+)(?=\w+\s*;)")
@@ -308,6 +314,7 @@ _RULES: tuple[tuple[re.Pattern[bytes], _Allowed | None, *tuple[bytes, ...]], ...
     (_ALONE, _stands_alone),
     (_STATEMENTS, _has_statements),
     (_OPERATOR, None),
+    (_BASE, None, b"public", b"protected", b"private", b"virtual"),
     (_HEAD, None),
     (_FINAL, None, b"_FINAL"),
     (_FORWARD, None, b"class"),

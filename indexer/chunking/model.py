@@ -58,7 +58,9 @@ class Chunk:
 
     `start_line` and `end_line` are 1-based and inclusive. `symbol` is the qualified name
     ("Outer.inner", or "Guide > Install" for headings) of the definition that the chunk is, is a
-    part of, or mostly consists of; None where there is none. `symbols` are all the names that the
+    part of, or mostly consists of; None where there is none. In a notebook the cell stands before
+    it ("cell 12 > Outer.inner", or "cell 12" alone), and in a PDF it is the page ("page 3"): here
+    and in no other field. `symbols` are all the names that the
     chunk defines or continues, `symbol` first, so that an exact search finds each of several small
     functions that share a chunk; those of functions inside of functions are not qualified. `defines` are
     those that begin in it: of a class in several chunks only the first has its name there. `declares` are

@@ -22,11 +22,11 @@ def open_embedder(
     timeout_seconds: float = 60,
 ) -> Embedder:
     """Open the embedder that `spec` names: "code", "hashing", "hashing:512", "static:FOLDER",
-    "PROVIDER:MODEL" with one of `SERVICES`, or what an installed package brings (`plugins`).
+    "fastembed:MODEL", "PROVIDER:MODEL" with one of `SERVICES`, or what an installed package brings (`plugins`).
 
     `url` and `api_key` are for the remote providers; the others ignore them. `dimension` asks for
     vectors of that length; None leaves it to the provider. `timeout_seconds` bounds each request
-    to a service. A static model is loaded here; a service is not asked anything before `probe()`.
+    to a service. A static or fastembed model is loaded here; a service is not asked anything before `probe()`.
     Raises EmbedderMisconfigured, and what EmbedderError a package raises.
     """
     provider, colon, argument = spec.strip().partition(":")
@@ -59,7 +59,14 @@ def _from_package(provider: str, request: EmbedderRequest) -> Embedder:
 
     embedder = open_from_package(provider, request) if provider else None
     if embedder is None:
-        known = ["code", "hashing", "static:FOLDER", *(f"{name}:MODEL" for name in SERVICES), *provider_names()]
+        known = [
+            "code",
+            "hashing",
+            "static:FOLDER",
+            "fastembed:MODEL",
+            *(f"{name}:MODEL" for name in SERVICES),
+            *provider_names(),
+        ]
         raise EmbedderMisconfigured(
             f"unknown embedding provider {provider!r}: use {', '.join(known[:-1])} or {known[-1]}"
         )
@@ -96,6 +103,12 @@ def _static(request: EmbedderRequest) -> Embedder:
     from pgdex.indexer.embedding.static import StaticEmbedder
 
     return StaticEmbedder(request.argument, dimension=request.dimension)
+
+
+def _fastembed(request: EmbedderRequest) -> Embedder:
+    from pgdex.indexer.embedding.fastembed import FastembedEmbedder
+
+    return FastembedEmbedder(request.argument, dimension=request.dimension)
 
 
 def _ollama(request: EmbedderRequest) -> Embedder:
@@ -141,6 +154,7 @@ _PROVIDERS: Final[dict[str, Callable[[EmbedderRequest], Embedder]]] = {
     "code": _code,
     "hashing": _hashing,
     "static": _static,
+    "fastembed": _fastembed,
     "ollama": _ollama,
     "openai": _openai,
     "voyage": _voyage,
@@ -156,6 +170,7 @@ _EXAMPLES: Final = {
     "code": "code:1",
     "hashing": "hashing:512",
     "static": "static:/models/potion-code-16M",
+    "fastembed": "fastembed:BAAI/bge-small-en-v1.5",
     "ollama": "ollama:nomic-embed-text",
     "openai": "openai:text-embedding-3-small",
     "voyage": "voyage:voyage-code-3",

@@ -13,7 +13,16 @@ from pgdex.indexer.git.running import PATIENT, Limits
 from pgdex.indexer.git.submodules import Submodule, address, addresses
 from pgdex.indexer.git.tree_listing import Entry, TreeListing, TreeNotes, entries, notes_of
 from pgdex.indexer.git.urls import GitUrl
-from pgdex.indexer.sources import DEFAULT_MAX_FILE_BYTES, FoundFile, LeftOut, Skipped, SkipReason, SourceText, Unchanged
+from pgdex.indexer.sources import (
+    DEFAULT_MAX_FILE_BYTES,
+    FoundFile,
+    LeftOut,
+    Skipped,
+    SkipReason,
+    SourceDocument,
+    SourceText,
+    Unchanged,
+)
 from pgdex.indexer.sources.content import UNKNOWN, judge
 from pgdex.indexer.sources.ignores import OWN_IGNORE, Ignores
 from pgdex.indexer.sources.leaving_out import is_brought_back
@@ -102,7 +111,7 @@ class GitSnapshot:
 
     def read(
         self, path: str, blob_id: bytes, *, max_file_bytes: int, known_hashes: Container[bytes] = ()
-    ) -> SourceText | Skipped | Unchanged:
+    ) -> SourceText | SourceDocument | Skipped | Unchanged:
         """Read the file at `path`, whose content is `blob_id`, both as `listing` gives them.
 
         The answer is that of `read_source` for a file with this content; its `mtime_ns` is None, since the blob's id
@@ -111,9 +120,10 @@ class GitSnapshot:
         """
         if max_file_bytes < 1:
             raise ValueError(f"max_file_bytes must be positive, got {max_file_bytes}")
-        data = self._blob(blob_id.hex().encode(), size_limit(path.rpartition("/")[2], max_file_bytes))
+        limit = size_limit(path.rpartition("/")[2], max_file_bytes)
+        data = self._blob(blob_id.hex().encode(), limit)
         if isinstance(data, TooLarge):
-            return Skipped(SkipReason.OVERSIZED, oversized(data.size, max_file_bytes), data.size, None, None)
+            return Skipped(SkipReason.OVERSIZED, oversized(data.size, limit), data.size, None, None)
         return judge(
             data,
             path=path,

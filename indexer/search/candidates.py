@@ -8,7 +8,8 @@ ChunkKey = tuple[int, int, int]  # repository, version, ordinal
 
 
 # Kinds of chunks that have others in them.
-CONTAINERS: Final = frozenset({"class", "interface", "struct", "enum", "namespace"})
+TYPES: Final = frozenset({"class", "interface", "struct", "enum"})
+CONTAINERS: Final = TYPES | {"namespace"}
 
 
 class Defines(IntEnum):
@@ -23,12 +24,15 @@ class Defines(IntEnum):
 @dataclass(slots=True)
 class Candidate:
     """A chunk that some retriever found: `lexical` is its BM25 score, `similarity` its cosine, 0 where that retriever
-    missed it."""
+    missed it; `said` is how many of the query's runs of words it has, as a share, and
+    `says_kind` whether it has the kind and the name together that the query asks for. `symbol` is without the cell or
+    page that it is in, which is `part`: it says where a chunk is, not what."""
 
     key: ChunkKey
     path: str = ""
     language: str = ""
     kind: str = ""
+    part: str | None = None
     symbol: str | None = None
     start_line: int = 0
     end_line: int = 0
@@ -37,6 +41,8 @@ class Candidate:
     defines: Defines = Defines.NOTHING
     path_is_asked_for: bool = False
     is_word_for_word: bool = False
+    said: float = 0.0
+    says_kind: bool = False
 
     @property
     def file(self) -> tuple[int, int]:

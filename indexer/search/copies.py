@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pgdex.indexer.search.candidates import Defines, RankedFile
+from pgdex.indexer.search.candidates import TYPES, Defines, RankedFile
 from pgdex.indexer.terms import stem_of
 
 # How much a file in a folder of an older version counts, where the same file of a newer one was found as well.
@@ -79,19 +79,22 @@ def lower_older_versions(files: Sequence[RankedFile], asked: frozenset[str]) -> 
 def lower_headers(files: Sequence[RankedFile], *, always: bool) -> None:
     """Lower the score of headers (C, C++, Objective-C) of which a file of the same name was found, wherever it lies:
     `always`, or only where both define what is asked for, so that the header has a prototype. Not where the header
-    alone defines it."""
-    implemented: dict[tuple[int, str], bool] = {}
+    alone defines it, nor, unless `always`, where it has the class and the implementation a constructor of that name."""
+    implemented: dict[tuple[int, str], list[RankedFile]] = {}
     for file in files:
         name, is_implementation = _IMPLEMENTATION.subn("", file.path.rpartition("/")[2])
         if is_implementation:
-            key = (file.chunks[0].key[0], name)
-            implemented[key] = implemented.get(key, False) or _defines(file)
+            implemented.setdefault((file.chunks[0].key[0], name), []).append(file)
     for file in files:
         name, is_header = _HEADER.subn("", file.path.rpartition("/")[2])
-        defined_there = implemented.get((file.chunks[0].key[0], name)) if is_header else None
-        if defined_there is None:
+        others = implemented.get((file.chunks[0].key[0], name)) if is_header else None
+        if others is None:
             continue
-        if defined_there if _defines(file) else always:
+        if _defines_type(file) and not always:
+            is_lowered = any(map(_defines_type, others))
+        else:
+            is_lowered = any(map(_defines, others)) if _defines(file) else always
+        if is_lowered:
             file.reasons["is header"] = -file.score * (1 - HEADER)
             file.score *= HEADER
 
@@ -114,6 +117,10 @@ def _alone_defines(built: RankedFile, source: RankedFile) -> bool:
 
 def _defines(file: RankedFile) -> bool:
     return any(one.defines is Defines.EXACTLY for one in file.chunks)
+
+
+def _defines_type(file: RankedFile) -> bool:
+    return any(one.defines is Defines.EXACTLY and one.kind in TYPES for one in file.chunks)
 
 
 def _is_built(path: str) -> int:

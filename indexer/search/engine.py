@@ -71,7 +71,9 @@ def search(
                 continue
             if "words" in retrievers:
                 find_words(connection, table, understood.terms, scope, candidates)
-                find_definitions(connection, table, understood.all_names, scope, candidates)
+                find_definitions(
+                    connection, table, understood.all_names, scope, candidates, sought=understood.sought_kinds
+                )
                 find_paths(connection, table, understood, scope, candidates)
                 find_quoted(connection, table, understood, scope, candidates)
             if "vectors" in retrievers and table.embedding_model is not None:
@@ -139,5 +141,6 @@ def _ranked_hits(
     limit: int,
     without: frozenset[str],
 ) -> list[SearchHit]:
-    ranked = rank(query, describe(connection, candidates.found, tables, phrase=query.phrase), without=without)
+    described = describe(connection, candidates.found, tables, query=query)
+    ranked = rank(query, described, without=without)
     return hits_of(connection, ranked, views, tables, limit=limit, query=query)

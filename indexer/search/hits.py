@@ -7,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from pgdex.indexer.lexemes import words
+from pgdex.indexer.numbered_parts import joined, split_part
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, RankedFile
 from pgdex.indexer.search.headlines import headline
 from pgdex.indexer.search.query import Query, QueryKind
@@ -36,27 +37,36 @@ def describe(
     candidates: dict[ChunkKey, Candidate],
     tables: Sequence[SearchedTable],
     *,
-    phrase: str | None = None,
+    query: Query,
 ) -> list[Candidate]:
-    """The candidates that are still there, with what ranking looks at; `phrase` is what they may have word for word."""
+    """The candidates that are still there, with what ranking looks at."""
     rows = _rows(
         connection,
         "select c.repository_id, c.version_id, c.ordinal, v.path, v.language, c.kind, c.symbol, c.start_line,"
-        " c.end_line, strpos(lower(c.content), lower(%(phrase)s::text)) > 0 from {keys}"
+        " c.end_line, strpos(folded.content, lower(%(phrase)s::text)) > 0,"
+        " (select count(*) from unnest(%(runs)s::text[]) as r (run) where strpos(folded.content, r.run) > 0),"
+        " c.content ~ %(sought)s::text from {keys}"
         " join {table} c using (repository_id, version_id, ordinal)"
         " join pgdex.versions v on v.id = c.version_id"
+        # Once for all texts that are looked for, and not at all for a query without any.
+        " left join lateral (select lower(c.content) where %(phrase)s::text is not null offset 0) as folded (content)"
+        " on true"
         # The last word: whatever a retriever found, only what a view of the search holds is shown.
         " where exists (select from pgdex.view_files e"
         " where e.version_id = v.id and e.view_id = any(%(views)s::bigint[]))",
         candidates,
         tables,
-        phrase=phrase,
+        asked=query,
     )
     described = []
     for repository_id, version_id, ordinal, *values in rows:
         one = candidates[repository_id, version_id, ordinal]
-        one.path, one.language, one.kind, one.symbol, one.start_line, one.end_line, is_word_for_word = values
+        one.path, one.language, one.kind, symbol, one.start_line, one.end_line, *says = values
+        is_word_for_word, said, says_kind = says
+        one.part, one.symbol = split_part(one.path, symbol)
         one.is_word_for_word |= bool(is_word_for_word)
+        one.said = said / len(query.runs) if said else 0.0
+        one.says_kind = bool(says_kind)
         described.append(one)
     return described
 
@@ -108,7 +118,7 @@ def _hit(file: RankedFile, view: SearchedView, contents: dict[ChunkKey, str], qu
         start_line=best.start_line,
         end_line=best.end_line,
         kind=best.kind,
-        symbol=headline(best, content, query.names),
+        symbol=joined(best.part, headline(best, content, query.names)) or None,
         language=best.language,
         score=file.score,
         content=content,
@@ -120,7 +130,8 @@ def _hit(file: RankedFile, view: SearchedView, contents: dict[ChunkKey, str], qu
 
 def _places(chunks: Sequence[Candidate], contents: dict[ChunkKey, str]) -> Iterator[Place]:
     for chunk in chunks[:MOST_PLACES]:
-        yield Place(chunk.start_line, chunk.end_line, chunk.symbol, chunk.kind, contents.get(chunk.key))
+        symbol = joined(chunk.part, chunk.symbol) or None
+        yield Place(chunk.start_line, chunk.end_line, symbol, chunk.kind, contents.get(chunk.key))
 
 
 def _contents(connection: Connection, keys: Sequence[ChunkKey], tables: Sequence[SearchedTable]) -> dict[ChunkKey, str]:
@@ -140,7 +151,7 @@ def _rows(
     keys: Collection[ChunkKey],
     tables: Sequence[SearchedTable],
     *,
-    phrase: str | None = None,
+    asked: Query | None = None,
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of `query` about chunks with the keys, from each table that has some of them."""
     table_of = {view.repository_id: table.name for table in tables for view in table.views}
@@ -157,7 +168,9 @@ def _rows(
                 "repositories": repositories,
                 "versions": versions,
                 "ordinals": ordinals,
-                "phrase": phrase,
+                "phrase": asked and asked.phrase,
+                "runs": asked.runs if asked else [],
+                "sought": asked and asked.sought_words,
                 "views": [view_id for table in tables if table.name == name for view_id in table.view_ids],
             },
         ).fetchall()

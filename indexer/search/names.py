@@ -94,6 +94,16 @@ def covered_share(symbol: str, asked: frozenset[str], terms: int) -> float:
     return min(1.0, len(asked.intersection(map(_root, _parts(last_part(symbol))))) / terms) if terms else 0.0
 
 
+def is_named_after(path: str, names: Iterable[str]) -> bool:
+    """Whether a file's name without its suffixes is one of the names: `http_client.go` for `HTTPClient`."""
+    stem = path.rpartition("/")[2].partition(".")[0]
+    return _plain(stem) in set(map(_plain, names))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
 def last_part(symbol: str) -> str:
     """The name of a definition without the names around it; "" where there is none."""
     found = _LAST_PART.search(symbol)

@@ -22,7 +22,9 @@ class Role(StrEnum):
     ENTRANCE = "entrance"
 
 
-_PROSE_SUFFIX: Final = r"\.(md|mdx|markdown|rst|adoc|asciidoc|rdoc|pod|textile|topic|txt|org|html?|tex|texi|texinfo)$"
+_PROSE_SUFFIX: Final = (
+    r"\.(md|mdx|markdown|rst|adoc|asciidoc|rdoc|pod|textile|topic|txt|org|html?|tex|texi|texinfo|pdf|docx)$"
+)
 # One expression for Python and for PostgreSQL (filters.py). A name of several words needs a mark between them, or an
 # upper-case T: `latest`, `contest` and `attest` are no tests.
 TEST_PATH: Final = (

@@ -10,11 +10,13 @@ from typing import Final
 
 from pgdex.indexer.languages import TEXT, language_of
 from pgdex.indexer.lexemes import words
+from pgdex.indexer.search.messages import runs_of, without_prefix
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.terms import stem_of
 
 MOST_TERMS: Final = 48
 LEAST_SPACES: Final = 3  # shorter phrases stand in prose by chance
+LEAST_SPACES_OF_MESSAGE: Final = 2  # after `error: `, which says that it is one
 LONGEST_QUERY: Final = 2_000  # characters that are looked at: a traceback's end is mostly its callers
 
 # Words that say that something is asked, not what: looked for only where a query has no others.
@@ -26,6 +28,8 @@ ASKING: Final = frozenset(
     when where which while who why will with without would you your
     """.split()  # noqa: SIM905 -- a list of quoted words is three times as long and no easier to read
 )
+
+QUESTION_WORDS: Final = frozenset({"how", "what", "when", "where", "which", "who", "why"})  # as the first word
 
 
 class QueryKind(StrEnum):
@@ -124,11 +128,36 @@ class Query:
         return frozenset() if self._sought is None else _KIND_WORDS[self._sought["kind"]]
 
     @property
+    def sought_words(self) -> str | None:
+        """How a definition of the kind that is asked for begins, as a regular expression for PostgreSQL: `interface
+        Handler`, and in Go `Handler interface`."""
+        if self._sought is None:
+            return None
+        kind, name = re.escape(self._sought["kind"]), re.escape(self._sought["name"])
+        return rf"(^|[^\w$])({kind}\s+{name}|{name}\s+{kind})([^\w$]|$)"
+
+    @property
     def phrase(self) -> str | None:
-        """What a chunk may have word for word: all of a text in quotes, or of one of at least four words."""
+        """What a chunk may have word for word: all of a text in quotes, or of one of at least four words, without what
+        was printed before a message (`fatal error: `)."""
         quoted = _QUOTED.fullmatch(self.text)
-        text = " ".join((next(filter(None, quoted.groups())) if quoted else self.text).split())
-        return text if quoted or (self.kind is not QueryKind.PATH and text.count(" ") >= LEAST_SPACES) else None
+        if quoted:
+            return " ".join(next(filter(None, quoted.groups())).split())
+        whole = " ".join(self.text.split())
+        text = without_prefix(whole)
+        least = LEAST_SPACES if text == whole else LEAST_SPACES_OF_MESSAGE
+        return text if self.kind is not QueryKind.PATH and text.count(" ") >= least else None
+
+    @property
+    def runs(self) -> list[str]:
+        """What a chunk may have of the phrase where it says something else in between: runs of neighbouring words."""
+        return runs_of(self.phrase) if self.phrase is not None and self.may_be_message else []
+
+    @property
+    def may_be_message(self) -> bool:
+        """Whether a text without quotes may be what a program prints: it is no code, and asks nothing."""
+        is_text = self.kind in (QueryKind.WORDS, QueryKind.ERROR) and not self.is_quoted
+        return is_text and self.text.partition(" ")[0].lower() not in QUESTION_WORDS
 
     @property
     def is_quoted(self) -> bool:

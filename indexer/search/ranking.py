@@ -15,7 +15,7 @@ from typing import Final
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import CONTAINERS, Candidate, Defines, RankedFile
 from pgdex.indexer.search.copies import lower_headers, lower_older_versions, without_built_files
-from pgdex.indexer.search.names import covered_share, last_part, named_share, roots
+from pgdex.indexer.search.names import covered_share, is_named_after, last_part, named_share, roots
 from pgdex.indexer.search.paths import Role, roles_of
 from pgdex.indexer.search.query import Query, QueryKind
 from pgdex.indexer.terms import stem_of
@@ -61,8 +61,14 @@ FIRST_DEFINITION: Final = 0.3
 # The same for a name alone: of several clauses or overloads in a file the first is shown.
 FIRST_OF_NAME: Final = 1.0
 FILE_NAME: Final = 0.8
-SOUGHT_KIND: Final = 0.5
-WORD_FOR_WORD: Final = 2.0
+# As SPELLED_DEFINITION: what is said with its kind is spelled, too.
+SOUGHT_KIND: Final = 1.5
+# What a bare name is all of: `Var` the type or the function, rather than a method `FlagSet.Var`; and that in a file
+# which is called like it, since in many languages each type has its own.
+WHOLE_NAME: Final = 1.0
+NAMED_AFTER: Final = 1.0
+WORD_FOR_WORD: Final = 3.0
+LEAST_SAID: Final = 0.5  # of a message's runs of words: values come in between, but most of it is text
 QUOTED: Final = 10.0  # what lacks the text is no answer, whatever else speaks for it
 ASKED_PATH: Final = 2.0
 
@@ -150,23 +156,21 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     elif not any(similarity_of):
         share = 0.0
     asked = roots(query.words)
+    # Of `class Session` the class is wanted, and not what its constructor does.
+    is_question = query.kind is QueryKind.WORDS and not query.sought_kinds
     by_file: defaultdict[tuple[int, int], list[_Piece]] = defaultdict(list)
     for one, lexical, similarity in zip(found, words_of, similarity_of, strict=True):
         reasons = {"words": (1 - share) * lexical, "meaning": share * similarity}
         if "definitions" not in without:
             reasons["definition"] = _definition(query, one, weights)
-        if (
-            one.is_word_for_word
-            and "messages" not in without
-            and (query.is_quoted or Role.PROSE not in roles_of(one.path))
-        ):
-            reasons["word for word"] = QUOTED if query.is_quoted else WORD_FOR_WORD
+        if "messages" not in without:
+            reasons["word for word"] = _says(query, one)
         if one.path_is_asked_for:
             reasons["path"] = ASKED_PATH
         of_kind = of_name = 0.0
-        if query.kind is QueryKind.WORDS and "kinds of pieces" not in without:
+        if is_question and "kinds of pieces" not in without:
             of_kind = KIND_PRIORS.get(one.kind, 0.0)
-        if query.kind is QueryKind.WORDS and "names of pieces" not in without and one.symbol:
+        if is_question and "names of pieces" not in without and one.symbol:
             of_name = OWN_NAME * covered_share(one.symbol, asked, len(query.terms))
         by_file[one.file].append(_Piece(sum(reasons.values()), of_kind, of_name, reasons, one))
     alone = "definitions" not in without and _only_defined_aside(query, found)
@@ -174,7 +178,7 @@ def rank(query: Query, candidates: Iterable[Candidate], *, without: frozenset[st
     if "versions" not in without:
         lower_older_versions(ranked, frozenset(query.terms))
     if "headers" not in without:
-        lower_headers(ranked, always=query.kind is QueryKind.WORDS)
+        lower_headers(ranked, always=is_question)
     if "built files" not in without:
         ranked = without_built_files(ranked)
     return sorted(ranked, key=lambda file: (-file.score, file.chunks[0].key))
@@ -194,9 +198,7 @@ def _ranked(
     query: Query, pieces: list[_Piece], weights: Weights, without: frozenset[str], *, alone: bool
 ) -> RankedFile:
     begins = _beginning([piece.candidate for piece in pieces], frozenset(query.all_names))
-    # Of `Session.send` the first `send` of a file may be that of another class.
-    is_bare = query.kind is QueryKind.NAME and query.text.startswith(tuple(query.names))
-    first = FIRST_OF_NAME if is_bare else FIRST_DEFINITION
+    first = FIRST_OF_NAME if _is_bare(query) else FIRST_DEFINITION
     pieces.sort(
         key=lambda piece: (
             -piece.score - piece.of_kind - piece.of_name - weights.definition * first * (piece.candidate is begins),
@@ -256,10 +258,36 @@ def _definition(query: Query, one: Candidate, weights: Weights) -> float:
     """The bonus for a candidate that defines, or whose symbol has, what the query names."""
     if query.sought_kinds and one.defines:
         # `class Session`: the one that is a class is asked for, and by its name.
-        return DEFINITION[one.defines] + (SOUGHT_KIND if one.kind in query.sought_kinds else 0.0)
+        is_called_so = one.kind in query.sought_kinds and last_part(one.symbol or "") in query.names
+        return DEFINITION[one.defines] + (SOUGHT_KIND if is_called_so or one.says_kind else 0.0)
     if query.is_spelled and one.defines is Defines.EXACTLY:
-        return SPELLED_DEFINITION
+        return SPELLED_DEFINITION + _whole_name(query, one)
     return weights.definition * (DEFINITION[one.defines] or _part_of_symbol(query, one))
+
+
+def _says(query: Query, one: Candidate) -> float:
+    """The bonus for a candidate that has the query word for word, or most of it, as a message with places for values
+    has of what is printed. What prose says counts only where the query is in quotes."""
+    if query.is_quoted:
+        return QUOTED if one.is_word_for_word else 0.0
+    said = 1.0 if one.is_word_for_word else one.said
+    return WORD_FOR_WORD * said if said >= LEAST_SAID and Role.PROSE not in roles_of(one.path) else 0.0
+
+
+def _whole_name(query: Query, one: Candidate) -> float:
+    """The bonus for a candidate that a name alone is the whole name of."""
+    name = last_part(one.symbol or "")
+    around = last_part((one.symbol or "").removesuffix(name).rstrip(".:"))
+    # A constructor is no method in C++, and called like its class in many languages.
+    if one.kind == "method" or name not in query.names or name == around or not _is_bare(query):
+        return 0.0
+    return WHOLE_NAME + (NAMED_AFTER if is_named_after(one.path, query.names) else 0.0)
+
+
+def _is_bare(query: Query) -> bool:
+    """Whether a query is one name without others before it: of `Session.send` the first `send` of a file may be that of
+    another class."""
+    return query.kind is QueryKind.NAME and query.text.startswith(tuple(query.names))
 
 
 def _role_factor(role: Role, query: Query, shown: Candidate) -> float:

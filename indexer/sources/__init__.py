@@ -1,11 +1,12 @@
 """What there is to index below a folder, and why a file is left out.
 
 `walk` lists a tree and reads no file's content; `read_source` reads one file of it. All access to the indexed tree goes
-through here, from a root that is opened once. All of `jobs` may import it; it imports `notebooks` and nothing else.
+through here, from a root that is opened once. All of `jobs` may import it; it imports `notebooks` and `documents`,
+and nothing else.
 """
 
 from pgdex.indexer.sources.cached_rules import CachedRules, Concern, decides_about_others
-from pgdex.indexer.sources.content import Skipped, SourceText, Unchanged, read_source
+from pgdex.indexer.sources.content import Skipped, SourceDocument, SourceText, Unchanged, read_source
 from pgdex.indexer.sources.explaining import Explanation, explain
 from pgdex.indexer.sources.git import GitIndex, GitTree, normalised_remote
 from pgdex.indexer.sources.leaving_out import LeftOut
@@ -30,6 +31,7 @@ __all__ = [
     "RootUnavailable",
     "SkipReason",
     "Skipped",
+    "SourceDocument",
     "SourceText",
     "Unchanged",
     "WalkAborted",

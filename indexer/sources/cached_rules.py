@@ -185,7 +185,8 @@ class CachedRules:
             self._max_file_bytes,
             is_wanted=lambda: is_brought_back(self._outer + path, rules),
         )
-        if verdict is None:
+        # What this process lacks to read a document, the workers may have.
+        if verdict is None or verdict[0] is SkipReason.EXTRA_MISSING:
             self._oversized.discard(path)
             return Concern.FILE
         if verdict[0] is SkipReason.OVERSIZED and path not in self._oversized:

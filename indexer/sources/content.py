@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from pgdex.indexer.documents import DocumentKind, kind_of
 from pgdex.indexer.notebooks import SUFFIX, parse_notebook, without_outputs
 from pgdex.indexer.sources.classify import worthless
 from pgdex.indexer.sources.decoding import decode
@@ -40,6 +41,20 @@ class SourceText:
     """
 
     text: str
+    size: int
+    mtime_ns: int | None
+    content_hash: bytes
+    blob_id: bytes
+    ctime_ns: int | None
+    inode: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """A PDF or a Word document, whose text is still to be extracted from its bytes. The rest as for SourceText."""
+
+    data: bytes
+    kind: DocumentKind
     size: int
     mtime_ns: int | None
     content_hash: bytes
@@ -109,7 +124,7 @@ class _Content:
 
 def read_source(
     root: Path | OpenedRoot, path: str, *, max_file_bytes: int, known_hashes: Container[bytes] = ()
-) -> SourceText | Skipped | Unchanged:
+) -> SourceText | SourceDocument | Skipped | Unchanged:
     """Read the file at `path` (as `walk` gives it) below `root`; a root given as a path is opened for this call.
 
     One whose content has one of `known_hashes` (SHA-256) is Unchanged.
@@ -137,7 +152,7 @@ def read_source(
 
 def _read_below(
     root: OpenedRoot, path: bytes, name: str, max_file_bytes: int, known_hashes: Container[bytes]
-) -> SourceText | Skipped | Unchanged:
+) -> SourceText | SourceDocument | Skipped | Unchanged:
     try:
         descriptor = root.open_file(path)
         try:
@@ -215,7 +230,7 @@ def judge(
     known_hashes: Container[bytes],
     is_wanted: Callable[[], bool],
     blob_id: bytes | None = None,
-) -> SourceText | Skipped | Unchanged:
+) -> SourceText | SourceDocument | Skipped | Unchanged:
     """Return what the bytes of the file at `path` come to, wherever they are from.
 
     `stamp` is passed on, and so is `blob_id`; without one it is worked out as repositories with SHA-1 have it. Content
@@ -229,6 +244,8 @@ def judge(
     unchanged = None
     if content_hash in known_hashes:
         unchanged = Unchanged(len(data), mtime_ns, content_hash, blob_id, ctime_ns, inode)
+    if (kind := kind_of(name, data)) is not None:
+        return unchanged or SourceDocument(data, kind, len(data), mtime_ns, content_hash, blob_id, ctime_ns, inode)
     if unchanged is not None and b"PRIVATE KEY" not in data and not may_be_secret(name):
         return unchanged
     text = decode(data)

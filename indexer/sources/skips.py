@@ -12,6 +12,11 @@ class SkipReason(StrEnum):
     EMPTY = "empty"
     BINARY = "binary"
     UNDECODABLE = "undecodable"
+    EXTRA_MISSING = "extra_missing"
+    ENCRYPTED = "encrypted"
+    UNPARSABLE = "unparsable"
+    NO_TEXT = "no_text"
+    UNFINISHED = "unfinished"
     MINIFIED = "minified"
     GENERATED = "generated"
     VENDORED = "vendored"
@@ -43,6 +48,15 @@ _EXPLANATIONS = {
     SkipReason.EMPTY: "The file has no content.",
     SkipReason.BINARY: "The content is not text: too much of it is NUL bytes or other control characters.",
     SkipReason.UNDECODABLE: "The content is not UTF-8, and in no older encoding that could be recognised.",
+    SkipReason.EXTRA_MISSING: "It is a PDF or Word document, and pgdex is installed without what reads these. Install "
+    "the extra wherever a worker runs, with `uv tool install 'pgdex[documents]'` or `pip install 'pgdex[documents]'`; "
+    "the next job indexes the file.",
+    SkipReason.ENCRYPTED: "It is a PDF or Word document that opens with a password only.",
+    SkipReason.UNPARSABLE: "It is a PDF or Word document that is broken, or takes too much time or memory to read; "
+    "the detail says what happened.",
+    SkipReason.NO_TEXT: "It is a PDF or Word document without text, such as a scan. pgdex does no text recognition.",
+    SkipReason.UNFINISHED: "It is a PDF or Word document whose reading took too long or was interrupted on this "
+    "machine; the next job tries again.",
     SkipReason.MINIFIED: "Most of the content is on very long lines, as minifiers and data exports write it.",
     SkipReason.GENERATED: "A program wrote the file and will overwrite it: it says so, or its name does.",
     SkipReason.VENDORED: "The folder holds dependencies that a package manager copied there. A line with '!' and its "

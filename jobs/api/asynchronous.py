@@ -12,7 +12,6 @@ from uuid import UUID
 
 from pgdex.jobs.api.connections import MOST_CONNECTIONS
 from pgdex.jobs.api.following import completed
-from pgdex.jobs.api.refusals import own_errors
 from pgdex.jobs.api.synchronous import Pgdex, Progress
 from pgdex.jobs.client.models import JobStatus
 from pgdex.jobs.settings import Settings
@@ -141,13 +140,8 @@ class AsyncPgdex:
         """As `Pgdex.follow`, for `async for`."""
         following = self._pgdex.following(job_id, timeout=timeout)
         try:
-            while True:
-                with own_errors():
-                    status = await self._follow(following.look)
+            while (status := await self._follow(following.next)) is not None:
                 yield status
-                if status.is_final:
-                    return
-                await self._follow(following.rest)
         finally:
             await asyncio.shield(self._follow(following.close))  # behind what a cancelled task has left in its thread
 

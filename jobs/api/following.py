@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from pgdex.jobs.api.refusals import own_errors
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus
 from pgdex.jobs.database.outages import Backoff, Meaning, meaning_of
@@ -84,9 +85,18 @@ class Following:
         with self._turn:
             self._disconnect()
 
-    def look(self) -> JobStatus:
-        """How the job is now. Raises JobNotFound, and DatabaseUnavailable where there is no database for a minute."""
-        with self._turn:
+    def next(self) -> JobStatus | None:
+        """How the job is: at once for the first time, then when there is news or a second has gone by; None after the
+        status that it has ended with.
+
+        Raises JobNotFound, JobTimeout when the time is over, and DatabaseUnavailable where there is no database for a
+        minute.
+        """
+        with self._turn, own_errors():
+            if self._seen is not None:
+                if self._seen.is_final:
+                    return None
+                self._rest()
             return self._look()
 
     def _look(self) -> JobStatus:
@@ -100,12 +110,8 @@ class Following:
                 self._pauses.reset()
                 return self._seen
 
-    def rest(self) -> None:
-        """Wait for news of the job, a second at most. Raises JobTimeout when the time is over."""
-        with self._turn:
-            self._rest()
-
     def _rest(self) -> None:
+        """Wait for news of the job, a second at most."""
         seconds = REFRESH_SECONDS
         if self._end is not None:
             seconds = min(seconds, self._end - time.monotonic())

@@ -193,17 +193,9 @@ class Pgdex:
 
         Each iterator has a connection to the database until it ends or is closed.
         """
-        following = self.following(job_id, timeout=timeout)
-        try:
-            while True:
-                with own_errors():
-                    status = following.look()
+        with closing(self.following(job_id, timeout=timeout)) as following:
+            while (status := following.next()) is not None:
                 yield status
-                if status.is_final:
-                    return
-                following.rest()
-        finally:
-            following.close()
 
     def following(self, job_id: UUID | str, *, timeout: float | None) -> Following:
         """What `follow` looks with, which does not connect yet."""

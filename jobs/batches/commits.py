@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pgdex.indexer.git import GitSnapshot, GitUrl, Mirrors, Ref, Resolved, require_allowed
-from pgdex.indexer.sources import GitTree, Skipped, SourceText, Unchanged
+from pgdex.indexer.sources import GitTree, Skipped, SourceDocument, SourceText, Unchanged
 from pgdex.jobs.batches.claims import Claim
 from pgdex.jobs.batches.family import Family
 from pgdex.jobs.database.home import make_home
@@ -94,7 +94,7 @@ class CommitReader:
 
     def read(
         self, path: str, *, max_file_bytes: int, known_hashes: Container[bytes]
-    ) -> SourceText | Skipped | Unchanged:
+    ) -> SourceText | SourceDocument | Skipped | Unchanged:
         """As `read_source` does. Raises GitError."""
         return self.snapshot.read(path, self.blob_ids[path], max_file_bytes=max_file_bytes, known_hashes=known_hashes)
 

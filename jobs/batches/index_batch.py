@@ -18,6 +18,8 @@ from pgdex.jobs.embedders import embedder_of_job
 
 # Reading and chunking 32 small files takes 30 ms: most batches commit before they ever report.
 REPORT_SECONDS = 0.5
+# Of the time that a file may take before the watchdog ends this worker; the rest is for cutting the text.
+DOCUMENT_SHARE = 0.75
 
 
 def index_files(claim: Claim) -> None:
@@ -29,6 +31,7 @@ def index_files(claim: Claim) -> None:
     pipeline = Pipeline(
         embedder=embedder,
         max_file_bytes=claim.settings.max_file_bytes,
+        document_seconds=DOCUMENT_SHARE * claim.settings.file_timeout,
         model_id=claim.model_id,
         force=claim.embed_all,
         aborted=claim.aborted,

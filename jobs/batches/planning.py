@@ -19,10 +19,24 @@ BATCH_BYTES = 4 << 20  # a worker holds one batch's text and vectors in memory
 # index is there from 50,000 chunks on, and a tenth of their rows costs as long when they go into it.
 DROP_SECONDS = 20.0
 DROP_PAUSE_SECONDS = 1.0
-# About a chunk for each 900 bytes of source, and one at least for each file (see ensure_chunk_partition).
+# About a chunk for each 900 bytes of source, and one at least for each file (see ensure_chunk_partition). Of a document
+# or a notebook no more is indexed than of any other file, however large it is.
 CHOOSE_TABLE = """
-    select pgdex.ensure_chunk_partition(%s, greatest(count(*), sum(size) / 900)::bigint, %s)
+    select pgdex.ensure_chunk_partition(%s, greatest(count(*), sum(least(size, %s)) / 900)::bigint, %s)
     from pg_temp.found_files where skip_reason is null
+"""
+PLANNED_BYTES = """
+    select case
+        when exists (select from pg_temp.found_files where size > %(most)s and skip_reason is null) then (
+            select coalesce(sum(least(f.size, %(most)s)), 0)::bigint
+            from pgdex.job_batches b
+            cross join lateral unnest(b.paths) as planned (path)
+            join pg_temp.found_files f on f.path = planned.path
+            where b.job_id = j.id and b.kind = 'index'
+        )
+        else j.bytes_total
+    end
+    from pgdex.indexing_jobs j where j.id = %(job)s
 """
 
 # Where the scan is one transaction (see one_session): a slow file system may take a while for a block.
@@ -81,8 +95,9 @@ class Planning:
         """Plan the job from what was added. `ignored` is noted with it; `started` is when the scan was begun, on the
         clock of time.perf_counter. Raises NotEnoughDiskSpace."""
         claim, connection = self._claim, self.connection
+        most = claim.settings.max_file_bytes
         connection.execute("analyze pg_temp.found_files")
-        connection.execute(CHOOSE_TABLE, [claim.repository_id, claim.settings.largest_shared_chunks])
+        connection.execute(CHOOSE_TABLE, [claim.repository_id, most, claim.settings.largest_shared_chunks])
         _drop_vector_index(claim, connection, embedder, found=self.total)
         with connection.transaction():
             connection.execute(
@@ -101,7 +116,7 @@ class Planning:
                     seen.is_known,
                 ],
             )
-            planned = connection.execute("select bytes_total from pgdex.indexing_jobs where id = %s", [claim.job_id])
+            planned = connection.execute(PLANNED_BYTES, {"most": most, "job": claim.job_id})
             for (source_bytes,) in planned:
                 require_disk_space(claim.settings, source_bytes=source_bytes, dimension=embedder.dimension)
             if ignored is not None:

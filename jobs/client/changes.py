@@ -23,7 +23,15 @@ STORED_AT = """
     ) as e
 """
 # The walk does not say these, and each job looks again: what ended workers must not be tried before each answer.
-LOOKED_AT_AGAIN = frozenset({SkipReason.FAILED.value, SkipReason.SECRET.value, SkipReason.CRASHED.value})
+LOOKED_AT_AGAIN = frozenset(
+    {
+        SkipReason.FAILED.value,
+        SkipReason.SECRET.value,
+        SkipReason.CRASHED.value,
+        SkipReason.EXTRA_MISSING.value,
+        SkipReason.UNFINISHED.value,
+    }
+)
 NOT_SEEN = frozenset({SkipReason.UNREADABLE, SkipReason.IO_ERROR})
 
 
@@ -130,7 +138,8 @@ def _has_changed(file: FoundFile, before: Known | None) -> bool:
     if before is None:
         return True
     _, size, mtime_ns, ctime_ns, inode, was_read, skip_reason = before
-    if file.skip_reason is not None:
+    # What this process lacks says nothing about the workers, which have or have not indexed the file.
+    if file.skip_reason is not None and file.skip_reason is not SkipReason.EXTRA_MISSING:
         is_kept = file.skip_reason in NOT_SEEN and skip_reason is None
         return not is_kept and (was_read or skip_reason != file.skip_reason.value)
     if not was_read and skip_reason not in LOOKED_AT_AGAIN:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from psycopg.rows import class_row
 
+from pgdex.indexer.documents import kind_named
 from pgdex.indexer.sources import Explanation, RootUnavailable, SkipReason, explain
 from pgdex.indexer.sources.pruning import VERSION_CONTROL
 from pgdex.jobs.client.answer import Answer
@@ -15,6 +16,17 @@ from pgdex.jobs.client.freshness import has_changed
 from pgdex.jobs.client.models import StoredFile
 from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.errors import InvalidRequest
+
+# What a job finds out about a document by extracting its text, which nobody does again to explain it.
+OF_CONTENT = frozenset(
+    {
+        SkipReason.ENCRYPTED.value,
+        SkipReason.UNPARSABLE.value,
+        SkipReason.NO_TEXT.value,
+        SkipReason.OVERSIZED.value,
+        SkipReason.UNFINISHED.value,
+    }
+)
 
 Standing = Literal["indexed", "changed", "new", "ignored", "skipped", "folder", "missing", "unseen"]
 
@@ -122,20 +134,27 @@ class _Teller:
         if stored is None:
             since = "is new since the last job" if self._was_indexed else "is not indexed yet"
             return self._told("new", f"{path} {since}: {helps} indexes it")
+        if stored.skip_reason in OF_CONTENT and kind_named(path) is not None and not self._has_changed(stored):
+            detail = f" ({stored.skip_detail})" if stored.skip_detail else ""
+            explanation = SkipReason(stored.skip_reason).explanation
+            return self._told("skipped", f"{path} is skipped as {stored.skip_reason}{detail}. {explanation}")
         if stored.skip_reason is not None:
             return self._told("new", f"{path} was skipped as {stored.skip_reason}, and would be indexed now: {helps}")
-        if has_changed(
+        if self._has_changed(stored):
+            return self._told("changed", f"{path} {_in_index(stored)}, but has changed since: {helps} updates it")
+        return self._told("indexed", f"{path} {_in_index(stored)}")
+
+    def _has_changed(self, stored: _Stored) -> bool:
+        return has_changed(
             StoredFile(
                 repo_path=str(self._root),
-                path=path,
+                path=self._found.path,
                 size=stored.size,
                 mtime_ns=stored.mtime_ns,
                 ctime_ns=stored.ctime_ns,
                 content_hash=stored.content_hash,
             )
-        ):
-            return self._told("changed", f"{path} {_in_index(stored)}, but has changed since: {helps} updates it")
-        return self._told("indexed", f"{path} {_in_index(stored)}")
+        )
 
     def _place(self) -> str:
         if self._found.at == self._found.path:

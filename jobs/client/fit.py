@@ -60,8 +60,14 @@ def misfit(query: str, hits: "Sequence[SearchHit]") -> Misfit | None:
 def _stems(hit: "SearchHit") -> Iterator[str]:
     """Those of all words that the hit shows or is called by."""
     from pgdex.indexer.lexemes import words
+    from pgdex.indexer.numbered_parts import without_part
     from pgdex.indexer.terms import stem_of
 
-    texts = [hit.path, hit.symbol or "", hit.content, *(place.content or "" for place in hit.more)]
+    texts = [
+        hit.path,
+        without_part(hit.path, hit.symbol) or "",
+        hit.content,
+        *(place.content or "" for place in hit.more),
+    ]
     for text in texts:
         yield from map(stem_of, set(words(text)))

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -40,6 +41,15 @@ _resting: dict[str, float] = {}
 """Folders that this process could not walk in the time, and until when (monotonic) it does not try again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Freshened:
+    """What a reader of the answer should know, and whether it is known that the index has every file as it is now,
+    whatever job is under way."""
+
+    note: str | None = None
+    is_current: bool = False
+
+
 def whole_look(client: "Client", view: "IndexedView", root: Path, aborted: Callable[[], bool]) -> list[str]:
     """The Look of whoever remembers nothing: a walk of the whole tree."""
     return changes_since(
@@ -58,25 +68,25 @@ def freshen(
     project: str,
     ensure_workers: Callable[[], object],
     look: Look = whole_look,
-) -> list[str]:
+) -> Freshened:
     """See to it that a search of `view` knows the files as they are now.
 
     Where no more than PGDEX_FRESH_FILES have changed, they are indexed and waited for, PGDEX_FRESH_SECONDS at most for
-    looking and waiting together; more of them are asked for and not waited for. A job that is under way is waited for
-    in the same way. Where looking takes longer than that, a job looks, at most once a minute, and the next searches
-    of this process don't try (see REST_FOR_EACH_SECOND). Does nothing where the view was never indexed to its end, is
-    not on this machine, or the login may not ask for a job.
-    `ensure_workers` is called where there is something to do. Returns what a reader of the answer should know of it.
+    looking and waiting together; more of them are asked for and not waited for. Of a job that is under way what has
+    changed is waited for in the same way, unless the job is a long one. Where looking takes longer than that, a job
+    looks, at most once a minute, and the next searches of this process don't try (see REST_FOR_EACH_SECOND). Does
+    nothing where the view was never indexed to its end, is not on this machine, or the login may not ask for a job.
+    `ensure_workers` is called where there is something to do.
     """
     seconds = client.settings.fresh_seconds
     if seconds <= 0 or view.ref or view.last_indexed_at is None:
-        return []
+        return Freshened()
     end = time.monotonic() + seconds
-    if view.live_job_id is not None and _end_soon(client, view.live_job_id, end=end) is None:
-        return []
+    if view.live_job_id is not None and _is_long(client, view.live_job_id):
+        return Freshened()
     if time.monotonic() >= _resting.get(view.root, 0.0):
         try:
-            _catch_up(client, view, project=project, ensure_workers=ensure_workers, look=look, end=end)
+            is_current = _catch_up(client, view, project=project, ensure_workers=ensure_workers, look=look, end=end)
         except WalkAborted:
             _resting[view.root] = time.monotonic() + REST_FOR_EACH_SECOND * seconds
             row = client.connection.execute(LOOKED_AT, [REST_SECONDS, view.id]).fetchone()
@@ -84,11 +94,11 @@ def freshen(
             if is_due and _enqueue(client, view, None, project=project, wished=uuid4()) is not None:
                 ensure_workers()
         else:
-            return []
-    return [
+            return Freshened(is_current=is_current)
+    return Freshened(
         f"looking for changes in {view.root} takes longer than {seconds:g} s (PGDEX_FRESH_SECONDS), so what was saved "
         "since it was last indexed may be missing"
-    ]
+    )
 
 
 def _catch_up(
@@ -99,20 +109,22 @@ def _catch_up(
     ensure_workers: Callable[[], object],
     look: Look,
     end: float,
-) -> None:
-    """Index what has changed, if it is little. Raises WalkAborted where the time is over before that is known."""
+) -> bool:
+    """Index what has changed, if it is little; true where the index has everything then. Raises WalkAborted where the
+    time is over before that is known."""
     while changes := _changes(client, view, look=look, end=end):
         is_little = len(changes) <= client.settings.fresh_files
         wished = uuid4()
         job_id = _enqueue(client, view, changes if is_little else None, project=project, wished=wished)
         if job_id is None:
-            return
+            return False
         ensure_workers()
         ended = _end_soon(client, job_id, end=end) if is_little else None
         if ended is None or (job_id == wished and ended != "cancelled"):
-            return
+            return ended == "completed"
         # Look again: a job that was under way when it was asked for may have walked past what changed, and one that a
         # watcher wants to be of the whole tree is cancelled for it.
+    return changes is not None
 
 
 def _enqueue(
@@ -126,15 +138,21 @@ def _enqueue(
         return None
 
 
-def _changes(client: "Client", view: "IndexedView", *, look: Look, end: float) -> list[str]:
-    """The paths that have changed; none where the folder is not there. Raises WalkAborted where the time is over."""
+def _changes(client: "Client", view: "IndexedView", *, look: Look, end: float) -> list[str] | None:
+    """The paths that have changed; None where the folder is not there. Raises WalkAborted where the time is over."""
     try:
         root = resolve_root(Path(view.root), allowed_roots=client.settings.roots)
         changes = look(client, view, root, lambda: time.monotonic() > end)
     except (InvalidRequest, RootUnavailable):
-        return []
+        return None
     # Names that are no UTF-8, or too long, begin so (see FoundFile): they are in no index, and no job can ask for them.
     return [path for path in changes if not path.startswith("./")]
+
+
+def _is_long(client: "Client", job_id: UUID) -> bool:
+    """Whether a job of the view has many files to index, or waits for an embedding service."""
+    row = client.connection.execute(STATUS, [client.settings.fresh_files, job_id]).fetchone()
+    return row is not None and row[0] in LIVE and (row[0] == "blocked" or not row[1])
 
 
 def _end_soon(client: "Client", job_id: UUID, *, end: float) -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LARGEST_HASHED_BYTES = 4 << 20
 MOST_LOOKED_AT = 20
 # Why files are missing that a reader may have expected; binary, empty or generated ones are nobody's loss.
-MISSED = ("oversized", "unreadable", "undecodable", "io_error", "crashed", "failed")
+MISSED = ("oversized", "unreadable", "undecodable", "unparsable", "unfinished", "io_error", "crashed", "failed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ JOB_IDS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedText(Answer):
-    """Some lines of a file. `text` ends with the whole of `last_line`, unless `is_cut`: then that one line is longer
+    """Some lines of a file. `text` ends with the whole of `last_line`, unless `is_cut`: then more stands on that line
     than MOST_CHARACTERS. `total_lines` are the file's."""
 
     repo_path: str
@@ -88,11 +88,11 @@ class _View:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """Chunks (first line, content) of a file, and the last line that any has."""
+    """Chunks (first line, last line, content) of a file, and the last line that any has."""
 
     view: _View
     language: str | None
-    chunks: Sequence[tuple[int, str]]
+    chunks: Sequence[tuple[int, int, str]]
     total: int
 
 
@@ -107,7 +107,7 @@ def text_of(
 ) -> IndexedText:
     """The lines `first_line` to `last_line` (counted from 1, both included) of a file of the view at `repo_path`; fewer
     where they are more than MOST_LINES or MOST_CHARACTERS. Of a notebook what its cells say, at their lines in the
-    file; the other lines are empty.
+    file; the other lines are empty. Where its JSON has a whole cell on one line, all lines of the cell are that line.
 
     Raises InvalidRequest where the view or the file is not indexed, the file was skipped, or it has no such line.
     """
@@ -134,7 +134,7 @@ def text_of(
             raise InvalidRequest(f"path: {path} is in {view.location}, but its text is not indexed ({why})")
         of_file = sql.SQL(CHUNKS).format(table=sql.Identifier("pgdex", view.chunk_table))
         chunks = connection.execute(
-            sql.SQL("select c.start_line, c.content")
+            sql.SQL("select c.start_line, c.end_line, c.content")
             + of_file
             + sql.SQL("and c.end_line >= %(first)s and c.start_line <= %(last)s order by c.ordinal"),
             values,
@@ -145,18 +145,16 @@ def text_of(
     read = in_one_snapshot(connection, look)
     if first_line > read.total:
         raise InvalidRequest(f"lines: {path} has {read.total} in the index, and no line {first_line}")
-    before = min([first_line, *(first for first, _ in read.chunks[:1])])
-    lines = _joined(read.chunks, begin=before).split("\n")[first_line - before : last - before + 1]
-    shown, is_cut = _fitting(lines)
+    shown, is_cut = _fitting(_lines(read, first=first_line, last=last))
     return IndexedText(
         repo_path=read.view.location,
         path=path,
         language=read.language,
         first_line=first_line,
-        last_line=min(first_line + len(shown) - 1, read.total),
+        last_line=min(shown[-1][0], read.total),
         total_lines=read.total,
         is_cut=is_cut,
-        text="\n".join(shown),
+        text="\n".join(line for _, line in shown),
     )
 
 
@@ -208,22 +206,30 @@ def _view_at(connection: Connection, *, project: str, location: str) -> _View:
     return _View(*row)
 
 
-def _joined(chunks: Sequence[tuple[int, str]], *, begin: int) -> str:
-    """The text of chunks (first line, content) from the line `begin` on. Lines that no chunk has are empty: what
-    surrounds the cells of a notebook."""
-    parts: list[str] = []
-    line = begin
-    for first, content in chunks:
-        parts += ["\n" * (first - line), content]
-        line = max(line, first) + content.count("\n")
-    return "".join(parts)
+def _lines(read: _Lines, *, first: int, last: int) -> list[tuple[int, str]]:
+    """The lines `first` to `last`, each with its number; at the end of a file an empty one more, for what follows its
+    last line feed. Lines that no chunk has are empty: what surrounds the cells of a notebook."""
+    lines: list[tuple[int, str]] = []
+    following = first
+    for start, end, content in read.chunks:
+        for offset, line in enumerate(content.removesuffix("\n").split("\n")):
+            number = min(start + offset, end)
+            if first <= number <= last:
+                lines += [(empty, "") for empty in range(following, number)]
+                lines.append((number, line))
+                following = number + 1
+    if last > read.total and read.chunks and read.chunks[-1][2].endswith("\n"):
+        lines.append((read.total + 1, ""))
+    return lines or [(first, "")]
 
 
-def _fitting(lines: list[str]) -> tuple[list[str], bool]:
-    """As many of the lines as are MOST_CHARACTERS, but one at least, and whether that one had to be cut."""
+def _fitting(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], bool]:
+    """As many of the lines as are MOST_CHARACTERS, but one at least, and whether the last of them had to be cut."""
     length = 0
-    for number, line in enumerate(lines):
+    for place, (number, line) in enumerate(lines):
         length += len(line) + 1
         if length > MOST_CHARACTERS:
-            return (lines[:number], False) if number else ([line[:MOST_CHARACTERS]], True)
+            if not place:
+                return [(number, line[:MOST_CHARACTERS])], True
+            return lines[:place], number == lines[place - 1][0]
     return lines, False

@@ -82,8 +82,7 @@ def search_code(
         if standing is not None:
             request = replace(request, repo=standing.view.root)
     view = only_view(client.connection, request) if standing is None else standing.view
-    fresh = _freshen(client, view, ensure_workers, look, project=request.project_id)
-    live = live_views(client, project=request.project_id)
+    fresh, live = _freshen(client, view, ensure_workers, look, project=request.project_id)
     with refusals():
         result = search(
             client.connection, request, open_embedder=lambda spec: query_embedder_for(spec, client.settings)
@@ -121,8 +120,7 @@ def related_code(
 
     request, where = _located(client, request, words)
     view = only_view(client.connection, request)
-    fresh = _freshen(client, view, ensure_workers, look, project=request.project_id)
-    live = live_views(client, project=request.project_id)
+    fresh, live = _freshen(client, view, ensure_workers, look, project=request.project_id)
     with refusals():
         result = related(client.connection, request)
     return _found(client, request, result, live, [*where, *fresh], words=words)
@@ -145,8 +143,15 @@ def _located(client: "Client", request: "RelatedRequest", words: FrontEndWords) 
 
 def _freshen(
     client: "Client", view: "IndexedView | None", ensure_workers: Callable[[], object], look: Look, *, project: str
-) -> list[str]:
-    return [] if view is None else freshen(client, view, project=project, ensure_workers=ensure_workers, look=look)
+) -> tuple[list[str], dict[str, str]]:
+    """What to say of the look at the view, and the live jobs (see live_views) that results may lack something for."""
+    if view is None:
+        return [], live_views(client, project=project)
+    freshened = freshen(client, view, project=project, ensure_workers=ensure_workers, look=look)
+    live = live_views(client, project=project)
+    if freshened.is_current:
+        live.pop(view.root, None)
+    return [] if freshened.note is None else [freshened.note], live
 
 
 def live_views(client: "Client", *, project: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from mcp_types import CallToolRequestParams, CallToolResult, TextContent
 from pgdex.jobs.client.printable import printable
 from pgdex.jobs.errors import JobIsFinal, JobNotFound
 from pgdex.jobs.mcp.answers import StartedIndexing, WatchedIndexing
-from pgdex.jobs.mcp.protocol_errors import protocol_error
+from pgdex.jobs.mcp.protocol_errors import Kinds, protocol_error
 from pgdex.jobs.mcp.quoted import quoted
 from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.tasks import Task
@@ -60,8 +60,8 @@ class JobTasks:
             return result
         return task if task["status"] == "working" else result
 
-    async def task(self, task_id: str) -> Task:
-        """The job as a task, with its result where it has ended."""
+    async def task(self, task_id: str, *, traced: Kinds | None = None) -> Task:
+        """The job as a task, with its result where it has ended. `traced` is that of `protocol_error`."""
 
         def look(client: "Client") -> Task:
             job = _job_of(client, task_id)
@@ -70,7 +70,7 @@ class JobTasks:
                 job = self._place.launcher.explained(job)
             return task_of(client, job, context=self._place)
 
-        return await self._run(look)
+        return await self._run(look, traced=traced)
 
     async def update(self, task_id: str, responses: dict[str, Any]) -> None:
         """A job asks for nothing, so there is nothing that an answer could be to."""
@@ -91,11 +91,11 @@ class JobTasks:
 
         await self._run(cancel)
 
-    async def _run(self, action: "Callable[[Client], Result]") -> Result:
+    async def _run(self, action: "Callable[[Client], Result]", *, traced: Kinds | None = None) -> Result:
         try:
             return await self._place.run(action)
         except Exception as error:
-            raise protocol_error(error, about="a task") from error
+            raise protocol_error(error, about="a task", traced=traced) from error
 
 
 def _job_of(client: "Client", task_id: str) -> "JobStatus":

@@ -34,7 +34,9 @@ class Hit(Part):
     repo_path: str | None = Field(default=None, description="Its repository, where the answer's is not that of all.")
     start_line: int
     end_line: int
-    symbol: str | None = Field(default=None, description="The function, class or section that it is.")
+    symbol: str | None = Field(
+        default=None, description="The function, class, section, notebook cell or PDF page that it is."
+    )
     kind: str | None = None
     language: str | None = None
     score: float | None = Field(default=None, description="Orders the hits of one search and means nothing else.")

@@ -4,6 +4,7 @@ Jobs are what changes here, so addresses of jobs and ids of tasks are what can b
 resources and prompts stay as they are while a server runs; were one changed, the SDK's bus would say so.
 """
 
+import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ from pgdex.jobs.errors import InvalidRequest, JobNotFound
 from pgdex.jobs.mcp.job_feed import GoneJob, JobFeed, Watch
 from pgdex.jobs.mcp.job_tasks import JobTasks
 from pgdex.jobs.mcp.jobs_of_projects import visible_job
-from pgdex.jobs.mcp.protocol_errors import protocol_error
+from pgdex.jobs.mcp.protocol_errors import Kinds, protocol_error
 from pgdex.jobs.mcp.resources.uris import JOBS, job_of_uri
 from pgdex.jobs.mcp.server_context import ServerContext
 from pgdex.jobs.mcp.tasks import TASKS
@@ -116,7 +117,7 @@ class Subscriptions:
         try:
             uris = await self._jobs_of(wanted.resource_subscriptions or ())
             tasks = await self._known_tasks(task_ids)
-            stream = _Stream(ctx, {SUBSCRIPTION_ID_META_KEY: ctx.request_id}, _pauses())
+            stream = _Stream(ctx, {SUBSCRIPTION_ID_META_KEY: ctx.request_id}, Retries())
             with self._feed.watching(Watch({*uris.values(), *tasks})) as watch:
                 unsubscribe = self._bus.subscribe(lambda event: _pass_on(event, wanted, watch))
                 try:
@@ -138,15 +139,15 @@ class Subscriptions:
         task = None
         if news.job_id in tasks and not isinstance(news, GoneJob):
             try:
-                task = await self._tasks.task(str(news.job_id))
+                task = await self._tasks.task(str(news.job_id), traced=stream.retries.traced)
             except MCPError as error:
                 # Either it has been removed since it was looked at, or there is an outage: the client could have asked,
                 # and got the error.
                 if error.error.code != INVALID_PARAMS:
-                    await anyio.sleep(stream.pauses.next())
+                    await anyio.sleep(stream.retries.pause())
                     watch.put_back(news.job_id, news)
                     return
-        stream.pauses.reset()
+        stream.retries.reset()
         for uri in (uri for uri, job_id in uris.items() if job_id == news.job_id):
             updated = ResourceUpdatedNotificationParams(uri=uri, _meta=stream.meta)
             await stream.send(ResourceUpdatedNotification(params=updated))
@@ -273,8 +274,7 @@ class _Stream:
 
     ctx: Context
     meta: dict[str, Any]
-    pauses: Backoff
-    """Before a task is asked for again that could not be had."""
+    retries: "Retries"
 
     async def acknowledge(self, honored: SubscriptionFilter) -> None:
         acknowledged = SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=self.meta)
@@ -284,8 +284,22 @@ class _Stream:
         await self.ctx.session.send_notification(notification, self.ctx.request_id)
 
 
-def _pauses() -> Backoff:
-    return Backoff(first=OUTAGE_PAUSE_SECONDS, longest=LONGEST_OUTAGE_PAUSE_SECONDS)
+class Retries:
+    """The tries of one stream to have a task that could not be had: what was said of them, and the pauses between."""
+
+    def __init__(self, *, first: float = OUTAGE_PAUSE_SECONDS, longest: float = LONGEST_OUTAGE_PAUSE_SECONDS) -> None:
+        self.traced: Kinds = set()
+        self._pauses = Backoff(first=first, longest=longest)
+
+    def pause(self) -> float:
+        """The seconds to wait now: from half of a time that doubles to all of it, since one outage meets all streams
+        of all servers at once."""
+        return self._pauses.next() * random.uniform(0.5, 1)  # noqa: S311 - no secret
+
+    def reset(self) -> None:
+        """A try has gone well."""
+        self.traced.clear()
+        self._pauses.reset()
 
 
 def _task_ids(ctx: Context, wanted: SubscriptionFilter) -> list[str]:

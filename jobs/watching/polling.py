@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pgdex.indexer.sources import walk
+from pgdex.indexer.sources import SkipReason, walk
 from pgdex.jobs.watching.pending import Change
 
+# Files whose content counts: what this process lacks to read a document, the workers may have.
+READ = (None, SkipReason.EXTRA_MISSING)
 LARGEST_SHARE = 0.01
 """Of one core: the pause grows with what a walk costs."""
 LONGEST_PAUSE_SECONDS = 60.0
@@ -36,7 +38,7 @@ class Polling:
         began = time.thread_time()
         # A number for each file is 100 bytes; the times and sizes themselves would be three times that.
         now = {
-            found.path: hash((found.size, found.mtime_ns) if found.skip_reason is None else found.skip_reason)
+            found.path: hash((found.size, found.mtime_ns) if found.skip_reason in READ else found.skip_reason)
             for found in walk(
                 self._root, max_file_bytes=self._max_file_bytes, heeds_git=self._heeds_git, aborted=self._aborted
             )

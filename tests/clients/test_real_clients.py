@@ -107,7 +107,7 @@ def test_the_agents_on_the_path_are_found_and_each_is_proven(user: User) -> None
 
     assert "Agents: Claude Code, Codex, Gemini CLI" in said
     for title in ("Claude Code", "Codex", "Gemini CLI"):
-        assert re.search(rf"✓ {title} +\d+ tools; a search answers", said), said
+        assert re.search(rf"✓ {title} +\d+ tools; nothing is indexed yet", said), said
 
 
 def test_claude_code_lists_the_server_starts_it_and_reads_its_settings(user: User) -> None:
@@ -138,6 +138,24 @@ def test_claude_code_sees_a_project_s_entry(user: User) -> None:
 
     assert "Project config" in shown, shown
     assert str(PROGRAM) in shown
+
+
+def test_claude_code_with_the_plugin_gets_no_second_server(user: User) -> None:
+    user.variables["PATH"] = f"{PROGRAM.parent}:{user.variables['PATH']}"
+    user.run("claude", "plugin", "marketplace", "add", str(CHECKOUT))
+    user.run("claude", "plugin", "install", "pgdex@pgdex")
+
+    said = user.install("--agent", "claude-code")
+
+    assert "Claude Code is left alone: its plugin pgdex@pgdex (~/.claude/settings.json) brings the same tools" in said
+    assert re.search(r"✓ Claude Code +\d+ tools; nothing is indexed yet", said), said
+    listed = user.run("claude", "mcp", "list")
+    assert re.findall(r"^(\S*pgdex): .*Connected", listed, flags=re.MULTILINE) == ["plugin:pgdex:pgdex"], listed
+
+    user.run("claude", "plugin", "disable", "pgdex@pgdex")
+    assert "left alone" not in user.install("--agent", "claude-code")
+    listed = user.run("claude", "mcp", "list")
+    assert re.findall(r"^(\S*pgdex): .*Connected", listed, flags=re.MULTILINE) == ["pgdex"], listed
 
 
 def test_codex_lists_the_server_with_its_command_and_the_variables_that_it_hands_on(user: User) -> None:

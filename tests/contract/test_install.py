@@ -9,8 +9,11 @@ import psutil
 import pytest
 
 from pgdex.jobs.agents.clients import CLIENTS, Launch
+from tests.support.agent_homes import put_plugin
 from tests.support.logins import CHECKOUT, PATIENCE_SECONDS, PGDEX, Finished
+from tests.support.trees import write_tree
 from tests.support.waiting import wait_for
+from tests.support.workers import end_processes_in
 
 
 class User:
@@ -63,7 +66,7 @@ def test_an_agent_gets_its_entry_which_is_started_and_searched_and_everything_go
     done = user.pgdex("install", "--agent", "claude-code", "--yes")
     assert done.code == 0, done.err + done.out
     assert "✓ Claude Code" in done.out
-    assert "tools; a search answers: " in done.out
+    assert "tools; nothing is indexed yet, so a search had nothing to find" in done.out
     entry = json.loads((user.home / ".claude.json").read_text())["mcpServers"]["pgdex"]
     assert os.path.isabs(entry["command"])
     assert entry["env"] == {"PGDEX_HOME": user.variables["PGDEX_HOME"]}
@@ -82,6 +85,57 @@ def test_an_agent_gets_its_entry_which_is_started_and_searched_and_everything_go
     assert user.pgdex("install", "--agent", "claude-code", "--uninstall", "--yes").code == 0
     assert user.files() == before | {".claude.json": b"{}"}
     assert not Path(user.variables["PGDEX_HOME"], "agents.json").exists()
+
+
+def test_the_proof_is_a_search_that_finds_something_of_what_is_indexed_wherever_it_is_made(
+    database_url: str, tmp_path: Path
+) -> None:
+    user = User(tmp_path, database_url)
+    write_tree(tmp_path / "till", {"prices.py": "def discount(price: float) -> float:\n    return price * 0.9\n"})
+    write_tree(tmp_path / "empty", {"blank.py": ""})
+    try:
+        for name in ("till", "empty"):
+            assert user.pgdex("index", str(tmp_path / name)).code == 0
+
+        # In a folder without an index, the whole project is searched.
+        done = user.pgdex("install", "--agent", "claude-code", "--yes")
+        # In one with an index of nothing, a search finds nothing, which would be no proof.
+        checked = user.pgdex("doctor", "--json", cwd=tmp_path / "empty")
+    finally:
+        end_processes_in(tmp_path / "data")
+
+    assert done.code == 0, done.out
+    assert f"tools; a search finds prices.py in {tmp_path / 'till'}" in " ".join(done.out.split())
+    (agents,) = [one for one in json.loads(checked.out)["checks"] if one["name"] == "agents"]
+    assert agents["outcome"] == "ok"
+    assert agents["finding"].endswith(f"tools; a search finds prices.py in {tmp_path / 'till'}")
+
+
+def test_claude_code_with_the_plugin_is_left_alone_and_told_of_an_entry_beside_it(user: User) -> None:
+    put_plugin(user.home / ".claude")
+    user.variables["PATH"] = f"{Path(PGDEX[0]).parent}{os.pathsep}{os.environ['PATH']}"
+    before = user.files()
+
+    alone = user.pgdex("install", "--agent", "claude-code", "--yes")
+
+    assert alone.code == 0, alone.out + alone.err
+    assert "Claude Code is left alone: its plugin pgdex@market (~/.claude/settings.json) brings the same" in alone.err
+    assert "twice" not in alone.err
+    assert "✓ Claude Code" in alone.out, "the plugin's server is proven"
+    assert user.files() == before
+
+    entry = {"command": str(Path(PGDEX[0]).with_name("pgdex")), "args": ["mcp"]}
+    (user.home / ".claude.json").write_text(json.dumps({"mcpServers": {"pgdex": entry}}))
+    both = user.pgdex("install", "--agent", "claude-code", "--dry-run", "--json")
+    (left_alone,) = json.loads(both.out)["left_alone"]
+    assert "It has every tool twice now, since ~/.claude.json has an entry too" in left_alone["reason"]
+    assert "pgdex install --uninstall --agent claude-code" in left_alone["reason"]
+    checks = json.loads(user.pgdex("doctor", "--json").out)["checks"]
+    twice = [one["outcome"] for one in checks if "has every tool of pgdex twice" in one["finding"]]
+    assert twice == ["warning"]
+
+    user.pgdex("install", "--agent", "claude-code", "--uninstall", "--yes")
+    assert json.loads((user.home / ".claude.json").read_text()).get("mcpServers", {}) == {}
 
 
 def test_an_entry_whose_program_is_gone_fails_the_doctor_with_what_to_do(user: User) -> None:

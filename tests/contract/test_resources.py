@@ -30,18 +30,23 @@ CELLS = [
     ["import os\n", "def grow():\n", "    return os.getcwd()"],
     ["print(grow())"],
 ]
-NOTEBOOK = json.dumps(
-    {
+
+
+def notebook(cells: list[Any], *, indent: int | None = 1) -> str:
+    """A text, a raw and a code cell with these sources."""
+    document = {
         "cells": [
             {"cell_type": kind, "metadata": {}, "source": source}
-            for kind, source in zip(["markdown", "raw", "code"], CELLS, strict=True)
+            for kind, source in zip(["markdown", "raw", "code"], cells, strict=True)
         ],
         "metadata": {"kernelspec": {"language": "python", "name": "python3"}},
         "nbformat": 4,
         "nbformat_minor": 5,
-    },
-    indent=1,
-)
+    }
+    return json.dumps(document, indent=indent)
+
+
+NOTEBOOK = notebook(CELLS)
 
 
 @pytest.fixture(params=AGENTS)
@@ -75,6 +80,9 @@ def long_files(admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path
             "hostile.py": "# \x1b[31mred\x1b[0m \u202eevil\ndef hostile() -> int:\n    return 1\n",
             "ends without newline.py": "a = 1\n\n\nb = 2",
             "book.ipynb": NOTEBOOK,
+            "cell on a line.ipynb": notebook(["".join(cell) for cell in CELLS]),
+            "all on one line.ipynb": notebook(CELLS, indent=None),
+            "much on one line.ipynb": notebook([["# Much\n"] * 20_000, *CELLS[1:]], indent=None),
         },
     )
     (root / "link.py").symlink_to("/etc/passwd")
@@ -160,6 +168,43 @@ def test_a_notebook_is_read_as_its_cells_at_their_lines(lines: str | None, agent
     asked = range(first, int((lines or "1-99").partition("-")[2] or first) + 1)
     said = [line.rstrip("\n") for cell in CELLS for line in cell]
     assert [line for line in shown if line] == [one for one in said if 1 + line_of(one, of_file) in asked]
+
+
+def test_a_hit_in_a_notebook_says_its_cell_and_its_lines_read_the_same(agent: Agent, long_files: Path) -> None:
+    asked = {"repo_path": str(long_files), "project_id": LONG, "path_glob": "book.ipynb"}
+    reply = agent.call("search_code", query="how do trees grow", **asked)
+    (hit,) = reply.data["hits"]
+    lines = f"{hit['start_line']}-{hit['end_line']}"
+
+    assert hit["symbol"] == "cell 1 > Trees"
+    assert f"book.ipynb:{lines} cell 1 > Trees" in reply.text.splitlines()
+    text = read(agent, file_uri(str(long_files), "book.ipynb", lines=lines, project_id=LONG)).partition("\n\n")[2]
+    assert text.rstrip("\n") == hit["code"].rstrip("\n")
+    for piece in [*hit.get("pieces", ()), *hit.get("more", ())]:
+        assert "cell " in str(piece)
+
+
+@pytest.mark.parametrize("name", ["cell on a line.ipynb", "all on one line.ipynb"])
+def test_a_cell_that_is_one_line_of_the_json_is_read_whole_at_that_line(
+    name: str, agent: Agent, long_files: Path
+) -> None:
+    whole = read(agent, file_uri(str(long_files), name, project_id=LONG)).partition("\n\n")[2]
+    asked = {"repo_path": str(long_files), "project_id": LONG, "path_glob": name}
+    (hit,) = agent.call("search_code", query="how do trees grow", **asked).data["hits"]
+    lines = f"{hit['start_line']}-{hit['end_line']}"
+    read_again = read(agent, file_uri(str(long_files), name, lines=lines, project_id=LONG)).partition("\n\n")[2]
+
+    assert [line for line in whole.split("\n") if line] == [line.rstrip("\n") for cell in CELLS for line in cell]
+    assert hit["symbol"] == "cell 1 > Trees"
+    assert hit["start_line"] == hit["end_line"]
+    assert read_again.startswith("".join(CELLS[0]).rstrip("\n"))
+
+
+def test_more_on_one_line_than_an_answer_holds_is_cut_and_says_so(agent: Agent, long_files: Path) -> None:
+    head, _, text = read(agent, file_uri(str(long_files), "much on one line.ipynb", project_id=LONG)).partition("\n\n")
+
+    assert "lines 1-1 of 1; line 1 is cut" in head
+    assert MOST_CHARACTERS - 10 < len(text) <= MOST_CHARACTERS
 
 
 def line_of(code: str, lines: list[str]) -> int:

@@ -142,6 +142,19 @@ def _reasons(connection: Connection, view: tuple[int, int]) -> dict[str, tuple[o
     return {path: (reason, version) for path, reason, version in rows}
 
 
+@pytest.mark.parametrize("before", [None, SkipReason.EXTRA_MISSING, SkipReason.ENCRYPTED, SkipReason.UNFINISHED])
+@pytest.mark.parametrize("now", [None, SkipReason.EXTRA_MISSING])
+def test_a_document_has_changed_when_its_file_has_whoever_can_read_it(
+    before: SkipReason | None, now: SkipReason | None
+) -> None:
+    known = {"a.pdf": Row("a.pdf", 9, 1, 1, 1, before in (None, SkipReason.ENCRYPTED), before)}
+
+    assert compared([FoundFile("a.pdf", 9, 1, now, None, 1, 1)], known) == []
+    assert compared([FoundFile("a.pdf", 8, 1, now, None, 1, 1)], known) == ["a.pdf"]
+    assert compared([FoundFile("a.pdf", 9, 2, now, None, 1, 1)], known) == ["a.pdf"]
+    assert compared([FoundFile("a.pdf", 9, 1, now, None, 1, 1)], {}) == ["a.pdf"]
+
+
 @pytest.mark.parametrize("reason", [None, SkipReason.UNREADABLE])
 def test_a_file_that_may_not_be_read_has_not_changed_until_it_may(
     connection: Connection, view: tuple[int, int], reason: SkipReason | None

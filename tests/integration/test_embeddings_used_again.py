@@ -123,7 +123,19 @@ def test_what_was_kept_goes_when_nobody_asks_for_it_back(client: Client, workers
 
 
 def test_the_database_and_the_worker_make_the_same_hash_of_a_chunk(client: Client, indexed: Path) -> None:
-    for path, symbol, content in (("a.py", None, "x = 1\n"), ("größe/ß.py", "Größe.finde", "'漢字' # é\n")):
+    for path, symbol, content in (
+        ("a.py", None, "x = 1\n"),
+        ("größe/ß.py", "Größe.finde", "'漢字' # é\n"),
+        ("a.ipynb", "cell 12 > Größe.finde", "x = 1\n"),
+        ("A.IPYNB", "cell 1", "x = 1\n"),
+        ("a.ipynb", "cell 12.x", "x = 1\n"),
+        ("a.ipynb", None, "x = 1\n"),
+        ("Ä.PDF", "page 3", "x = 1\n"),
+        ("a.pdf", "page 3x", "x = 1\n"),
+        ("a.pdf.py", "page 3", "x = 1\n"),
+        ("a.test.js", "cell 12 > grows", "x = 1\n"),
+        ("cell 12 > .ipynb/a.py", "cell 12", "x = 1\n"),
+    ):
         chunk = Chunk(1, 1, "function", symbol, content)
         assert text_hash(embedding_text(path, chunk)) == value(
             client.connection, "select pgdex.embedded_text_hash(%s, %s, %s)", path, symbol, content

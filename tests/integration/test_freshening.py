@@ -220,6 +220,23 @@ def test_a_job_that_is_cancelled_for_one_of_the_whole_tree_is_not_the_last_word(
         assert searching.result()
 
 
+def test_a_job_that_may_still_be_waiting_for_a_worker_holds_no_search_up_where_nothing_has_changed(
+    client: Client, indexed: Path, workers: Workers
+) -> None:
+    settled(client, indexed)
+    workers.stop()
+    job = _enqueued(client, indexed, None)
+    began = time.monotonic()
+    answer = found(client, "alpha", indexed)
+    assert time.monotonic() - began < 20  # of the 30 s that it might wait
+    assert not any("being indexed" in note for note in answer.notes)
+    assert client.status(job).status == "pending"
+
+    write_tree(indexed, {"a.py": "def beta_saved():\n    return 2\n"})
+    with Client.open(client.settings.with_values(fresh_seconds=0.5)) as hasty:
+        assert any("being indexed" in note for note in found(hasty, "alpha", indexed).notes)
+
+
 @contextmanager
 def _held(client: Client, workers: Workers) -> Iterator[None]:
     workers.pause(workers.processes[0])

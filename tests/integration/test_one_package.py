@@ -33,8 +33,8 @@ OTHERS = {"jupysql": ("sql",), "shop": GENERIC}
 """Other distributions by the top-level packages that they install. jupysql's is called like that in earnest."""
 MOST_IMPORT_SECONDS = 0.02
 HEAVY = (
-    *("alembic", "asyncio", "click", "httpx2", "mcp", "model2vec", "numpy", "procrastinate", "psycopg", "pydantic"),
-    *("rich", "sqlalchemy", "tree_sitter", "pgdex.jobs", "pgdex.indexer", "pgdex.migrations", "pgdex.sql"),
+    *("alembic", "asyncio", "click", "fastembed", "httpx2", "mcp", "model2vec", "numpy", "procrastinate", "psycopg"),
+    *("pydantic", "rich", "sqlalchemy", "tree_sitter", "pgdex.jobs", "pgdex.indexer", "pgdex.migrations", "pgdex.sql"),
 )
 
 

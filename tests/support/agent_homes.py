@@ -1,5 +1,6 @@
 """A user's home folder with what people have in their agents' files, and `pgdex install` for it."""
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -33,6 +34,22 @@ def fill(home: Path, contents: dict[str, bytes]) -> None:
     for name, content in contents.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_bytes(content)
+
+
+def put_plugin(folder: Path, *, project: Path | None = None, scope: str = "user", enabled: bool = True) -> None:
+    """pgdex's plugin in Claude Code's folder, as Claude Code 2.1.332 records it after `claude plugin install`."""
+    name = "pgdex@market"
+    record = {"scope": scope, "installPath": str(folder / "plugins/cache/market/pgdex/0.1.0"), "version": "0.1.0"}
+    place = folder if project is None else project / ".claude"
+    file = place / ("settings.local.json" if scope == "local" else "settings.json")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    settings = json.loads(file.read_bytes()) if file.exists() else {}
+    file.write_text(json.dumps(settings | {"enabledPlugins": {name: enabled}}))
+    registry = folder / "plugins" / "installed_plugins.json"
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(registry.read_bytes())["plugins"].get(name, []) if registry.exists() else []
+    known.append(record | ({"projectPath": str(project)} if project else {}))
+    registry.write_text(json.dumps({"version": 2, "plugins": {name: known}}))
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes | str]]:

@@ -21,6 +21,8 @@ def found(
     symbol: str | None = None,
     start_line: int = 0,
     is_word_for_word: bool = False,
+    said: float = 0.0,
+    says_kind: bool = False,
 ) -> Candidate:
     """The piece `ordinal` of the file number `file`, with what the retrievers say of it; 0 means not found."""
     return Candidate(
@@ -35,6 +37,8 @@ def found(
         defines=defines,
         path_is_asked_for=asked,
         is_word_for_word=is_word_for_word,
+        said=said,
+        says_kind=says_kind,
     )
 
 

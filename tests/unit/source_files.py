@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pgdex.indexer.sources import Skipped, SkipReason, SourceText, Unchanged, read_source, walk
+from pgdex.indexer.sources import Skipped, SkipReason, SourceDocument, SourceText, Unchanged, read_source, walk
 
 LIMIT = 1 << 20
 
@@ -24,19 +24,19 @@ def skips(root: Path) -> dict[str, tuple[SkipReason, str | None]]:
     return {file.path: (file.skip_reason, file.detail) for file in walk(root) if file.skip_reason is not None}
 
 
-def read(root: Path, data: bytes, name: str = "a.py") -> SourceText | Skipped | Unchanged:
+def read(root: Path, data: bytes, name: str = "a.py") -> SourceText | SourceDocument | Skipped | Unchanged:
     """What reading a file with these bytes comes to."""
     (root / name).write_bytes(data)
     return read_source(root, name, max_file_bytes=LIMIT)
 
 
-def skipped(result: SourceText | Skipped | Unchanged) -> SkipReason:
+def skipped(result: SourceText | SourceDocument | Skipped | Unchanged) -> SkipReason:
     """The reason of what must be skipped."""
     assert isinstance(result, Skipped), result
     return result.reason
 
 
-def text_of(result: SourceText | Skipped | Unchanged) -> str:
+def text_of(result: SourceText | SourceDocument | Skipped | Unchanged) -> str:
     """The text of what must be read."""
     assert isinstance(result, SourceText), result
     return result.text

@@ -25,12 +25,21 @@ from benchmarks.agents.conversation import (
 )
 from benchmarks.agents.http import TRIES
 from benchmarks.agents.openai import OpenAIModel
+from benchmarks.agents.openai_responses import OpenAIResponsesModel
 
 KEY = "key-of-a-test"
 SCHEMA = {"type": "object", "properties": {"command": {"type": "string"}}}
 THOUGHT = {"type": "thinking", "thinking": "…", "signature": "signed"}
 TOOL_USE = {"type": "tool_use", "id": "t1", "name": "shell", "input": {"command": "ls"}}
 TOOL_CALL = {"id": "c1", "type": "function", "function": {"name": "shell", "arguments": '{"command": "ls"}'}}
+
+RESPONSE_CALL = {
+    "type": "function_call",
+    "id": "fc_1",
+    "call_id": "c1",
+    "name": "shell",
+    "arguments": '{"command": "ls"}',
+}
 
 
 @dataclass(slots=True)
@@ -88,7 +97,11 @@ def asked(*exchanges: Exchange) -> Conversation:
     return Conversation("system", [ToolDefinition("shell", "runs", SCHEMA)], "where is it?", list(exchanges))
 
 
-def turn_of(model: AnthropicModel | OpenAIModel, conversation: Conversation) -> Turn:
+Real = AnthropicModel | OpenAIModel | OpenAIResponsesModel
+KINDS = (AnthropicModel, OpenAIModel, OpenAIResponsesModel)
+
+
+def turn_of(model: Real, conversation: Conversation) -> Turn:
     """The model's turn, without a pause before it tries again."""
     quick: Model = replace(model, endpoint=replace(model.endpoint, first_wait_seconds=0.0))
 
@@ -147,14 +160,72 @@ def test_openai_is_asked_in_its_format(provider: Provider) -> None:
     assert second["messages"][2:] == [message, {"role": "tool", "tool_call_id": "c1", "content": "a.py"}]
 
 
+def test_openai_s_responses_are_asked_for_in_their_format_and_get_every_item_back_unchanged(
+    provider: Provider,
+) -> None:
+    items = [
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"},
+        {"type": "message", "id": "m_1", "role": "assistant", "content": [{"type": "output_text", "text": "I look."}]},
+        RESPONSE_CALL,
+    ]
+    usage = {"input_tokens": 9, "output_tokens": 4, "output_tokens_details": {"reasoning_tokens": 3}}
+    provider.answers = [(200, {"status": "completed", "output": items, "usage": usage})]
+    model = OpenAIResponsesModel.from_environment("gpt")
+
+    turn = turn_of(model, asked())
+    turn_of(model, asked(Exchange(turn, (ToolResult("c1", "no such file", is_error=True),))))
+
+    assert (turn.text, turn.usage, turn.cut) == ("I look.", Usage(9, 4), False)
+    assert [(call.id, call.name, call.arguments) for call in turn.calls] == [("c1", "shell", {"command": "ls"})]
+    (path, headers, first), (_, _, second) = provider.requests
+    assert (path, headers["authorization"]) == ("/v1/responses", f"Bearer {KEY}")
+    tool = {"type": "function", "name": "shell", "description": "runs", "parameters": SCHEMA, "strict": False}
+    assert first == {
+        "model": "gpt",
+        "max_output_tokens": 100,
+        "store": False,
+        "instructions": "system",
+        "input": [{"role": "user", "content": "where is it?"}],
+        "tools": [tool],
+    }
+    result = {"type": "function_call_output", "call_id": "c1", "output": "Error: no such file"}
+    assert second["input"][1:] == [*items, result]
+
+
+@pytest.mark.parametrize(("reason", "is_cut"), [("max_output_tokens", True), ("content_filter", False)])
+def test_a_response_that_the_limit_of_output_ends_is_cut(reason: str, is_cut: bool, provider: Provider) -> None:
+    refusal = {"type": "message", "content": [{"type": "refusal", "refusal": "I can't"}]}
+    answer = {"status": "incomplete", "incomplete_details": {"reason": reason}, "output": [refusal]}
+    provider.answers = [(200, answer)]
+
+    turn = turn_of(OpenAIResponsesModel.from_environment("gpt"), asked())
+
+    assert (turn.cut, turn.text, turn.usage.estimated) == (is_cut, "I can't", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [("server_error", ModelUnavailable), ("rate_limit_exceeded", ModelUnavailable), ("invalid_prompt", ModelRefused)],
+)
+def test_a_response_that_failed_is_no_answer(code: str, raised: type[Exception], provider: Provider) -> None:
+    error = {"code": code, "message": "not today"}
+    provider.answers = [(200, {"status": "failed", "error": error, "output": []})]
+
+    with pytest.raises(raised, match="not today"):
+        turn_of(OpenAIResponsesModel.from_environment("gpt"), asked())
+
+
 @pytest.mark.parametrize("arguments", ["{", "[1]", '"ls"'])
 def test_arguments_that_are_no_object_are_told_to_the_model(arguments: str, provider: Provider) -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "shell", "arguments": arguments}}
-    provider.answers = [(200, {"choices": [{"message": {"role": "assistant", "tool_calls": [call]}}]})]
+    message = {"role": "assistant", "tool_calls": [call]}
+    provider.answers = [
+        (200, {"choices": [{"message": message}]}),
+        (200, {"output": [RESPONSE_CALL | {"arguments": arguments}]}),
+    ]
 
-    turn = turn_of(OpenAIModel.from_environment("gpt"), asked())
-
-    assert "no JSON" in turn.calls[0].wrong
+    for model in (OpenAIModel.from_environment("gpt"), OpenAIResponsesModel.from_environment("gpt")):
+        assert "no JSON" in turn_of(model, asked()).calls[0].wrong
 
 
 def test_tokens_are_estimated_where_the_provider_does_not_count_them(provider: Provider) -> None:
@@ -186,9 +257,9 @@ def test_a_provider_that_stays_busy_is_given_up_with_its_answer(provider: Provid
 
 
 @pytest.mark.parametrize("answer", [(401, {"error": "bad key"}), (200, "<html>"), (200, "[]"), (200, {}), (404, "")])
-@pytest.mark.parametrize("kind", [AnthropicModel, OpenAIModel])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_that_no_second_try_would_change_is_not_tried_again(
-    answer: tuple[int, object], kind: type[AnthropicModel | OpenAIModel], provider: Provider
+    answer: tuple[int, object], kind: type[Real], provider: Provider
 ) -> None:
     provider.answers = [answer]
 
@@ -199,9 +270,16 @@ def test_an_answer_that_no_second_try_would_change_is_not_tried_again(
     assert KEY not in str(raised.value)
 
 
-@pytest.mark.parametrize(("kind", "variable"), [(AnthropicModel, "ANTHROPIC_API_KEY"), (OpenAIModel, "OPENAI_API_KEY")])
+@pytest.mark.parametrize(
+    ("kind", "variable"),
+    [
+        (AnthropicModel, "ANTHROPIC_API_KEY"),
+        (OpenAIModel, "OPENAI_API_KEY"),
+        (OpenAIResponsesModel, "OPENAI_API_KEY"),
+    ],
+)
 def test_a_missing_key_is_named_before_anything_is_sent(
-    kind: type[AnthropicModel | OpenAIModel], variable: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    kind: type[Real], variable: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, " ")
 
@@ -215,3 +293,4 @@ def test_a_key_is_not_shown_with_its_model(provider: Provider) -> None:
     assert provider.url in repr(AnthropicModel.from_environment("claude"))
     assert KEY not in repr(AnthropicModel.from_environment("claude"))
     assert KEY not in repr(OpenAIModel.from_environment("gpt"))
+    assert KEY not in repr(OpenAIResponsesModel.from_environment("gpt"))

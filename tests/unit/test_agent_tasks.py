@@ -249,7 +249,9 @@ def test_the_report_counts_what_was_right_and_says_that_no_model_was_asked(task:
 
 @pytest.mark.parametrize("spec", ["", "gpt", "openai", "openai:", "mistral:large"])
 def test_an_unknown_model_is_quoted_with_those_that_exist(spec: str) -> None:
-    with pytest.raises(ValueError, match=r"scripted, anthropic:MODEL or openai:MODEL") as raised:
+    with pytest.raises(
+        ValueError, match=r"scripted, anthropic:MODEL or openai:MODEL or openai-responses:MODEL"
+    ) as raised:
         model_of(spec)
 
     assert repr(spec) in str(raised.value)

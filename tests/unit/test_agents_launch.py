@@ -12,6 +12,7 @@ import pytest
 from pgdex.jobs.agents.clients import CLIENTS, Launch
 from pgdex.jobs.agents.machine import Machine
 from pgdex.jobs.agents.program import NoProgram, lasting_program, settings_to_hand_on
+from pgdex.jobs.agents.proof import prove
 from pgdex.jobs.agents.registered import Registration, reason_not_to_start
 from pgdex.jobs.errors import InvalidSetting
 from tests.support.waiting import wait_for
@@ -138,3 +139,8 @@ def test_a_hook_starts_pgdex_in_the_session_s_folder_and_neither_waits_nor_print
     assert not called.exists()
     wait_for(called.exists, what="the hook's program")
     assert called.read_text() == "hooks run /my project, my shop\n"
+
+
+def test_a_program_that_is_not_on_the_agent_s_path_is_what_a_proof_says(tmp_path: Path) -> None:
+    proof = prove(Launch("pgdex"), {"PATH": str(tmp_path)}, tmp_path)
+    assert (proof.works, proof.said) == (False, "there is no pgdex on the PATH that the agent has")

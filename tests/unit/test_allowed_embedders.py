@@ -17,7 +17,7 @@ def test_what_sends_nothing_anywhere_is_always_allowed(asked: str) -> None:
     assert is_allowed(asked, settings("ollama:x"))
 
 
-@pytest.mark.parametrize("asked", ["openai:x", "ollama:x", "static:/models/a", "static:minishlab/a", "unknown", ""])
+@pytest.mark.parametrize("asked", ["openai:x", "ollama:x", "static:/models/a", "fastembed:a/b", "unknown", ""])
 def test_services_and_folders_are_not_by_default(asked: str) -> None:
     assert not is_allowed(asked, settings())
 
@@ -25,6 +25,7 @@ def test_services_and_folders_are_not_by_default(asked: str) -> None:
 def test_the_workers_own_is_allowed_however_it_is_written() -> None:
     assert is_allowed("ollama:x", settings(" ollama: x "))
     assert is_allowed("static:/models/a", settings("static:/models/../models/a/"))
+    assert is_allowed("fastembed:/models/a", settings("fastembed:/models/./a/"))
     assert not is_allowed("ollama:y", settings("ollama:x"))
     assert not is_allowed("ollama:X", settings("ollama:x"))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pgdex.indexer.sources import CachedRules, Concern, walk
+from tests.support.documents import without_packages
 from tests.support.trees import write_tree
 
 LIMIT = 10_000
@@ -53,6 +54,13 @@ def test_a_change_counts_exactly_where_the_walk_lists_the_file_to_be_read(tree: 
     rules_files = {".gitignore", ".pgdexignore", "src/.gitignore", "env/pyvenv.cfg"}
     counted = {name for name in TREE if rules.concern(name.encode()) is Concern.FILE} - {"large.txt"}
     assert counted == listed - rules_files
+
+
+def test_a_change_of_a_document_counts_whoever_can_read_it(tree: Path) -> None:
+    (tree / "a.pdf").write_bytes(b"%PDF-1.7\n")
+    assert rules_of(tree).concern(b"a.pdf") is Concern.FILE
+    with without_packages("pypdf"):
+        assert rules_of(tree).concern(b"a.pdf") is Concern.FILE
 
 
 def test_the_folders_to_watch_are_those_that_the_walk_enters(tree: Path) -> None:

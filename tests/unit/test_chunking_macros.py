@@ -269,3 +269,19 @@ def test_sources_that_are_made_to_hurt_take_no_longer_than_their_length_allows(u
     began = thread_time()
     without_macros(source, "cpp")
     assert thread_time() - began < 3
+
+
+def test_a_final_class_keeps_its_name_and_what_is_in_it() -> None:
+    source = "class Oven final : public Base {\n  class Tray {\n    int size() {}\n  };\n  void bake() {}\n};\n"
+
+    names = {name for chunk in chunk_file(source, language_of("a.cpp")) for name in chunk.defines}
+
+    assert names == {"Oven", "Oven.Tray", "Oven.Tray.size", "Oven.bake"}
+
+
+def test_a_base_class_in_a_macro_costs_no_class() -> None:
+    source = "class LIB_API Oven : public NON_EXPORTED_BASE(std::ostream), private Base {\n  void bake() {}\n};\n"
+
+    names = {name for chunk in chunk_file(source, language_of("a.cpp")) for name in chunk.defines}
+
+    assert names == {"Oven", "Oven.bake"}

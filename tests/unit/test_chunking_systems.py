@@ -3,8 +3,12 @@
 In Go, Rust, Zig, Swift, V, Solidity.
 """
 
+from collections.abc import Iterable
+
 import pytest
 
+from pgdex.indexer.chunking import chunk_file
+from pgdex.indexer.languages import language_of
 from tests.support.chunk_samples import definitions
 
 SAMPLES = [
@@ -311,3 +315,22 @@ function free(uint x) pure returns (uint) { return x; }
 @pytest.mark.parametrize(("path", "source", "expected"), SAMPLES)
 def test_definitions_have_their_kinds_and_qualified_names(path: str, source: str, expected: list[str]) -> None:
     assert definitions(path, source) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("a.go", "package os\n\ntype DirEntry = fs.DirEntry\n"),
+        ("a.cpp", "namespace os {\nusing DirEntry = fs::DirEntry;\n}\n"),
+    ],
+)
+def test_an_alias_that_is_called_like_what_it_stands_for_passes_it_on(path: str, source: str) -> None:
+    def last_parts(names: Iterable[str]) -> set[str]:
+        return {name.rpartition(".")[2] for name in names}
+
+    chunks = chunk_file(source, language_of(path))
+    assert all("DirEntry" not in last_parts(chunk.defines) for chunk in chunks)
+    assert any("DirEntry" in last_parts(chunk.declares) for chunk in chunks)
+
+    chunks = chunk_file(source.replace("DirEntry =", "Entry ="), language_of(path))
+    assert any("Entry" in last_parts(chunk.defines) for chunk in chunks)

@@ -19,7 +19,10 @@ from pgdex.jobs.cli.root import pgdex
 from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsFinal, JobNotFound, PgdexError
 from pgdex.jobs.settings import settings
 
-HEAVY = ("sqlalchemy", "alembic", "tree_sitter", "tree_sitter_language_pack", "model2vec", "httpx2", "numpy", "rich")
+HEAVY = (
+    *("sqlalchemy", "alembic", "tree_sitter", "tree_sitter_language_pack", "model2vec", "fastembed", "httpx2", "numpy"),
+    "rich",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from pgdex.jobs import settings
 
 
 def test_importing_the_package_loads_neither_numpy_nor_an_http_library_nor_a_model() -> None:
-    heavy = ["numpy", "httpx2", "model2vec", "asyncio", "pydantic", "ssl"]
+    heavy = ["numpy", "httpx2", "model2vec", "fastembed", "onnxruntime", "asyncio", "pydantic", "ssl"]
     code = f"import sys, pgdex.indexer.embedding; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -24,8 +24,8 @@ def test_an_unknown_provider_is_quoted_with_the_ones_that_exist() -> None:
     with pytest.raises(EmbedderMisconfigured) as raised:
         open_embedder("olama:nomic-embed-text")
     assert str(raised.value) == (
-        "unknown embedding provider 'olama': use code, hashing, static:FOLDER, ollama:MODEL, openai:MODEL,"
-        " voyage:MODEL, cohere:MODEL, jina:MODEL or gemini:MODEL"
+        "unknown embedding provider 'olama': use code, hashing, static:FOLDER, fastembed:MODEL, ollama:MODEL,"
+        " openai:MODEL, voyage:MODEL, cohere:MODEL, jina:MODEL or gemini:MODEL"
     )
 
 
@@ -40,6 +40,7 @@ def test_an_unknown_provider_is_quoted_with_the_ones_that_exist() -> None:
         ("jina:", "jina:jina-code-embeddings-1.5b"),
         ("gemini: ", "gemini:gemini-embedding-001"),
         ("static", "static:/models/potion-code-16M"),
+        ("fastembed:", "fastembed:BAAI/bge-small-en-v1.5"),
         ("hashing:", "hashing:512"),
     ],
 )
@@ -48,6 +49,23 @@ def test_a_spec_without_its_second_half_is_quoted_with_an_example(spec: str, exa
         open_embedder(spec)
     assert repr(spec) in str(raised.value)
     assert example in str(raised.value)
+
+
+def test_a_folder_of_an_onnx_model_that_is_missing_is_named_without_the_extra() -> None:
+    with pytest.raises(EmbedderMisconfigured, match="there is no folder '/no/such/model'"):
+        open_embedder("fastembed:/no/such/model")
+
+
+@pytest.mark.parametrize("model", ["~no-such-user/model", "/a\0b", "/" + "x" * 10_000, "./\udcff"])
+def test_what_can_be_no_path_is_no_folder_of_an_onnx_model(model: str) -> None:
+    with pytest.raises(EmbedderMisconfigured, match="there is no folder"):
+        open_embedder(f"fastembed:{model}")
+
+
+def test_without_the_extra_for_onnx_models_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastembed", None)  # how Python marks a module that can't be imported
+    with pytest.raises(EmbedderMisconfigured, match=r"uv tool install 'pgdex\[fastembed\]'"):
+        open_embedder("fastembed:BAAI/bge-small-en-v1.5")
 
 
 @pytest.mark.parametrize("dimension", [0, -1])

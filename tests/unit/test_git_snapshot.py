@@ -9,7 +9,8 @@ import pytest
 from pgdex.indexer.git import GitAborted, GitSnapshot, GitTimedOut, GitUrl, Limits, Mirrors
 from pgdex.indexer.git.program import Git
 from pgdex.indexer.git.submodules import address
-from pgdex.indexer.sources import LeftOut, Skipped, SkipReason, SourceText, Unchanged, read_source, walk
+from pgdex.indexer.sources import LeftOut, Skipped, SkipReason, SourceDocument, SourceText, Unchanged, read_source, walk
+from tests.support.documents import pdf
 from tests.support.git_repositories import Repository, git
 
 LIMIT = 1 << 20
@@ -288,6 +289,20 @@ def test_a_git_that_hangs_is_given_up(source: Repository, tmp_path: Path) -> Non
             snapshot.read("a.py", blob, max_file_bytes=LIMIT)
         with pytest.raises(GitTimedOut):
             list(snapshot.listing())
+
+
+def test_a_document_is_what_it_is_in_a_working_tree(mirrors: Mirrors, source: Repository) -> None:
+    data = pdf("words of a document")
+    commit = source.commit({"a.pdf": data})
+    with mirrors.snapshot(GitUrl.local(source.path), commit) as snapshot:
+        (found,) = snapshot.listing()
+        read = snapshot.read("a.pdf", found.blob_id or b"", max_file_bytes=100)
+    here = read_source(source.path, "a.pdf", max_file_bytes=100)
+    assert isinstance(read, SourceDocument)
+    assert isinstance(here, SourceDocument)
+    assert (read.data, read.kind, read.content_hash, read.blob_id) == (
+        *(data, here.kind, here.content_hash, here.blob_id),
+    )
 
 
 def test_a_notebook_is_read_without_its_outputs(mirrors: Mirrors, source: Repository) -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from pgdex.indexer.chunking import Chunk, chunk_file
 from pgdex.indexer.languages import language_of
 from pgdex.indexer.notebooks import parse_notebook, without_outputs
+from pgdex.indexer.numbered_parts import joined, split_part
+from pgdex.indexer.pipeline import embedding_text
 from pgdex.indexer.sources import Skipped, SkipReason, read_source, walk
 from tests.unit.source_files import LIMIT, read, skipped, text_of
 
@@ -51,7 +53,11 @@ def test_code_is_found_on_the_lines_of_the_file_and_pictures_are_not(tmp_path: P
         'def clean_frame(frame):\n    """Drops "empty" rows."""\n    return frame.dropna()\n',
         "clean_frame(data).plot()\n",
     ]
-    assert (chunks[1].kind, chunks[1].symbol) == ("function", "clean_frame")
+    assert [(chunk.kind, chunk.symbol) for chunk in chunks] == [
+        ("module", "cell 1"),
+        ("function", "cell 2 > clean_frame"),
+        ("module", "cell 3"),
+    ]
     lines = text.split("\n")
     assert "def clean_frame" in lines[chunks[1].start_line - 1]
     assert "return frame.dropna()" in lines[chunks[1].end_line - 1]
@@ -63,7 +69,57 @@ def test_text_cells_have_their_headings_and_code_the_language_of_the_kernel(tmp_
 
     chunks = chunks_of(tmp_path, notebook(prose, code("tidy <- function(x) {", "  x", "}"), language="R"))
 
-    assert [(chunk.kind, chunk.symbol) for chunk in chunks] == [("section", "Cleaning"), ("function", "tidy")]
+    assert [(chunk.kind, chunk.symbol) for chunk in chunks] == [
+        ("section", "cell 1 > Cleaning"),
+        ("function", "cell 2 > tidy"),
+    ]
+
+
+def test_cells_are_counted_as_readers_count_them(tmp_path: Path) -> None:
+    raw = {"cell_type": "raw", "metadata": {}, "source": ["as it is"]}
+
+    chunks = chunks_of(tmp_path, notebook(code(""), raw, code("", outputs=[FIGURE]), CLEAN))
+
+    assert [chunk.symbol for chunk in chunks] == ["cell 2", "cell 4 > clean_frame"]
+
+
+def test_cells_of_version_three_are_counted_through_all_worksheets(tmp_path: Path) -> None:
+    sheets = [{"cells": [{"cell_type": "code", "input": f"def of_{name}(): pass"}] * 2} for name in "ab"]
+    text = json.dumps({"metadata": {}, "nbformat": 3, "worksheets": sheets}, indent=1)
+
+    symbols = [chunk.symbol for chunk in chunks_of(tmp_path, text)]
+    assert symbols == ["cell 1 > of_a", "cell 2 > of_a", "cell 3 > of_b", "cell 4 > of_b"]
+
+
+def test_the_number_of_a_cell_is_in_no_name_and_no_embedding(tmp_path: Path) -> None:
+    (first,) = chunks_of(tmp_path, notebook(CLEAN))
+    (moved,) = chunks_of(tmp_path, notebook(code(""), CLEAN))
+
+    assert (first.symbol, moved.symbol) == ("cell 1 > clean_frame", "cell 2 > clean_frame")
+    assert first.symbols == first.defines == moved.defines == ("clean_frame",)
+    assert embedding_text("a.ipynb", first) == embedding_text("a.ipynb", moved)
+    assert embedding_text("a.ipynb", first).startswith("a.ipynb clean_frame\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "symbol", "parts"),
+    [
+        ("a.ipynb", "cell 12 > Frame.clean", ("cell 12", "Frame.clean")),
+        ("a.ipynb", "cell 12 > Guide > cell 3", ("cell 12", "Guide > cell 3")),
+        ("a.ipynb", "cell 12", ("cell 12", None)),
+        ("A.IPYNB", "cell 12", ("cell 12", None)),
+        ("a.ipynb", "cell 12.x", (None, "cell 12.x")),  # a key of a notebook that is no JSON
+        ("a.ipynb", None, (None, None)),
+        ("a.pdf", "page 3", ("page 3", None)),
+        ("a.pdf", "page break", (None, "page break")),
+        ("a.test.js", "cell 12 > grows", (None, "cell 12 > grows")),
+    ],
+)
+def test_a_symbol_is_divided_into_its_cell_or_page_and_its_name(
+    path: str, symbol: str | None, parts: tuple[str | None, str | None]
+) -> None:
+    assert split_part(path, symbol) == parts
+    assert joined(*parts) == (symbol or "")
 
 
 def test_a_source_on_one_line_of_the_json_has_that_line(tmp_path: Path) -> None:
@@ -79,7 +135,7 @@ def test_a_notebook_of_version_three_is_read(tmp_path: Path) -> None:
     cell = {"cell_type": "code", "input": ["def old_style():\n", "    pass"], "outputs": [FIGURE], "language": "python"}
     text = json.dumps({"metadata": {}, "nbformat": 3, "worksheets": [{"cells": [cell], "metadata": {}}]}, indent=1)
 
-    assert [chunk.symbol for chunk in chunks_of(tmp_path, text)] == ["old_style"]
+    assert [chunk.symbol for chunk in chunks_of(tmp_path, text)] == ["cell 1 > old_style"]
 
 
 def test_the_size_limit_is_for_what_people_wrote(tmp_path: Path) -> None:
@@ -87,7 +143,7 @@ def test_the_size_limit_is_for_what_people_wrote(tmp_path: Path) -> None:
     long = notebook(*[code("x = 1", "y = 2")] * 20_000)
     assert min(len(pictures), len(long)) > LIMIT
 
-    assert [chunk.symbol for chunk in chunks_of(tmp_path, pictures)] == ["clean_frame", None]
+    assert [chunk.symbol for chunk in chunks_of(tmp_path, pictures)] == ["cell 1 > clean_frame", "cell 2"]
     assert [file.skip_reason for file in walk(tmp_path)] == [None]
     result = read(tmp_path, long.encode(), "a.ipynb")
     assert isinstance(result, Skipped)
@@ -157,8 +213,12 @@ def test_every_line_of_every_cell_is_on_the_line_that_is_told(
     found = parse_notebook(reduced)
 
     assert found is not None
-    expected = [lines for lines, _, _ in cells if any(line.strip() for line in lines)]
-    assert [list(filter(None, cell.lines)) for cell in found.cells] == [list(filter(None, one)) for one in expected]
+    expected = [
+        (number, list(filter(None, lines)))
+        for number, (lines, _, _) in enumerate(cells, start=1)
+        if any(line.strip() for line in lines)
+    ]
+    assert [(cell.number, list(filter(None, cell.lines))) for cell in found.cells] == expected
     rows = text.split("\n")
     for cell in found.cells:
         for line, row in zip(cell.lines, cell.rows, strict=True):

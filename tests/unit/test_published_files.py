@@ -76,7 +76,7 @@ def test_the_lock_of_the_image_has_no_server_and_neither_has_more_than_it_needs(
     whole, slim = locked("requirements.lock"), locked("requirements-core.lock")
     assert slim < whole
     assert SERVER in whole - slim
-    assert not whole & {"model2vec", "tokenizers", "hf-xet", "tree-sitter-language-pack", "torch"}
+    assert not whole & {"model2vec", "fastembed", "tokenizers", "hf-xet", "tree-sitter-language-pack", "torch"}
 
 
 def test_the_image_and_the_tests_build_with_the_same_pack_as_everybody() -> None:

@@ -18,6 +18,7 @@ from pgdex.jobs.watching.git_marks import git_marks
 from pgdex.jobs.watching.pending import EVERYTHING, Change
 from pgdex.jobs.watching.polling import Polling
 from pgdex.jobs.watching.turn import lock_key
+from tests.support.documents import without_packages
 from tests.support.trees import python_tree, write_tree
 
 MOUNTINFO = """\
@@ -238,6 +239,15 @@ print(*said, *(change.paths for change in changes), sep="\\n")
     assert how.startswith("polling: "), done.stdout + done.stderr
     assert "max_user_watches" in how
     assert changes == ["None", "frozenset({'late.py'})"]
+
+
+def test_polling_names_a_document_whoever_can_read_it(tree: Path) -> None:
+    (tree / "a.pdf").write_bytes(b"%PDF-1.7\n")
+    polling = Polling(tree, max_file_bytes=1 << 20, heeds_git=True)
+    with without_packages("pypdf"):
+        assert polling.look() is None
+        (tree / "a.pdf").write_bytes(b"%PDF-1.7\nmore\n")
+        assert polling.look() == Change(frozenset({"a.pdf"}))
 
 
 def test_polling_names_what_changed_between_two_walks(tree: Path) -> None:

@@ -6,8 +6,11 @@ from pgdex.indexer.search.candidates import Candidate, Defines, RankedFile
 from pgdex.indexer.search.copies import lower_headers, lower_older_versions, without_built_files
 
 
-def file(path: str, score: float, *, number: int = 0, repository: int = 1, defines: bool = False) -> RankedFile:
-    chunk = Candidate((repository, number, 0), path=path, defines=Defines.EXACTLY if defines else Defines.NOTHING)
+def file(
+    path: str, score: float, *, number: int = 0, repository: int = 1, defines: bool = False, kind: str = ""
+) -> RankedFile:
+    defined = Defines.EXACTLY if defines else Defines.NOTHING
+    chunk = Candidate((repository, number, 0), path=path, kind=kind, defines=defined)
     return RankedFile(score, [chunk])
 
 
@@ -95,3 +98,17 @@ def test_a_prototype_in_a_header_ranks_lower_than_the_function_that_it_declares(
     found = [file("http.h", 10.0, defines=True), file("http.c++", 9.0, defines=True)]
     lower_headers(found, always=False)
     assert [one.score for one in found] == pytest.approx([7.0, 9.0])
+
+
+def test_a_class_in_a_header_is_no_prototype_of_the_constructor_that_implements_it() -> None:
+    def header_score(kind: str, implemented: str, *, always: bool = False) -> float:
+        found = [file("cart.h", 10.0, defines=True, kind=kind), file("cart.cc", 9.0, defines=True, kind=implemented)]
+        lower_headers(found, always=always)
+        return found[0].score
+
+    assert header_score("class", "function") == 10.0
+    assert header_score("struct", "namespace") == 10.0
+    assert header_score("function", "function") == pytest.approx(7.0)
+    assert header_score("class", "class") == pytest.approx(7.0)
+    # A question about what the class does is answered where it does it.
+    assert header_score("class", "function", always=True) == pytest.approx(7.0)

@@ -1,5 +1,6 @@
 """What a query is taken for, and what in it is looked for."""
 
+import re
 import time
 
 import pytest
@@ -241,6 +242,24 @@ def test_a_kind_word_and_a_name_are_a_definition_that_is_sought(text: str, kinds
     query = understand(text)
     assert query.sought_kinds == kinds
     assert query.names[0] == name
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "unsaid"),
+    [
+        ("interface Handler", "type Handler interface {", "type Handlers interface {"),
+        ("struct mspan", "struct mspan {", "struct mspans {"),
+        ("fn new", "pub fn new() {", "pub fn renew() {"),
+        ("#define MAX", "#define MAX 3", "#define MAXIMUM 3"),
+        ("def empty?", "def empty?", "def empty_all"),
+    ],
+)
+def test_the_kind_and_the_name_stand_together_where_the_definition_begins(text: str, said: str, unsaid: str) -> None:
+    sought = understand(text).sought_words
+    assert sought is not None
+    assert re.search(sought, said)
+    assert not re.search(sought, unsaid)
+    assert understand("where is it read").sought_words is None
 
 
 @pytest.mark.parametrize("text", ["Session", "how does a class start", "class", "src/class.py", "class of the session"])

@@ -161,6 +161,17 @@ def test_a_message_that_stands_somewhere_word_for_word_is_first_there() -> None:
     assert order(message, *candidates, without="messages")[0] == "pool.py"
 
 
+def test_a_message_with_a_place_for_a_value_is_found_by_the_rest_of_it() -> None:
+    message = "cannot set headers after they are sent"
+    candidates = [
+        found("headers.py", file=1, lexical=9.0, similarity=0.1, said=0.25),
+        found("errors.py", file=2, lexical=4.0, similarity=0.1, said=0.6),  # 'cannot %s headers after they are sent'
+        found("messages.md", file=3, lexical=4.0, said=0.75),
+    ]
+    assert order(message, *candidates)[0] == "errors.py"
+    assert order(message, *candidates, without="messages")[0] == "headers.py"
+
+
 def test_what_prose_says_word_for_word_counts_only_in_quotes() -> None:
     message = "the connection pool is exhausted"
     candidates = [
@@ -194,6 +205,7 @@ CANDIDATES = st.lists(
         kind=st.sampled_from(["", "function", "class", "module"]),
         start_line=st.integers(0, 3),
         is_word_for_word=st.booleans(),
+        said=st.floats(0, 1),
     ),
     unique_by=lambda one: one.key,
     max_size=15,

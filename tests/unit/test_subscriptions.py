@@ -20,9 +20,9 @@ from mcp_types import (
     SubscribeRequestParams,
 )
 
-from pgdex.jobs.database.outages import Backoff
 from pgdex.jobs.mcp.job_feed import JobFeed, Watch
-from pgdex.jobs.mcp.subscriptions import Subscriptions, TaskNotification
+from pgdex.jobs.mcp.job_tasks import JobTasks
+from pgdex.jobs.mcp.subscriptions import Retries, Subscriptions, TaskNotification
 from tests.unit.test_job_feed import job, told
 
 
@@ -32,10 +32,21 @@ class TasksThatFail:
     def __init__(self, *codes: int) -> None:
         self.codes = [*codes]
 
-    async def task(self, task_id: str) -> dict[str, Any]:
+    async def task(self, task_id: str, *, traced: object) -> dict[str, Any]:
+        assert traced == set()
         if self.codes:
             raise MCPError(code=self.codes.pop(0), message="no task")
         return {"taskId": task_id}
+
+
+class ServerThatFails:
+    """A server in which every look at the database raises the next of these."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = [*errors]
+
+    async def run(self, look: object) -> None:
+        raise self.errors.pop(0)
 
 
 class Heard:
@@ -43,7 +54,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.meta: dict[str, Any] = {}
-        self.pauses = Backoff(first=0.001, longest=0.004)
+        self.retries = Retries(first=0.001, longest=0.004)
         self.frames: list[type] = []
 
     async def send(self, frame: object) -> None:
@@ -99,8 +110,37 @@ def test_a_task_that_can_t_be_had_is_asked_for_ever_more_rarely(monkeypatch: pyt
 
     frames = tell(watch, one.job_id, [INTERNAL_ERROR] * 4, times=5)
 
-    assert pauses == [0.001, 0.002, 0.004, 0.004]
+    for pause, longest in zip(pauses, [0.001, 0.002, 0.004, 0.004], strict=True):
+        assert longest / 2 <= pause <= longest
     assert frames == [ResourceUpdatedNotification, TaskNotification]
+
+
+def test_streams_that_meet_one_outage_do_not_all_ask_again_at_once() -> None:
+    pauses = {Retries().pause() for _ in range(50)}
+    assert len(pauses) > 40
+    assert max(pauses) <= 1.0
+
+
+def test_the_traceback_of_an_error_that_is_met_again_and_again_is_in_the_log_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    context: Any = ServerThatFails(ZeroDivisionError("first"), ZeroDivisionError("second"), KeyError("third"))
+    tasks, retries = JobTasks(context), Retries()
+
+    async def ask() -> None:
+        with pytest.raises(MCPError):
+            await tasks.task(str(uuid4()), traced=retries.traced)
+
+    for _ in range(3):
+        anyio.run(ask)
+    assert [record.exc_info is not None for record in caplog.records] == [True, False, True]
+    assert "(again: ZeroDivisionError)" in caplog.messages[1]
+
+    caplog.clear()
+    retries.reset()
+    context.errors = [KeyError("after a success")]
+    anyio.run(ask)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
 def test_what_could_not_be_told_does_not_replace_what_is_newer() -> None:

@@ -1,4 +1,4 @@
-"""The headings of Markdown, reStructuredText, Org, AsciiDoc, Typst and LaTeX."""
+"""The headings of Markdown, reStructuredText, Org, AsciiDoc, Typst, LaTeX and the text of Word documents."""
 
 import re
 
@@ -9,6 +9,8 @@ _LATEX_LEVELS = ("part", "chapter", "section", "subsection", "subsubsection", "p
 
 org_headings = by_pattern(r"^(\*+)[ \t]+(\S.*)$", level=lambda m: len(m[1]))
 asciidoc_headings = by_pattern(r"^(={1,6})[ \t]+(\S.*)$", level=lambda m: len(m[1]))
+# What documents/docx_text.py writes: no fences and no underlines, and a level for each of Word's nine below the title.
+docx_headings = by_pattern(r"^(#{1,10}) (\S.*)$", level=lambda m: len(m[1]))
 latex_headings = by_pattern(
     r"^[ \t]*\\((?:sub){0,2}section|part|chapter|paragraph)\*?\{([^}\n]*)",
     level=lambda m: _LATEX_LEVELS.index(m[1].lower()),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pgdex.jobs.agents.clients import Client, Launch
     from pgdex.jobs.agents.installing import Change
     from pgdex.jobs.agents.machine import Machine
+    from pgdex.jobs.agents.plugins import Plugin
     from pgdex.jobs.agents.proof import Proof
     from pgdex.jobs.agents.receipts import Receipts
     from pgdex.jobs.agents.registered import Registration
@@ -49,7 +50,8 @@ def install(
 
     Finds out which agents are installed, shows what it will write, and asks. Each gets the MCP server, a skill that
     also teaches the command line, a short section in its instructions on when to use which tool, and, if it has such
-    hooks, one that refreshes the index when a session starts. Comments, order and format of the files stay.
+    hooks, one that refreshes the index when a session starts. Comments, order and format of the files stay. Claude Code
+    is left alone where it has pgdex's plugin, which would give it everything twice.
 
     Then it starts the server as each agent does and searches once. `pgdex doctor` repeats that.
 
@@ -69,7 +71,9 @@ def install(
     machine = this_machine()
     project = _present_project() if scope == "project" else None
     agents = _chosen(names, machine, anyone=uninstall)
-    work = _Work(machine, project, configured, agents, uninstall=uninstall)
+    plugins = [] if uninstall else _plugins(agents, machine, project)
+    agents = [one for one in agents if all(one is not plugin.client for plugin in plugins)]
+    work = _Work(machine, project, configured, agents, plugins, uninstall=uninstall)
     changes = work.plan()
     if not as_json:
         work.show(changes, in_full=dry_run)
@@ -97,6 +101,7 @@ class _Work:
         project: Path | None,
         settings: "Settings",
         agents: "list[Client]",
+        plugins: "list[Plugin]",
         *,
         uninstall: bool,
     ) -> None:
@@ -104,6 +109,7 @@ class _Work:
         self.project = project
         self.state = settings.home
         self.agents = agents
+        self.plugins = plugins
         self.uninstall = uninstall
         self.secrets: list[str] = []
         self.not_for_projects: list[str] = []
@@ -130,6 +136,7 @@ class _Work:
 
         files = [(client, client.entry_file(self.machine, self.project)) for client in self.agents]
         found = [registration(client, file, project=self.project) for client, file in files if file is not None]
+        found += [plugin.registration for plugin in self.plugins]
         registered = [one for one in found if one is not None and one.launch is not None]
         if registered and not quiet:
             note("Starting pgdex as each agent does …")
@@ -139,8 +146,10 @@ class _Work:
         """What is going to happen."""
         from pgdex.jobs.cli.render.agents import changes_table, texts_in_full
 
-        if not self.uninstall:
+        if not self.uninstall and self.agents:
             click.echo(f"Agents: {', '.join(one.title for one in self.agents)}\n")
+        for plugin in self.plugins:
+            note(f"{plugin.client.title} is left alone: {self._about(plugin)}")
         self.shown = {change.problem for change in changes}
         if changes:
             show(changes_table(changes, self.machine))
@@ -173,7 +182,7 @@ class _Work:
             click.echo("\nNothing was written.")
             return
         if not any(change.changes_the_file or change.problem for change in changes):
-            click.echo("\nThere was nothing to change." if changes else "There was nothing to remove.")
+            click.echo("There was nothing to remove." if self.uninstall else "\nThere was nothing to change.")
         if proofs:
             show(proof_lines(proofs))
         written = [change for change in changes if change.changes_the_file]
@@ -195,6 +204,7 @@ class _Work:
         return json.dumps(
             {
                 "agents": [client.name for client in self.agents],
+                "left_alone": [{"agent": one.client.name, "reason": self._about(one)} for one in self.plugins],
                 "scope": "project" if self.project else "user",
                 "files": [
                     {
@@ -212,6 +222,23 @@ class _Work:
             },
             ensure_ascii=False,
             indent=2,
+        )
+
+    def _about(self, plugin: "Plugin") -> str:
+        """Why an agent with the plugin gets nothing, and what to do about it."""
+        from pgdex.jobs.agents.registered import registration
+
+        name, scope = plugin.client.name, " --scope project" if self.project else ""
+        said = (
+            f"its plugin {plugin.name} ({self.machine.shown(plugin.file)}) brings the same tools. To have the entry of "
+            f"`pgdex install` instead: claude plugin uninstall {plugin.name}, then `pgdex install` again"
+        )
+        file = plugin.client.entry_file(self.machine, self.project)
+        if file is None or registration(plugin.client, file, project=self.project) is None:
+            return said
+        return (
+            f"{said}. It has every tool twice now, since {self.machine.shown(file)} has an entry too. To keep the "
+            f"plugin alone: pgdex install --uninstall --agent {name}{scope}"
         )
 
     def _plan(self, kept: "Receipts") -> "list[Change]":
@@ -261,6 +288,14 @@ def _chosen(names: tuple[str, ...], machine: "Machine", *, anyone: bool) -> "lis
             f"{', '.join(CLIENTS)}"
         )
     return found
+
+
+def _plugins(agents: "list[Client]", machine: "Machine", project: Path | None) -> "list[Plugin]":
+    """The plugins that these agents have."""
+    from pgdex.jobs.agents.plugins import active_plugin
+
+    found = [active_plugin(client, machine, project) for client in agents]
+    return [one for one in found if one is not None]
 
 
 def _is_confirmed(*, uninstall: bool) -> bool:

@@ -18,7 +18,15 @@ THEME = "ansi_dark"
 FULL_HITS = 3
 BRIEF_LINES = 2
 # Names that pygments has for our languages where they differ.
-LEXERS = {"commonlisp": "common-lisp", "elisp": "emacs-lisp", "hcl": "terraform", "cuda": "cuda", "latex": "tex"}
+LEXERS = {
+    "commonlisp": "common-lisp",
+    "elisp": "emacs-lisp",
+    "hcl": "terraform",
+    "cuda": "cuda",
+    "latex": "tex",
+    "docx": "markdown",
+    "pdf": "text",
+}
 
 
 def answer(

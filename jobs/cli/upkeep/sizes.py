@@ -90,16 +90,22 @@ def part_sizes(settings: Settings, *, progress: Callable[[], object] = lambda: N
 
 
 def model_folder(embedder: str) -> Path | None:
-    """Where the model of `static:NAME` lies: its folder, or Hugging Face's cache, which other programs share. None for
-    the bundled model and for services."""
-    provider, _, model = embedder.partition(":")
-    if provider.strip() != "static" or not model.strip():
+    """Where the model of `static:NAME` or `fastembed:NAME` lies: its folder, or Hugging Face's cache, which other
+    programs share. None for the bundled model and for services."""
+    provider, _, model = (part.strip() for part in embedder.partition(":"))
+    if provider not in ("static", "fastembed") or not model:
         return None
-    given = Path(model.strip())
+    given = Path(model).expanduser()
     hub = os.environ.get("HF_HUB_CACHE") or os.path.join(
         os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface"), "hub"
     )
-    cached = Path(hub, "models--" + model.strip().replace("/", "--"))
+    repository: str | None = model
+    if provider == "fastembed" and not given.is_dir():
+        from pgdex.indexer.embedding.fastembed import hub_repository
+
+        hub = os.environ.get("FASTEMBED_CACHE_PATH") or hub
+        repository = hub_repository(model)
+    cached = Path(hub, "models--" + repository.replace("/", "--")) if repository else given
     return next((folder for folder in (given, cached) if folder.is_dir()), None)
 
 

@@ -20,10 +20,12 @@ from tests.support.logins import PATIENCE_SECONDS
 HEAVY = {
     "alembic",
     "charset_normalizer",
+    "fastembed",
     "httpx2",
     "mcp",
     "model2vec",
     "numpy",
+    "onnxruntime",
     "procrastinate",
     "psutil",
     "psycopg_pool",

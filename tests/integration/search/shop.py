@@ -1,5 +1,6 @@
 """A shop's source code, and how it is searched."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,37 @@ TWIN = '''def {name}_orders(orders, limit):
     kept = ranking[:limit]
     return [order.identifier for order in kept if order.shipped]
 '''
+LEDGER = json.dumps(
+    {
+        "cells": [
+            {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True)}
+            for kind, source in (
+                ("markdown", "# Ledgers\n\nThe treasurer balances them monthly, each in a cell.\n"),
+                ("code", ""),
+                (
+                    "code",
+                    "import decimal\nimport logging\n\nprint(decimal.getcontext())\nprint(logging.root)\n"
+                    "LEDGER_LIMIT = 3\n",
+                ),
+                ("code", "class Ledger:\n    entries: list[decimal.Decimal]\n"),
+                (
+                    "code",
+                    "def book_entry(ledger, amount):\n    ledger.entries.append(amount)\n\n\n"
+                    "def total_of_entries(ledger):\n    return sum(ledger.entries)\n",
+                ),
+            )
+        ],
+        "metadata": {"kernelspec": {"language": "python", "name": "python3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    },
+    indent=1,
+)
+NOTES: dict[str, str | bytes] = {
+    "notes/ledgers.ipynb": LEDGER,
+    "src/bookings.py": "# For one cell of the sheet.\nfrom ledgers import book_entry, total_of_entries\n\n"
+    + "".join(f"book_entry({n})\nassert total_of_entries() == {n}\n" for n in range(9)),
+}
 FILES: dict[str, str | bytes] = {
     "src/retry_policy.py": RETRY_POLICY,
     "src/session.py": SESSION,

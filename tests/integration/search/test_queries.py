@@ -1,11 +1,12 @@
 """Searching a real tree that a real worker has indexed: what comes first, and what is said of it."""
 
+import json
 import re
 from itertools import pairwise
 
 import pytest
 
-from tests.integration.search.shop import RETRY_POLICY, SESSION, Shop
+from tests.integration.search.shop import LEDGER, RETRY_POLICY, SESSION, Shop
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,35 @@ def test_a_hit_says_where_it_is_and_what_it_is(shop: Shop) -> None:
     assert hit.content == "".join(lines[hit.start_line - 1 : hit.end_line])
     assert hit.reasons["definition"] > 0
     assert sum(hit.reasons.values()) == pytest.approx(hit.score)
+
+
+@pytest.mark.parametrize(
+    ("query", "symbol"),
+    [
+        ("book_entry", "cell 5 > book_entry"),
+        ("total_of_entries", "cell 5 > total_of_entries"),
+        ("Ledger", "cell 4 > Ledger"),
+        ("ledgers.book_entry", "cell 5 > book_entry"),
+        ("who balances them monthly", "cell 1 > Ledgers"),
+        ("import decimal and logging", "cell 3"),
+        ("LEDGER_LIMIT", "cell 3 > LEDGER_LIMIT"),
+    ],
+)
+def test_a_hit_in_a_notebook_says_its_cell_and_is_found_by_its_bare_name(shop: Shop, query: str, symbol: str) -> None:
+    hit = shop.search(query, project_id="notes").hits[0]
+    assert (hit.path, hit.symbol) == ("notes/ledgers.ipynb", symbol)
+    shown = LEDGER.split("\n")[hit.start_line - 1 : hit.end_line]
+    assert [json.loads(line.strip().rstrip(",")) for line in shown] == hit.content.splitlines(keepends=True)
+
+
+def test_the_number_of_a_cell_is_no_reason_to_find_it(shop: Shop) -> None:
+    hits = shop.search("cell", project_id="notes").hits
+    assert {hit.path: hit.symbol for hit in hits} == {
+        "src/bookings.py": None,
+        "notes/ledgers.ipynb": "cell 1 > Ledgers",
+    }, "a cell in which the word stands, and no other one"
+    assert [hit.more for hit in hits] == [[], []]
+    assert all("definition" not in hit.reasons for hit in hits)
 
 
 def test_scores_fall_and_no_file_comes_twice(shop: Shop) -> None:
