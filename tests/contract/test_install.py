@@ -49,8 +49,8 @@ class User:
 
 
 @pytest.fixture
-def user(tmp_path: Path, client_url: str) -> User:
-    return User(tmp_path, client_url)
+def user(tmp_path: Path, database_url: str) -> User:
+    return User(tmp_path, database_url)
 
 
 def test_an_agent_gets_its_entry_which_is_started_and_searched_and_everything_goes_again(user: User) -> None:

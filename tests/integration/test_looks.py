@@ -137,7 +137,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return walks
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(done=st.lists(steps, min_size=1, max_size=12))
 def test_whatever_happens_in_a_tree_a_look_finds_what_a_walk_of_everything_finds(
     scene: Scene, done: list[tuple[str, Any, Any]]

@@ -44,7 +44,7 @@ def found(root: Path) -> set[str]:
     return {file.path for file in walk(root)}
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     tracked=st.lists(st.sampled_from(PATHS), max_size=8, unique=True),
     top=ignore_files,
