@@ -147,16 +147,19 @@ class _Tree:
         if place != self._place or (self._reports is not None and not self._take_in(connection)):
             self._forget()
             self._place = place
-        if self._reports is None:
+        while self._reports is None:
+            is_of_before = self._walk is not None
             if self._walk is None:
                 self._walk = _Walk(self._root, witness, max_file_bytes=self._max_file_bytes, heeds_git=heeds_git)
             changed = self._compare(connection, self._walk.wait(aborted))
-            # The walk may have begun with an earlier look. Where a checkout is going on, the next look walks again.
-            if not self._take_in(connection):
+            if self._take_in(connection):
+                if self._open == _nameable(changed):
+                    return changed
+            else:
                 self._forget()
-                return changed
-            if self._open == _nameable(changed):
-                return changed
+                self._place = place
+                if not is_of_before:  # a checkout is going on, say: the next look walks again
+                    return changed
         return self._look_at_open(connection, aborted) if self._open else []
 
     def _take_in(self, connection: "Connection") -> bool:

@@ -323,6 +323,25 @@ def test_a_walk_that_takes_longer_than_a_search_may_wait_is_not_begun_anew(
     assert len(walks) == 1
 
 
+@pytest.mark.parametrize("why", ["long ago", "rules"])
+def test_a_walk_of_an_earlier_look_after_which_anything_may_have_happened_does_not_count(
+    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    walks = counting(monkeypatch)
+    with pytest.raises(WalkAborted):
+        remembered.look(scene.client, scene.view, scene.root, lambda: True)
+    time.sleep(0.5)
+    scene.write("a/later.py")
+    if why == "rules":
+        scene.write(".gitignore", "*.log\n")
+        scene.write("left/now.py")
+    else:
+        monkeypatch.setattr(looks, "TRUSTED_SECONDS", 0.4)
+    assert scene.look(remembered) == scene.whole()
+    assert "a/later.py" in scene.look(remembered)
+    assert len(walks) >= 2
+
+
 def test_a_look_that_waits_for_another_one_gives_up_in_its_time(
     scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
