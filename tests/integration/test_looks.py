@@ -327,9 +327,18 @@ def test_a_walk_that_takes_longer_than_a_search_may_wait_is_not_begun_anew(
 def test_a_walk_of_an_earlier_look_after_which_anything_may_have_happened_does_not_count(
     scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    walks = counting(monkeypatch)
+    walks = []
+    goes_on = threading.Event()
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        walks.append(arguments)
+        goes_on.wait(30)
+        return walk(*arguments, **named)
+
+    monkeypatch.setattr(looks, "walk", slow)
     with pytest.raises(WalkAborted):
         remembered.look(scene.client, scene.view, scene.root, lambda: True)
+    goes_on.set()
     time.sleep(0.5)
     scene.write("a/later.py")
     if why == "rules":
