@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -10,7 +11,7 @@ import pytest
 
 from pgdex.jobs.agents.clients import CLIENTS, Launch
 from tests.support.agent_homes import put_plugin
-from tests.support.logins import CHECKOUT, PATIENCE_SECONDS, PGDEX, Finished
+from tests.support.logins import CHECKOUT, PATIENCE_SECONDS, PGDEX, Finished, new_login
 from tests.support.trees import write_tree
 from tests.support.waiting import wait_for
 from tests.support.workers import end_processes_in
@@ -49,8 +50,10 @@ class User:
 
 
 @pytest.fixture
-def user(tmp_path: Path, database_url: str) -> User:
-    return User(tmp_path, database_url)
+def user(tmp_path: Path, database_url: str) -> Iterator[User]:
+    """Someone whose database's address has a password in it, and who has indexed nothing."""
+    with new_login(database_url, "pgdex_client") as url:
+        yield User(tmp_path, url)
 
 
 def test_an_agent_gets_its_entry_which_is_started_and_searched_and_everything_goes_again(user: User) -> None:
