@@ -5,8 +5,8 @@
 --   - if p_versions leaves no more than p_exact_chunks chunks, their vectors are compared one by one;
 --   - if at least nine tenths of the chunks are left, the vector index (HNSW), if there is one; of these it finds nearly
 --     as many as of all (of a million, with a filter that leaves 89 %, 97.8 % instead of 98.4);
---   - with a filter that leaves less, one by kinds, or until that index is built, the signatures (build_signatures) of all chunks that pass are
---     compared by Jaccard distance, and the vectors of the p_candidates best: 0.1 microseconds a chunk instead of 0.35,
+--   - with a filter that leaves less, one by kinds, or until that index is built, the signatures (build_signatures) of all
+--     chunks that pass are compared by Jaccard distance, and the vectors of the p_candidates best: 0.1 microseconds a chunk instead of 0.35,
 --     and of the ten nearest 98.9 % are found, whatever the filter (of vectors of mostly zeros 90 %);
 --   - without signatures, as in every shared table, all vectors are compared, which is exact.
 --

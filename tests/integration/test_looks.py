@@ -137,6 +137,20 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return walks
 
 
+def held_up(monkeypatch: pytest.MonkeyPatch) -> tuple[list[object], threading.Event]:
+    """As `counting`, and each walk waits for the event."""
+    walks: list[object] = []
+    goes_on = threading.Event()
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        walks.append(arguments)
+        goes_on.wait(30)
+        return walk(*arguments, **named)
+
+    monkeypatch.setattr(looks, "walk", slow)
+    return walks, goes_on
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(done=st.lists(steps, min_size=1, max_size=12))
 def test_whatever_happens_in_a_tree_a_look_finds_what_a_walk_of_everything_finds(
@@ -305,15 +319,7 @@ def test_a_job_of_this_machines_own_server_leaves_nothing_to_look_at(
 def test_a_walk_that_takes_longer_than_a_search_may_wait_is_not_begun_anew(
     scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    walks = []
-    goes_on = threading.Event()
-
-    def slow(*arguments: Any, **named: Any) -> Any:
-        walks.append(arguments)
-        goes_on.wait(30)
-        return walk(*arguments, **named)
-
-    monkeypatch.setattr(looks, "walk", slow)
+    walks, goes_on = held_up(monkeypatch)
     for _ in range(3):
         with pytest.raises(WalkAborted):
             remembered.look(scene.client, scene.view, scene.root, lambda: True)
@@ -327,15 +333,7 @@ def test_a_walk_that_takes_longer_than_a_search_may_wait_is_not_begun_anew(
 def test_a_walk_of_an_earlier_look_after_which_anything_may_have_happened_does_not_count(
     scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    walks = []
-    goes_on = threading.Event()
-
-    def slow(*arguments: Any, **named: Any) -> Any:
-        walks.append(arguments)
-        goes_on.wait(30)
-        return walk(*arguments, **named)
-
-    monkeypatch.setattr(looks, "walk", slow)
+    walks, goes_on = held_up(monkeypatch)
     with pytest.raises(WalkAborted):
         remembered.look(scene.client, scene.view, scene.root, lambda: True)
     goes_on.set()
