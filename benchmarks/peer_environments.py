@@ -19,6 +19,7 @@ ENVIRONMENTS = {
         "sqlalchemy==2.1.9",
     ),
     "cocoindex": ("cocoindex[postgres]==1.0.26", "asyncpg==0.32.0", "numpy==2.4.6"),
+    "semble": ("semble==0.7.0", "semble-grammars==0.1.2", "model2vec==0.10.0", "tree-sitter==0.26.1", "numpy==2.4.6"),
 }
 
 

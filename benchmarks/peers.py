@@ -1,21 +1,25 @@
 """A full index, nothing changed, and ten files changed: pgdex, its floor, LangChain's indexing API and cocoindex, with
-the same embedding function (pgdex's `hashing`), into the same PostgreSQL with the same settings.
+the same embedding function (pgdex's `hashing`), into the same PostgreSQL with the same settings; and semble, which
+keeps its index in files, with a model of the shape of its own.
 
 Run: python -m benchmarks.peers [--tree FOLDER] [--runs 3] [--limit 900] [--systems pgdex,floor,…] [--write]
 
-All see the same tree: those files of the corpus that pgdex reads (text, not generated, up to 1 MiB). Peers cut code
-with their own splitters into pieces of at most 1,000 characters without overlap and build no vector index: less to do
-than they would have by their examples. Each has an environment of its own below benchmarks/.cache/peers, which is made
-when it is missing. The systems take turns; who is not through within the limit is not tried again.
+All see the same tree: those files of the corpus that pgdex reads (text, not generated, up to 1 MiB). LangChain and
+cocoindex cut code with their own splitters into pieces of at most 1,000 characters without overlap and build no vector
+index: less to do than they would have by their examples. semble cuts files in one process, as it does by default, or in
+as many more as pgdex has (SEMBLE_INDEX_WORKERS); it searches by comparing all vectors, in memory. Each peer has an
+environment of its own below benchmarks/.cache/peers, which is made when it is missing. The systems take turns; who is
+not through within the limit is not tried again.
 """
 
 import argparse
 import atexit
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +31,7 @@ from psycopg import sql
 
 from benchmarks.changes import Edit, text_files
 from benchmarks.chaos.server import Server
-from benchmarks.corpus import ANSIBLE, fetch
+from benchmarks.corpus import ANSIBLE, CACHE, fetch
 from benchmarks.floor import run_floor
 from benchmarks.local_cluster import fresh_home, server_process, work_folder, workers
 from benchmarks.measure import load, machine, table, write_section
@@ -40,6 +44,7 @@ from tests.support.databases import new_database, url_of
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2
 MAX_FILE_BYTES = 1 << 20
+SEMBLE_MODEL = CACHE / "peers" / "semble-model"
 STEPS = ("first", "nothing changed", "10 files changed")
 
 
@@ -54,9 +59,20 @@ class Peer:
 
 
 PEERS = {
-    "LangChain, PGVectorStore": Peer("langchain", "langchain_index.py", ("PGVectorStore",), "chunks"),
-    "LangChain, PGVector": Peer("langchain", "langchain_index.py", ("PGVector",), "langchain_pg_embedding"),
+    "pgvectorstore": Peer("langchain", "langchain_index.py", ("PGVectorStore",), "chunks"),
+    "pgvector": Peer("langchain", "langchain_index.py", ("PGVector",), "langchain_pg_embedding"),
     "cocoindex": Peer("cocoindex", "cocoindex_index.py", (), "chunks"),
+}
+SEMBLE = {
+    "semble": 0,
+    "semble-processes": PROCESSES,
+}  # SEMBLE_INDEX_WORKERS; 0 is its default: no process beside its own
+SYSTEMS = ("pgdex", "floor", *PEERS, *SEMBLE)
+TITLES = {
+    "pgvectorstore": "LangChain, PGVectorStore",
+    "pgvector": "LangChain, PGVector",
+    "semble": "semble, one process",
+    "semble-processes": f"semble, {PROCESSES} more processes for cutting",
 }
 
 
@@ -82,22 +98,23 @@ def main() -> None:
     options.add_argument("--tree", type=Path, help="another tree than the ansible corpus")
     options.add_argument("--runs", type=int, default=3)
     options.add_argument("--limit", type=float, default=900, help="seconds that a run of a system may take")
-    options.add_argument("--systems", default=",".join(("pgdex", "floor", *map(_short, PEERS))))
+    options.add_argument("--systems", default=",".join(SYSTEMS), help=f"which of {', '.join(SYSTEMS)}")
     options.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
     given = options.parse_args()
     # Leaving a server at exit makes a lock file once more. What is registered before the first starts runs after that.
     atexit.register(remove_homes)
     chosen = given.systems.split(",")
+    if unknown := set(chosen) - set(SYSTEMS):
+        raise SystemExit(f"--systems may name {', '.join(SYSTEMS)}: got {', '.join(sorted(unknown))}")
     before = load()
     print(machine(), before, flush=True)
     with work_folder("peers") as work:
         tree = readable_part(given.tree or fetch(ANSIBLE), work / "tree")
-        systems = {name: go for name, go in known_systems(work, tree, given.limit).items() if _short(name) in chosen}
-        if len(systems) != len(chosen):
-            raise SystemExit(f"--systems may name {', '.join(('pgdex', 'floor', *map(_short, PEERS)))}: got {chosen}")
-        for peer in PEERS.values():
-            if any(_short(name) in chosen for name, one in PEERS.items() if one is peer):
-                interpreter(peer.environment)
+        systems = {name: go for name, go in known_systems(work, tree, given.limit).items() if name in chosen}
+        for environment in sorted(environments(chosen)):
+            interpreter(environment)
+        if "semble" in environments(chosen):
+            make_model(tree)
         results: dict[str, list[Steps]] = {name: [] for name in systems}
         for number in range(given.runs):
             ten = Edit(text_files(tree)[100:110], f"run {number}")
@@ -113,8 +130,11 @@ def main() -> None:
         write_section("peers", report)
 
 
-def _short(name: str) -> str:
-    return name.rpartition(" ")[2].lower()
+def environments(chosen: Sequence[str]) -> set[str]:
+    """The environments that the chosen systems need."""
+    return {peer.environment for name, peer in PEERS.items() if name in chosen} | {
+        "semble" for _ in SEMBLE.keys() & chosen
+    }
 
 
 def readable_part(tree: Path, target: Path) -> Path:
@@ -134,7 +154,8 @@ def known_systems(work: Path, tree: Path, limit: float) -> dict[str, Callable[[E
         "pgdex": partial(run_pgdex, work, tree, limit=limit),
         "floor": partial(run_bare_loops, work, tree),
     }
-    return systems | {name: partial(run_peer, peer, work, tree, limit=limit) for name, peer in PEERS.items()}
+    systems |= {name: partial(run_peer, peer, work, tree, limit=limit) for name, peer in PEERS.items()}
+    return systems | {name: partial(run_semble, n, work, tree, limit=limit) for name, n in SEMBLE.items()}
 
 
 def run_pgdex(work: Path, tree: Path, ten: Edit, *, limit: float) -> Steps:
@@ -208,6 +229,40 @@ def run_program(peer: Peer, tree: Path, url: str, state: Path, *, limit: float) 
     )
 
 
+def make_model(tree: Path) -> None:
+    """The model for semble, once: learning its tokens takes ten seconds."""
+    if not SEMBLE_MODEL.exists():
+        program = Path(__file__).parent / "peer_programs" / "semble_model.py"
+        subprocess.run([str(interpreter("semble")), str(program), str(tree), str(SEMBLE_MODEL)], check=True)
+
+
+def run_semble(processes: int, work: Path, tree: Path, ten: Edit, *, limit: float) -> Steps:
+    """semble's program, once for each step, with a cache of its own and without its hub."""
+    steps: Steps = {}
+    program = Path(__file__).parent / "peer_programs" / "semble_index.py"
+    with tempfile.TemporaryDirectory(dir=work) as state:
+        for name in STEPS:
+            if name == STEPS[2]:
+                ten.apply()
+            outcome = run_command(
+                [str(interpreter("semble")), str(program), str(tree), str(SEMBLE_MODEL)],
+                environment={
+                    "SEMBLE_INDEX_WORKERS": str(processes),
+                    "SEMBLE_CACHE_LOCATION": state,
+                    "HF_HUB_OFFLINE": "1",
+                },
+                folder=Path(state),
+                log=Path(state) / "log",
+                limit_seconds=limit,
+            )
+            if not outcome.is_through:
+                return steps | {name: None}
+            size = sum(file.stat().st_size for file in Path(state).rglob("*") if file.is_file())
+            rows = int(outcome.log.rpartition("\n")[0].rpartition("\n")[2])
+            steps[name] = Step(outcome.seconds, outcome.cpu_seconds, 0.0, outcome.peak_bytes, rows, size)
+    return steps
+
+
 @contextmanager
 def peer_database() -> Iterator[tuple[psutil.Process, str]]:
     """A fresh server like pgdex's own, and the URL of a database on it with pgvector."""
@@ -245,15 +300,37 @@ def described(results: dict[str, list[Steps]], *, given: argparse.Namespace, bef
         for step in STEPS:
             some = [run[step] for run in runs if step in run]
             if some:
-                rows.append([name, step, *cells([one for one in some if one is not None], limit=given.limit)])
+                figures = cells([one for one in some if one is not None], limit=given.limit)
+                rows.append([TITLES.get(name, name), step, figures[0], times_pgdex(results, name, step), *figures[1:]])
     versions = ", ".join(dict.fromkeys(version for some in ENVIRONMENTS.values() for version in some))
     return (
         f"Corpus: {given.tree.name if given.tree else ANSIBLE}, medians of {given.runs} runs in turn; {before}. pgdex"
         f" and the floor with {PROCESSES} processes; versions: {versions}.\n\n"
         + table(
-            ["system", "run", "wall s", "CPU s", "CPU s server", "peak MiB of a process", "rows", "database MiB"], rows
+            [
+                "system",
+                "run",
+                "wall s",
+                "times pgdex",
+                "CPU s",
+                "CPU s server",
+                "peak MiB of a process",
+                "rows",
+                "MiB kept",
+            ],
+            rows,
         )
     )
+
+
+def times_pgdex(results: dict[str, list[Steps]], name: str, step: str) -> str:
+    """The median of how many times as long as pgdex in the same round; empty where one of the two is missing."""
+    ratios = [
+        one.seconds / pgdex.seconds
+        for run, beside in zip(results[name], results.get("pgdex", ()), strict=False)
+        if (one := run.get(step)) is not None and (pgdex := beside.get(step)) is not None
+    ]
+    return f"{statistics.median(ratios):.2f}" if ratios else ""
 
 
 def cells(steps: list[Step], *, limit: float) -> list[str]:
