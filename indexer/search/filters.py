@@ -71,8 +71,8 @@ class Filters:
             raise SearchRefused(f"tests: it must be one of {', '.join(TESTS)}, got {tests!r}")
         if path_glob is not None and len(path_glob) > LONGEST_GLOB:
             raise SearchRefused(
-                f"path_glob: it has {len(path_glob):,} characters; the limit is {LONGEST_GLOB:,}. Name a folder, or search "
-                "several times"
+                f"path_glob: it has {len(path_glob):,} characters; the limit is {LONGEST_GLOB:,}. Name a folder, or "
+                "search several times"
             )
         try:
             regex = _path_regex(path_glob, root=None)
