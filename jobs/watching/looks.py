@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
+from weakref import WeakSet
 
 from pgdex.indexer.sources import FoundFile, OpenedRoot, RootUnavailable, WalkAborted, Witness, walk
 from pgdex.jobs.client.changes import changes_since, compared, how_to_walk, known_files, worth_a_job
@@ -52,9 +53,16 @@ logger = logging.getLogger("pgdex.watch")
 
 
 class Looks:
-    """What a process remembers of the trees that it has looked at. For several threads."""
+    """What a process remembers of the trees that it has looked at. For several threads; a process that was forked
+    remembers nothing."""
 
     def __init__(self) -> None:
+        self.begin()
+        _open_ones.add(self)
+
+    def begin(self) -> None:
+        """Start without any tree. What is reported to the process that this one was forked from stays for that one: it
+        would miss what this one reads."""
         self._lock = threading.Lock()
         self._trees: OrderedDict[tuple[int, Path], _Tree] = OrderedDict()
         self._refused: dict[int, float] = {}
@@ -98,6 +106,17 @@ class Looks:
         if left is not None:
             left.close()
         return tree
+
+
+def _begin_again() -> None:
+    for one in list(_open_ones):
+        one.begin()
+
+
+_open_ones: WeakSet[Looks] = WeakSet()
+if hasattr(os, "register_at_fork"):
+    # Before any thread of the child can look: a lock that another thread of the parent held would stay locked.
+    os.register_at_fork(after_in_child=_begin_again)
 
 
 class _Tree:
