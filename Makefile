@@ -86,6 +86,8 @@ lock: $(BIN)/python  ## Resolve the dependencies again and write the lock files
 	mkdir -p build/core && $(BIN)/python release/core.py --pyproject > build/core/pyproject.toml
 	$(BIN)/uv pip compile build/core/pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --constraint requirements-dev.lock --output-file requirements-core.lock
+	$(BIN)/uv pip compile --group pyproject.toml:documents --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --constraint requirements-dev.lock --output-file requirements-documents.lock
 	$(BIN)/uv pip compile --group pyproject.toml:build --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --constraint requirements-dev.lock --output-file $(BUILD) $(UPGRADE)
 	$(BIN)/uv pip compile --group pyproject.toml:docs --universal --python-version 3.11 --generate-hashes \

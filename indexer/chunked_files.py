@@ -143,17 +143,7 @@ class FileChunker:
             case Skipped() if source.reason in NOT_SEEN and stored is not None and stored.is_searchable:
                 return KeptFile(path, source.reason.value)
             case Skipped():
-                return SkippedFile(
-                    path=path,
-                    size=source.size,
-                    mtime_ns=source.mtime_ns,
-                    ctime_ns=source.ctime_ns,
-                    inode=source.inode,
-                    content_hash=source.content_hash,
-                    blob_id=source.blob_id,
-                    reason=source.reason.value,
-                    detail=source.detail,
-                )
+                return _left_out(path, source, source.reason, source.detail)
             case SourceText() | SourceDocument() if fallback is not None and fallback.effort is Effort.HASH:
                 return _skip_crashed(path, fallback, source)
             case SourceText() | SourceDocument():
@@ -179,31 +169,13 @@ class FileChunker:
         except ExtractionAborted as error:
             raise ChunkingAborted from error
         if not isinstance(found, Extracted):
-            is_final = found.reason.is_final  # else it has no hash, so that the next job tries it again
-            return SkippedFile(
-                path=path,
-                size=document.size,
-                mtime_ns=document.mtime_ns,
-                ctime_ns=document.ctime_ns,
-                inode=document.inode,
-                content_hash=document.content_hash if is_final else None,
-                blob_id=document.blob_id if is_final else None,
-                reason=SkipReason(found.reason.value).value,
-                detail=storable(found.detail),
-            )
+            reason, detail = SkipReason(found.reason.value), storable(found.detail)
+            return _left_out(path, document, reason, detail, is_final=found.reason.is_final)
         if found.unread:
             logger.warning(
                 "%d pages of a document could not be read", found.unread, extra=_about("document_incomplete", path)
             )
-        return SourceText(
-            found.text,
-            document.size,
-            document.mtime_ns,
-            document.content_hash,
-            document.blob_id,
-            document.ctime_ns,
-            document.inode,
-        )
+        return document.with_text(found.text)
 
     def _cut(self, path: str, source: SourceText, *, with_grammar: bool) -> ChunkedFile:
         language = language_in(path, source.text)
@@ -232,16 +204,30 @@ def skip_failed(path: str, error: BaseException) -> SkippedFile:
 
 def _skip_crashed(path: str, fallback: Fallback, source: SourceText | SourceDocument | None = None) -> SkippedFile:
     logger.error("left out a file: %s", fallback.detail, extra=_about("file_crashed", path))
+    if source is None:
+        return SkippedFile(path=path, reason=SkipReason.CRASHED.value, detail=fallback.detail)
+    return _left_out(path, source, SkipReason.CRASHED, fallback.detail)
+
+
+def _left_out(
+    path: str,
+    source: SourceText | SourceDocument | Skipped,
+    reason: SkipReason,
+    detail: str | None,
+    *,
+    is_final: bool = True,
+) -> SkippedFile:
+    """`is_final`: whether it is said of the content. Else the file has no hash, so that the next job tries it again."""
     return SkippedFile(
         path=path,
-        size=None if source is None else source.size,
-        mtime_ns=None if source is None else source.mtime_ns,
-        ctime_ns=None if source is None else source.ctime_ns,
-        inode=None if source is None else source.inode,
-        content_hash=None if source is None else source.content_hash,
-        blob_id=None if source is None else source.blob_id,
-        reason=SkipReason.CRASHED.value,
-        detail=fallback.detail,
+        size=source.size,
+        mtime_ns=source.mtime_ns,
+        ctime_ns=source.ctime_ns,
+        inode=source.inode,
+        content_hash=source.content_hash if is_final else None,
+        blob_id=source.blob_id if is_final else None,
+        reason=reason.value,
+        detail=detail,
     )
 
 

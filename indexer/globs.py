@@ -65,9 +65,12 @@ def _relative(glob: str, root: str | None) -> Iterator[str]:
 
 
 def _normal(parts: list[str]) -> list[str]:
-    """The components without empty ones and `.`, and without `..` and what it leads out of."""
+    """The components without empty ones and `.`, without `..` and what it leads out of, and without a `**` right after
+    another: hundreds of them took PostgreSQL 20 s."""
     kept: list[str] = []
     for part in parts:
+        if part == "**" and kept and kept[-1] == "**":
+            continue
         if part == ".." and kept and kept[-1] != "..":
             kept.pop()
         elif part not in ("", "."):

@@ -61,7 +61,8 @@ class KeepEmbeddings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: how many of its files are read and chunked, how many of these are embedded."""
+    """How far a run is: how many of its files are read and chunked, and how many are embedded, by the share of their
+    texts that is: one file may have as many as all the others."""
 
     phase: Literal["chunking", "embedding"]
     chunked: int
@@ -262,7 +263,8 @@ class Pipeline:
         from_bags = self.embedder if isinstance(self.embedder, BagEmbedder) else None
         vectors = np.empty((len(chunks) if from_bags else 0, from_bags.dimension if from_bags else 0), dtype=np.float32)
         for start in range(0, len(chunks), TERM_BLOCK):
-            self._go_on("embedding", done, content, finished=int(np.searchsorted(ends, start, side="right")))
+            finished = int(np.searchsorted(ends, start, side="right")) if from_bags is not None else 0
+            self._go_on("embedding", done, content, finished=finished)
             block = slice(start, start + TERM_BLOCK)
             try:
                 with self.stopwatch.time("chunking"):
@@ -296,7 +298,7 @@ class Pipeline:
             size = self.embedder.batch_size
             for start in range(0, len(left), size):
                 rows = list(left[start : start + size])
-                self._go_on("embedding", done, content, finished=int(np.searchsorted(ends, rows[0], side="right")))
+                self._go_on("embedding", done, content, finished=len(files) * start // len(left))
                 of_call = [texts[row] for row in rows]
                 self.pace(of_call)
                 try:

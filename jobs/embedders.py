@@ -1,5 +1,6 @@
 """The embedders of this process, opened once for each model: loading one may take seconds."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -117,3 +118,13 @@ def _opened(spec: str, configured: Settings) -> Embedder:
         dimension=configured.embedder_dimension,
         timeout_seconds=configured.embedder_timeout,
     )
+
+
+def _forget() -> None:
+    """Open embedders again when they are needed: most have threads or connections, which a forked process lacks."""
+    _opened.cache_clear()
+    _TRIED.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

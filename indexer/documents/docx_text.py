@@ -7,6 +7,7 @@ from typing import Final
 from zipfile import ZipFile
 
 import docx
+from docx.document import Document
 from docx.oxml.ns import qn
 from docx.oxml.text.paragraph import CT_P
 from docx.oxml.xmlchemy import BaseOxmlElement
@@ -32,6 +33,11 @@ _AROUND: Final = frozenset(
     )
 )
 
+_RELATIONS: Final = "_rels/.rels"
+_STRICT: Final = b"http://purl.oclc.org/ooxml/"
+"""How the names of relations begin in Strict Open XML, which Word writes where it is asked to; python-docx knows none
+of them."""
+
 _HEADING = re.compile(r"heading ([1-9])\Z", re.IGNORECASE)
 _LIKE_A_HEADING = re.compile(r"(?=#+ )")
 
@@ -51,7 +57,7 @@ def docx_paragraphs(data: bytes) -> Iterator[str]:
         raise ExtractionRefused(
             Refusal.UNPARSABLE, f"it would unpack to {unpacked:,} bytes; the limit is {MOST_UNPACKED_BYTES:,}"
         )
-    document = docx.Document(io.BytesIO(data))
+    document = _opened(data)
     levels: dict[str, int | None] = {}
     for block in _inner(document.element.body, _PARAGRAPH, _TABLE):
         if block.tag == _TABLE:
@@ -61,6 +67,21 @@ def docx_paragraphs(data: bytes) -> Iterator[str]:
             assert isinstance(block, CT_P), "the class of all w:p"
             level = _level(Paragraph(block, document._body), levels)
             yield f"{_escaped(text)}\n" if level is None else f"{'#' * level} {' '.join(text.split())}\n\n"
+
+
+def _opened(data: bytes) -> Document:
+    """Raises ExtractionRefused where it is an archive of another kind, and whatever python-docx raises."""
+    try:
+        return docx.Document(io.BytesIO(data))
+    except KeyError as error:  # a part that every document has
+        with ZipFile(io.BytesIO(data)) as archive:
+            is_strict = _RELATIONS in archive.namelist() and _STRICT in archive.read(_RELATIONS)
+        detail = (
+            "it is in the format Strict Open XML; save it as an ordinary Word document"
+            if is_strict
+            else "it is a ZIP archive, but not a Word document"
+        )
+        raise ExtractionRefused(Refusal.UNPARSABLE, detail) from error
 
 
 def _inner(element: BaseOxmlElement, *tags: str) -> Iterator[BaseOxmlElement]:

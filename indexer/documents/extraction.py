@@ -33,23 +33,26 @@ def extract(
 
     It starts a Python, which takes 0.1 s. `aborted` is asked every 50 ms. What runs into a limit of processor
     time or memory, or crashes what reads it, is refused for good; what takes too long by the clock, or whose process
-    somebody ended, is `unfinished`, since that may be the machine's doing.
+    somebody ended or could not be started, is `unfinished`, since that may be the machine's doing.
 
-    Raises ExtractionAborted, OSError where no process can be started, and RuntimeError where it fails by a mistake of
-    ours. The process is gone in any case; should this one be killed, it ends by itself.
+    Raises ExtractionAborted, and RuntimeError where it fails by a mistake of ours. The process is gone in any case;
+    should this one be killed, it ends by itself.
     """
     if (package := missing_package(kind)) is not None:
         return Refused(Refusal.EXTRA_MISSING, f"reading it takes {package}")
     command = [sys.executable, "-P", "-m", "pgdex.indexer.documents.child", kind.value]
     command += map(str, (len(data), limits.text_bytes, limits.cpu_seconds, limits.memory_bytes))
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Ctrl-C in the terminal of a worker must not look like a crash.
-        start_new_session=True,
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Ctrl-C in the terminal of a worker must not look like a crash.
+            start_new_session=True,
+        )
+    except OSError as error:  # a limit of processes, or a Python that an upgrade is replacing: other files need neither
+        return Refused(Refusal.UNFINISHED, f"no process could be started to read it: {error.strerror}")
     try:
         return _Watch(process, data, limits, aborted).outcome()
     finally:

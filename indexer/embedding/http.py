@@ -182,6 +182,8 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread, client: htt
     if threading.current_thread() is thread:  # the garbage collector chose this thread
         loop.stop()
         return
+    if not thread.is_alive():  # forked: the loop runs in the parent, which closes its connections itself
+        return
     with contextlib.suppress(TimeoutError):
         asyncio.run_coroutine_threadsafe(drain(), loop).result(timeout=CONNECT_SECONDS)
     loop.call_soon_threadsafe(loop.stop)

@@ -9,6 +9,8 @@ from pgdex.indexer.sources.cached_rules import CachedRules, Concern, decides_abo
 from pgdex.indexer.sources.content import Skipped, SourceDocument, SourceText, Unchanged, read_source
 from pgdex.indexer.sources.explaining import Explanation, explain
 from pgdex.indexer.sources.git import GitIndex, GitTree, normalised_remote
+from pgdex.indexer.sources.git.finding import GIT_DIRECTORY
+from pgdex.indexer.sources.ignores import IGNORE_FILES
 from pgdex.indexer.sources.leaving_out import LeftOut
 from pgdex.indexer.sources.paths import MAX_PATH_BYTES
 from pgdex.indexer.sources.roots import OpenedRoot, RootUnavailable
@@ -18,6 +20,8 @@ from pgdex.indexer.sources.witness import NotSeenHere, Witness, WitnessNotes
 
 __all__ = [
     "DEFAULT_MAX_FILE_BYTES",
+    "GIT_DIRECTORY",
+    "IGNORE_FILES",
     "MAX_PATH_BYTES",
     "CachedRules",
     "Concern",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pgdex.indexer.sources.git import NO_INDEX, GitTree
 from pgdex.indexer.sources.git.finding import GIT_DIRECTORY
-from pgdex.indexer.sources.ignores import GIT_IGNORE, OWN_IGNORE, Decision, Ignores, around
+from pgdex.indexer.sources.ignores import IGNORE_FILES, Decision, Ignores, around
 from pgdex.indexer.sources.leaving_out import Cause, cause_of, is_brought_back, is_tracked
 from pgdex.indexer.sources.paths import MAX_PATH_BYTES
 from pgdex.indexer.sources.pruning import marker_of
@@ -37,7 +37,7 @@ def decides_about_others(path: bytes) -> bool:
     """Whether a change at `path` may change what the walk says of other files: an ignore file, or what makes a folder
     one that is left out, a repository of its own, or a linked worktree."""
     parent, _, name = path.rpartition(b"/")
-    if name in (GIT_IGNORE, OWN_IGNORE):
+    if name in IGNORE_FILES:
         return True
     return bool(parent) and (name == GIT_DIRECTORY or marker_of(parent, (name,)) is not None)
 

@@ -62,6 +62,10 @@ class SourceDocument:
     ctime_ns: int | None
     inode: int | None
 
+    def with_text(self, text: str) -> SourceText:
+        """The file, once its text is extracted."""
+        return SourceText(text, self.size, self.mtime_ns, self.content_hash, self.blob_id, self.ctime_ns, self.inode)
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:

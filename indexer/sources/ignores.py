@@ -20,6 +20,7 @@ from pgdex.indexer.sources.wildmatch import GLOB_SPECIAL, translate
 
 GIT_IGNORE = b".gitignore"
 OWN_IGNORE = b".pgdexignore"
+IGNORE_FILES = (GIT_IGNORE, OWN_IGNORE)
 
 # Far above any hand-written file; bounds the time that compiling a hostile one can take. What
 # comes after is not applied.

@@ -50,16 +50,38 @@ def active_plugin(client: Client, machine: Machine, project: Path | None) -> Plu
         for name, value in enabled.items():
             if name.startswith(f"{SERVER}@"):
                 decided[name] = Plugin(client, name, file) if value is True else None
-    installed = _member(folder / "plugins" / "installed_plugins.json", "plugins")
+    installed = _installed(folder)
     active = [one for name, one in decided.items() if one is not None and _is_there(installed.get(name), project)]
     return active[0] if active else None
 
 
+def plugins_of_projects(client: Client, machine: Machine) -> list[tuple[Path, Plugin]]:
+    """The projects for which alone an agent's plugin was installed, in byte order, and in which it is active."""
+    if not isinstance(client, ClaudeCode):
+        return []
+    installed = _installed(client.folder(machine))
+    records = [
+        one for name, of_plugin in installed.items() if name.startswith(f"{SERVER}@") for one in _places(of_plugin)
+    ]
+    folders = sorted({one for one in records if isinstance(one, str)})
+    found = [(Path(folder), active_plugin(client, machine, Path(folder))) for folder in folders]
+    return [(folder, plugin) for folder, plugin in found if plugin is not None]
+
+
+def _installed(folder: Path) -> dict[str, Any]:
+    return _member(folder / "plugins" / "installed_plugins.json", "plugins")
+
+
 def _is_there(records: Any, project: Path | None) -> bool:
     """Whether a plugin is installed for the user or the project: a project's settings may ask for one that is not."""
-    records = records if isinstance(records, list) else [records]  # the first format had one for each plugin
-    places = [one.get("projectPath") for one in records if isinstance(one, dict)]
+    places = _places(records)
     return None in places or (project is not None and os.path.realpath(project) in map(_real, places))
+
+
+def _places(records: Any) -> list[Any]:
+    """The projects that a plugin is installed for; None where it is for the user."""
+    records = records if isinstance(records, list) else [records]  # the first format had one for each plugin
+    return [one.get("projectPath") for one in records if isinstance(one, dict)]
 
 
 def _real(place: Any) -> str:

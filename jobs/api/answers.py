@@ -1,9 +1,17 @@
-"""The answers that only Python programs get; the others are those of every front end."""
+"""The answers that only Python programs get, and the words of their notes; the rest is that of every front end."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from pgdex.jobs.client.answer import Answer
+from pgdex.jobs.client.freshness import FrontEndWords
 from pgdex.jobs.client.models import IndexedView, RemovalEffect
+
+WORDS: Final = FrontEndWords(
+    index="index('PATH')",
+    narrow="repo={root!r}, path_glob={glob!r}",
+    widen="without repo the whole project is searched",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
-from pgdex.jobs.api.answers import Removal
+from pgdex.jobs.api.answers import WORDS, Removal
 from pgdex.jobs.api.arguments import (
     number_from,
     one_ref,
@@ -21,8 +22,8 @@ from pgdex.jobs.api.arguments import (
 )
 from pgdex.jobs.api.connections import Connections
 from pgdex.jobs.api.following import Following, Workforce, completed
+from pgdex.jobs.api.looking import Looking
 from pgdex.jobs.api.refusals import own_errors
-from pgdex.jobs.client.freshness import FrontEndWords
 from pgdex.jobs.client.job_ids import parse_job_id
 from pgdex.jobs.client.models import (
     CancelledJob,
@@ -46,11 +47,6 @@ if TYPE_CHECKING:
 Tests = Literal["in", "out", "only"]
 Progress = Callable[[JobStatus], object]
 MOST_HITS: Final = 100
-WORDS: Final = FrontEndWords(
-    index="index('PATH')",
-    narrow="repo={root!r}, path_glob={glob!r}",
-    widen="without repo the whole project is searched",
-)
 
 logger = logging.getLogger("pgdex.api")
 
@@ -69,6 +65,7 @@ class Pgdex:
     def __init__(self, settings: Settings, *, start_workers: bool = True) -> None:
         self._connections = Connections(settings)
         self._workforce = Workforce(is_wanted=start_workers)
+        self._looking = Looking(settings)
         self._told: set[str] = set()
 
     @property
@@ -85,6 +82,7 @@ class Pgdex:
     def close(self) -> None:
         """Close its connections. Calls afterwards raise PgdexError; jobs continue."""
         self._connections.close()
+        self._looking.close()
 
     def open(self) -> None:
         """Connect, and make a new embedded database. `pgdex.connect()` has done it already."""
@@ -310,7 +308,8 @@ class Pgdex:
                 limit=number_from(1, MOST_HITS, limit=limit),
             )
         with self._client() as client:
-            return search_code(client, request, words=WORDS, ensure_workers=lambda: self._workforce.look(client))
+            start = partial(self._workforce.look, client)
+            return search_code(client, request, words=WORDS, ensure_workers=start, look=self._looking.look)
 
     def related(
         self, path: str | Path, line: int, *, project: str | None = None, tests: Tests = "in", limit: int = 10
@@ -337,7 +336,8 @@ class Pgdex:
                 raise InvalidRequest(
                     f"{file} is not in a repository indexed in project {chosen}; index one with index()"
                 )
-            return related_code(client, request, words=WORDS, ensure_workers=lambda: self._workforce.look(client))
+            start = partial(self._workforce.look, client)
+            return related_code(client, request, words=WORDS, ensure_workers=start, look=self._looking.look)
 
     def remove(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
-from pgdex.indexer.sources import CachedRules, Concern
+from pgdex.indexer.sources import GIT_DIRECTORY, CachedRules, Concern
 from pgdex.jobs.watching.file_systems import most_watches
 from pgdex.jobs.watching.git_marks import checked_out, git_marks
 from pgdex.jobs.watching.pending import EVERYTHING, Change
@@ -121,8 +121,7 @@ class Events:
             everything = everything or concern is Concern.EVERYTHING
             if concern is Concern.FOLDER:
                 folders_changed = True
-                gone = os.path.join(path, b"")
-                self._watched = {one for one in self._watched if one != path and not one.startswith(gone)}
+                self._unwatch(path)
             if concern in (Concern.FILE, Concern.FOLDER):
                 counted.add(os.path.relpath(path, self._root).decode(errors="surrogateescape"))
         if (folders_changed or everything) and self._cover():
@@ -132,6 +131,8 @@ class Events:
         return Change(frozenset()) | Change(frozenset(counted)) if counted else None
 
     def _concern(self, path: bytes) -> Concern:
+        if path == os.path.join(self._root, GIT_DIRECTORY) or path in self._marks.folders:
+            return self._repository_changed(path)
         if path in self._marks.checkout:
             before, self._checked_out = self._checked_out, checked_out(self._root)
             if before == self._checked_out:  # `git status` writes the index
@@ -141,6 +142,21 @@ class Events:
             return Concern.EVERYTHING
         below = os.path.join(self._root, b"")
         return self._rules.concern(path[len(below) :]) if path.startswith(below) else Concern.NOTHING
+
+    def _repository_changed(self, path: bytes) -> Concern:
+        """What it means that one of git's folders came or went: other files say now which ones count."""
+        before = self._marks, self._checked_out
+        self._marks, self._checked_out = git_marks(self._root), checked_out(self._root)
+        if not EACH_FOLDER and before == (self._marks, self._checked_out):  # FSEvents tells of a folder's own times too
+            return Concern.NOTHING
+        self._unwatch(path)
+        self._rules.forget()
+        return Concern.EVERYTHING
+
+    def _unwatch(self, folder: bytes) -> None:
+        """A folder went, or another one is in its place: what watched it and all in it is of no use."""
+        below = os.path.join(folder, b"")
+        self._watched = {one for one in self._watched if one != folder and not one.startswith(below)}
 
     def _cover(self) -> bool:
         """Watch every folder that the walk enters now; true where that took so long that events may be missing.

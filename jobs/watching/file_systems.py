@@ -7,6 +7,7 @@ from pathlib import Path
 MOUNTS = Path("/proc/self/mountinfo")
 LIMITS = Path("/proc/sys/fs/inotify")
 # What others change there, the kernel of this machine does not hear of. FUSE too: most of it is sshfs, rclone, s3fs.
+# fakeowner is how Docker Desktop shows folders of the host.
 UNREPORTED = frozenset(
     {
         *(
@@ -21,20 +22,24 @@ UNREPORTED = frozenset(
             "9p",
             "virtiofs",
             "vboxsf",
+            "vmhgfs",
             "prl_fs",
             "drvfs",
+            "fakeowner",
         ),
-        *("ceph", "lustre", "gpfs", "beegfs", "ocfs2", "gfs2", "orangefs", "pvfs2", "glusterfs", "acfs", "fuse"),
+        *("ceph", "lustre", "gpfs", "beegfs", "ocfs2", "gfs2", "orangefs", "pvfs2", "glusterfs", "acfs", "panfs"),
+        *("wekafs", "fuse"),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A mounted file system: where, and of which kind."""
+    """A mounted file system: where, of which kind, and which one, as its device and the folder of it that is shown."""
 
     point: str
     kind: str
+    source: str = ""
 
     @property
     def is_reported(self) -> bool:
@@ -54,7 +59,7 @@ def mounts(text: str | None = None) -> list[Mount]:
         before, _, after = line.partition(" - ")
         fields, kind = before.split(" "), after.partition(" ")[0]
         if len(fields) > 4 and kind:
-            found.append(Mount(_unescaped(fields[4]), kind))
+            found.append(Mount(_unescaped(fields[4]), kind, " ".join(fields[2:4])))
     return found
 
 

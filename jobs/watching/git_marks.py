@@ -4,14 +4,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pgdex.indexer.sources import GitTree
+from pgdex.indexer.sources import IGNORE_FILES, GitTree
 
 LARGEST_POINTER_BYTES = 4_096  # of a file that names a folder: one path
 
 
 @dataclass(frozen=True, slots=True)
 class GitMarks:
-    """Absolute paths. `checkout`: written by every checkout, merge and reset; `rules`: info/exclude."""
+    """Absolute paths. `checkout`: written by every checkout, merge and reset; `rules`: info/exclude, and the ignore
+    files of folders above, up to the top of the repository."""
 
     checkout: frozenset[bytes] = frozenset()
     rules: frozenset[bytes] = frozenset()
@@ -26,15 +27,17 @@ def git_marks(root: bytes) -> GitMarks:
     """Those of the repository that `root`, an absolute path, is or lies in; none where there is none. A linked worktree
     has an index of its own, and shares info/exclude with the others."""
     top = root
+    above = []
     while (own := _git_folder(top)) is None:
         parent = os.path.dirname(top)
         if parent == top:
             return GitMarks()
         top = parent
+        above += [os.path.join(top, name) for name in IGNORE_FILES]
     shared = os.path.normpath(os.path.join(own, _content(os.path.join(own, b"commondir")) or b"."))
     return GitMarks(
         frozenset({os.path.join(own, b"index"), os.path.join(own, b"HEAD")}),
-        frozenset({os.path.join(shared, b"info", b"exclude")}),
+        frozenset({os.path.join(shared, b"info", b"exclude"), *above}),
     )
 
 

@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
+from weakref import WeakSet
 
 from pgdex.indexer.sources import FoundFile, OpenedRoot, RootUnavailable, WalkAborted, Witness, walk
 from pgdex.jobs.client.changes import changes_since, compared, how_to_walk, known_files, worth_a_job
 from pgdex.jobs.client.freshening import whole_look
 from pgdex.jobs.logging import fields
-from pgdex.jobs.watching.file_systems import Mount, mounts_of, unreported_mount
+from pgdex.jobs.watching.file_systems import Mount, mounts, mounts_of, unreported_mount
+from pgdex.jobs.watching.git_marks import GitMarks, git_marks
 from pgdex.jobs.watching.reports import IS_SUPPORTED, MOST_PATHS, Reports, ReportsRefused
 
 if TYPE_CHECKING:
@@ -51,9 +53,16 @@ logger = logging.getLogger("pgdex.watch")
 
 
 class Looks:
-    """What a process remembers of the trees that it has looked at. For several threads."""
+    """What a process remembers of the trees that it has looked at. For several threads; a process that was forked
+    remembers nothing."""
 
     def __init__(self) -> None:
+        self.begin()
+        _open_ones.add(self)
+
+    def begin(self) -> None:
+        """Start without any tree. What is reported to the process that this one was forked from stays for that one: it
+        would miss what this one reads."""
         self._lock = threading.Lock()
         self._trees: OrderedDict[tuple[int, Path], _Tree] = OrderedDict()
         self._refused: dict[int, float] = {}
@@ -97,6 +106,17 @@ class Looks:
         if left is not None:
             left.close()
         return tree
+
+
+def _begin_again() -> None:
+    for one in list(_open_ones):
+        one.begin()
+
+
+_open_ones: WeakSet[Looks] = WeakSet()
+if hasattr(os, "register_at_fork"):
+    # Before any thread of the child can look: a lock that another thread of the parent held would stay locked.
+    os.register_at_fork(after_in_child=_begin_again)
 
 
 class _Tree:
@@ -210,10 +230,11 @@ class _Tree:
 @dataclass(frozen=True, slots=True)
 class _Place:
     """What no event in a tree tells of: which folder it is (one above it may have been renamed), what is mounted around
-    and in it, and whether git's rules count."""
+    and in it, which repository it lies in (there may be one above it from now on), and whether git's rules count."""
 
     identity: tuple[int, int]
     mounts: tuple[Mount, ...]
+    marks: GitMarks
     heeds_git: bool
 
     @classmethod
@@ -223,7 +244,8 @@ class _Place:
             status = os.stat(root)
         except OSError as error:
             raise RootUnavailable(f"{root} is not there: {error.strerror}") from error
-        return cls((status.st_dev, status.st_ino), tuple(mounts_of(os.path.realpath(root))), heeds_git)
+        real = os.path.realpath(root)
+        return cls((status.st_dev, status.st_ino), tuple(mounts_of(real)), git_marks(os.fsencode(real)), heeds_git)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +263,10 @@ class _Walk:
 
     def __init__(self, root: Path, witness: Witness, *, max_file_bytes: int, heeds_git: bool) -> None:
         """Raises ReportsRefused."""
-        mount = unreported_mount(os.path.realpath(root))
+        known = mounts()
+        if not known:
+            raise ReportsRefused("what is mounted is not known: /proc/self/mountinfo can't be read")
+        mount = unreported_mount(os.path.realpath(root), known)
         if mount is not None:
             raise ReportsRefused(f"{mount.point} is a file system of the kind {mount.kind}")
         self._root = root

@@ -7,13 +7,10 @@ system call that writes returns, so reading the queue says for certain whether a
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pgdex.indexer.sources import decides_about_others
+from pgdex.indexer.sources import GIT_DIRECTORY, decides_about_others
 from pgdex.jobs.watching.git_marks import checked_out, git_marks
-
-if TYPE_CHECKING:
-    pass
 
 MOST_PATHS = 1_000
 """More reported paths than this are looked at by a walk of everything, as in `pending.py`."""
@@ -27,7 +24,7 @@ _UNMOUNT, _OVERFLOW, _IGNORED, _IS_FOLDER = 0x2000, 0x4000, 0x8000, 0x40000000
 _ONLY_FOLDERS, _NO_LINKS, _ADD = 0x1000000, 0x2000000, 0x20000000
 _IN_A_FOLDER: Final = _MODIFY | _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _OF_A_TREE: Final = _IN_A_FOLDER | _DELETE_SELF | _MOVE_SELF | _ONLY_FOLDERS | _NO_LINKS
-_OF_GIT: Final = _MODIFY | _MOVED_TO | _CREATE | _DELETE | _ONLY_FOLDERS | _ADD
+_OF_GIT: Final = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _ONLY_FOLDERS | _ADD
 
 
 class ReportsRefused(Exception):
@@ -89,7 +86,8 @@ class Reports:
             name = os.fsencode(event.name)
             mark = self._mark(event.wd, name)
             is_checkout = is_checkout or mark in self._marks.checkout
-            if event.mask & (_OVERFLOW | _UNMOUNT) or mark in self._marks.rules:
+            # One of git's folders that came or went has other files now, whatever is told of each.
+            if event.mask & (_OVERFLOW | _UNMOUNT) or mark in self._marks.rules or mark in self._marks.folders:
                 is_all = True
             elif (folder := self._folders.get(event.wd)) is not None:
                 path = self._told(event.wd, event.mask, folder, name)
@@ -111,9 +109,9 @@ class Reports:
         return watch
 
     def _mark(self, watch: int, name: bytes) -> bytes | None:
-        """The file in git's own folder that an event is about; None for one elsewhere."""
+        """What an event in one of git's folders, or in one above the root, is about; None for one elsewhere."""
         folder = self._of_git.get(watch)
-        return None if folder is None else os.path.join(folder, name)
+        return None if folder is None else os.path.join(folder, name) if name else folder
 
     def _told(self, watch: int, mask: int, folder: bytes, name: bytes) -> bytes:
         """The path that an event in a folder is about; the root's for all."""
@@ -124,7 +122,7 @@ class Reports:
         path = folder + b"/" + name if folder and name else folder or name
         if mask & _IS_FOLDER and mask & (_MOVED_FROM | _DELETE):
             self._forget(path)
-        return b"" if decides_about_others(path) else path
+        return b"" if path == GIT_DIRECTORY or decides_about_others(path) else path
 
     def _forget(self, gone: bytes) -> None:
         """Watch a folder no more, nor what is in it: it may be somewhere else by now."""

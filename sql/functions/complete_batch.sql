@@ -18,6 +18,8 @@ declare
     v_batch job_batches;
     v_now timestamptz;
     v_decay double precision;
+    v_seconds double precision;
+    v_recently double precision;
 begin
     v_job := pgdex.lock_live_job(p_job_id);
     v_batch := pgdex.close_own_batch(p_job_id, p_seq, p_attempt, p_seconds);
@@ -29,6 +31,9 @@ begin
     -- Capped as in job_rate: exp() raises an underflow where the job was blocked for hours, and an overflow where the
     -- clock was set back.
     v_decay := exp(-least(greatest(extract(epoch from v_now - coalesce(v_job.last_commit_at, v_now))::float8, 0), 1500) / 15);
+    -- The work counts evenly over the time that it took (job_rate).
+    v_seconds := extract(epoch from v_now - v_batch.started_at)::float8;
+    v_recently := coalesce(pgdex.recent_weight(v_seconds) / v_seconds, 1);
     update indexing_jobs set
         files_indexed = files_indexed + p_indexed,
         files_skipped = files_skipped + p_skipped,
@@ -39,8 +44,8 @@ begin
         chunks_created = chunks_created + p_chunks,
         seconds_by_phase = pgdex.added_seconds(seconds_by_phase, p_seconds),
         bytes_done = bytes_done + v_batch.bytes_total,
-        recent_bytes = greatest(recent_bytes, 1) * v_decay + v_batch.bytes_total,
-        recent_files = recent_files * v_decay + v_batch.files_total,
+        recent_bytes = greatest(recent_bytes, 1) * v_decay + v_batch.bytes_total * v_recently,
+        recent_files = recent_files * v_decay + v_batch.files_total * v_recently,
         last_commit_at = v_now,
         seconds_waited = 0, probe_delay = 1,
         batches_left = batches_left - 1

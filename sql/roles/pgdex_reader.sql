@@ -43,7 +43,7 @@ begin
     where relnamespace = 'pgdex'::regnamespace and relkind = 'r' and relname ~ '^chunks_r[0-9]+_signatures_m[0-9]+$';
     grant execute on function
         pgdex.duration_text, pgdex.job_eta_seconds, pgdex.job_message, pgdex.job_percentage, pgdex.job_phase,
-        pgdex.job_rate, pgdex.thousands, pgdex.worker_lock_class,
+        pgdex.job_rate, pgdex.recent_weight, pgdex.embedded_in_flight, pgdex.thousands, pgdex.worker_lock_class,
         pgdex.jobs_before, pgdex.jobs_before_text, pgdex.waiting_projects, pgdex.free_admissions, pgdex.setting,
         pgdex.max_concurrent_jobs, pgdex.is_live,
         pgdex.normalized_path, pgdex.names_repository, pgdex.view_location, pgdex.broad_folder,

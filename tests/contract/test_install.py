@@ -114,6 +114,25 @@ def test_the_proof_is_a_search_that_finds_something_of_what_is_indexed_wherever_
     assert agents["finding"].endswith(f"tools; a search finds prices.py in {tmp_path / 'till'}")
 
 
+def test_a_project_with_the_plugin_is_pointed_out_when_the_user_gets_an_entry(user: User, tmp_path: Path) -> None:
+    put_plugin(user.home / ".claude", project=tmp_path / "shop", scope="project")
+
+    planned = user.pgdex("install", "--agent", "claude-code", "--dry-run")
+    document = json.loads(user.pgdex("install", "--agent", "claude-code", "--dry-run", "--json").out)
+    inside = json.loads(
+        user.pgdex(
+            *("install", "--agent", "claude-code", "--scope", "project", "--dry-run", "--json"), cwd=tmp_path / "shop"
+        ).out
+    )
+
+    said = " ".join(planned.err.split())
+    assert f"Claude Code has the plugin pgdex@market in {tmp_path / 'shop'}, and so every tool twice there" in said
+    assert "claude plugin uninstall pgdex@market --scope project" in said
+    assert [one["project"] for one in document["twice"]] == [str(tmp_path / "shop")]
+    assert document["agents"] == ["claude-code"], "other projects need the entry"
+    assert (inside["twice"], inside["agents"]) == ([], [])
+
+
 def test_claude_code_with_the_plugin_is_left_alone_and_told_of_an_entry_beside_it(user: User) -> None:
     put_plugin(user.home / ".claude")
     user.variables["PATH"] = f"{Path(PGDEX[0]).parent}{os.pathsep}{os.environ['PATH']}"

@@ -37,6 +37,11 @@ def pass_time(connection: Connection, job_id: UUID, seconds: float) -> None:
         " last_event_at = last_event_at - make_interval(secs => %(s)s) where id = %(id)s",
         {"s": seconds, "id": job_id},
     )
+    connection.execute(
+        "update pgdex.job_batches set started_at = started_at - make_interval(secs => %s)"
+        " where job_id = %s and state = 'running'",
+        [seconds, job_id],
+    )
 
 
 # Percentage
@@ -146,7 +151,7 @@ def test_a_running_job_names_its_phase_and_counts(connection: Connection) -> Non
     worker.report(claim, "embedding", chunked=500)
     assert message(connection, job_id) == "Generating embeddings: 0/1,500 files"
     worker.report(claim, "writing", chunked=500, embedded=500)
-    assert message(connection, job_id) == "Writing: 0/1,500 files"
+    assert message(connection, job_id).startswith("Writing: 0/1,500 files · "), "what is embedded counts in the rate"
     assert status(connection, job_id)["phase"] == "writing"
     worker.complete(claim)
     assert message(connection, job_id).startswith("Waiting for a worker: 500/1,500 files · ")
@@ -292,6 +297,63 @@ def test_there_is_no_estimate_where_nothing_is_known(connection: Connection) -> 
     connection.execute("select pgdex.block_job(%s, 'service is away')", [job_id])
     assert status(connection, job_id)[estimate] is None
     assert status(connection, job_id)["files_per_second"] is None
+
+
+@pytest.mark.parametrize("calls", [4, 8])
+def test_a_slow_embedding_service_leaves_the_time_that_is_left_right_between_commits(
+    connection: Connection, calls: int
+) -> None:
+    """Batches of 8 files take 48 s each: 480 s in all."""
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    files = tree(80, size=50)
+    worker.work(files, batch_files=8)
+    gone = 0.0
+    ratios = []
+    for _ in range(10):
+        claim = worker.take()
+        for call in range(1, calls + 1):
+            pass_time(connection, job_id, 48 / calls)
+            gone += 48 / calls
+            worker.report(claim, "embedding", chunked=8, embedded=call * 8 // calls)
+            if gone < 470:
+                ratios.append(status(connection, job_id)["estimated_time_remaining_seconds"] / (480 - gone))
+        worker.complete(claim, found=[file for file in files if file.path in claim.paths])
+        worker.drop(claim.wake_up)
+
+    assert ratios == [pytest.approx(1, abs=0.25)] * len(ratios)
+
+
+def test_before_the_first_commit_the_estimate_comes_from_what_is_embedded(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(40, size=50), batch_files=10)
+    claim = worker.take()
+    pass_time(connection, job_id, 30)
+    worker.report(claim, "embedding", chunked=10)
+    shown = status(connection, job_id)
+    assert (shown["files_per_second"], shown["estimated_time_remaining_seconds"]) == (None, None)
+
+    pass_time(connection, job_id, 30)
+    worker.report(claim, "embedding", chunked=10, embedded=6)
+    shown = status(connection, job_id)
+    assert float(shown["files_per_second"]) == pytest.approx(0.1)
+    assert shown["estimated_time_remaining_seconds"] == pytest.approx(340, abs=5)
+
+
+def test_what_a_lost_worker_had_embedded_no_longer_counts_as_done(connection: Connection) -> None:
+    worker = SqlWorker(connection)
+    job_id = enqueue(connection)
+    worker.work(tree(40, size=50), batch_files=10)
+    claim = worker.take()
+    pass_time(connection, job_id, 60)
+    worker.report(claim, "embedding", chunked=10, embedded=6)
+    worker.die()
+    reclaim(connection)
+
+    shown = status(connection, job_id)
+
+    assert (shown["files_per_second"], shown["estimated_time_remaining_seconds"]) == (None, None)
 
 
 # Progress events

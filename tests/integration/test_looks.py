@@ -1,12 +1,14 @@
 """A process that stays looks only at what was reported since its last look, and finds what a whole walk finds."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from pgdex.jobs.client.changes import changes_since
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import IndexedView
 from pgdex.jobs.client.views import innermost_view
-from pgdex.jobs.watching import Looks, looks, reports
+from pgdex.jobs.watching import Looks, file_systems, looks, reports
 from pgdex.jobs.watching.file_systems import Mount
 from tests.support.sql_worker import enqueue
 
@@ -305,6 +307,106 @@ def test_what_git_tracks_from_now_on_is_seen_and_a_status_or_a_commit_costs_no_w
     assert len(walks) == 1
 
 
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def same(scene: Scene, remembered: Looks) -> list[str]:
+    """What a look finds, which is what a walk of everything finds."""
+    found = scene.look(remembered)
+    assert found == scene.whole()
+    return found
+
+
+def test_a_repository_that_is_made_or_removed_later_says_which_files_count(scene: Scene, remembered: Looks) -> None:
+    assert same(scene, remembered) == []
+    git(scene.root, "init", "--quiet")
+    assert same(scene, remembered) == []
+    git(scene.root, "add", "--force", "left/one.py")
+    assert same(scene, remembered) == ["left/one.py"]
+    scene.note()
+    assert same(scene, remembered) == []
+    shutil.rmtree(scene.root / ".git")
+    git(scene.root, "init", "--quiet")
+    assert same(scene, remembered) == ["left/one.py"]
+    git(scene.root, "add", "--force", "left/one.py")
+    assert same(scene, remembered) == []
+    shutil.rmtree(scene.root / ".git")
+    assert same(scene, remembered) == ["left/one.py"]
+
+
+def test_the_exclude_file_counts_when_it_comes_goes_or_is_replaced(scene: Scene, remembered: Looks) -> None:
+    git(scene.root, "init", "--quiet")
+    info = scene.root / ".git" / "info"
+    shutil.rmtree(info)
+    assert same(scene, remembered) == []
+    info.mkdir()
+    (info / "exclude").write_text("one.py\n")
+    assert same(scene, remembered) == ["a/one.py", "one.py"]
+    (info / "exclude").rename(info / "aside")
+    assert same(scene, remembered) == []
+    (info / "aside").rename(info / "exclude")
+    assert same(scene, remembered) == ["a/one.py", "one.py"]
+
+
+def test_the_ignore_files_of_the_repository_around_a_folder_count(scene: Scene, remembered: Looks) -> None:
+    above = scene.root.parent
+    (above / ".gitignore").write_text("one.py\n")
+    assert same(scene, remembered) == [], "in no repository, no rule from outside holds"
+    git(above, "init", "--quiet")
+    assert same(scene, remembered) == ["a/one.py", "one.py"]
+    (above / ".gitignore").unlink()
+    assert same(scene, remembered) == []
+    (above / ".pgdexignore").write_text("a/\n")
+    assert same(scene, remembered) == ["a/b/two.py", "a/one.py"]
+
+
+def test_what_is_mounted_in_a_tree_or_exchanged_there_is_seen(scene: Scene, remembered: Looks, tmp_path: Path) -> None:
+    point = str(scene.root / "a")
+    sources = [tmp_path / "first", tmp_path / "second"]
+    for number, source in enumerate(sources):
+        source.mkdir()
+        (source / f"f{number}.py").write_text("x = 1\n")
+    assert same(scene, remembered) == []
+    if subprocess.run(["mount", "--bind", sources[0], point], check=False, capture_output=True).returncode != 0:
+        pytest.skip("only those who may mount can see that")
+    try:
+        assert same(scene, remembered) == ["a/b/two.py", "a/f0.py", "a/one.py"]
+        subprocess.run(["umount", point], check=True)
+        subprocess.run(["mount", "--bind", sources[1], point], check=True)
+        assert same(scene, remembered) == ["a/b/two.py", "a/f1.py", "a/one.py"]
+        (scene.root / "a" / "later.py").write_text("x = 1\n")
+        assert "a/later.py" in same(scene, remembered)
+    finally:
+        subprocess.run(["umount", point], check=True)
+    assert same(scene, remembered) == []
+
+
+def test_what_is_remembered_of_a_tree_does_not_grow_with_what_happened_in_it(scene: Scene, remembered: Looks) -> None:
+    chance = random.Random(5)
+    scene.look(remembered)
+    for number in range(2_000):
+        folder = scene.root / f"d{chance.randrange(20)}" / f"e{chance.randrange(5)}"
+        with suppress(OSError):
+            match chance.randrange(4):
+                case 0 | 1:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    (folder / "f.py").write_text(f"x = {number}\n")
+                case 2:
+                    shutil.rmtree(chance.choice([folder, folder.parent]))
+                case _:
+                    folder.rename(scene.root / f"d{chance.randrange(20)}" / f"z{chance.randrange(5)}")
+        if number % 50 == 0:
+            scene.look(remembered)
+    same(scene, remembered)
+    (tree,) = remembered._trees.values()
+    assert tree._reports is not None
+    watched, numbers = tree._reports._watches, tree._reports._folders
+    folders = {os.path.relpath(one, scene.root) for one, _, _ in os.walk(scene.root)} - {"left"}
+    assert {os.fsdecode(one) or "." for one in watched} == folders
+    assert {number: folder for folder, number in watched.items()} == numbers
+
+
 def test_a_job_of_this_machines_own_server_leaves_nothing_to_look_at(
     scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,7 +471,7 @@ def test_a_look_that_waits_for_another_one_gives_up_in_its_time(
     first.join(30)
 
 
-@pytest.mark.parametrize("of", ["instances", "watches", "file system"])
+@pytest.mark.parametrize("of", ["instances", "watches", "file system", "unknown"])
 def test_where_the_kernel_reports_nothing_each_look_is_a_walk(
     scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch, of: str
 ) -> None:
@@ -384,8 +486,10 @@ def test_where_the_kernel_reports_nothing_each_look_is_a_walk(
         def close(self) -> None:
             pass
 
-    if of == "file system":
-        monkeypatch.setattr(looks, "unreported_mount", lambda root: Mount("/", "nfs4"))
+    if of == "unknown":
+        monkeypatch.setattr(file_systems, "MOUNTS", Path("/no/such/file"))
+    elif of == "file system":
+        monkeypatch.setattr(looks, "unreported_mount", lambda root, known: Mount("/", "nfs4"))
     else:
         monkeypatch.setattr("inotify_simple.INotify", Refusing)
     for number in range(3):

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +18,11 @@ import pytest
 
 import pgdex
 from pgdex import errors
+from pgdex.indexer.sources import walk
 from pgdex.jobs.api.connections import MOST_CONNECTIONS
+from pgdex.jobs.client import changes
 from pgdex.jobs.client.models import JobStatus
+from pgdex.jobs.watching import looks
 from tests.support.databases import new_database, url_of
 from tests.support.trees import python_tree
 from tests.support.waiting import wait_for
@@ -220,6 +224,60 @@ def test_a_forked_process_makes_connections_of_its_own(px: pgdex.Pgdex, tree: Pa
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert px.search("discount", repo=tree, limit=1).hits
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads inotify's queue, which only Linux has")
+def test_searches_after_the_second_walk_no_tree_again_and_find_what_was_saved_just_before(
+    database_url: str, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks: list[object] = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        walks.append(named.get("only"))
+        return walk(*arguments, **named)
+
+    for module in (looks, changes):
+        monkeypatch.setattr(module, "walk", counted)
+    root = tmp_path / "shop"
+    python_tree(root, count=FILES)
+    workers.start()
+    with pgdex.connect(database_url, start_workers=False) as px:
+        px.index(root)
+
+        def found(name: str) -> bool:
+            (root / f"{name}.py").write_text(f"def {name}(price: float) -> float:\n    return price * 0.9\n")
+            return px.search(name, repo=root, limit=1).hits[0].path == f"{name}.py"
+
+        assert found("first")
+        assert "inotify" not in open_files(), "a program that searches once watches nothing"
+        assert found("second")
+        assert "inotify" in open_files()
+        walks.clear()
+        for name in ("third", "fourth"):
+            assert found(name)
+        assert None not in walks
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = 0 if found("of_the_child") and found("of_the_child_again") else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        (root / "fifth.py").write_text("def fifth(price: float) -> float:\n    return price * 0.9\n")
+        assert px.search("of_the_child_again", repo=root, limit=1).hits[0].path == "of_the_child_again.py"
+        assert px.search("fifth", repo=root, limit=1).hits[0].path == "fifth.py"
+    assert "inotify" not in open_files()
+
+
+def open_files() -> str:
+    """What this process has open."""
+    return " ".join(os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd") if is_open(one))
+
+
+def is_open(descriptor: str) -> bool:
+    """Whether it still is: the one of the listing itself is not."""
+    return os.path.lexists(f"/proc/self/fd/{descriptor}")
 
 
 def test_a_job_that_is_followed_survives_a_fork_on_both_sides(database_url: str, tmp_path: Path) -> None:

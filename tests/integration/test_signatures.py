@@ -379,13 +379,21 @@ def test_two_views_that_end_at_once_make_them_once(database_url: str, connection
     assert signed == chunks
 
 
-def test_they_are_made_again_where_nothing_has_kept_them_right(connection: Connection) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        # As an older release does that is installed over this one for a while: it knows none of these triggers.
+        pytest.param("drop trigger {} on {}", id="an older release"),
+        pytest.param("alter table {1} disable trigger {0}", id="a restore that was interrupted"),
+        pytest.param("alter table {1} enable replica trigger {0}", id="a replica"),
+    ],
+)
+def test_they_are_made_again_where_nothing_has_kept_them_right(connection: Connection, statement: str) -> None:
     repository = new_repository(connection)
     write_chunks(connection, repository, [chunk(f"value{n}") for n in range(50)])
     build(connection, repository)
-    # As an older release does that is installed over this one for a while: it knows none of these triggers.
-    connection.execute(f"drop trigger added_chunks_have_signatures on pgdex.chunks_r{repository.id}")
-    connection.execute(f"drop trigger deleted_chunks_have_none on pgdex.chunks_r{repository.id}")
+    for trigger in ("added_chunks_have_signatures", "deleted_chunks_have_none"):
+        connection.execute(statement.format(trigger, f"pgdex.chunks_r{repository.id}").encode())
     write_chunks(connection, repository, [chunk("meanwhile")], path_of=lambda _: "meanwhile.py")
 
     build(connection, repository)

@@ -120,6 +120,28 @@ def with_part(document: bytes, name: str, content: bytes) -> bytes:
     return written.getvalue()
 
 
+def zipped(**parts: str) -> bytes:
+    """An archive with these files, which are no document."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
+def strict(document: bytes) -> bytes:
+    """A Word document as Word saves it in the format Strict Open XML, which has other names for the same relations."""
+    with zipfile.ZipFile(io.BytesIO(document)) as archive:
+        relations = archive.read("_rels/.rels")
+    return with_part(
+        document,
+        "_rels/.rels",
+        relations.replace(
+            b"http://schemas.openxmlformats.org/officeDocument/2006/", b"http://purl.oclc.org/ooxml/officeDocument/"
+        ),
+    )
+
+
 @contextmanager
 def without_packages(*modules: str) -> Iterator[None]:
     """This process can't import these modules in the block."""

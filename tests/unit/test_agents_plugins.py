@@ -6,7 +6,7 @@ import pytest
 
 from pgdex.jobs.agents.clients import CLIENTS
 from pgdex.jobs.agents.machine import Machine
-from pgdex.jobs.agents.plugins import active_plugin
+from pgdex.jobs.agents.plugins import active_plugin, plugins_of_projects
 from tests.support.agent_homes import put_plugin
 
 
@@ -40,6 +40,22 @@ def test_a_plugin_of_a_project_is_there_in_that_one_alone(tmp_path: Path, claude
     assert name_in(tmp_path, tmp_path / "other") is None
 
 
+def test_the_projects_that_have_it_for_themselves_are_known(tmp_path: Path, claude: Path) -> None:
+    put_plugin(claude, project=tmp_path / "b", scope="local")
+    put_plugin(claude, project=tmp_path / "a", scope="project")
+    put_plugin(claude, project=tmp_path / "off", scope="project", enabled=False)
+    put_plugin(claude, project=tmp_path / "gone", scope="project")
+    (tmp_path / "gone/.claude/settings.json").unlink()
+
+    found = plugins_of_projects(CLIENTS["claude-code"], Machine(tmp_path, {}))
+
+    assert [(folder.name, plugin.name, plugin.file.name) for folder, plugin in found] == [
+        ("a", "pgdex@market", "settings.json"),
+        ("b", "pgdex@market", "settings.local.json"),
+    ]
+    assert plugins_of_projects(CLIENTS["codex"], Machine(tmp_path, {})) == []
+
+
 def test_what_is_nearest_to_the_project_decides(tmp_path: Path, claude: Path) -> None:
     put_plugin(claude)
     put_plugin(claude, project=tmp_path / "p", scope="local", enabled=False)
@@ -66,3 +82,4 @@ def test_a_file_that_is_none_of_claude_code_s_says_nothing(
     put_plugin(claude)
     (claude / file).write_text(rubbish)
     assert name_in(tmp_path, tmp_path / "p") is None
+    assert plugins_of_projects(CLIENTS["claude-code"], Machine(tmp_path, {})) == []

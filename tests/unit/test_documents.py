@@ -37,7 +37,18 @@ from pgdex.indexer.languages import language_of
 from pgdex.indexer.sources import SkipReason, walk
 from pgdex.indexer.stopwatch import Stopwatch
 from pgdex.indexer.storage import SkippedFile, UnchangedFile
-from tests.support.documents import endless_pdf, pdf, pdf_bomb, pdf_of, slow_pdf, with_part, without_packages, word
+from tests.support.documents import (
+    endless_pdf,
+    pdf,
+    pdf_bomb,
+    pdf_of,
+    slow_pdf,
+    strict,
+    with_part,
+    without_packages,
+    word,
+    zipped,
+)
 from tests.support.waiting import wait_for
 
 LIMITS = Limits(text_bytes=1 << 20)
@@ -145,6 +156,10 @@ def test_a_heading_is_known_by_what_its_style_is_based_on() -> None:
         pytest.param(with_part(word("x"), "word/document.xml", b"<no"), DOCX, Refusal.UNPARSABLE, "XML", id="no XML"),
         pytest.param(with_part(word("x"), "[Content_Types].xml", b"<a/>"), DOCX, Refusal.UNPARSABLE, "", id="no parts"),
         pytest.param(
+            zipped(a="b"), DOCX, Refusal.UNPARSABLE, "a ZIP archive, but not a Word document", id="any archive"
+        ),
+        pytest.param(strict(word("x")), DOCX, Refusal.UNPARSABLE, "Strict Open XML; save it as", id="Strict Open XML"),
+        pytest.param(
             with_part(word("x"), "word/media/a.png", bytes(260 << 20)), DOCX, Refusal.UNPARSABLE, "unpack", id="a bomb"
         ),
         pytest.param(
@@ -167,6 +182,15 @@ def test_what_has_no_text_to_index_is_refused_with_its_reason(
     assert found.reason.is_final
     assert detail in found.detail
     assert len(found.detail) <= 250
+
+
+def test_a_process_that_can_not_be_started_says_nothing_about_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")  # what an upgrade under a running worker is replacing
+
+    found = refused(pdf("x"), PDF)
+
+    assert found == Refused(Refusal.UNFINISHED, "no process could be started to read it: No such file or directory")
+    assert not found.reason.is_final
 
 
 def test_entities_are_never_expanded() -> None:
@@ -439,8 +463,25 @@ def test_a_table_of_contents_is_its_titles_and_numbers() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("extracted", "typed"),
+    [
+        pytest.param("cafe\u0301 nai\u0308ve", "café naïve", id="accents apart"),
+        pytest.param("\u2f08\u2f2f智能", "人工智能", id="radicals"),
+        pytest.param("\uf9e4", "理", id="compatibility ideographs"),
+        pytest.param("\ufe8d\ufedf\ufecc\ufeae\ufe91\ufef4\ufe94", "العربية", id="Arabic"),
+        pytest.param("\ufb2a\ufb39", "\u05e9\u05c1\u05d9\u05bc", id="Hebrew"),
+        pytest.param("ﬁle x² ½ ＡＢ Ⅳ", "file x² ½ ＡＢ Ⅳ", id="what people type stays"),
+    ],
+)
+def test_text_in_any_script_is_as_people_type_it(extracted: str, typed: str) -> None:
+    assert cleaned(extracted) == f"{typed}\n"
+
+
 ANY_TEXT = st.text(
-    st.characters() | st.sampled_from("ab  \n\t\f\r\v\0\x1c\u00ad\ufb01\u2028\ud800漢字# -|..."), max_size=400
+    st.characters()
+    | st.sampled_from("ab  \n\t\f\r\v\0\x1c\u00ad\ufb01\u2028\ud800漢字\u2f08\ufe8d\ufdfae\u0301# -|..."),
+    max_size=400,
 )
 
 
@@ -449,7 +490,7 @@ def test_cleaned_text_is_lines_that_can_be_shown_and_stored(text: str) -> None:
     found = cleaned(text)
 
     found.encode()
-    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\ufb01]", found)
+    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\ufb01\u2f08\ufe8d]", found)
     assert found == "" or (found.endswith("\n") and found.strip())
     assert all(len(line) <= WIDTH and line == line.rstrip() for line in found.split("\n"))
     assert "\n\n\n" not in found

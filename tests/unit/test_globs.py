@@ -66,6 +66,7 @@ def found(glob: str, root: str | None = ROOT) -> list[str]:
         (".", PATHS),
         ("**", PATHS),
         ("**/", PATHS),
+        ("**/**/**/core/**/**/*.ts", ["src/core/b.ts"]),
         ("*", PATHS),
         (f"{ROOT}/src/core/**", ["src/core/a.py", "src/core/b.ts", "src/core/c.tsx"]),
         (f"{ROOT}/src/core", ["src/core/a.py", "src/core/b.ts", "src/core/c.tsx"]),
@@ -88,6 +89,10 @@ def test_the_home_of_the_user_is_expanded(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("HOME", "/home/me")
 
     assert found("~/shop/src/*.rs") == ["src/lib.rs"]
+
+
+def test_folders_of_any_depth_one_after_the_other_are_one() -> None:
+    assert glob_regex("**/" * 500 + "*.py") == glob_regex("**/*.py")
 
 
 @pytest.mark.parametrize("glob", ["", "/", " ", "!", "!/", "//"])

@@ -95,6 +95,26 @@ def test_progress_is_told_before_each_file_and_each_call(tmp_path: Path) -> None
     ]
 
 
+def test_progress_goes_by_the_texts_that_are_embedded_and_not_by_the_terms(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    body = "    work()  # and more of it\n" * 40
+    functions = "".join(f"def f_{number}():\n{body}\n" for number in range(700))
+    tree = write_tree(
+        tmp_path, {"a_long.py": functions, **{f"m_{number}.py": f"x = {number}\n" for number in range(3)}}
+    )
+
+    Pipeline(embedder=Service(batch_size=64), progress=told.append).run(tree, paths_of(tree))
+
+    embedded = [one.embedded for one in told if one.phase == "embedding"]
+    calls = len(embedded) - 2  # after two blocks of terms
+    assert calls > 10, "the long file has many chunks"
+    assert embedded[:3] == [0, 0, 0]
+    for number in (1, 2, 3):
+        assert embedded[2:].index(number) == pytest.approx(calls * number / 4, abs=1.1), (
+            "each is a quarter of the texts"
+        )
+
+
 def test_progress_of_files_that_are_done_one_by_one_goes_up_with_each(tmp_path: Path) -> None:
     told: list[Progress] = []
     tree = python_tree(tmp_path, 3)

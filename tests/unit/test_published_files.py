@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from pgdex.jobs.agents.texts import PLUGIN_SKILL
 
@@ -64,9 +66,10 @@ def test_pgdex_core_is_not_written_over_what_is_there(tmp_path: Path) -> None:
     assert "is not empty: give a new folder" in done.stderr
 
 
-def locked(lock: str) -> set[str]:
+def locked(*locks: str) -> set[str]:
     return {
         found["name"]
+        for lock in locks
         for found in LINE.finditer(text(lock))
         if found["marker"] is None or Marker(found["marker"]).evaluate()
     }
@@ -77,6 +80,33 @@ def test_the_lock_of_the_image_has_no_server_and_neither_has_more_than_it_needs(
     assert slim < whole
     assert SERVER in whole - slim
     assert not whole & {"model2vec", "fastembed", "tokenizers", "hf-xet", "tree-sitter-language-pack", "torch"}
+
+
+def test_the_image_reads_documents_with_what_the_extra_asks_for() -> None:
+    published = tomllib.loads(text("pyproject.toml"))
+    wanted = published["project"]["optional-dependencies"]["documents"]
+    assert published["dependency-groups"]["documents"] == wanted
+    assert {Requirement(line).name for line in wanted} <= locked("requirements-documents.lock")
+
+
+def test_every_module_of_pgdex_can_be_imported_in_the_image(tmp_path: Path) -> None:
+    """The step of the Dockerfile, without the packages that its lock files lack."""
+    in_image = {canonicalize_name(name) for name in locked("requirements-core.lock", "requirements-documents.lock")}
+    hidden = {
+        module
+        for module, packages in packages_distributions().items()
+        if not {canonicalize_name(name) for name in packages} & (in_image | {"pgdex", "setuptools", "pip"})
+    }
+    assert hidden >= {"pytest", "hypothesis", "model2vec"}
+    code = (
+        "import runpy, sys; sys.modules.update(dict.fromkeys(sys.argv[2:]));"
+        "runpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+
+    done = run("-c", code, str(ROOT / "docker/compile_loaded.py"), *sorted(hidden), folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("compiled what pgdex loads: ")
 
 
 def test_the_image_and_the_tests_build_with_the_same_pack_as_everybody() -> None:

@@ -127,11 +127,40 @@ def test_a_checkout_is_seen_in_a_linked_worktree_too(tree: Path) -> None:
     assert all(os.path.exists(path) for path in marks.checkout)
     assert all(path.startswith(os.fsencode(tree / ".git" / "worktrees")) for path in marks.checkout)
     assert marks.rules == {os.fsencode(tree / ".git" / "info" / "exclude")}
+    below = git_marks(os.fsencode(linked / "package_0"))
+    names = (".gitignore", ".pgdexignore")
+    assert below.rules == marks.rules | {os.fsencode(linked / name) for name in names}
     git(linked, "commit", "--quiet", "--allow-empty", "--message", "two")
     events = Events(CachedRules(linked, max_file_bytes=1 << 20))
     try:
         git(linked, "reset", "--quiet", "--mixed", "HEAD~1")
         assert reported(events) == EVERYTHING
+    finally:
+        events.close()
+
+
+def test_a_repository_that_is_made_later_or_made_again_says_which_files_count(tree: Path) -> None:
+    shutil.rmtree(tree / ".git")
+    events = Events(CachedRules(tree, max_file_bytes=1 << 20))
+    try:
+        for _ in range(2):
+            git(tree, "init", "--quiet")
+            assert reported(events) == EVERYTHING
+            git(tree, "add", "--force", "build/o.py")
+            assert reported(events) == EVERYTHING
+            shutil.rmtree(tree / ".git")
+            assert reported(events) == EVERYTHING
+    finally:
+        events.close()
+
+
+def test_the_ignore_files_of_the_repository_around_a_folder_count(tree: Path) -> None:
+    events = Events(CachedRules(tree / "package_0", max_file_bytes=1 << 20))
+    try:
+        (tree / ".gitignore").write_text("module_0.py\n")
+        assert reported(events) == EVERYTHING
+        (tree / "of_nobody.py").write_text("x = 1\n")
+        assert events.read(timeout_seconds=1) is None
     finally:
         events.close()
 
@@ -263,7 +292,7 @@ def test_polling_names_what_changed_between_two_walks(tree: Path) -> None:
 
 def test_network_and_user_space_file_systems_are_known_by_their_mounts() -> None:
     known = mounts(MOUNTINFO)
-    assert known[1] == Mount("/home/ada/remote disk", "nfs4")
+    assert known[1] == Mount("/home/ada/remote disk", "nfs4", "0:40 /")
 
     def kind(root: str) -> str | None:
         mount = unreported_mount(root, known)

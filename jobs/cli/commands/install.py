@@ -150,6 +150,8 @@ class _Work:
             click.echo(f"Agents: {', '.join(one.title for one in self.agents)}\n")
         for plugin in self.plugins:
             note(f"{plugin.client.title} is left alone: {self._about(plugin)}")
+        for reason in self._twice().values():
+            note(f"Note: {reason}")
         self.shown = {change.problem for change in changes}
         if changes:
             show(changes_table(changes, self.machine))
@@ -205,6 +207,7 @@ class _Work:
             {
                 "agents": [client.name for client in self.agents],
                 "left_alone": [{"agent": one.client.name, "reason": self._about(one)} for one in self.plugins],
+                "twice": [{"project": folder, "reason": reason} for folder, reason in self._twice().items()],
                 "scope": "project" if self.project else "user",
                 "files": [
                     {
@@ -240,6 +243,23 @@ class _Work:
             f"{said}. It has every tool twice now, since {self.machine.shown(file)} has an entry too. To keep the "
             f"plugin alone: pgdex install --uninstall --agent {name}{scope}"
         )
+
+    def _twice(self) -> dict[str, str]:
+        """The projects in which an agent has its plugin too, and what to do about it."""
+        from pgdex.jobs.agents.plugins import plugins_of_projects
+
+        if self.uninstall or self.project is not None:
+            return {}
+        found = {}
+        for client in self.agents:
+            for folder, plugin in plugins_of_projects(client, self.machine):
+                scope = "local" if plugin.file.name == "settings.local.json" else "project"
+                found[str(folder)] = (
+                    f"{client.title} has the plugin {plugin.name} in {self.machine.shown(folder)}, and so every tool "
+                    f"twice there. Keep one: `claude plugin uninstall {plugin.name} --scope {scope}` there, or install "
+                    "the plugin for the user and have no entry"
+                )
+        return found
 
     def _plan(self, kept: "Receipts") -> "list[Change]":
         from pgdex.jobs.agents.installing import plan_install, plan_uninstall

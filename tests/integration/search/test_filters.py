@@ -67,6 +67,7 @@ def test_filters_combine(shop: Shop) -> None:
         ({"tests": "maybe"}, "got 'maybe'"),
         ({"path_glob": "/"}, "got '/'"),
         ({"path_glob": "!"}, "got '!'"),
+        ({"path_glob": "a" * 10_001}, "it has 10,001 characters; the limit is 10,000"),
         ({"path_glob": "a\0b"}, "NUL"),
         ({"language": "\0"}, "is not known"),
         ({"repo": "\0"}, "NUL"),
