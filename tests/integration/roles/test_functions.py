@@ -14,6 +14,7 @@ from tests.support.sql_worker import SqlWorker, enqueue, tree
 READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
+    "search_by_signatures",
     *("vector_index_name", "signature_table_name", "signature_expression"),
     *(
         "matching_versions",
