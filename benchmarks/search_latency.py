@@ -25,8 +25,9 @@ from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import table, write_section
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters, Scope
-from pgdex.indexer.search.retrievers import vector_text
-from pgdex.indexer.search.views import searched_views
+from pgdex.indexer.search.query import understand
+from pgdex.indexer.search.retrievers import Candidates, find_vectors, find_words, vector_text
+from pgdex.indexer.search.views import SearchedTable, searched_tables, searched_views
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
 from pgdex.jobs.settings import Settings
@@ -184,28 +185,37 @@ def recall(
 ) -> Iterator[list[str]]:
     """How many of the ten nearest are found, with each of the filters: a name, a pattern of paths, a language."""
     embedder = embedder_for("code", client.settings)
-    every = [vector_text(embedder.embed_query(query)) for queries in QUERIES.values() for query in queries]
-    views = searched_views(client.connection, SearchRequest("x", project_id="default"))
+    every = [(query, vector_text(embedder.embed_query(query))) for queries in QUERIES.values() for query in queries]
+    (searched,) = searched_tables(searched_views(client.connection, SearchRequest("x", project_id="default")))
     for narrowed, path, language in filters:
         shares = []
-        for vector in every:
-            scope = Filters(path_regex=path, language=language).within(client.connection, views)
-            exact, near = ({row[:2] for row in _nearest(client, vector, scope, exact=exact)} for exact in (True, False))
-            shares.append(len(exact & near) / max(1, len(exact)))
+        for query, vector in every:
+            scope = Filters(path_regex=path, language=language).within(client.connection, searched.views)
+            exact = _exactly_nearest(client, vector, scope)
+            shares.append(len(exact & _nearest(client, searched, query, vector, scope)) / max(1, len(exact)))
         yield [f"{chunks:,}", name, narrowed, f"{statistics.mean(shares):.4f}"]
 
 
-def _nearest(client: Client, vector: str, scope: Scope, *, exact: bool) -> list[tuple[object, ...]]:
+def _nearest(client: Client, searched: SearchedTable, query: str, vector: str, scope: Scope) -> set[tuple[int, int]]:
+    """As a search finds them, which has looked for words before."""
+    candidates = Candidates()
+    find_words(client.connection, searched, understand(query).terms, scope, candidates)
+    find_vectors(client.connection, searched, vector, scope, candidates)
+    nearest = sorted(candidates.found.values(), key=lambda one: (-one.similarity, one.key))
+    return {one.key[1:] for one in nearest[:10]}
+
+
+def _exactly_nearest(client: Client, vector: str, scope: Scope) -> set[tuple[int, int]]:
     with client.connection.transaction(force_rollback=True):
-        if exact:
-            client.connection.execute("select pgdex.drop_signatures(1)")
-            client.connection.execute("set local enable_indexscan = off")
-        return client.connection.execute(
+        client.connection.execute("select pgdex.drop_signatures(1)")
+        client.connection.execute("set local enable_indexscan = off")
+        rows = client.connection.execute(
             "select version_id, ordinal from pgdex.search_vectors("
             " array[1::bigint], (select model_id from pgdex.repositories), 256, %s, %s::bigint[], %s, %s::bigint[],"
-            " null, 100, %s) limit 10",
-            [vector, scope.versions, scope.chunks, scope.outside, 2_000_000_000 if exact else 20_000],
+            " null, 100, 2000000000) limit 10",
+            [vector, scope.versions, scope.chunks, scope.outside],
         ).fetchall()
+    return {(version_id, ordinal) for version_id, ordinal in rows}
 
 
 def _asked(settings: Settings, queries: Sequence[str], rounds: int, narrowed: Narrowed) -> list[float]:

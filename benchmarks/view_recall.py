@@ -148,7 +148,7 @@ def measured(client: Client, root: str, kept: str, percent: int, *, rounds: int)
 
 
 def nearest(client: Client, vector: str, view: SearchedView, scope: Scope, *, exact: bool) -> Sequence[tuple[int, int]]:
-    """The ten nearest chunks of the view: as a search finds them, or by comparing all."""
+    """The ten nearest chunks of the view: as the index finds them without the help of words, or by comparing all."""
     with client.connection.transaction():
         if exact:
             client.connection.execute("set local enable_indexscan = off")

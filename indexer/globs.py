@@ -15,6 +15,8 @@ DEEPEST_BRACES: Final = 20
 MOST_STARS: Final = 4
 WILD: Final = re.compile(r"[*?]")
 EXTENDED: Final = re.compile(r"[@+]\((?P<either>[^()/|]*(?:\|[^()/|]*)+)\)")
+# What stands for more than itself, with all from the first bracket to the last.
+GROUPS_AND_WILD: Final = re.compile(r"[\[{(].*[\]})]|[^\w/. -]", re.DOTALL)
 SPECIAL: Final = frozenset("*?[]{}!,\\")
 
 
@@ -27,17 +29,36 @@ def glob_regex(glob: str, root: str | None = None) -> str:
     Several globs have commas (or `|`) between them; one that begins with `!` takes away. Raises ValueError for a glob
     that names nothing.
     """
+    wanted, unwanted = (list(dict.fromkeys(map(_whole, readings))) for readings in _patterns(glob, root))
+    if not wanted and not unwanted:
+        raise ValueError(f"a path glob must name something, got {glob!r}")
+    without = f"(?!(?:{'|'.join(unwanted)})$)" if unwanted else ""
+    return f"^{without}(?:{'|'.join(wanted) or '.*'})$"
+
+
+def glob_words(glob: str, root: str | None = None) -> list[str]:
+    """Texts of which each path has one that `glob_regex` matches; empty where there are none to tell by.
+
+    PostgreSQL looks for a text in a tenth of the time that the expression takes.
+    """
+    wanted, _ = _patterns(glob, root)
+    words = [max(map(_plain, GROUPS_AND_WILD.split(reading.lstrip("/"))), key=len) for reading in wanted]
+    return list(dict.fromkeys(words)) if all(words) else []
+
+
+def _plain(run: str) -> str:
+    """A run of letters between wildcards, without the slashes at its ends: `**/a` means an `a` without any, too."""
+    return run.strip("/")
+
+
+def _patterns(glob: str, root: str | None) -> tuple[list[str], list[str]]:
+    """All that a list of globs can mean, and what those with a `!` take away."""
     wanted: list[str] = []
     unwanted: list[str] = []
     for part in dict.fromkeys([glob, *_split(glob, separators=",|\n")]):
         one = part.strip()
-        negated = one.startswith("!")
-        for reading in _readings(one.removeprefix("!"), root):
-            (unwanted if negated else wanted).append(_whole(reading))
-    if not wanted and not unwanted:
-        raise ValueError(f"a path glob must name something, got {glob!r}")
-    without = f"(?!(?:{'|'.join(dict.fromkeys(unwanted))})$)" if unwanted else ""
-    return f"^{without}(?:{'|'.join(dict.fromkeys(wanted)) or '.*'})$"
+        (unwanted if one.startswith("!") else wanted).extend(_readings(one.removeprefix("!"), root))
+    return wanted, unwanted
 
 
 def _readings(glob: str, root: str | None) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """What narrows a search."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import psycopg
 
-from pgdex.indexer.globs import glob_regex
+from pgdex.indexer.globs import glob_regex, glob_words
 from pgdex.indexer.search.paths import TEST_PATH, TEST_WORDS
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.search.views import SearchedTable, SearchedView
@@ -15,6 +16,7 @@ TESTS: Final = ("in", "out", "only")
 EMPTY: Final = "{}"
 LONGEST_GLOB: Final = 10_000
 """Characters, some 200 paths: of 20,000 PostgreSQL took 8 s, of 100,000 it says that they are too complex."""
+_LIKE: Final = re.compile(r"[%_\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +119,19 @@ class Filters:
             return Scope(inside, files, chunks, outside, self.kinds)
         # An absolute path means another one in each view; all others are one question for all of them.
         by_regex: dict[str | None, list[int]] = {}
+        words_of: dict[str | None, list[str] | None] = {}
         for one in views:
-            by_regex.setdefault(self._regex_at(one.root, ignoring_case=ignoring_case), []).append(one.id)
+            regex = self._regex_at(one.root, ignoring_case=ignoring_case)
+            by_regex.setdefault(regex, []).append(one.id)
+            words_of[regex] = None if ignoring_case else path_words(self.path_glob, root=one.root)
         found = [
             connection.execute(
                 "select coalesce(string_agg(id::text, ','), ''), count(*), coalesce(sum(chunks), 0)::bigint"
-                " from pgdex.matching_versions(%s::bigint[], %s, %s, %s, %s, %s::text[])",
-                [ids, regex, self.without_regex, self.language, self.with_regex, list(TEST_WORDS)],
+                " from pgdex.matching_versions(%s::bigint[], %s, %s, %s, %s, %s::text[], %s::text[])",
+                [
+                    *(ids, regex, self.without_regex, self.language, self.with_regex),
+                    *(list(TEST_WORDS), words_of[regex]),
+                ],
             ).fetchone()
             or ("", 0, 0)
             for regex, ids in by_regex.items()
@@ -149,6 +157,12 @@ def scopes_of(
     if all(scope.is_empty for scope in others):
         return scopes, []
     return others, [f"the path filter {filters.path_glob!r} matches files only if upper and lower case are the same"]
+
+
+def path_words(path_glob: str | None, *, root: str) -> list[str] | None:
+    """As LIKE has them: each path that the glob means matches one of these; None where it has no words to tell by."""
+    words = glob_words(path_glob, root) if path_glob is not None else []
+    return ["%" + _LIKE.sub(r"\\\g<0>", word) + "%" for word in words] or None
 
 
 def _path_regex(path_glob: str | None, *, root: str | None, ignoring_case: bool = False) -> str | None:

@@ -79,10 +79,17 @@ def find_vectors(
     scope: Scope,
     candidates: Candidates,
 ) -> None:
-    """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it."""
+    """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it.
+
+    Those that words have found already tell whether the vector index misses some: if one of them is nearer than what
+    it finds.
+    """
+    repositories = set(table.repository_ids)
+    known = [one.key for one in candidates.found.values() if one.lexical and one.key[0] in repositories]
     rows = connection.execute(
         "select repository_id, version_id, ordinal, score"
-        " from pgdex.search_vectors(%s::bigint[], %s::smallint, %s, %s, %s::bigint[], %s, %s::bigint[], %s, %s)",
+        " from pgdex.search_vectors(%s::bigint[], %s::smallint, %s, %s, %s::bigint[], %s, %s::bigint[], %s, %s,"
+        " p_known_versions => %s::bigint[], p_known_ordinals => %s::integer[])",
         [
             table.repository_ids,
             table.model_id,
@@ -93,6 +100,9 @@ def find_vectors(
             scope.outside,
             scope.kinds,
             RETRIEVER_LIMIT,
+            # As PostgreSQL writes arrays, which takes psycopg less time than lists.
+            f"{{{','.join(str(version_id) for _, version_id, _ in known)}}}",
+            f"{{{','.join(str(ordinal) for _, _, ordinal in known)}}}",
         ],
     ).fetchall()
     for *key, score in rows:

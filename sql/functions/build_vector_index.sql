@@ -7,6 +7,12 @@
 -- own 64 MB, building takes twice as long. p_helpers: how many processes help the one that builds. Runs with its
 -- owner's rights, because a worker owns no table; a login that may only read can't take the lock that decides who
 -- builds.
+--
+-- ef_construction: among how many candidates a new vector chooses its links. With pgvector's own 64, the index found
+-- 91.7 % of the ten nearest of 312,000 chunks of Node.js (150 queries, 600 candidates), with 200 93 to 97 % in three
+-- builds; of 210,000 of ansible (176 queries) 94.3 and 98.6 %. Searching takes the same time, and the index has the same
+-- size. Building it takes 2.3 times as much processor time (0.43 ms a chunk), a chunk that is added later 1.4 ms instead
+-- of 0.9.
 create or replace function pgdex.build_vector_index(
     p_repository_id bigint, p_exact_chunks bigint, p_beside_jobs boolean default false,
     p_memory_mb integer default 512, p_helpers integer default 1
@@ -35,7 +41,7 @@ begin
         execute format(
             'create index %1$I on pgdex.%2$I'
             ' using hnsw ((embedding::@extschema:vector@.halfvec(%3$s)) @extschema:vector@.halfvec_cosine_ops)'
-            ' where model_id = %4$s',
+            ' with (ef_construction = 200) where model_id = %4$s',
             pgdex.vector_index_name(p_repository_id, v_repository.model_id), v_repository.chunk_table,
             v_repository.embedding_dimension, v_repository.model_id
         );

@@ -48,6 +48,7 @@ begin
         pgdex.max_concurrent_jobs, pgdex.is_live,
         pgdex.normalized_path, pgdex.names_repository, pgdex.view_location, pgdex.broad_folder,
         pgdex.search_lexical, pgdex.search_definitions, pgdex.search_paths, pgdex.search_vectors,
+        pgdex.search_by_signatures,
         pgdex.matching_versions, pgdex.version_condition, pgdex.view_scope, pgdex.term_frequencies, pgdex.chunk_table,
         pgdex.chunk_count, pgdex.reads_every_chunk, pgdex.vector_index_name, pgdex.signature_table_name,
         pgdex.signature_expression,

@@ -268,16 +268,21 @@ def test_of_a_kind_some_that_have_a_common_word_are_looked_at_wherever_they_are(
 MANY = 30_000
 
 
-def condition(connection: Connection, count: int | None, *, is_outside: bool) -> str:
-    return str(value(connection, "select pgdex.version_condition('n', '$1', %s, %s)", *(count, is_outside)))
+def condition(connection: Connection, count: int | None, *, is_outside: bool, plain_up_to: int = 5_000) -> str:
+    return str(
+        value(connection, "select pgdex.version_condition('n', '$1', %s, %s, %s)", *(count, is_outside, plain_up_to))
+    )
 
 
+@pytest.mark.parametrize("plain_up_to", [0, 5_000])
 @pytest.mark.parametrize("is_outside", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 5_000, 5_001, MANY])
 def test_what_is_kept_to_versions_is_the_same_however_many_they_are(
-    connection: Connection, count: int, is_outside: bool
+    connection: Connection, count: int, is_outside: bool, plain_up_to: int
 ) -> None:
-    text = condition(connection, count, is_outside=is_outside).replace("$1", "%(versions)s::bigint[]")
+    text = condition(connection, count, is_outside=is_outside, plain_up_to=plain_up_to)
+    assert ("case when" in text) is (count > plain_up_to)
+    text = text.replace("$1", "%(versions)s::bigint[]")
 
     rows = connection.execute(
         f"select n from generate_series(-1, {MANY} + 1) as n where true {text}".encode(),

@@ -60,6 +60,7 @@ class Scene:
             vectors=self.vectors,
         )
         connection.execute("select pgdex.build_indexes(%s::bigint)", [self.repository.id])
+        connection.execute("set statement_timeout = 0")  # a worker, which builds the index, has no limit either
         assert value(connection, "select pgdex.build_vector_index(%s::bigint, 1000)", self.repository.id) is True
         for table in ("repositories", "views"):  # as the end of a job counts
             connection.execute(f"update pgdex.{table} set chunks = {CHUNKS}")

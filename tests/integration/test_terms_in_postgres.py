@@ -14,7 +14,7 @@ from pgdex.indexer.chunk_terms import AVERAGE_WORDS, K1, B, chunk_terms
 from pgdex.indexer.chunking import Chunk
 from pgdex.indexer.globs import glob_regex
 from pgdex.indexer.lexemes import words
-from pgdex.indexer.search.filters import Filters
+from pgdex.indexer.search.filters import Filters, path_words
 from pgdex.indexer.search.paths import TEST_PATH, TEST_WORDS, Role, roles_of
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.storage import COPY_HEADER, COPY_TRAILER
@@ -234,6 +234,38 @@ def test_a_glob_means_the_same_in_postgresql(connection: Connection, glob: str) 
     own = re.compile(glob_regex(glob))
     expected = {path: bool(own.search(path)) for path in paths}
     assert dict(rows) == expected
+
+
+@IN_ONE_DATABASE
+@given(
+    glob=st.lists(
+        st.sampled_from(["a_b", "100%", "a", "\\", "*", "**", "?", "/", "[c]", "{a,b}", ".py"]), min_size=1
+    ).map("".join),
+    others=st.lists(st.text(st.sampled_from("ab_1%/.pyc\\"), min_size=1, max_size=12), min_size=3),
+)
+def test_each_path_that_a_glob_matches_has_one_of_its_words_in_postgresql(
+    connection: Connection, glob: str, others: list[str]
+) -> None:
+    try:
+        regex = Filters.of(path_glob=glob).path_regex
+    except SearchRefused:
+        return
+    like = path_words(glob, root="/r")
+    paths = [*others, glob, glob.replace("*", "x"), glob.replace("**", "a/b").replace("?", "c")]
+    rows = connection.execute(
+        "select p, %(like)s::text[] is null or p like any (%(like)s) from unnest(%(paths)s::text[]) as p"
+        " where p ~ %(regex)s",
+        {"like": like, "paths": paths, "regex": regex},
+    ).fetchall()
+    assert [path for path, has_word in rows if not has_word] == []
+
+
+def test_an_underscore_in_a_glob_stands_for_itself(connection: Connection) -> None:
+    paths = ["src/a_b/x.py", "src/axb/x.py"]
+    rows = connection.execute(
+        "select p from unnest(%s::text[]) as p where p like any (%s)", [paths, path_words("src/a_b/*", root="/r")]
+    ).fetchall()
+    assert rows == [("src/a_b/x.py",)]
 
 
 @IN_ONE_DATABASE

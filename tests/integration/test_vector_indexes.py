@@ -180,6 +180,7 @@ def test_an_index_of_an_older_model_goes_with_the_job_that_changes_the_model(
         assert indexes(other) == 1
         definition = value(other.connection, "select indexdef from pg_indexes where indexname like '%%hnsw%%'")
         assert "halfvec(64)" in definition
+        assert "ef_construction='200'" in definition
 
 
 # Made-up repositories, without workers

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdex.indexer.globs import glob_regex
+from pgdex.indexer.globs import glob_regex, glob_words
 
 ROOT = "/home/me/shop"
 PATHS = [
@@ -28,7 +28,10 @@ PATHS = [
 
 def found(glob: str, root: str | None = ROOT) -> list[str]:
     """What a glob leaves of PATHS."""
-    return [path for path in PATHS if re.search(glob_regex(glob, root), path)]
+    paths = [path for path in PATHS if re.search(glob_regex(glob, root), path)]
+    words = glob_words(glob, root)
+    assert not words or all(any(word in path for word in words) for path in paths)
+    return paths
 
 
 @pytest.mark.parametrize(
@@ -112,6 +115,40 @@ def test_what_is_no_pattern_is_a_name(glob: str) -> None:
 def test_every_glob_is_refused_or_an_expression(glob: str, root: str | None) -> None:
     if glob.strip(" ,|!/."):
         re.compile(glob_regex(glob, root))
+
+
+@pytest.mark.parametrize(
+    ("glob", "words"),
+    [
+        ("**/plugins/inventory/**", ["plugins/inventory"]),
+        ("src/**/test_*", ["test_"]),
+        ("*.py", [".py"]),
+        ("/src", ["src"]),
+        ("src/a*,!src/b", ["src/a"]),
+        ("lib/{a,b}/main*", ["main"]),
+        ("foo@(a|b)", ["foo"]),
+        ("*.@(ts|rs)", ["."]),
+        ("app/[slug]/x", ["app"]),
+        ("**", []),
+        ("*.py,**", []),
+        ("!tests/**", []),
+    ],
+)
+def test_of_a_glob_the_longest_words_are_what_its_paths_have(glob: str, words: list[str]) -> None:
+    assert glob_words(glob) == words
+
+
+@given(
+    st.text(st.sampled_from("aab**?[]{}()/.@+,\\-"), min_size=1, max_size=12),
+    st.text(st.sampled_from("aab/.[]{}@+,-"), min_size=1, max_size=8),
+)
+def test_each_path_that_a_glob_matches_has_one_of_its_words(glob: str, path: str) -> None:
+    if not glob.strip(" ,|!/."):
+        return
+    words = glob_words(glob)
+    for one in (path, re.sub(r"[*?]+", path, glob), *PATHS):
+        if words and re.search(glob_regex(glob), one):
+            assert any(word in one for word in words)
 
 
 @given(

@@ -15,6 +15,7 @@ READER_CALLS = {
     *("duration_text", "thousands", "job_eta_seconds", "job_message", "job_percentage", "job_phase", "job_rate"),
     *("recent_weight", "embedded_in_flight"),
     *("worker_lock_class", "search_lexical", "search_definitions", "search_paths", "search_vectors"),
+    "search_by_signatures",
     *("vector_index_name", "signature_table_name", "signature_expression"),
     *(
         "matching_versions",
