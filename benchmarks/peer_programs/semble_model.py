@@ -19,7 +19,7 @@ CHARACTERS = 30_000_000  # to learn the tokens from
 def main() -> None:
     """Learn the tokens, draw the rows and save both."""
     tree, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]  # missing in its stubs
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(vocab_size=TOKENS, special_tokens=["[PAD]", "[UNK]"], show_progress=False)
