@@ -44,6 +44,14 @@ def pass_time(connection: Connection, job_id: UUID, seconds: float) -> None:
     )
 
 
+def work_for(connection: Connection, worker: SqlWorker, job_id: UUID, seconds: float) -> None:
+    """Do the next batch, which takes so long."""
+    claim = worker.take()
+    pass_time(connection, job_id, seconds)
+    worker.complete(claim)
+    worker.drop(claim.wake_up)
+
+
 # Percentage
 
 
@@ -231,11 +239,10 @@ def test_a_steady_job_shows_its_rate_and_the_time_that_is_left(connection: Conne
     job_id = enqueue(connection)
     worker.work(tree(1000, size=50), batch_files=20)
     for _ in range(commits):
-        pass_time(connection, job_id, 1.0)
-        worker.work(tree(1000, size=50))
+        work_for(connection, worker, job_id, 10)  # the test's own time hardly counts beside it
     shown = status(connection, job_id)
-    assert float(shown["files_per_second"]) == pytest.approx(20, rel=0.1)
-    assert shown["estimated_time_remaining_seconds"] == pytest.approx(50 - commits, rel=0.1, abs=1.1)
+    assert float(shown["files_per_second"]) == pytest.approx(2, rel=0.1)
+    assert shown["estimated_time_remaining_seconds"] == pytest.approx(10 * (50 - commits), rel=0.1, abs=1.1)
     assert f"{20 * commits}/1,000 files" in shown["progress_message"]
     assert shown["progress_message"].endswith(" left")
 
