@@ -31,7 +31,7 @@ from psycopg import sql
 
 from benchmarks.changes import Edit, text_files
 from benchmarks.chaos.server import Server
-from benchmarks.corpus import ANSIBLE, CACHE, fetch
+from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.floor import run_floor
 from benchmarks.local_cluster import fresh_home, server_process, work_folder, workers
 from benchmarks.measure import load, machine, table, write_section
@@ -44,7 +44,7 @@ from tests.support.databases import new_database, url_of
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2
 MAX_FILE_BYTES = 1 << 20
-SEMBLE_MODEL = CACHE / "peers" / "semble-model"
+SEMBLE_MODEL = "semble-model"  # below the folder of a run
 STEPS = ("first", "nothing changed", "10 files changed")
 
 
@@ -114,7 +114,7 @@ def main() -> None:
         for environment in sorted(environments(chosen)):
             interpreter(environment)
         if "semble" in environments(chosen):
-            make_model(tree)
+            make_model(tree, work / SEMBLE_MODEL)
         results: dict[str, list[Steps]] = {name: [] for name in systems}
         for number in range(given.runs):
             ten = Edit(text_files(tree)[100:110], f"run {number}")
@@ -229,11 +229,10 @@ def run_program(peer: Peer, tree: Path, url: str, state: Path, *, limit: float) 
     )
 
 
-def make_model(tree: Path) -> None:
-    """The model for semble, once: learning its tokens takes ten seconds."""
-    if not SEMBLE_MODEL.exists():
-        program = Path(__file__).parent / "peer_programs" / "semble_model.py"
-        subprocess.run([str(interpreter("semble")), str(program), str(tree), str(SEMBLE_MODEL)], check=True)
+def make_model(tree: Path, folder: Path) -> None:
+    """The model for semble, whose tokens are learnt from the tree: ten seconds."""
+    program = Path(__file__).parent / "peer_programs" / "semble_model.py"
+    subprocess.run([str(interpreter("semble")), str(program), str(tree), str(folder)], check=True)
 
 
 def run_semble(processes: int, work: Path, tree: Path, ten: Edit, *, limit: float) -> Steps:
@@ -245,7 +244,7 @@ def run_semble(processes: int, work: Path, tree: Path, ten: Edit, *, limit: floa
             if name == STEPS[2]:
                 ten.apply()
             outcome = run_command(
-                [str(interpreter("semble")), str(program), str(tree), str(SEMBLE_MODEL)],
+                [str(interpreter("semble")), str(program), str(tree), str(work / SEMBLE_MODEL)],
                 environment={
                     "SEMBLE_INDEX_WORKERS": str(processes),
                     "SEMBLE_CACHE_LOCATION": state,
