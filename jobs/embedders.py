@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,7 +10,13 @@ from functools import cache
 from os.path import abspath, expanduser
 from typing import TYPE_CHECKING
 
-from pgdex.indexer.embedding import Embedder, EmbedderMisconfigured, QueryEmbedder, open_embedder
+from pgdex.indexer.embedding import (
+    Embedder,
+    EmbedderMisconfigured,
+    QueryEmbedder,
+    WeighingEmbedder,
+    open_embedder,
+)
 from pgdex.indexer.embedding.code_query import VERSION, TooManyWords, model_dimension, query_vector
 from pgdex.jobs.settings import Settings, settings
 
@@ -107,6 +113,17 @@ class _CodeQueries:
             return query_vector(text)
         except (TooManyWords, OSError, ValueError):  # that one says what is wrong with the model's files
             return embedder_for(self.spec, self.configured).embed_query(text)
+
+    def embed_weighted(self, text: str, weights: Mapping[str, float]) -> "NDArray[np.float32] | list[float]":
+        try:
+            return query_vector(text, weights=weights)
+        except (TooManyWords, OSError, ValueError):
+            embedder = embedder_for(self.spec, self.configured)
+            return (
+                embedder.embed_weighted(text, weights)
+                if isinstance(embedder, WeighingEmbedder)
+                else embedder.embed_query(text)
+            )
 
 
 @cache

@@ -13,7 +13,13 @@ from pgdex.indexer.embedding.errors import (
     EmbeddingAborted,
     InvalidEmbedderResponse,
 )
-from pgdex.indexer.embedding.protocol import BagEmbedder, CountingEmbedder, Embedder, QueryEmbedder
+from pgdex.indexer.embedding.protocol import (
+    BagEmbedder,
+    CountingEmbedder,
+    Embedder,
+    QueryEmbedder,
+    WeighingEmbedder,
+)
 from pgdex.indexer.embedding.providers import open_embedder
 from pgdex.indexer.embedding.request import EmbedderRequest
 
@@ -28,5 +34,6 @@ __all__ = [
     "EmbeddingAborted",
     "InvalidEmbedderResponse",
     "QueryEmbedder",
+    "WeighingEmbedder",
     "open_embedder",
 ]

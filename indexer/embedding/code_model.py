@@ -7,6 +7,7 @@ docs/model.md has what it was learnt from, what it is worth and how to make it a
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from pgdex.indexer.embedding.code_query import DATA, VERSION, bucket_of
+from pgdex.indexer.embedding.code_query import DATA, VERSION, bucket_of, weights_of_rows
 from pgdex.indexer.embedding.errors import EmbedderMisconfigured
 from pgdex.indexer.embedding.local import LocalEmbedder
 from pgdex.indexer.embedding.validation import unit_vectors
+from pgdex.indexer.lexemes import words
 from pgdex.indexer.word_bags import counted, word_bags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -125,6 +127,19 @@ class CodeEmbedder(LocalEmbedder):
     def batch_size(self) -> int:
         """Enough that the cost of a call no longer counts."""
         return 1024
+
+    def embed_weighted(self, text: str, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """As `embed_query`, each word that is in `weights` counting that much, others 1."""
+        occurrences = Counter(words(text))
+        by_row = weights_of_rows(occurrences, {word: self._numbers[word] for word in occurrences}, weights)
+        rows = np.fromiter(by_row, dtype=np.int64, count=len(by_row))
+        row_weights = np.fromiter(by_row.values(), dtype=np.float32, count=len(by_row)) * self._scales[rows]
+        sums = row_weights @ self._rows.take(rows, axis=0).astype(np.float32)
+        vectors = unit_vectors(
+            sums[None], count=1, dimension=self._dimension, source=self.name, zeros_are_wordless=True
+        )
+        vector: NDArray[np.float32] = vectors[0]
+        return vector
 
     def embed_block(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Count the words, and embed those."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from pgdex.indexer.lexemes import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 VERSION: Final = 1
 DATA: Final = Path(__file__).with_name("code_model_data")
@@ -44,8 +44,8 @@ def model_dimension(*, folder: Path = DATA) -> int:
     return dimension
 
 
-def query_vector(text: str, *, folder: Path = DATA) -> list[float]:
-    """The vector that CodeEmbedder gives for `text`, but for rounding: each number within 1e-6.
+def query_vector(text: str, *, weights: Mapping[str, float] | None = None, folder: Path = DATA) -> list[float]:
+    """The vector that CodeEmbedder gives for `text`, with the same weights, but for rounding: each number within 1e-6.
 
     Raises TooManyWords, and OSError or ValueError where the model's data are not there or not whole.
     """
@@ -56,17 +56,28 @@ def query_vector(text: str, *, folder: Path = DATA) -> list[float]:
         (count, dimension), first = _layout(table)
         if len(table) < first + count * dimension:
             raise ValueError("the tables of the bundled model do not fit together")
-        times: Counter[int] = Counter()
-        for word, row in _rows_of(occurrences, count, folder).items():
-            times[row] += occurrences[word]
-        scales = _scales_of(times, count, folder)
+        row_weights = weights_of_rows(occurrences, _rows_of(occurrences, count, folder), weights or {})
+        scales = _scales_of(row_weights, count, folder)
         sums = [0.0] * dimension
-        for row, occurring in times.items():
-            weight = (1 + math.log(occurring)) * scales[row]
+        for row, row_weight in row_weights.items():
+            weight = row_weight * scales[row]
             numbers = struct.unpack_from(f"{dimension}b", table, first + row * dimension)
             sums = [total + weight * number for total, number in zip(sums, numbers, strict=True)]
     length = math.sqrt(math.fsum(total * total for total in sums))
     return [total / length for total in sums] if length else [1 / math.sqrt(dimension)] * dimension
+
+
+def weights_of_rows(
+    occurrences: Mapping[str, int], row_of: Mapping[str, int], weights: Mapping[str, float]
+) -> dict[int, float]:
+    """How much each row counts: 1 + ln(times that its words occur), times the largest of their weights (of 1)."""
+    times: Counter[int] = Counter()
+    largest: dict[int, float] = {}
+    for word, occurring in occurrences.items():
+        row = row_of[word]
+        times[row] += occurring
+        largest[row] = max(largest.get(row, 0.0), weights.get(word, 1.0))
+    return {row: (1 + math.log(occurring)) * largest[row] for row, occurring in times.items()}
 
 
 def _scales_of(rows: Iterable[int], count: int, folder: Path) -> dict[int, float]:

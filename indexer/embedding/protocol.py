@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -78,6 +78,14 @@ class QueryEmbedder(Protocol):
 
     def embed_query(self, text: str) -> NDArray[np.float32] | list[float]:
         """As Embedder has it, or as a list."""
+
+
+@runtime_checkable
+class WeighingEmbedder(QueryEmbedder, Protocol):
+    """An embedder that can let some words of a query count more than others."""
+
+    def embed_weighted(self, text: str, weights: Mapping[str, float]) -> NDArray[np.float32] | list[float]:
+        """As `embed_query`, each word that is in `weights` counting that much, others 1."""
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from pgdex.indexer.search.filters import scopes_of
 from pgdex.indexer.search.hits import describe, hits_of
 from pgdex.indexer.search.query import Query, QueryKind, understand
 from pgdex.indexer.search.ranking import rank
+from pgdex.indexer.search.rarity import frequencies_of
 from pgdex.indexer.search.related import Seed, seed_at, telling_terms
 from pgdex.indexer.search.request import RelatedRequest, SearchRequest
 from pgdex.indexer.search.result import ALL_RETRIEVERS, Retriever, SearchHit, SearchRefused, SearchResult
@@ -58,7 +59,7 @@ def search(
     if "vectors" in retrievers:
         # A service may take its time: no transaction is open meanwhile.
         for model in searched_models(connection, request):
-            vectors.of(model)
+            vectors.prepare(model)
 
     def look() -> SearchResult:
         views = searched_views(connection, request)
@@ -69,15 +70,16 @@ def search(
         for table, scope in zip(tables, scopes, strict=True):
             if scope.is_empty:
                 continue
+            frequencies = frequencies_of(connection, table, understood.terms)
             if "words" in retrievers:
-                find_words(connection, table, understood.terms, scope, candidates)
+                find_words(connection, table, understood.terms, scope, candidates, frequencies=frequencies)
                 find_definitions(
                     connection, table, understood.all_names, scope, candidates, sought=understood.sought_kinds
                 )
                 find_paths(connection, table, understood, scope, candidates)
                 find_quoted(connection, table, understood, scope, candidates)
             if "vectors" in retrievers and table.embedding_model is not None:
-                vector = vectors.of(table.embedding_model)
+                vector = vectors.of(table.embedding_model, frequencies)
                 if isinstance(vector, EmbedderError):
                     notes += [f"Only words were searched in {one.root}: {vector}" for one in table.views]
                 else:

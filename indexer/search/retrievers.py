@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from pgdex.indexer.embedding import EmbedderError, QueryEmbedder
+from pgdex.indexer.embedding import EmbedderError, QueryEmbedder, WeighingEmbedder
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import Candidate, ChunkKey, Defines
 from pgdex.indexer.search.filters import Scope
 from pgdex.indexer.search.query import Query, QueryKind
+from pgdex.indexer.search.rarity import Frequencies
 from pgdex.indexer.search.views import SearchedTable
 from pgdex.indexer.terms import declared_term, definition_terms, stem_of, symbol_term, term_id_of
 
@@ -50,13 +51,15 @@ def find_words(
     terms: Sequence[str],
     scope: Scope,
     candidates: Candidates,
+    *,
+    frequencies: Frequencies | None = None,
 ) -> None:
-    """The chunks with the terms, by BM25."""
+    """The chunks with the terms, by BM25; `frequencies` of all of them, where they are known."""
     by_term_id = {term_id_of(term): term for term in terms}  # two terms may share a term_id
     rows = connection.execute(
         "select repository_id, version_id, ordinal, score"
         " from pgdex.search_lexical(%s::bigint[], %s::integer[], %s::integer[], %s::bigint[], %s, %s::bigint[], %s,"
-        " %s)",
+        " %s, p_frequencies => %s::double precision[], p_total => %s)",
         [
             table.repository_ids,
             list(by_term_id),
@@ -66,6 +69,8 @@ def find_words(
             scope.outside,
             scope.kinds,
             RETRIEVER_LIMIT,
+            frequencies and [frequencies.by_term[term] for term in by_term_id.values()],
+            frequencies and frequencies.total,
         ],
     ).fetchall()
     for *key, score in rows:
@@ -231,21 +236,37 @@ def find_quoted(
 
 
 class QueryVectors:
-    """The vector of a query for each model, made once."""
+    """The vector of a query for each model, made once; by an embedder that weighs words, once for each table."""
 
     def __init__(self, text: str, open_embedder: Callable[[str], QueryEmbedder]) -> None:
         self._text = text
         self._open = open_embedder
-        self._vectors: dict[str, str | EmbedderError] = {}
+        self._vectors: dict[str, str | WeighingEmbedder | EmbedderError] = {}
 
-    def of(self, model: str) -> str | EmbedderError:
-        """As PostgreSQL writes it, or why there is none: a service that does not answer is asked once."""
+    def prepare(self, model: str) -> None:
+        """Make the vector, if it is the same wherever it is looked for: a service may take its time, and one that does
+        not answer is asked once."""
         if model not in self._vectors:
             try:
-                self._vectors[model] = vector_text(self._open(model).embed_query(self._text))
+                embedder = self._open(model)
+                self._vectors[model] = (
+                    embedder
+                    if isinstance(embedder, WeighingEmbedder)
+                    else vector_text(embedder.embed_query(self._text))
+                )
             except EmbedderError as error:
                 self._vectors[model] = error
-        return self._vectors[model]
+
+    def of(self, model: str, frequencies: Frequencies) -> str | EmbedderError:
+        """As PostgreSQL writes it, or why there is none; `frequencies` are those of the words there."""
+        self.prepare(model)
+        made = self._vectors[model]
+        if not isinstance(made, WeighingEmbedder):
+            return made
+        try:
+            return vector_text(made.embed_weighted(self._text, frequencies.weights(self._text)))
+        except EmbedderError as error:
+            return error
 
 
 def vector_text(vector: "NDArray[np.float32] | list[float]") -> str:

@@ -15,9 +15,11 @@
 -- p_repositories: their chunks are in one table (see chunk_table). p_terms: ids of terms; p_symbol_terms: for each, the
 -- id of the same term in a symbol. p_versions: only chunks of these versions (see matching_versions), which have
 -- p_chunks chunks; p_outside: no chunks of these (see view_scope); p_kinds: only chunks of these kinds; null leaves all.
+-- p_frequencies, p_total: what term_frequencies says of p_terms, if that is known; else it is asked.
 create or replace function pgdex.search_lexical(
     p_repositories bigint[], p_terms integer[], p_symbol_terms integer[],
-    p_versions bigint[], p_chunks bigint, p_outside bigint[], p_kinds text[], p_limit integer, p_candidates integer default 6000
+    p_versions bigint[], p_chunks bigint, p_outside bigint[], p_kinds text[], p_limit integer, p_candidates integer default 6000,
+    p_frequencies double precision[] default null, p_total double precision default null
 ) returns table (repository_id bigint, version_id bigint, ordinal integer, score double precision)
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp
@@ -49,7 +51,13 @@ begin
     end if;
     for v_term in
         select t.term, t.frequency, t.total
-        from pgdex.term_frequencies(p_repositories, p_terms) as t
+        from (
+            select unnest(p_terms) as term, unnest(p_frequencies) as frequency, p_total as total
+            where p_frequencies is not null
+            union all
+            select f.term, f.frequency, f.total from pgdex.term_frequencies(p_repositories, p_terms) as f
+            where p_frequencies is null
+        ) as t
         where t.frequency > 0
         order by t.frequency, t.term
     loop

@@ -112,6 +112,21 @@ def test_words_are_found_while_there_are_no_statistics(scene: Scene) -> None:
 # With ANALYZE
 
 
+def test_frequencies_that_are_known_are_not_counted_again(analyzed: Scene) -> None:
+    asked = {term_id_of(stem): stem for stem in map(stem_of, ["retry", "delay", "nowhere"])}
+    known = analyzed.term_frequencies(list(asked.values()))
+    statement = (
+        "select version_id, ordinal, score from pgdex.search_lexical(array[%s::bigint], %s::integer[], '{}', null,"
+        " null, null, null, 10, 6000, %s::double precision[], %s)"
+    )
+    ids = [analyzed.repository.id, list(asked)]
+    counted = analyzed.connection.execute(statement, [*ids, None, None]).fetchall()
+    frequencies, total = [known[stem][0] for stem in asked.values()], max(total for _, total in known.values())
+    assert analyzed.connection.execute(statement, [*ids, frequencies, total]).fetchall() == counted
+    assert counted
+    assert analyzed.connection.execute(statement, [*ids, [0, 0, 0], total]).fetchall() == [], "it is believed"
+
+
 def test_terms_are_counted_right_with_statistics_of_the_common_ones(analyzed: Scene) -> None:
     rare = [stem for stem, count in analyzed.frequencies.items() if count < 200][:50]
     found = analyzed.term_frequencies([*map(stem_of, COMMON), *rare, "nowhere"])

@@ -337,3 +337,16 @@ def test_a_model_that_is_not_whole_is_not_taken_for_one(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes((DATA / name).read_bytes()[:100_000])
     with pytest.raises(ValueError, match="do not fit together"):
         query_vector("retry", folder=tmp_path)
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if len(text) < 1000])
+def test_a_weighed_query_has_the_same_vector_without_numpy(embedder: CodeEmbedder, text: str) -> None:
+    weights = {word: 1 / (1 + number) for number, word in enumerate(words(text))}
+    np.testing.assert_allclose(query_vector(text, weights=weights), embedder.embed_weighted(text, weights), atol=1e-6)
+    np.testing.assert_allclose(embedder.embed_weighted(text, {}), embedder.embed_query(text), atol=1e-6)
+
+
+def test_the_words_of_a_query_count_as_much_as_is_said(embedder: CodeEmbedder) -> None:
+    both = embedder.embed_weighted("retry socket", {"retry": 1.0, "socket": 1e-9})
+    np.testing.assert_allclose(both, embedder.embed_query("retry"), atol=1e-6)
+    assert embedder.embed_weighted("retry socket", {"retry": 0.2}) @ embedder.embed_query("socket") > 0.9
