@@ -4,9 +4,9 @@ A version is written `REVISION-RELEASE-DIGEST`: the newest Alembic revision, the
 repeatable migrations, and a digest of these (the folder `sql`). A database that was taken back to a revision has that
 revision alone: its functions are gone until the pgdex of that revision applies its own.
 
-A revision is called by its number and a name, `0001_views`, and numbers have an order. Before the first release there
-were other revisions, `0001` to `0013`, whose names were numbers alone, and `0001_initial`, which knew no views; nothing
-leads from them to the present ones.
+A revision is called by its number and a name, `0001_tables`, and numbers have an order. Before the first release there
+were other revisions: `0001` to `0013`, whose names were numbers alone, `0001_initial`, which knew no views, and
+`0001_views`, under which five sets of tables were made one after the other. Nothing leads from them to the present ones.
 """
 
 import re
@@ -26,7 +26,7 @@ RELEASE = "0.1.0"
 """Of this code; beside an older checkout on PYTHONPATH, the installed package's metadata would tell of another."""
 
 
-UNRELEASED_REVISIONS = frozenset(("0001_initial", *(f"{number:04}" for number in range(1, 14))))
+UNRELEASED_REVISIONS = frozenset(("0001_initial", "0001_views", *(f"{number:04}" for number in range(1, 14))))
 
 
 class Order(Enum):

@@ -21,7 +21,7 @@ from pgdex.migrations.version import Order
 
 
 def expected_version() -> str:
-    """The version that this pgdex works with: "0001_views-0.1.0-3f2a…"; see `pgdex.migrations.version`."""
+    """The version that this pgdex works with: "0001_tables-0.1.0-3f2a…"; see `pgdex.migrations.version`."""
     return str(version.expected())
 
 

@@ -32,7 +32,7 @@ def set_version(connection: Connection, text: str) -> None:
 # What is recognised
 
 
-@pytest.mark.parametrize("revision", ["0001", "0006", "0013", "0001_initial"])
+@pytest.mark.parametrize("revision", ["0001", "0006", "0013", "0001_initial", "0001_views"])
 @pytest.mark.parametrize("noted", [None, ""], ids=["noted", "not noted"])
 def test_the_schema_of_an_unreleased_pgdex_is_recognised_and_the_way_out_is_named(
     empty_database_url: str, revision: str, noted: str | None
@@ -58,7 +58,7 @@ def test_the_schema_of_an_unreleased_pgdex_is_recognised_and_the_way_out_is_name
 
 def test_a_note_of_alembic_alone_is_enough_to_recognise_it(connection: Connection, database_url: str) -> None:
     connection.execute("update pgdex.alembic_version set version_num = '0013'")
-    set_version(connection, "0001_views-0.0.1-abc")
+    set_version(connection, "0001_tables-0.0.1-abc")
     with pytest.raises(SchemaBehind, match=r"0013.*pgdex db reset"):
         upgrade(settings_for(database_url))
 

@@ -48,7 +48,7 @@ def test_the_live_statuses_are_the_same_everywhere() -> None:
     assert statuses(tables.LIVE) == set(LIVE)
     assert statuses(tables.FINAL) == set(STATUSES) - set(LIVE)
     assert set(STATUSES) == set(get_args(Status))
-    predicates = re.findall(r"^where status in \((.*)\);$", text("migrations/versions/0001_views.sql"), re.MULTILINE)
+    predicates = re.findall(r"^where status in \((.*)\);$", text("migrations/versions/0001_tables.sql"), re.MULTILINE)
     assert sorted(map(sorted, map(statuses, predicates))) == sorted(
         map(sorted, [statuses(tables.LIVE), statuses(tables.LIVE), statuses(tables.FINAL)])
     )

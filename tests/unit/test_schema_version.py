@@ -1,5 +1,7 @@
 """The order of schema versions: which of two programs may put its functions into a database."""
 
+import hashlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from pgdex.migrations.version import RELEASE, UNRELEASED_REVISIONS, Order, Schem
 MINE = version.expected()
 REVISION = MINE.revision
 NUMBER = revision_number(REVISION) or 0
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+# The statements of each revision; those of procrastinate's schema belong to the first.
+APPLIED = {"0001_tables": "0bc16fc5ce87bc29"}
 
 
 def order(text: str) -> Order:
@@ -29,11 +34,27 @@ def test_the_release_is_that_of_the_package() -> None:
 def test_revisions_are_numbered_in_their_order() -> None:
     """Their numbers are compared, by programs that know only some of them."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     downwards = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(downwards)) == version.revisions()
     numbers = [revision_number(revision) or 0 for revision in version.revisions()]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def statements(path: Path) -> str:
+    """Without comments and layout, which may be mended."""
+    return " ".join(re.sub(r"(--|#).*", "", path.read_text("utf-8")).split())
+
+
+def test_a_revision_that_databases_have_is_not_edited_but_followed_by_another() -> None:
+    """Otherwise databases made before and after report the same version, and have different tables."""
+    digests = {}
+    for revision in version.revisions():
+        own = sorted((MIGRATIONS / "versions").glob(f"{revision}*"))
+        base = [MIGRATIONS / "procrastinate_3_10_0.sql"] if revision == version.revisions()[0] else []
+        made_of = "\0".join(map(statements, [*own, *base]))
+        digests[revision] = hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    assert digests == APPLIED, 'put it back and write a revision of its own: CONTRIBUTING.md, "To change a table"'
 
 
 def test_no_revision_is_called_as_an_unreleased_one_was_and_each_fits_into_alembics_column() -> None:

@@ -54,7 +54,7 @@ def upgrade(*, force: bool, as_json: bool) -> None:
     "revision",
     required=True,
     metavar="REVISION",
-    help="The Alembic revision to go back to, such as 0001_views; `base` removes everything, the index included.",
+    help="The Alembic revision to go back to, such as 0001_tables; `base` removes everything, the index included.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--force", is_flag=True, help="Even if workers are running: they are asked to stop after their batch.")

@@ -1,4 +1,4 @@
--- The tables of revision 0001_views. Once it is released this file never changes: migrations/tables/ says what the
+-- The tables of revision 0001_tables. Once it is released this file never changes: migrations/tables/ says what the
 -- tables are like now. @extschema:vector@ is the schema of pgvector, which need not be on the search path.
 
 

@@ -1,4 +1,4 @@
--- Undoes revision 0001_views. The extension vector stays: other schemas may use it.
+-- Undoes revision 0001_tables. The extension vector stays: other schemas may use it.
 
 -- With the parent go the tables that inherit from it, those of large repositories too.
 drop table pgdex.chunks cascade;
