@@ -6,7 +6,7 @@ revision alone: its functions are gone until the pgdex of that revision applies 
 
 A revision is called by its number and a name, `0001_tables`, and numbers have an order. Before the first release there
 were other revisions: `0001` to `0013`, whose names were numbers alone, `0001_initial`, which knew no views, and
-`0001_views`, under which five sets of tables were made one after the other. Nothing leads from them to the present ones.
+`0001_views`, under which five sets of tables were made one after the other. Nothing leads from them to those of today.
 """
 
 import re

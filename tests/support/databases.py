@@ -114,3 +114,12 @@ def upgraded_template(server_url: str) -> Iterator[str]:
     with new_database(server_url, label="template") as name:
         upgrade(settings_for(url_of(server_url, name)))
         yield name
+
+
+def backends(url: str) -> set[int]:
+    """The server's processes that serve this database."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        return {row[0] for row in rows}

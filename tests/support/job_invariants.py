@@ -6,7 +6,8 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from pgdex.jobs.database.connection import Connection
-from tests.support.job_model import COUNTERS, MAX_CONCURRENT_JOBS, JobModel
+from tests.support.job_model import MAX_CONCURRENT_JOBS, JobModel
+from tests.support.job_model_state import COUNTERS
 
 LEGAL = {
     None: {"created"},

@@ -12,13 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pgdex.jobs.database.connection import Connection
 from tests.support.clocks import set_clock
 from tests.support.job_invariants import Checks
-from tests.support.job_model import (
-    BATCH_FILES,
-    DEFAULT_MODEL,
-    JobModel,
-    ModelClaim,
-    ModelToken,
-)
+from tests.support.job_model import DEFAULT_MODEL, JobModel
+from tests.support.job_model_state import BATCH_FILES, ModelClaim, ModelToken
 from tests.support.sql_worker import Claim, Found, SqlWorker, WakeUp, enqueue, reclaim, tick
 
 T = TypeVar("T")

@@ -1,72 +1,22 @@
 """The text of PDF and Word documents: pages and headings, and what is refused, however hostile, with its reason."""
 
 import io
-import json
 import random
 import re
-import signal
-import subprocess
-import sys
-import threading
 import zipfile
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdex.indexer.chunked_files import ChunkedFile, FileChunker
-from pgdex.indexer.chunking import Chunk, ChunkingAborted, chunk_file
-from pgdex.indexer.documents import (
-    MAX_DOCUMENT_BYTES,
-    PAGE_END,
-    DocumentKind,
-    Extracted,
-    ExtractionAborted,
-    Limits,
-    Refusal,
-    Refused,
-    extract,
-    kind_of,
-)
+from pgdex.indexer.chunking import Chunk, chunk_file
+from pgdex.indexer.documents import PAGE_END, DocumentKind, Extracted, Limits, Refusal, Refused, extract
 from pgdex.indexer.documents.cleaning import WIDTH, cleaned
 from pgdex.indexer.languages import language_of
-from pgdex.indexer.sources import SkipReason, walk
-from pgdex.indexer.stopwatch import Stopwatch
-from pgdex.indexer.storage import SkippedFile, UnchangedFile
-from tests.support.documents import (
-    endless_pdf,
-    pdf,
-    pdf_bomb,
-    pdf_of,
-    slow_pdf,
-    strict,
-    with_part,
-    without_packages,
-    word,
-    zipped,
-)
-from tests.support.waiting import wait_for
+from tests.support.document_readings import LIMITS, refused, text_of
+from tests.support.documents import endless_pdf, pdf, pdf_bomb, pdf_of, strict, with_part, word, zipped
 
-LIMITS = Limits(text_bytes=1 << 20)
 PDF, DOCX = DocumentKind.PDF, DocumentKind.DOCX
-
-
-def text_of(data: bytes, kind: DocumentKind) -> str:
-    found = extract(data, kind, limits=LIMITS)
-    assert isinstance(found, Extracted), found
-    assert not found.unread
-    return found.text
-
-
-def refused(data: bytes, kind: DocumentKind, *, limits: Limits = LIMITS) -> Refused:
-    found = extract(data, kind, limits=limits)
-    assert isinstance(found, Refused), found
-    assert found.detail
-    return found
 
 
 def chunks_of(text: str, name: str) -> list[Chunk]:
@@ -184,15 +134,6 @@ def test_what_has_no_text_to_index_is_refused_with_its_reason(
     assert len(found.detail) <= 250
 
 
-def test_a_process_that_can_not_be_started_says_nothing_about_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/no/such/python")  # what an upgrade under a running worker is replacing
-
-    found = refused(pdf("x"), PDF)
-
-    assert found == Refused(Refusal.UNFINISHED, "no process could be started to read it: No such file or directory")
-    assert not found.reason.is_final
-
-
 def test_entities_are_never_expanded() -> None:
     laughs = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
     body = (
@@ -223,227 +164,6 @@ def test_pages_that_can_not_be_read_are_counted_and_the_others_kept() -> None:
     assert refused(broken.replace(b"/FlateDecode", b"/NoSuchCode_"), PDF).detail.startswith(
         "none of its pages can be read: NotImplementedError"
     )
-
-
-def test_processor_time_is_a_verdict_on_the_content() -> None:
-    found = refused(slow_pdf(), PDF, limits=Limits(text_bytes=1 << 30, cpu_seconds=1))
-
-    assert found == Refused(Refusal.UNPARSABLE, "reading it takes more than 1 s of a processor")
-
-
-def test_memory_is_a_verdict_on_the_content() -> None:
-    data = pdf_of(b"BT /F1 12 Tf " + bytes(60_000_000) + b" ET")
-    limits = Limits(text_bytes=1 << 30, memory_bytes=80 << 20)
-    command = [sys.executable, "-P", "-m", "pgdex.indexer.documents.child", "pdf", len(data), 1 << 30, 30, 80 << 20]
-
-    expected = Refused(Refusal.UNPARSABLE, "reading it takes more than 80 MiB of memory")
-    assert refused(data, PDF, limits=limits) == expected
-    # By its own limit, too, where nobody looks at it.
-    with subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(data)
-        child.stdin.flush()
-        said = json.loads(child.stdout.read())
-    assert said == {"reason": expected.reason, "detail": expected.detail}
-
-
-def test_a_system_without_a_limit_of_memory_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    popen = subprocess.Popen
-
-    def without_limit(command: list[str], **options: object) -> object:
-        return popen([*command[:-1], str(1 << 40)], **options)  # type: ignore[call-overload]  # passed on as they are
-
-    monkeypatch.setattr(subprocess, "Popen", without_limit)
-    limits = Limits(text_bytes=1 << 30, memory_bytes=40 << 20)
-    found = refused(slow_pdf(), PDF, limits=limits)
-
-    assert found == Refused(Refusal.UNPARSABLE, "reading it takes more than 40 MiB of memory")
-
-
-def test_time_by_the_clock_is_tried_again() -> None:
-    found = refused(slow_pdf(), PDF, limits=Limits(text_bytes=1 << 30, wall_seconds=0.3))
-
-    assert found == Refused(Refusal.UNFINISHED, "it was not read after 0.3 s")
-    assert not found.reason.is_final
-
-
-def test_more_text_than_the_limit_is_too_large() -> None:
-    limits = Limits(text_bytes=1_000)
-
-    assert refused(pdf(*["some words\n" * 20] * 5), PDF, limits=limits).reason is Refusal.OVERSIZED
-    assert refused(word(*["some words " * 20] * 5), DOCX, limits=limits).reason is Refusal.OVERSIZED
-
-
-def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "pgdex.indexer.documents.child" in one.cmdline()]
-
-
-def test_reading_stops_when_it_is_told_to_and_leaves_no_process() -> None:
-    stop = threading.Event()
-    data = slow_pdf()
-
-    def tell() -> None:
-        wait_for(lambda: bool(children()), what="the process that reads")
-        stop.set()
-
-    teller = threading.Thread(target=tell)
-    teller.start()
-    with pytest.raises(ExtractionAborted):
-        extract(data, PDF, limits=LIMITS, aborted=stop.is_set)
-    teller.join()
-
-    assert children() == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_process_that_somebody_ends_says_nothing_about_the_document(number: signal.Signals) -> None:
-    def end() -> None:
-        wait_for(lambda: bool(children()), what="the process that reads")
-        for one in children():
-            one.send_signal(number)
-
-    ender = threading.Thread(target=end)
-    ender.start()
-    found = refused(slow_pdf(), PDF, limits=Limits(text_bytes=1 << 30))
-    ender.join()
-
-    assert found == Refused(Refusal.UNFINISHED, f"the process that read it was ended ({number.name})")
-
-
-def test_a_process_that_crashes_says_that_the_document_does_it() -> None:
-    def crash() -> None:
-        wait_for(lambda: bool(children()), what="the process that reads")
-        for one in children():
-            one.send_signal(signal.SIGSEGV)
-
-    crasher = threading.Thread(target=crash)
-    crasher.start()
-    found = refused(slow_pdf(), PDF, limits=Limits(text_bytes=1 << 30))
-    crasher.join()
-
-    assert found == Refused(Refusal.UNPARSABLE, "it crashes what reads it (SIGSEGV)")
-
-
-def test_reading_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
-    (tmp_path / "slow.pdf").write_bytes(slow_pdf())
-    program = (
-        "import sys; from pathlib import Path; from pgdex.indexer.documents import *\n"
-        "extract(Path(sys.argv[1]).read_bytes(), DocumentKind.PDF, limits=Limits(text_bytes=1 << 30))"
-    )
-    with subprocess.Popen([sys.executable, "-c", program, tmp_path / "slow.pdf"]) as parent:
-        found: list[psutil.Process] = []
-
-        def is_reading() -> bool:
-            found[:] = [
-                one for one in psutil.Process(parent.pid).children() if "pgdex.indexer.documents.child" in one.cmdline()
-            ]
-            # It has the whole document, and imported what reads it.
-            return bool(found) and found[0].cpu_times().user > 0.6
-
-        wait_for(is_reading, what="the process that reads")
-        parent.kill()
-
-    def has_ended() -> bool:
-        return not found[0].is_running() or found[0].status() == psutil.STATUS_ZOMBIE
-
-    wait_for(has_ended, what="its end", seconds=10)  # it has half a minute of work
-
-
-def test_nothing_can_be_written_while_a_document_is_read(tmp_path: Path) -> None:
-    program = (
-        "from pgdex.indexer.documents import child\n"
-        "child._limit(cpu_seconds=5, memory_bytes=1 << 30)\n"
-        f"with open({str(tmp_path / 'written')!r}, 'w') as file: file.write('x')"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], check=False, stderr=subprocess.PIPE)
-
-    assert ended.returncode != 0
-    assert (tmp_path / "written").stat().st_size == 0
-
-
-def chunked(folder: Path, name: str, data: bytes, *, known: dict[bytes, int] | None = None, **options: Any) -> object:
-    (folder / name).write_bytes(data)
-    chunker = FileChunker(
-        **{"max_file_bytes": 1 << 20, "aborted": lambda: False, "stopwatch": Stopwatch(), **options},
-    )
-    return chunker.chunked(folder, name, known=known)
-
-
-def test_a_document_is_a_file_like_any_other_with_the_size_and_the_hash_of_its_bytes(tmp_path: Path) -> None:
-    data = pdf("words")
-    found = chunked(tmp_path, "a.pdf", data)
-
-    assert isinstance(found, ChunkedFile)
-    assert (found.language, found.source.size, found.source.text) == ("pdf", len(data), "words\n")
-    assert found.source.content_hash == sha256(data).digest()
-    assert [chunk.symbol for chunk in found.chunks] == ["page 1"]
-
-
-def test_a_document_that_is_known_is_not_read_again_whatever_its_bytes_look_like(tmp_path: Path) -> None:
-    data = pdf_of(b"% -----BEGIN PRIVATE KEY-----", packed=0)
-    assert b"PRIVATE KEY" in data
-    found = chunked(tmp_path, "a.pdf", data, known={sha256(data).digest(): 7})
-
-    assert isinstance(found, UnchangedFile)
-    assert found.version_id == 7
-
-
-def test_what_is_said_of_the_content_holds_until_it_changes_and_the_rest_is_tried_again(tmp_path: Path) -> None:
-    scan = chunked(tmp_path, "a.pdf", pdf(""))
-    late = chunked(tmp_path, "a.pdf", slow_pdf(), document_seconds=0.5)
-
-    assert isinstance(scan, SkippedFile)
-    assert (scan.reason, scan.content_hash) == ("no_text", sha256(pdf("")).digest())
-    assert isinstance(late, SkippedFile)
-    assert (late.reason, late.content_hash) == ("unfinished", None)
-    assert None not in (scan.size, late.size)
-
-
-def test_a_job_that_is_cancelled_does_not_wait_for_a_document(tmp_path: Path) -> None:
-    with pytest.raises(ChunkingAborted):
-        chunked(tmp_path, "a.pdf", slow_pdf(), aborted=lambda: bool(children()))
-    assert children() == []
-
-
-def test_without_the_packages_documents_are_left_out_unread(tmp_path: Path) -> None:
-    for name in ("a.pdf", "B.PDF", "c.docx", "d.py", "xdocx"):
-        (tmp_path / name).write_bytes(b"x\n")
-    with (tmp_path / "large.pdf").open("wb") as large:
-        large.truncate(MAX_DOCUMENT_BYTES + 1)
-    assert {file.path for file in walk(tmp_path) if file.skip_reason is not None} == {"large.pdf"}
-
-    with without_packages("pypdf"):
-        found = {file.path: (file.skip_reason, file.detail) for file in walk(tmp_path)}
-        skipped = chunked(tmp_path, "a.pdf", pdf("words"))
-
-    assert found == {
-        "a.pdf": (SkipReason.EXTRA_MISSING, "reading it takes pypdf"),
-        "B.PDF": (SkipReason.EXTRA_MISSING, "reading it takes pypdf"),
-        "c.docx": (None, None),
-        "d.py": (None, None),
-        "xdocx": (None, None),
-        "large.pdf": (SkipReason.OVERSIZED, "33,554,433 bytes; the limit is 33,554,432"),
-    }
-    assert isinstance(skipped, SkippedFile)
-    assert (skipped.reason, skipped.content_hash) == ("extra_missing", None)
-    assert "pgdex[documents]" in SkipReason(skipped.reason).explanation
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "kind"),
-    [
-        ("a.pdf", b"%PDF-1.7\n", PDF),
-        ("A.PDF", b"\xef\xbb\xbf\n%PDF-1.7\n", PDF),
-        ("a.docx", b"PK\x03\x04", DOCX),
-        ("a.pdf", b"version https://git-lfs.github.com/spec/v1\n", None),
-        ("a.docx", b"plain text\n", None),
-        ("a.bin", b"%PDF-1.7\n", None),
-        ("pdf", b"%PDF-1.7\n", None),
-    ],
-)
-def test_a_document_is_known_by_its_name_and_how_it_begins(name: str, data: bytes, kind: DocumentKind | None) -> None:
-    assert kind_of(name, data) is kind
 
 
 def test_whatever_is_wrong_with_a_document_it_is_text_or_a_reason() -> None:

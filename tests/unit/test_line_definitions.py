@@ -3,8 +3,6 @@
 One small source for each way to write them, by language.
 """
 
-from time import process_time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +10,7 @@ from hypothesis import strategies as st
 from pgdex.indexer.chunking import Chunk, chunk_file
 from pgdex.indexer.chunking.errors_in_trees import BROKEN_SHARE, error_share
 from pgdex.indexer.chunking.line_definitions import last_part
-from pgdex.indexer.chunking.model import ChunkingAborted
 from pgdex.indexer.chunking.parsing import Watch, parse
-from pgdex.indexer.chunking.tables.line_shapes import LINE_SHAPES
 from pgdex.indexer.languages import language_of
 
 JS = "app.js"
@@ -359,40 +355,6 @@ def test_whatever_the_text_each_name_stands_in_the_chunk_that_defines_it(path: s
 
 # Names for what has none.
 DEFAULTS = {"default", "module.exports", "constructor", "Companion", "init", "deinit", "subscript", "this"}
-
-
-def test_names_are_looked_for_only_as_long_as_there_is_time() -> None:
-    def aborted() -> bool:
-        return True
-
-    with pytest.raises(ChunkingAborted):
-        chunk_file("function f() {\n  const g = () => 1;\n}\n" * 20_000, language_of(JS), aborted=aborted)
-
-
-# Nothing that looks far ahead may begin at every second character of a text.
-STARTS = [
-    "= (",
-    ": (",
-    "\n a(",
-    "alias a=",
-    "export { a as b, ",
-    "export {",
-    "fun <a>",
-    "\n public a<",
-    ":a, ",
-    "def_delegator a,",
-]
-
-
-@pytest.mark.parametrize("start", STARTS)
-def test_no_pattern_takes_more_steps_for_a_text_that_begins_a_match_everywhere(start: str) -> None:
-    text = start * (40_000 // len(start))
-    for shapes in LINE_SHAPES.values():
-        for one in shapes:
-            began = process_time()
-            for _ in one.pattern.finditer(text):
-                pass
-            assert process_time() - began < 1
 
 
 def test_brackets_in_strings_do_not_keep_a_file_from_being_read() -> None:

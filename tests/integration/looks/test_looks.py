@@ -5,11 +5,8 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +14,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pgdex.indexer.sources import RootUnavailable, WalkAborted, walk
-from pgdex.jobs.client.changes import changes_since
+from pgdex.indexer.sources import RootUnavailable
 from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.models import IndexedView
 from pgdex.jobs.client.views import innermost_view
 from pgdex.jobs.watching import Looks, file_systems, looks, reports
 from pgdex.jobs.watching.file_systems import Mount
+from tests.integration.looks.scene import Scene, counting, fresh_tree
 from tests.support.sql_worker import enqueue
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads inotify's queue, which only Linux has")
 
 FOLDERS = ("", "a", "a/b", "new", "left")
 NAMES = ("one.py", "two.py", "x.log", ".gitignore", ".pgdexignore", ".git", "b")
-FILES = {
-    "one.py": "x = 1\n",
-    "a/one.py": "x = 2\n",
-    "a/b/two.py": "x = 3\n",
-    "a/x.log": "no source\n",
-    ".gitignore": "*.log\nleft/\n",
-    "left/one.py": "ignored = 1\n",
-}
 
 paths = st.builds(os.path.join, st.sampled_from(FOLDERS), st.sampled_from(NAMES))
 folders = st.sampled_from(FOLDERS[1:])
@@ -50,107 +38,6 @@ steps = st.one_of(
     st.tuples(st.just("job"), paths, st.none()),
     st.tuples(st.just("look"), st.none(), st.none()),
 )
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A folder and its view, which has every file as it was at the beginning."""
-
-    client: Client
-    view: IndexedView
-    root: Path
-
-    def whole(self) -> list[str]:
-        """What a walk of everything finds."""
-        size = self.client.settings.max_file_bytes
-        return changes_since(
-            self.client.connection, view_id=self.view.id, root=self.root, max_file_bytes=size, aborted=lambda: False
-        )
-
-    def look(self, remembered: Looks) -> list[str]:
-        return remembered.look(self.client, self.view, self.root, lambda: False)
-
-    def write(self, path: str, text: str = "y = 1\n") -> None:
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / path).write_text(text)
-
-    def note(self) -> None:
-        """The index has the folder as it is now."""
-        connection = self.client.connection
-        connection.execute("delete from pgdex.view_files")
-        connection.execute("delete from pgdex.versions")
-        connection.execute("select pgdex.register_model('test-model', 4)")
-        for file in walk(self.root, blob_ids=False):
-            if file.skip_reason is None:
-                connection.execute(
-                    "insert into pgdex.versions (repository_id, path, size, content_hash, model_id, index_format)"
-                    " values (%s, %s, %s, 'x', (select min(id) from pgdex.embedding_models), 2)",
-                    [self.view.repository_id, file.path, file.size],
-                )
-            connection.execute(
-                "insert into pgdex.view_files (view_id, path, version_id, size, mtime_ns, ctime_ns, inode, skip_reason)"
-                " values (%s, %s, (select id from pgdex.versions where path = %s), %s, %s, %s, %s, %s)",
-                [
-                    *(self.view.id, file.path, file.path),
-                    *(file.size, file.mtime_ns, file.ctime_ns, file.inode, file.skip_reason),
-                ],
-            )
-
-
-@pytest.fixture
-def scene(client: Client, tmp_path: Path) -> Scene:
-    """A small tree, as it is in the index."""
-    root = tmp_path.resolve() / "tree"
-    enqueue(client.connection, str(root))
-    client.connection.execute("select pgdex.cancel_job(id) from pgdex.indexing_jobs")
-    client.connection.execute("update pgdex.views set last_indexed_at = now()")  # else each job is of everything
-    fresh_tree(root)
-    view = innermost_view(client.connection, [str(root)], project="default")
-    assert view is not None
-    made = Scene(client, view, root)
-    made.note()
-    return made
-
-
-@pytest.fixture
-def remembered() -> Iterator[Looks]:
-    """The memory of one process."""
-    made = Looks()
-    yield made
-    made.close()
-
-
-def fresh_tree(root: Path) -> None:
-    shutil.rmtree(root, ignore_errors=True)
-    for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-
-
-def counting(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """A list that gets an entry for each walk of everything."""
-    walks: list[object] = []
-
-    def counted(*arguments: Any, **named: Any) -> Any:
-        walks.append(arguments)
-        return walk(*arguments, **named)
-
-    monkeypatch.setattr(looks, "walk", counted)
-    return walks
-
-
-def held_up(monkeypatch: pytest.MonkeyPatch) -> tuple[list[object], threading.Event]:
-    """As `counting`, and each walk waits for the event."""
-    walks: list[object] = []
-    goes_on = threading.Event()
-
-    def slow(*arguments: Any, **named: Any) -> Any:
-        walks.append(arguments)
-        goes_on.wait(30)
-        return walk(*arguments, **named)
-
-    monkeypatch.setattr(looks, "walk", slow)
-    return walks, goes_on
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -416,59 +303,6 @@ def test_a_job_of_this_machines_own_server_leaves_nothing_to_look_at(
     enqueue(scene.client.connection, str(scene.root))
     assert scene.look(remembered) == []
     assert len(walks) == 1
-
-
-def test_a_walk_that_takes_longer_than_a_search_may_wait_is_not_begun_anew(
-    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    walks, goes_on = held_up(monkeypatch)
-    for _ in range(3):
-        with pytest.raises(WalkAborted):
-            remembered.look(scene.client, scene.view, scene.root, lambda: True)
-    scene.write("a/later.py")
-    goes_on.set()
-    assert scene.look(remembered) == ["a/later.py"]
-    assert len(walks) == 1
-
-
-@pytest.mark.parametrize("why", ["long ago", "rules"])
-def test_a_walk_of_an_earlier_look_after_which_anything_may_have_happened_does_not_count(
-    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
-    walks, goes_on = held_up(monkeypatch)
-    with pytest.raises(WalkAborted):
-        remembered.look(scene.client, scene.view, scene.root, lambda: True)
-    goes_on.set()
-    time.sleep(0.5)
-    scene.write("a/later.py")
-    if why == "rules":
-        scene.write(".gitignore", "*.log\n")
-        scene.write("left/now.py")
-    else:
-        monkeypatch.setattr(looks, "TRUSTED_SECONDS", 0.4)
-    assert scene.look(remembered) == scene.whole()
-    assert "a/later.py" in scene.look(remembered)
-    assert len(walks) >= 2
-
-
-def test_a_look_that_waits_for_another_one_gives_up_in_its_time(
-    scene: Scene, remembered: Looks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    began, goes_on = threading.Event(), threading.Event()
-
-    def slow(*arguments: Any, **named: Any) -> Any:
-        began.set()
-        goes_on.wait(30)
-        return walk(*arguments, **named)
-
-    monkeypatch.setattr(looks, "walk", slow)
-    first = threading.Thread(target=lambda: scene.look(remembered))
-    first.start()
-    assert began.wait(30)
-    with pytest.raises(WalkAborted), Client.open(scene.client.settings) as other:
-        remembered.look(other, scene.view, scene.root, lambda: True)
-    goes_on.set()
-    first.join(30)
 
 
 @pytest.mark.parametrize("of", ["instances", "watches", "file system", "unknown"])
