@@ -1,5 +1,6 @@
 """Fixtures on real PostgreSQL: the embedded server, or the one of PGDEX_TEST_DATABASE_URL."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -27,6 +28,13 @@ def pytest_configure() -> None:
         del os.environ[name]
     # The person's excludes of git would leave files out, in the walks of the tests as in git's own.
     os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1", XDG_CONFIG_HOME=os.devnull)
+    gc.disable()  # until all are collected: 8,000 tests stay, and looking through them takes a sixth of the time
+
+
+def pytest_collection_finish() -> None:
+    """What was collected is not looked through with the garbage of each test, which takes a tenth of the time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,15 @@
 """The estimate of tokens, beside a real tokenizer."""
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-import bpe_openai
 import pytest
 
 from pgdex.jobs.mcp.tokens import estimated_tokens
 
 ROOT = Path(__file__).resolve().parents[2]
-ENCODING = bpe_openai.get_encoding("o200k_base")
 MOST_OFF = 0.15
 PIECE = 4_000
 """Characters: about what an answer holds."""
@@ -22,9 +22,18 @@ KINDS = {
 }
 
 
+@cache
+def encode() -> Callable[[str], list[int]]:
+    """The tokenizer of o200k_base. Its import reads three vocabularies: half a second, not while tests are found."""
+    import bpe_openai
+
+    tokenizer: Callable[[str], list[int]] = bpe_openai.get_encoding("o200k_base").encode
+    return tokenizer
+
+
 def off(text: str) -> float:
     """By how much the estimate is off, as a share of the truth."""
-    truth = len(ENCODING.encode(text))
+    truth = len(encode()(text))
     return (estimated_tokens(text) - truth) / truth
 
 
