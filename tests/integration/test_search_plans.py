@@ -59,6 +59,7 @@ class Scene:
             language_of=lambda number: "go" if number % 100 == 0 else "python",
             vectors=self.vectors,
         )
+        connection.execute("set statement_timeout = 0")  # as a worker's: on a busy machine HNSW takes half a minute
         connection.execute("select pgdex.build_indexes(%s::bigint)", [self.repository.id])
         connection.execute("set statement_timeout = 0")  # a worker, which builds the index, has no limit either
         assert value(connection, "select pgdex.build_vector_index(%s::bigint, 1000)", self.repository.id) is True
