@@ -32,7 +32,7 @@ def cost_of(code: str) -> int:
 def excerpt(code: str, *, place: tuple[int, int], tokens: int, terms: frozenset[str]) -> Excerpt:
     """`code` within `tokens`: all of it where that fits, else its first line and the consecutive lines with the most
     different `terms`, the first lines where none has any. `place` is its first and its last line in the file."""
-    if cost_of(code) <= tokens:
+    if not code or cost_of(code) <= tokens:  # even none has a cost: its quotes in JSON
         return Excerpt(code)
     lines = LINES.findall(code)
     costs = [cost_of(line) for line in lines]

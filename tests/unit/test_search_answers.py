@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pgdex.indexer.search import SearchHit
@@ -147,6 +147,7 @@ def test_code_that_acts_on_a_terminal_is_written_out_before_it_is_counted() -> N
     st.integers(300, 4_000),
     st.sampled_from(["outline", "code", "full", None]),
 )
+@example(contents=[""] * 5, most=300, detail="code")  # no line, and still the tokens of two quotes in JSON
 def test_no_answer_costs_more_than_was_asked_for(contents: list[str], most: int, detail: Any) -> None:
     hits = [hit(number, content=content) for number, content in enumerate(contents)]
 
