@@ -31,7 +31,10 @@ def client(server_url: str, template: str, tmp_path_factory: pytest.TempPathFact
         client = stack.enter_context(Client.open(settings_for(url, embedder="code")))
         workers = stack.enter_context(workers_on(url, tmp_path_factory.mktemp("workers")))
         for project, common, rare in (("billing", BILLING, SORTING), ("sorting", SORTING, BILLING)):
-            files = {f"common_{number}.py": f"# part {number}\n{common}" for number in range(40)} | {"rare.py": rare}
+            files: dict[str, str | bytes] = {
+                f"common_{number}.py": f"# part {number}\n{common}" for number in range(40)
+            }
+            files["rare.py"] = rare
             index(client, workers, write_tree(trees / project, files), project=project)
         yield client
 
