@@ -10,7 +10,7 @@ RUN python3 -m venv --without-pip /opt/pgdex && python3 -m venv /opt/build
 # The dependencies in a layer of their own: it is built again only when the lock file changes.
 # They are complete: nothing is resolved, neither here nor when pgdex itself is built (see the Makefile).
 # The image is for workers: it has no PostgreSQL of its own (pgdex-core), no bytecode of modules that pgdex never loads,
-# and no tests of its dependencies. docs/dependencies.md says what that saves. It reads PDF and Word documents: of workers
+# and nothing that no program reads (docker/leave_out.py). docs/dependencies.md says what that saves. It reads PDF and Word documents: of workers
 # that share jobs, all have to.
 COPY requirements-core.lock requirements-documents.lock requirements-build.lock ./
 RUN /opt/build/bin/python -m pip --python /opt/pgdex/bin/python install --no-cache-dir --no-compile --no-deps --require-hashes --requirement requirements-core.lock --requirement requirements-documents.lock
@@ -20,7 +20,7 @@ RUN /opt/build/bin/python release/core.py /build/core \
     && /opt/build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /build/dist /build/core \
     && /opt/build/bin/python -m pip --python /opt/pgdex/bin/python install --no-cache-dir --no-compile --no-deps --no-index /build/dist/pgdex_core-*.whl \
     && /opt/build/bin/python -m pip --python /opt/pgdex/bin/python check \
-    && find /opt/pgdex -type d -name tests -prune -exec rm -r {} + \
+    && /opt/pgdex/bin/python docker/leave_out.py \
     && /opt/pgdex/bin/python docker/compile_loaded.py
 
 FROM ${PYTHON_IMAGE}

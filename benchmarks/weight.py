@@ -8,7 +8,6 @@ leave; `in the image` what the commands of the Dockerfile leave of pgdex-core. N
 import argparse
 import compileall
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -50,6 +49,8 @@ WHY = {
     "pystemmer": "stems of words, in C",
     "charset-normalizer": "which old encoding a source is in that is not UTF-8",
     "inotify-simple": "what the kernel reports of a folder, on Linux",
+    "python-docx": "text of Word documents; elsewhere by the extra `documents`",
+    "pypdf": "text of PDF; elsewhere by the extra `documents`",
     "watchfiles": "changes of files, from the system",
     "psutil": "which processes are alive, and whose they are",
     "filelock": "a lock between the commands that start workers, behind a pooler",
@@ -59,11 +60,11 @@ WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """One distribution: its bytes as installed, with bytecode, and in the image (None where it is not there)."""
+    """One distribution: its bytes as installed, with bytecode, and in the image; None where it is not there."""
 
     name: str
-    installed: int
-    compiled: int
+    installed: int | None
+    compiled: int | None
     in_image: int | None
     needed_by: tuple[str, ...]
 
@@ -78,11 +79,12 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
-def environment(folder: Path, project: Path, lock: str) -> Path:
-    """The packages' folder of a new environment with what `lock` names and the wheel of `project`."""
+def environment(folder: Path, project: Path, *locks: str) -> Path:
+    """The packages' folder of a new environment with what `locks` name and the wheel of `project`."""
     venv.create(folder, with_pip=False, symlinks=True)
     pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet", "--no-deps")
-    run(*pip, "--no-compile", "--require-hashes", "--requirement", str(ROOT / lock))
+    required = [part for lock in locks for part in ("--requirement", str(ROOT / lock))]
+    run(*pip, "--no-compile", "--require-hashes", *required)
     wheels = folder / "wheels"
     wheel = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(project))
     run(sys.executable, "-m", "pip", *wheel)
@@ -123,7 +125,7 @@ def needed_by(packages: Path) -> dict[str, tuple[str, ...]]:
 
 
 def weigh(folder: Path) -> list[Weight]:
-    """Every distribution of a default installation, the heaviest first."""
+    """Every distribution of a default installation or of the image, the heaviest first."""
     packages = environment(folder / "pgdex", ROOT, "requirements.lock")
     installed = sizes(packages)
     by = needed_by(packages)
@@ -132,16 +134,18 @@ def weigh(folder: Path) -> list[Weight]:
 
     core = folder / "project"
     run(sys.executable, "release/core.py", str(core))
-    in_image = environment(folder / "core", core, "requirements-core.lock")
-    for tests in [path for path in in_image.rglob("tests") if path.is_dir()]:
-        shutil.rmtree(tests, ignore_errors=True)
-    run(str(folder / "core" / "bin" / "python"), "docker/compile_loaded.py")
+    in_image = environment(folder / "core", core, "requirements-core.lock", "requirements-documents.lock")
+    python = str(folder / "core" / "bin" / "python")
+    run(python, "docker/leave_out.py")
+    run(python, "docker/compile_loaded.py")
     image = sizes(in_image)
     image["pgdex"] = image.pop("pgdex-core")
+    by = needed_by(in_image) | by
     weights = [
-        Weight(name, size, compiled[name], image.get(name), by.get(name, ())) for name, size in installed.items()
+        Weight(name, installed.get(name), compiled.get(name), image.get(name), by.get(name, ()))
+        for name in installed | image
     ]
-    return sorted(weights, key=lambda weight: -weight.installed)
+    return sorted(weights, key=lambda weight: -(weight.installed or weight.in_image or 0))
 
 
 def table(weights: list[Weight]) -> str:
@@ -151,9 +155,9 @@ def table(weights: list[Weight]) -> str:
         return "–" if size is None else f"{size / MB:.1f}"
 
     total = Weight(
-        f"**{len(weights)} packages**",
-        sum(weight.installed for weight in weights),
-        sum(weight.compiled for weight in weights),
+        f"**{sum(weight.installed is not None for weight in weights)} packages**",
+        sum(weight.installed or 0 for weight in weights),
+        sum(weight.compiled or 0 for weight in weights),
         sum(weight.in_image or 0 for weight in weights),
         (),
     )

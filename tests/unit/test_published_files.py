@@ -109,6 +109,26 @@ def test_every_module_of_pgdex_can_be_imported_in_the_image(tmp_path: Path) -> N
     assert done.stdout.startswith("compiled what pgdex loads: ")
 
 
+def test_the_image_leaves_out_what_no_program_reads_and_nothing_else(tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    gone = ("numpy/tests/test_it.py", "numpy/it.pyi", "numpy/include/it.h", "lxml/html/diff.py", "lxml/objectify.so")
+    kept = ("numpy/it.py", "numpy/testing/it.py", "lxml/etree.so", "pgdex/it.py", "pgdex/data/rows.npy")
+    for name in gone + kept:
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_bytes(bytes(100_000))
+    code = (
+        "import runpy, sys, sysconfig; sysconfig.get_path = lambda _: sys.argv[2];"
+        "runpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+
+    done = run("-c", code, str(ROOT / "docker/leave_out.py"), str(packages), folder=tmp_path)
+
+    assert done.stdout == "left out 0.5 MB\n", done.stderr
+    left = {str(path.relative_to(packages)) for path in packages.rglob("*") if path.is_file()}
+    assert left == set(kept)
+    assert "docker/leave_out.py" in text("Dockerfile")
+
+
 def test_the_image_and_the_tests_build_with_the_same_pack_as_everybody() -> None:
     wanted = [Requirement(line) for line in tomllib.loads(text("pyproject.toml"))["build-system"]["requires"]]
     for requirement in wanted:
