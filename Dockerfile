@@ -10,8 +10,8 @@ RUN python3 -m venv --without-pip /opt/pgdex && python3 -m venv /opt/build
 # The dependencies in a layer of their own: it is built again only when the lock file changes.
 # They are complete: nothing is resolved, neither here nor when pgdex itself is built (see the Makefile).
 # The image is for workers: it has no PostgreSQL of its own (pgdex-core), no bytecode of modules that pgdex never loads,
-# and nothing that no program reads (docker/leave_out.py). docs/dependencies.md says what that saves. It reads PDF and Word documents: of workers
-# that share jobs, all have to.
+# and nothing that no program reads (docker/leave_out.py). docs/dependencies.md says what that saves. It reads PDF and
+# Word documents: of workers that share jobs, all have to.
 COPY requirements-core.lock requirements-documents.lock requirements-build.lock ./
 RUN /opt/build/bin/python -m pip --python /opt/pgdex/bin/python install --no-cache-dir --no-compile --no-deps --require-hashes --requirement requirements-core.lock --requirement requirements-documents.lock
 RUN /opt/build/bin/python -m pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-build.lock

@@ -109,15 +109,12 @@ class _CodeQueries:
     configured: Settings
 
     def embed_query(self, text: str) -> "NDArray[np.float32] | list[float]":
-        try:
-            return query_vector(text)
-        except (TooManyWords, OSError, ValueError):  # that one says what is wrong with the model's files
-            return embedder_for(self.spec, self.configured).embed_query(text)
+        return self.embed_weighted(text, {})
 
     def embed_weighted(self, text: str, weights: Mapping[str, float]) -> "NDArray[np.float32] | list[float]":
         try:
             return query_vector(text, weights=weights)
-        except (TooManyWords, OSError, ValueError):
+        except (TooManyWords, OSError, ValueError):  # that one says what is wrong with the model's files
             embedder = embedder_for(self.spec, self.configured)
             return (
                 embedder.embed_weighted(text, weights)

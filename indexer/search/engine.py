@@ -13,7 +13,7 @@ from pgdex.indexer.search.hits import describe, hits_of
 from pgdex.indexer.search.query import Query, QueryKind, understand
 from pgdex.indexer.search.ranking import rank
 from pgdex.indexer.search.rarity import frequencies_of
-from pgdex.indexer.search.related import Seed, seed_at, telling_terms
+from pgdex.indexer.search.related import Seed, seed_at, telling_terms, terms_of
 from pgdex.indexer.search.request import RelatedRequest, SearchRequest
 from pgdex.indexer.search.result import ALL_RETRIEVERS, Retriever, SearchHit, SearchRefused, SearchResult
 from pgdex.indexer.search.retrievers import (
@@ -124,7 +124,8 @@ def _related(connection: Connection, request: RelatedRequest) -> SearchResult:
     query = Query(seed.content, QueryKind.CODE)
     scope = request.filters.within(connection, table.views)
     candidates = Candidates()
-    find_words(connection, table, telling_terms(connection, table, seed), scope, candidates)
+    frequencies = frequencies_of(connection, table, list(terms_of(seed)))
+    find_words(connection, table, telling_terms(seed, frequencies), scope, candidates, frequencies=frequencies)
     find_definitions(connection, table, query.names, scope, candidates)
     if seed.vector is not None:
         find_vectors(connection, table, seed.vector, scope, candidates)

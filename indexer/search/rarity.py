@@ -38,10 +38,10 @@ class Frequencies:
         return {word: self._weight(self.by_term.get(stem_of(word))) for word in words(text)}
 
     def _weight(self, frequency: float | None) -> float:
-        return NOT_LOOKED_FOR if frequency is None else (self._rarity(frequency) / self._rarity(0)) ** POWER
+        return NOT_LOOKED_FOR if frequency is None else (self.rarity(frequency) / self.rarity(0)) ** POWER
 
-    def _rarity(self, frequency: float) -> float:
-        """Of a term, as search_lexical.sql has it."""
+    def rarity(self, frequency: float) -> float:
+        """Of a term that so many chunks have, as search_lexical.sql has it."""
         return math.log(1 + (self.total - frequency + 0.5) / (frequency + 0.5))
 
 

@@ -1,6 +1,5 @@
 """A place in the code as a query: the chunk there, its vector, and the terms that tell it from others."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,10 +9,11 @@ from psycopg import sql
 
 from pgdex.indexer.lexemes import words
 from pgdex.indexer.search.candidates import ChunkKey
+from pgdex.indexer.search.rarity import Frequencies
 from pgdex.indexer.search.request import RelatedRequest
 from pgdex.indexer.search.result import SearchRefused
 from pgdex.indexer.search.views import SearchedTable, SearchedView
-from pgdex.indexer.terms import stem_of, term_id_of
+from pgdex.indexer.terms import stem_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -56,18 +56,16 @@ def seed_at(connection: Connection, view: SearchedView, table: SearchedTable, re
     raise SearchRefused(f"line: {path} has lines 1 to {last[0]} in the index, not {line}")
 
 
-def telling_terms(connection: Connection, table: SearchedTable, seed: Seed) -> list[str]:
+def telling_terms(seed: Seed, frequencies: Frequencies) -> list[str]:
     """The terms of a chunk that are frequent in it and rare elsewhere."""
-    counts = Counter(map(stem_of, words(seed.content)))
-    by_place = {term_id_of(term): term for term in counts}
-    rows = connection.execute(
-        "select term, frequency, total from pgdex.term_frequencies(%s::bigint[], %s::integer[])",
-        [table.repository_ids, list(by_place)],
-    )
-    worth = {}
-    for place, frequency, total in rows:
-        times = counts[by_place[place]]
-        worth[by_place[place]] = (
-            times / (times + SATURATION) * math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
-        )
+    counts = terms_of(seed)
+    worth = {
+        term: counts[term] / (counts[term] + SATURATION) * frequencies.rarity(frequency)
+        for term, frequency in frequencies.by_term.items()
+    }
     return sorted(worth, key=lambda term: (-worth[term], term))[:TELLING_TERMS]
+
+
+def terms_of(seed: Seed) -> Counter[str]:
+    """The terms of a chunk, and how often it has each."""
+    return Counter(map(stem_of, words(seed.content)))
