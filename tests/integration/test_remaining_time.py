@@ -1,4 +1,4 @@
-"""A job's rate and the time that is left. The finish is a part of it: it makes an index of a repository's first files."""
+"""A job's rate and the time that is left; the finish is a part of it, which indexes the words of its first files."""
 
 from typing import Any
 
