@@ -51,10 +51,11 @@ class Keeper:
         if not try_lock(self._own):
             return  # there is a keeper
         while True:
-            self._follow()
+            # Before the server is looked for: in a home that was removed and made again, it would be somebody else's.
             if not is_in_place(self._users, self._paths.users):
                 self._end_for_nothing()
                 return
+            self._follow()
             keep_short(self._paths.log)
             if self._is_over():
                 return

@@ -186,6 +186,29 @@ def test_a_process_that_used_a_removed_home_does_not_bring_it_back(home: Path) -
     stop_server(user)
 
 
+def test_the_keeper_of_a_removed_home_leaves_the_server_of_one_that_is_made_there_alone(home: Path) -> None:
+    user = home / "home"
+    first = user_of(user, linger=60)
+    wait_for(lambda: keepers(user), what="a keeper")
+    time.sleep(0.5)  # it has had a look at its server
+    (keeper,) = keepers(user)
+    keeper.suspend()  # it looks only every two seconds
+    stop_server(user)
+    leave(first)
+    shutil.rmtree(user)
+    second = user_of(user)
+    process = server(user)
+
+    keeper.resume()
+
+    wait_for(lambda: not keeper.is_running(), what="the first keeper's end", seconds=20)
+    assert process is not None
+    assert process.is_running()
+    assert is_running(user)
+    leave(second)
+    wait_for(lambda: not is_running(user), what="the server's end", seconds=20)
+
+
 def test_a_keeper_leaves_the_server_of_a_moved_home_alone(home: Path) -> None:
     first = user_of(home / "one", linger=60)
     wait_for(lambda: keepers(home / "one"), what="a keeper")
