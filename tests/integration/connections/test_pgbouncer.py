@@ -1,8 +1,10 @@
 """Through a real PgBouncer, in both of its modes: everything works, and other clients of the pool notice nothing."""
 
+import itertools
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -124,27 +126,35 @@ def test_a_worker_that_is_killed_is_replaced_by_its_peer(
 
 
 def test_the_mode_is_found_out_however_idle_or_busy_the_pool_is(database_url: str, mode: str) -> None:
-    for round_robin in (0, 1):
-        with pgbouncer(database_url, mode, server_round_robin=round_robin) as url:
-            stop = threading.Event()
+    for round_robin, others, pause in itertools.product((0, 1), (0, 1, 5), (0.0, 0.01)):
+        with (
+            pgbouncer(database_url, mode, server_round_robin=round_robin) as url,
+            _clients_that_ask(url, clients=others, pause_seconds=pause),
+        ):
+            for _ in range(40):
+                pgdex.jobs.database.poolers._found.clear()
+                with connect(settings_for(url)) as connection:
+                    assert holds_session(connection) == (mode == "session"), (round_robin, others, pause)
 
-            def others(url: str = url, stop: threading.Event = stop) -> None:
-                with psycopg.connect(url, autocommit=True, prepare_threshold=None) as busy:
-                    while not stop.is_set():
-                        busy.execute("select 1")
 
-            threads = [threading.Thread(target=others) for _ in range(3)]
-            for crowd in ([], threads):
-                for thread in crowd:
-                    thread.start()
-                for _ in range(5):
-                    pgdex.jobs.database.poolers._found.clear()
-                    with connect(settings_for(url)) as connection:
-                        assert holds_session(connection) == (mode == "session")
-            stop.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+@contextmanager
+def _clients_that_ask(url: str, *, clients: int, pause_seconds: float) -> Iterator[None]:
+    stop = threading.Event()
+
+    def ask() -> None:
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
+            while not stop.wait(pause_seconds):
+                connection.execute("select 1")
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_a_full_pool_of_sessions_is_one_of_sessions(database_url: str) -> None:
