@@ -26,7 +26,8 @@ from benchmarks.measure import table, write_section
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters, Scope
 from pgdex.indexer.search.query import understand
-from pgdex.indexer.search.retrievers import Candidates, find_vectors, find_words, vector_text
+from pgdex.indexer.search.rarity import frequencies_of
+from pgdex.indexer.search.retrievers import Candidates, QueryVectors, find_vectors, find_words, vector_text
 from pgdex.indexer.search.views import SearchedTable, searched_tables, searched_views
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
@@ -184,9 +185,8 @@ def recall(
     filters: Sequence[tuple[str, str | None, str | None]] = FILTERS,
 ) -> Iterator[list[str]]:
     """How many of the ten nearest are found, with each of the filters: a name, a pattern of paths, a language."""
-    embedder = embedder_for("code", client.settings)
-    every = [(query, vector_text(embedder.embed_query(query))) for queries in QUERIES.values() for query in queries]
     (searched,) = searched_tables(searched_views(client.connection, SearchRequest("x", project_id="default")))
+    every = [(query, vector_of(client, searched, query)) for queries in QUERIES.values() for query in queries]
     for narrowed, path, language in filters:
         shares = []
         for query, vector in every:
@@ -194,6 +194,16 @@ def recall(
             exact = _exactly_nearest(client, vector, scope)
             shares.append(len(exact & _nearest(client, searched, query, vector, scope)) / max(1, len(exact)))
         yield [f"{chunks:,}", name, narrowed, f"{statistics.mean(shares):.4f}"]
+
+
+def vector_of(client: Client, searched: SearchedTable, query: str) -> str:
+    """The query's vector as a search makes it: its words count by their rarity. Raises EmbedderError."""
+    frequencies = frequencies_of(client.connection, searched, understand(query).terms)
+    vectors = QueryVectors(query, lambda spec: embedder_for(spec, client.settings))
+    vector = vectors.of("code", frequencies)
+    if not isinstance(vector, str):
+        raise vector
+    return vector
 
 
 def _nearest(client: Client, searched: SearchedTable, query: str, vector: str, scope: Scope) -> set[tuple[int, int]]:

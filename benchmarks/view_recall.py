@@ -18,11 +18,10 @@ from pathlib import Path
 from benchmarks.corpus import ANSIBLE, fetch
 from benchmarks.local_cluster import completed, fresh_home, work_folder, workers
 from benchmarks.measure import load, machine, table, write_section
-from benchmarks.search_latency import DOCUMENT, QUERIES, build
+from benchmarks.search_latency import DOCUMENT, QUERIES, build, vector_of
 from pgdex.indexer.search import SearchRequest, search
 from pgdex.indexer.search.filters import Filters, Scope
-from pgdex.indexer.search.retrievers import vector_text
-from pgdex.indexer.search.views import SearchedView, searched_views
+from pgdex.indexer.search.views import SearchedView, searched_tables, searched_views
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.embedders import embedder_for
 
@@ -126,11 +125,11 @@ def measured(client: Client, root: str, kept: str, percent: int, *, rounds: int)
     request = SearchRequest("x", project_id="default", repo=root)
     (view,) = searched_views(client.connection, request)
     scope = Filters().within(client.connection, [view])
-    embedder = embedder_for("code", client.settings)
+    (searched,) = searched_tables([view])
     queries = [query for some in QUERIES.values() for query in some]
     recalls = []
     for query in queries:
-        vector = vector_text(embedder.embed_query(query))
+        vector = vector_of(client, searched, query)
         exact = set(nearest(client, vector, view, scope, exact=True))
         recalls.append(len(exact & set(nearest(client, vector, view, scope, exact=False))) / max(1, len(exact)))
     seconds = sorted(timed(client, query, root) for _ in range(rounds) for query in queries)

@@ -157,7 +157,7 @@ def test_an_interrupted_job_goes_on_when_a_server_starts_without_anyone_asking(
         job_id = begin(agent, large)
         kill(home, "mcp", "worker", "postgres")  # as when the machine is switched off
     with connected(portal, home) as agent:
-        wait_for(lambda: processes(home, "worker"), what="workers", seconds=30)
+        wait_for(lambda: processes(home, "worker"), what="workers")
         assert_completes(agent, job_id)
 
 

@@ -75,7 +75,7 @@ def reader(tmp_path: Path) -> Iterator[Shell]:
     """Someone with an empty folder and an embedded server of their own, and with a worker at work."""
     # Not below pytest's folder: as root the server runs as another user, who has to get there.
     home = Path(tempfile.mkdtemp(prefix="pgdex-tutorial-", dir="/tmp"))
-    shell = Shell(tmp_path, environment(PGDEX_HOME=str(home), PGDEX_SERVER_LINGER="0"))
+    shell = Shell(tmp_path, environment(PGDEX_HOME=str(home), PGDEX_SERVER_LINGER="0", PGDEX_FRESH_SECONDS="30"))
     worker = subprocess.Popen(["pgdex", "worker", "--processes", "1"], env=shell.variables, stderr=subprocess.DEVNULL)
     try:
         # Where `pgdex index` finds none alive it starts some in the background, which would outlive the test.

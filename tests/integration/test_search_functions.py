@@ -79,7 +79,10 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(server_url: str, template: str) -> Iterator[Scene]:
     with new_database(server_url, template=template) as name, connect(settings_for(url_of(server_url, name))) as one:
-        yield Scene(one)
+        scene = Scene(one)
+        # Statistics come when a test says so.
+        one.execute(f"alter table pgdex.{table(scene)} set (autovacuum_enabled = off)")
+        yield scene
 
 
 @pytest.fixture
