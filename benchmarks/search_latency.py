@@ -136,6 +136,8 @@ def enlarge(client: Client, copies: int) -> int:
                 " from pgdex.chunks_r1 where version_id < 1000000000",
                 {"copy": copy, "turn": vector_text((generator.normal(size=256) * 0.01).astype(np.float32))},
             )
+    connection.execute("set statement_timeout = 0")
+    connection.execute("select pgdex.build_indexes(1)")  # as at a job's end: statistics of more words, too
     connection.execute("analyze pgdex.chunks_r1, pgdex.versions, pgdex.view_files")
     return _number(client, "select count(*) from pgdex.chunks_r1")
 

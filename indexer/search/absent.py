@@ -2,18 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
-from psycopg import sql
 
 from pgdex.indexer.lexemes import split_token
 from pgdex.indexer.search.query import Query, QueryKind
+from pgdex.indexer.search.rarity import Frequencies
 from pgdex.indexer.search.retrievers import Candidates
-from pgdex.indexer.search.views import SearchedTable
-from pgdex.indexer.terms import stem_of, term_id_of
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from pgdex.indexer.terms import stem_of
 
 LONGEST_NAMED = 80  # characters of a query in a note
 
@@ -26,16 +20,18 @@ class Absent:
     is_all: bool
 
 
-def words_that_are_absent(
-    connection: Connection, query: Query, tables: Sequence[SearchedTable], candidates: Candidates
-) -> Absent | None:
-    """What none of the searched files has, if that is worth a note; None where they have what is asked for."""
+def words_that_are_absent(query: Query, candidates: Candidates, frequencies: Sequence[Frequencies]) -> Absent | None:
+    """What none of the searched files has, if that is worth a note; None where they have what is asked for.
+
+    `frequencies` of the query's terms in each table that was searched. To look for an absent name once more may take
+    the database a second: how it reads a table of a million chunks hangs on how frequent it takes a term to be.
+    """
     found = candidates.found.values()
     shown = query.text if len(query.text) <= LONGEST_NAMED else f"{query.text[:LONGEST_NAMED]}…"
     absent: Absent | None = None
     # Of what looks like a path, it may be the path that is nowhere.
     name = query.names[0] if query.kind is QueryKind.NAME and query.names else None
-    if not tables or any(one.defines or one.path_is_asked_for for one in found):
+    if not frequencies or any(one.defines or one.path_is_asked_for for one in found):
         pass
     elif not query.words:
         absent = Absent(f"the query {shown!r} has no word in it: give a name, words or a question", is_all=True)
@@ -49,22 +45,6 @@ def words_that_are_absent(
             )
     elif not any(one.lexical for one in found):
         absent = Absent(f"no file searched has the name {shown!r}, or a word of it", is_all=True)
-    elif not _is_anywhere(connection, name, tables):
+    elif all(one.by_term.get(stem_of(split_token(name)[0])) == 0 for one in frequencies):
         absent = Absent(f"no file searched has the name {name!r}; the hits have some of its words", is_all=False)
     return absent
-
-
-def _is_anywhere(connection: Connection, name: str, tables: Sequence[SearchedTable]) -> bool:
-    """Whether a chunk has the name, in any letter case."""
-    term = term_id_of(stem_of(split_token(name)[0]))
-    for table in tables:
-        row = connection.execute(
-            sql.SQL(
-                "select exists (select from {} where lexemes @> array[%s]::integer[]"
-                " and repository_id = any(%s::bigint[]))"
-            ).format(sql.Identifier("pgdex", table.name)),
-            [term, table.repository_ids],
-        ).fetchone()
-        if row is not None and row[0]:
-            return True
-    return False

@@ -12,7 +12,7 @@ from pgdex.indexer.search.filters import scopes_of
 from pgdex.indexer.search.hits import describe, hits_of
 from pgdex.indexer.search.query import Query, QueryKind, understand
 from pgdex.indexer.search.ranking import rank
-from pgdex.indexer.search.rarity import frequencies_of
+from pgdex.indexer.search.rarity import Frequencies, frequencies_of
 from pgdex.indexer.search.related import Seed, seed_at, telling_terms, terms_of
 from pgdex.indexer.search.request import RelatedRequest, SearchRequest
 from pgdex.indexer.search.result import ALL_RETRIEVERS, Retriever, SearchHit, SearchRefused, SearchResult
@@ -65,12 +65,14 @@ def search(
         views = searched_views(connection, request)
         notes: list[str] = []
         candidates = Candidates()
+        every_frequency: list[Frequencies] = []
         tables = searched_tables(views)
         scopes, filter_notes = scopes_of(connection, request.filters, tables)
         for table, scope in zip(tables, scopes, strict=True):
             if scope.is_empty:
                 continue
             frequencies = frequencies_of(connection, table, understood.terms)
+            every_frequency.append(frequencies)
             if "words" in retrievers:
                 find_words(connection, table, understood.terms, scope, candidates, frequencies=frequencies)
                 find_definitions(
@@ -87,7 +89,7 @@ def search(
         if "words" in retrievers:
             find_declarations(connection, tables, understood.all_names, scopes, candidates)
         if "words" in retrievers and (candidates.found or not request.filters.narrow_anything):
-            absent = words_that_are_absent(connection, understood, tables, candidates)
+            absent = words_that_are_absent(understood, candidates, every_frequency)
             if absent is not None:
                 notes.append(absent.note)
                 if absent.is_all:

@@ -153,6 +153,14 @@ def test_a_name_that_is_used_and_nowhere_defined_needs_no_note(shop: Shop) -> No
     assert shop.search("renew_steps").notes == []
 
 
+@pytest.mark.parametrize("query", ["base-attempt", "name-value", "longest?"])
+def test_a_name_that_is_no_word_of_the_index_is_not_said_to_be_nowhere(shop: Shop, query: str) -> None:
+    """`min-width` is two words there, and may stand in a file all the same."""
+    found = shop.search(query)
+    assert found.hits
+    assert found.notes == []
+
+
 def test_words_that_are_nowhere_are_answered_by_meaning_with_a_note(shop: Shop) -> None:
     found = shop.search("erythropoiesis")
     assert all("only near in meaning" in note for note in found.notes)
