@@ -17,8 +17,8 @@
 -- Lock order: job before batch (only a scan locks its job).
 create or replace function pgdex.claim_batch(p_job_id uuid, p_seq integer, p_wake_up_id bigint, p_worker_id bigint)
 returns table (
-    attempt integer, repository_id bigint, view_id bigint, project_id text, root text, ref text, repo_path text, embed_all boolean,
-    embedder text, model_id smallint, paths text[], reclaimed integer, crash_counts jsonb,
+    attempt integer, repository_id bigint, view_id bigint, project_id text, root text, ref text, repo_path text,
+    embed_all boolean, embedder text, model_id smallint, paths text[], reclaimed integer, crash_counts jsonb,
     embedder_allowed boolean, witness jsonb, only_paths text[], commit_id text, blob_ids bytea[]
 )
 language plpgsql
