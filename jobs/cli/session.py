@@ -39,11 +39,12 @@ def chosen_project(settings: "Settings", *, argument: str | None, folder: Path |
     """The project that a command is about, which stands in `folder` or names it. Says on stderr where a `.pgdex.toml`
     was not believed. Raises InvalidRequest."""
     from pgdex.jobs.cli.render.console import note
+    from pgdex.jobs.client.printable import printable
     from pgdex.jobs.client.projects import resolve_project
 
     project = resolve_project(settings, argument=argument, folder=folder)
     for remark in project.notes:
-        note(f"Note: {remark}")
+        note(f"Note: {printable(remark)}")
     return project
 
 

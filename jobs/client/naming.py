@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pgdex.jobs.client.models import IndexedView
+from pgdex.jobs.client.printable import printable
 from pgdex.jobs.client.targets import locations_of
 from pgdex.jobs.client.views import indexed_views
 from pgdex.jobs.database.connection import Connection
@@ -50,12 +51,17 @@ def _views_meant(connection: Connection, text: str, *, project: str) -> list[Ind
         return at[:1]
     if called := [one for one in known if text in (one.name, one.view_name)]:
         return called
-    there = ", ".join(one.root for one in known[:MOST_KNOWN_SHOWN])
-    more = ", …" if len(known) > MOST_KNOWN_SHOWN else ""
-    indexed = f"Indexed: {there}{more}" if known else "Nothing is indexed in it"
-    raise InvalidRequest(f"{text or repr(text)} is not in the index of project {project}. {indexed}")
+    raise InvalidRequest(f"{text or repr(text)} is not in the index of project {project}. {what_is_indexed(known)}")
+
+
+def what_is_indexed(views: Sequence[IndexedView]) -> str:
+    """A sentence for who named something else: the first few of a project's views."""
+    if not views:
+        return "Nothing is indexed in it"
+    there = ", ".join(printable(one.root) for one in views[:MOST_KNOWN_SHOWN])
+    return f"Indexed: {there}{', …' if len(views) > MOST_KNOWN_SHOWN else ''}"
 
 
 def _listed(views: Sequence[IndexedView]) -> str:
-    shown = "".join(f"\n  {one.root}" for one in views[:MOST_SHOWN])
+    shown = "".join(f"\n  {printable(one.root)}" for one in views[:MOST_SHOWN])
     return shown + (f"\n  … and {len(views) - MOST_SHOWN:,} more" if len(views) > MOST_SHOWN else "")

@@ -13,8 +13,9 @@ UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-# What a program may well have in its sources: form feeds between sections, and line ends of Windows.
-UNSAFE_IN_CODE = re.compile(UNSAFE.pattern.replace("\x0b-\x1f", "\x0b\x0e-\x1f"))
+# What a program may well have in its sources: form feeds between sections, and line ends of Windows. A carriage return
+# anywhere else makes a terminal write over the line's beginning.
+UNSAFE_IN_CODE = re.compile(UNSAFE.pattern.replace("\x0b-\x1f", "\x0b\x0e-\x1f") + r"|\r(?!\n)")
 
 
 def printable(text: str, *, lines: bool = False) -> str:

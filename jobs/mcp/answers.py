@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from pgdex.jobs.client.models import JobPage, JobStatus, Status
+from pgdex.jobs.client.printable import printable
 from pgdex.jobs.client.projects import Project
 from pgdex.jobs.client.wording import about, counted
 
@@ -53,7 +54,7 @@ class ProjectAnswer(Answer):
         """The notes as lines, and the project where the caller can't know it."""
         chosen = self.project_source not in ("argument", "default")
         return [
-            *(f"Note: {note}" for note in self.notes),
+            *(f"Note: {printable(note)}" for note in self.notes),
             *([f"Project {self.project_id} (chosen by {self.project_source})"] if chosen else []),
         ]
 
@@ -72,7 +73,8 @@ class StartedIndexing(ProjectAnswer):
 
     def text(self) -> str:
         """The id, what happens, the notes."""
-        return _lines([f"Job {self.job_id} ({self.status}): {self.repo_path}", self.message, *self.remarks()])
+        job = f"Job {self.job_id} ({self.status}): {printable(self.repo_path)}"
+        return _lines([job, self.message, *self.remarks()])
 
 
 class SkipReason(Part):
@@ -98,7 +100,7 @@ class JobSummary(Part):
     def line(self) -> str:
         """One line about the job."""
         error = f" · {self.error_type}: {self.error_message}" if self.error_message else ""
-        return (
+        return printable(
             f"{str(self.job_id)[:SHORT_ID]} {self.status} {self.progress_percentage:.0f} % {self.repo_path} "
             f"({self.created_at:{DAY_AND_MINUTE}}): {self.progress_message}{error}"
         )
@@ -166,8 +168,8 @@ class IndexingStatus(Answer):
         return _lines(
             [
                 f"Job {self.job_id}: {self.status}, {self.progress_percentage:.0f} % in {about(self.elapsed_seconds)}",
-                self.progress_message,
-                f"{self.repo_path} (repository {self.repository}, project {self.project_id})",
+                printable(self.progress_message),
+                printable(f"{self.repo_path} (repository {self.repository}, project {self.project_id})"),
                 f"{counted(self.files_scanned, 'file')} found: {self.files_to_index:,} to index, "
                 f"{self.files_indexed:,} indexed, {self.files_unchanged:,} unchanged, {self.files_skipped:,} skipped"
                 f"{f' ({reasons})' if reasons else ''}, {self.files_deleted:,} deleted; "

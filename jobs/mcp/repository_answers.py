@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from pgdex.jobs.client.models import IndexedRepository, RepositoryPage, Status, ViewSummary
+from pgdex.jobs.client.printable import printable
 from pgdex.jobs.client.projects import Project
 from pgdex.jobs.client.wording import counted, megabytes
 from pgdex.jobs.mcp.answers import DAY_AND_MINUTE, Answer, Part, ProjectAnswer, next_page
@@ -48,7 +49,7 @@ class ListedView(Part):
             "the folder is gone" if self.missing else "",
             "default view" if self.is_default else "",
         ]
-        return f"  {self.repo_path}: {', '.join(part for part in parts if part)}"
+        return printable(f"  {self.repo_path}: {', '.join(part for part in parts if part)}")
 
 
 class ListedRepository(Part):
@@ -73,7 +74,7 @@ class ListedRepository(Part):
         """A line about the repository, and one for each view."""
         hidden = self.views_total - len(self.views)
         return [
-            f"{self.name}: {counted(self.chunks, 'chunk')}, {megabytes(self.bytes_on_disk)} on disk",
+            f"{printable(self.name)}: {counted(self.chunks, 'chunk')}, {megabytes(self.bytes_on_disk)} on disk",
             *(view.line() for view in self.views),
             *([f"  and {counted(hidden, 'more view')}: pass repo_path"] if hidden > 0 else []),
         ]
@@ -125,7 +126,7 @@ class Removal(Answer):
     def text(self) -> str:
         """What was done, and to which folders."""
         effect = [f"Lost: {self.lost}. Kept: {self.kept}"] if self.removed else []
-        return "\n".join([self.message, *effect, *(f"  {path}" for path in self.repo_paths)])
+        return "\n".join([self.message, *effect, *(f"  {printable(path)}" for path in self.repo_paths)])
 
 
 class RetriedIndexing(Answer):
@@ -141,4 +142,4 @@ class RetriedIndexing(Answer):
 
     def text(self) -> str:
         """The new job's id, and what happens."""
-        return f"Job {self.job_id} ({self.status}): {self.repo_path}\n{self.message}"
+        return f"Job {self.job_id} ({self.status}): {printable(self.repo_path)}\n{self.message}"

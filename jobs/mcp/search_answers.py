@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
+from pgdex.jobs.client.printable import printable
 from pgdex.jobs.mcp.answers import Part, ProjectAnswer
 from pgdex.jobs.mcp.tokens import estimated_tokens
 
@@ -52,19 +53,19 @@ class Hit(Part):
     copies_total: int | None = Field(default=None, description="How many those are, where not all are named.")
 
     def lines(self) -> list[str]:
-        """The hit as plain text."""
+        """The hit as plain text. Names are of one line each: a line end in one would make a line that is nobody's."""
         path = self.path if self.repo_path is None else f"{self.repo_path.rstrip('/')}/{self.path}"
         mark = " [gone]" if self.is_gone else " [outdated]" if self.is_outdated else ""
-        parts = [f"{path}:{self.start_line}-{self.end_line}{f' {self.symbol}' if self.symbol else ''}{mark}"]
+        parts = [printable(f"{path}:{self.start_line}-{self.end_line}{_named(self.symbol)}{mark}")]
         if self.code is not None:
-            parts.append(self.code.rstrip("\n"))
+            parts.append(self.code.rstrip("\r\n"))
         for piece in self.pieces:
-            parts += [f"also {piece.lines}{f' {piece.symbol}' if piece.symbol else ''}", piece.code.rstrip("\n")]
+            parts += [printable(f"also {piece.lines}{_named(piece.symbol)}"), piece.code.rstrip("\r\n")]
         if self.more:
-            parts.append(f"also {', '.join(self.more)}")
+            parts.append(printable(f"also {', '.join(self.more)}"))
         if self.also_in:
             hidden = (self.copies_total or 0) - len(self.also_in)
-            parts.append(f"copies: {', '.join(self.also_in)}{f' and {hidden} more' if hidden > 0 else ''}")
+            parts.append(printable(f"copies: {', '.join(self.also_in)}{f' and {hidden} more' if hidden > 0 else ''}"))
         return parts
 
 
@@ -85,7 +86,7 @@ class SearchAnswer(ProjectAnswer):
         lines = self.remarks()
         if not self.hits:
             return "\n".join([*lines, "Nothing found."])
-        where = f"In {self.repo_path}" if self.repo_path else "In several repositories"
+        where = f"In {printable(self.repo_path)}" if self.repo_path else "In several repositories"
         lines.append(f"{where} ({self.about}):")
         has_code = any(hit.code is not None for hit in self.hits)
         for hit in self.hits:
@@ -96,6 +97,10 @@ class SearchAnswer(ProjectAnswer):
         """About what it costs a model: clients show it the text or the structured content."""
         compact = json.dumps(self.document(), ensure_ascii=False, separators=(",", ":"))
         return max(estimated_tokens(self.text()), estimated_tokens(compact))
+
+
+def _named(symbol: str | None) -> str:
+    return f" {symbol}" if symbol else ""
 
 
 def outline_of(hit: "SearchHit", *, common: str | None, outdated: set[tuple[str, str]], gone: set[str]) -> Hit:

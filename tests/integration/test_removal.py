@@ -307,6 +307,17 @@ def test_what_is_removed_is_found_by_its_path_or_its_whole_name(client: Client, 
         view_meant(connection, "web", project="empty")
 
 
+def test_who_names_what_is_not_indexed_is_told_of_ten_that_are_each_on_the_same_line(client: Client) -> None:
+    for number in range(11):
+        new_repository(client.connection, f"/r/a\nb{number:02}", own_table=False)
+
+    with pytest.raises(InvalidRequest) as refused:
+        view_meant(client.connection, "web", project="default")
+
+    assert str(refused.value).endswith("/r/a\\nb08, /r/a\\nb09, …")
+    assert "\n" not in str(refused.value)
+
+
 def test_a_repository_that_is_not_there_cannot_be_removed(connection: Connection) -> None:
     with refused("PX005", saying="there is no repository 4711"):
         connection.execute("select pgdex.remove_repository(4711)")

@@ -29,6 +29,10 @@ def test_code_keeps_its_line_ends_tabs_and_form_feeds() -> None:
     assert quoted_code("a\r\n\tb\x0c\n") == "a\r\n\tb\x0c\n"
 
 
+def test_a_carriage_return_that_ends_no_line_is_written_out_for_it_hides_what_is_before_it() -> None:
+    assert quoted_code("safe() # \rhidden()\r\n\r") == "safe() # \\rhidden()\r\n\\r"
+
+
 @given(st.text())
 @example(HOSTILE)
 def test_a_json_document_means_the_same_and_holds_nothing_unsafe(text: str) -> None:

@@ -234,6 +234,7 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool, uses_page
         return
     from pgdex.jobs.cli.render.search import answer
     from pgdex.jobs.cli.render.snippets import query_terms
+    from pgdex.jobs.cli.render.text import printable
 
     lines = answer(
         found.hits,
@@ -244,5 +245,5 @@ def _show(found: "Found", query: str, *, as_json: bool, explain: bool, uses_page
         warning=warning,
         mark_of=found.mark_of,
     )
-    remarks = [*([] if found.hits else ["Nothing found."]), *(f"Note: {remark}" for remark in found.notes)]
+    remarks = [*([] if found.hits else ["Nothing found."]), *(f"Note: {printable(remark)}" for remark in found.notes)]
     show_long(*lines, remarks=remarks, uses_pager=uses_pager)

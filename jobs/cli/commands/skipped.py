@@ -149,10 +149,12 @@ def _below(path: Path, root: Path) -> str:
 
 def _view_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
     """The location of the view that `path` is or lies in, and the beginning that the wished files' paths have."""
+    from pgdex.jobs.client.naming import what_is_indexed
     from pgdex.jobs.client.targets import locations_of
     from pgdex.jobs.client.views import indexed_views, innermost_view
 
-    known = {one.root for one in indexed_views(client.connection, project=project)}
+    views = indexed_views(client.connection, project=project)
+    known = {one.root for one in views}
     named = next((place for place in locations_of(path) if place in known), None)
     if named is not None:
         return named, ""
@@ -161,9 +163,7 @@ def _view_of(client: "Client", path: str, *, project: str) -> tuple[str, str]:
     if around is not None:
         below = "" if around.root == str(wanted) else f"{wanted.relative_to(around.root).as_posix()}/"
         return around.root, below
-    roots = sorted(known)
-    indexed = f"Indexed: {', '.join(roots)}" if roots else "Nothing is indexed there yet"
-    raise InvalidRequest(f"{wanted} is not indexed in project {project}. {indexed}")
+    raise InvalidRequest(f"{wanted} is not indexed in project {project}. {what_is_indexed(views)}")
 
 
 def _print_json(files: "Sequence[SkippedFile]", *, limit: int | None) -> None:
