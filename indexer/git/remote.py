@@ -137,7 +137,7 @@ class Remote:
         tags = all_refs.names("refs/tags/")
         where = self.url.identity
         if not branches and not tags:
-            return EmptyRepository(f"{where} has no commit yet: push one, then index it")
+            return EmptyRepository(f"{where} has no commit yet; index it once it has one")
         if ref.kind == "default":
             some = ", ".join(branches[:5]) or "none"
             return RefNotFound(f"{where} has no default branch; name one with --branch (branches: {some})")

@@ -39,7 +39,7 @@ def next_time(expression: str, *, after: datetime) -> datetime:
         raise InvalidRequest(f"the schedule {expression!r} never matches: no month has such a day") from None
     except (CroniterError, OverflowError) as error:
         raise InvalidRequest(
-            f"the schedule {expression!r} is wrong: {error} ({FIELDS}). {EXAMPLE.capitalize()}"
+            f"the schedule {expression!r} is not a cron expression ({FIELDS}): {error}; {EXAMPLE}"
         ) from None
     assert isinstance(found, datetime)
     return found

@@ -47,7 +47,7 @@ def target_of(
 
     A bare repository is meant at its default branch, a folder with its working files. Raises InvalidRequest.
     """
-    given = [f"--{name}" for name, value in (("branch", branch), ("tag", tag), ("commit", commit)) if value is not None]
+    given = [name for name, value in (("branch", branch), ("tag", tag), ("commit", commit)) if value is not None]
     if len(given) > 1:
         raise InvalidRequest(f"only one of {' and '.join(given)} can be indexed at once; start a job for each")
     if not is_address(str(text)) and not str(text).startswith("-"):

@@ -94,6 +94,8 @@ def _argument_errors(error: ValidationError) -> str:
         name = str(one["loc"][0]) if one["loc"] else "arguments"
         got = "" if one["type"] == "missing" else f", got {_shown(one['input'])}"
         reason = "is required" if one["type"] == "missing" else one["msg"].removeprefix("Value error, ")
+        if one["type"] == "too_long" and isinstance(one["input"], str):  # pydantic's own sentence is about items
+            reason = f"has more than {one['ctx']['max_length']:,} characters"
         found.setdefault(name, f"{name}: {reason}{got}")
     return "; ".join(found.values())
 

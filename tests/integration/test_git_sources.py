@@ -160,7 +160,7 @@ def test_what_is_no_repository_or_has_no_such_ref_says_so(
     assert "v9" in str(job(client, workers, origin.path, tag="v9").error_message)
     unknown = job(client, workers, origin.path, commit="0" * len(origin.git("rev-parse", "main")))
     assert "000000" in str(unknown.error_message)
-    with pytest.raises(InvalidRequest, match="only one of --branch and --tag"):
+    with pytest.raises(InvalidRequest, match="only one of branch and tag"):
         target_of(origin.path, settings=client.settings, branch="main", tag="v1")
     git(tmp_path, "init", "--quiet", "--bare", "void.git")
     assert "has no commit yet" in str(job(client, workers, tmp_path / "void.git").error_message)

@@ -33,6 +33,7 @@ def test_a_wrong_expression_is_refused_with_what_is_wrong_and_an_example(given: 
     with pytest.raises(InvalidRequest) as refused:
         checked_expression(given)
     assert saying in str(refused.value)
+    assert "utc" not in str(refused.value)
     assert "never matches" in str(refused.value) or "*/15 * * * *" in str(refused.value)
 
 

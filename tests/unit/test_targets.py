@@ -86,7 +86,7 @@ def test_a_bare_repository_and_an_address_are_meant_at_their_default_branch(tmp_
         ("https://forge.example/x", {"branch": "a..b"}, "a..b"),
         ("https://forge.example/x", {"branch": "-x"}, "-x"),
         ("https://forge.example/x", {"commit": "abc"}, "abc"),
-        ("https://forge.example/x", {"branch": "a", "commit": COMMIT}, "only one of --branch and --commit"),
+        ("https://forge.example/x", {"branch": "a", "commit": COMMIT}, "only one of branch and commit"),
         ("http://forge.example/x", {}, "http"),
         ("ext::sh -c 'touch pwned'", {}, "ext"),
         ("--upload-pack=touch pwned", {}, "take it for an option"),

@@ -66,7 +66,7 @@ def schedule(
     else:
         from pgdex.jobs.cli.render.text import printable
 
-        say(f"{printable(view.root)} is not scheduled any more (it was: {ended}).")
+        say(f"{printable(view.root)} is no longer scheduled (it was: {ended}).")
 
 
 def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
@@ -76,7 +76,7 @@ def _print_one(client: "Client", one: "Schedule", *, as_json: bool) -> None:
         print_json(one.as_json(indent=2))
         return
     when = f", next at {local_time(one.next_at)}" if one.next_at is not None else ""
-    say(f"{printable(one.repo_path)} is indexed by {one.expression} (UTC){when}.")
+    say(f"{printable(one.repo_path)} is scheduled: {one.expression} (UTC){when}.")
     _say_who_does_it(client)
 
 

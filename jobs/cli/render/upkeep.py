@@ -44,7 +44,7 @@ def sizes_tables(parts: "Sequence[PartSize]", database: "DatabaseSize | None") -
         table = _table("SIZE", "WHAT", "WHERE")
         for part in parts:
             table.add_row(size(part.bytes), part.meaning, printable(part.path))
-        table.add_row(size(sum(part.bytes for part in parts)), "together", "")
+        table.add_row(size(sum(part.bytes for part in parts)), "total", "")
         shown.append(table)
     if database is None:
         return shown
@@ -57,7 +57,7 @@ def sizes_tables(parts: "Sequence[PartSize]", database: "DatabaseSize | None") -
             f"{about}{size(one.bytes)}", printable(one.name), printable(one.project_id), size(one.source_bytes)
         )
     table.add_row(size(rest), "shared by all repositories: files, terms, jobs, the queue", "", "")
-    table.add_row(size(database.schema_bytes), "pgdex together", "", "")
+    table.add_row(size(database.schema_bytes), "pgdex in total", "", "")
     table.add_row(size(database.bytes), "the whole database", "", "")
     return [*shown, heading, table]
 
@@ -69,7 +69,7 @@ def purge_table(planned: "Plan") -> "Table":
         those = [one for one in planned.doomed if one.meaning == meaning]
         where = str(those[0].part.path if len(those) == 1 else planned.home)
         table.add_row(size(sum(one.bytes for one in those)), meaning, printable(where))
-    table.add_row(size(planned.bytes), "together", "")
+    table.add_row(size(planned.bytes), "total", "")
     return table
 
 

@@ -105,14 +105,14 @@ class Removing:
             )
             is_complete = agreed and _remove(client, views)
             if agreed:
-                message = f"Removed from the index. About {megabytes(bytes_freed)} of the database are freed."
+                message = f"Removed from the index. Space freed in the database: {megabytes(bytes_freed)}."
             elif was_asked:
                 message = "The user was asked and did not agree: nothing was removed."
             else:
                 message = (
-                    f"Nothing was removed yet. Removing would lose: {lost}. It would keep: {kept}. About "
-                    f"{megabytes(bytes_freed)} of the database would be freed. If the user wants that, call again "
-                    "with confirmed=true."
+                    f"Nothing was removed yet. Removing would lose: {lost}. It would keep: {kept}. Space that would be "
+                    f"freed in the database: {megabytes(bytes_freed)}. If the user wants that, call again with "
+                    "confirmed=true."
                 )
             return Removal(
                 repo_paths=[one.root for one in views],

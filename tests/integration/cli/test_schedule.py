@@ -24,14 +24,14 @@ def source(client: Client) -> str:
 def test_a_schedule_is_set_shown_and_ended(run_pgdex: Run, source: str) -> None:
     assert "Nothing is scheduled" in run_pgdex("schedule").err
     done = run_pgdex("schedule", source, "*/15 * * * *")
-    assert (done.code, "by */15 * * * * (UTC), next at " in done.out) == (0, True)
+    assert (done.code, "scheduled: */15 * * * * (UTC), next at " in done.out) == (0, True)
     assert "pgdex worker" in done.err, "no worker runs"
     (listed,) = run_pgdex("schedule", "--json").json
     assert (listed["repo_path"], listed["expression"], listed["failures"]) == (source, "*/15 * * * *", 0)
     assert "*/15 * * * *" in run_pgdex("repos").out
     (repository,) = run_pgdex("repos", "--json").json["repositories"]
     assert repository["views"][0]["schedule"] == "*/15 * * * *"
-    assert "is not scheduled any more" in run_pgdex("schedule", "app", "--remove").out
+    assert "is no longer scheduled" in run_pgdex("schedule", "app", "--remove").out
     assert run_pgdex("schedule", "--json").json == []
 
 
