@@ -56,6 +56,7 @@ declare
     v_id uuid;
     v_live indexing_jobs;
     v_paths text[] := enqueue_job.paths;
+    v_name constant text := case when enqueue_job.name is not null then pgdex.checked_name(enqueue_job.name) end;
     v_is_worker boolean;
 begin
     -- Only ssh has users without a secret. The value is not repeated: errors are logged.
@@ -101,7 +102,7 @@ begin
         insert into repositories (project_id, name)
         values (
             enqueue_job.project,
-            coalesce(enqueue_job.name, regexp_replace(substring(v_path from '[^/\\:]+$'), '(.)\.git$', '\1'), v_path)
+            coalesce(v_name, regexp_replace(substring(v_path from '[^/\\:]+$'), '(.)\.git$', '\1'), v_path)
         )
         returning * into v_repository;
         insert into views (repository_id, project_id, root, ref, kind, name, is_default, no_ignore)
@@ -112,7 +113,7 @@ begin
                 when v_ref ~ '^(HEAD$|refs/)' then 'branch' else 'commit'
             end,
             coalesce(
-                enqueue_job.name,
+                v_name,
                 case when v_ref in ('', 'HEAD') then v_repository.name
                     else v_repository.name || '@' || case
                         when v_ref ~ '^refs/' then regexp_replace(v_ref, '^refs/(heads|tags)/', '') else left(v_ref, 12)
@@ -179,15 +180,15 @@ begin
         returning id into v_id;
         if found then
             insert into job_batches (job_id, seq, kind) values (v_id, 0, 'scan');
-            update views v set name = coalesce(enqueue_job.name, v.name),
+            update views v set name = coalesce(v_name, v.name),
                 no_ignore = coalesce(enqueue_job.no_ignore, v.no_ignore),
                 follows_submodules = coalesce(enqueue_job.submodules, v.follows_submodules)
             where v.id = v_view.id and (
-                v.name <> enqueue_job.name or v.no_ignore <> enqueue_job.no_ignore
+                v.name <> v_name or v.no_ignore <> enqueue_job.no_ignore
                 or v.follows_submodules <> enqueue_job.submodules
             );
-            update repositories r set name = enqueue_job.name
-            where r.id = v_repository.id and r.name <> enqueue_job.name and v_view.is_default;
+            update repositories r set name = v_name
+            where r.id = v_repository.id and r.name <> v_name and v_view.is_default;
             return v_id;
         end if;
     end loop;

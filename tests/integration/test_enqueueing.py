@@ -138,6 +138,14 @@ def test_a_bad_argument_is_refused_with_the_value_that_was_given(connection: Con
     assert value(connection, "select count(*) from pgdex.repositories") == 0
 
 
+def test_a_name_that_could_not_be_given_later_is_refused_from_the_beginning(connection: Connection) -> None:
+    for name in ("", " ", "a\nb", "\x1b[31m", "x" * 201):
+        with refused("PX005", saying="a name must have 1 to 200 characters"):
+            connection.execute("select pgdex.enqueue_job('/repo', name => %s)", [name])
+    connection.execute("select pgdex.enqueue_job('/repo', name => ' shop ')")
+    assert connection.execute("select name from pgdex.views").fetchall() == [("shop",)]
+
+
 def test_windows_paths_are_absolute(connection: Connection) -> None:
     enqueue(connection, "C:\\code\\app")
     names = connection.execute("select root, name from pgdex.views_status order by root").fetchall()

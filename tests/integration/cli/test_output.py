@@ -42,7 +42,7 @@ def test_there_are_colours_on_a_terminal_but_not_with_no_color(
 
 
 def test_a_name_cannot_send_escape_sequences_to_the_terminal(environment: Environment, connection: Connection) -> None:
-    enqueue(connection, "/src/x", name="evil\x1b]0;owned\x07")
+    enqueue(connection, "/src/evil\x1b]0;owned\x07")
     for command in ("list", "status", "events"):
         terminal = Terminal(environment, command)
         terminal.end()
