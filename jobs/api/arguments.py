@@ -1,8 +1,9 @@
 """Arguments: read as Python programs write them, and refused in their words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from pgdex.jobs.client.models import STATUSES, Status
 from pgdex.jobs.errors import InvalidRequest
@@ -45,6 +46,14 @@ def one_ref(**given: str | None) -> None:
         raise InvalidRequest(f"only one of {' and '.join(names)} can be indexed at once; start a job for each")
 
 
+def texts(name: str, value: object) -> tuple[str, ...]:
+    """One text or several. Raises InvalidRequest."""
+    given = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
+    if not all(isinstance(one, str) for one in given):
+        raise InvalidRequest(f"{name} must be a text or several, got {value!r}")
+    return cast("tuple[str, ...]", given)
+
+
 def require_texts(**given: object) -> None:
     """Raise InvalidRequest where one of these optional arguments is no text."""
     for name, value in given.items():
@@ -65,7 +74,7 @@ def require_times(**given: object) -> None:
 def number_from(least: int, most: int | None, **given: object) -> int:
     """The one argument given, an integer within these limits. Raises InvalidRequest."""
     ((name, value),) = given.items()
-    if isinstance(value, int) and value >= least and (most is None or value <= most):
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least and (most is None or value <= most):
         return value
     to = "" if most is None else f" to {most}"
     raise InvalidRequest(f"{name} must be an integer from {least}{to}, got {value!r}")
@@ -73,8 +82,8 @@ def number_from(least: int, most: int | None, **given: object) -> int:
 
 def statuses(given: Status | Sequence[Status]) -> tuple[Status, ...]:
     """One status or several. Raises InvalidRequest."""
-    wanted: tuple[Status, ...] = (given,) if isinstance(given, str) else tuple(given)
+    wanted = texts("status", given)
     for one in wanted:
         if one not in STATUSES:
             raise InvalidRequest(f"unknown status {one!r}; the statuses are {', '.join(STATUSES)}")
-    return wanted
+    return cast("tuple[Status, ...]", wanted)

@@ -6,8 +6,9 @@ from pgdex.jobs.api.arguments import require_texts
 from pgdex.jobs.api.asynchronous import AsyncPgdex
 from pgdex.jobs.api.synchronous import Pgdex
 from pgdex.jobs.client.projects import checked_id
+from pgdex.jobs.database.connection import url_parts
 from pgdex.jobs.environment import UnusableValue
-from pgdex.jobs.errors import InvalidRequest, InvalidSetting
+from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, InvalidSetting
 from pgdex.jobs.settings import Settings
 
 
@@ -39,6 +40,11 @@ def _settings(url: str | None, project: str | None) -> Settings:
             f"url must be a PostgreSQL URL such as postgresql://USER@HOST/DATABASE, got {got}; "
             "leave it out for the database of PGDEX_DATABASE_URL or the embedded one"
         )
+    if url is not None:
+        try:
+            url_parts(url, name="url")
+        except DatabaseUnavailable as error:
+            raise InvalidRequest(str(error)) from None
     require_texts(project=project)
     if project is not None:
         checked_id(project)

@@ -18,6 +18,7 @@ from pgdex.jobs.api.arguments import (
     require_times,
     statuses,
     text_of,
+    texts,
     whole_path,
 )
 from pgdex.jobs.api.connections import Connections
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 Tests = Literal["in", "out", "only"]
 Progress = Callable[[JobStatus], object]
 MOST_HITS: Final = 100
+MOST_LISTED: Final = 1000
 
 logger = logging.getLogger("pgdex.api")
 
@@ -243,6 +245,7 @@ class Pgdex:
         require_texts(project=project)
         require_times(since=since, until=until)
         wanted = statuses(status)
+        page = {"limit": number_from(1, MOST_LISTED, limit=limit), "offset": number_from(0, None, offset=offset)}
         with self._client() as client:
             return client.list_jobs(
                 status=wanted,
@@ -250,8 +253,7 @@ class Pgdex:
                 project=project,
                 since=since,
                 until=until,
-                limit=limit,
-                offset=offset,
+                **page,
             )
 
     def repositories(
@@ -261,9 +263,10 @@ class Pgdex:
         1 to 1000."""
         from pgdex.jobs.client.repositories import repository_page
 
+        page = {"limit": number_from(1, MOST_LISTED, limit=limit), "offset": number_from(0, None, offset=offset)}
         with self._client() as client:
             named = None if repo is None else repository_filter(repo)
-            return repository_page(client, project=self._project(project), repo=named, limit=limit, offset=offset)
+            return repository_page(client, project=self._project(project), repo=named, **page)
 
     def search(
         self,
@@ -303,7 +306,7 @@ class Pgdex:
                 view=view,
                 path_glob=path_glob,
                 language=language,
-                kinds=(kinds,) if isinstance(kinds, str) else tuple(kinds),
+                kinds=texts("kinds", kinds),
                 tests=tests,
                 limit=number_from(1, MOST_HITS, limit=limit),
             )

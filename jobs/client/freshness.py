@@ -128,7 +128,7 @@ def _nothing_there(client: "Client", request: "SearchRequest | RelatedRequest", 
         return f"Nothing is indexed in project {project} yet. Index a folder with: {words.index}"
     if request.view is not None:
         known = ", ".join(dict.fromkeys(one.view_name for one in repositories[:10]))
-        return f"project {project} has no view with the name, branch or path {request.view}; its views: {known}"
+        return f"project {project} has no view with the name, branch or path {request.view!r}; its views: {known}"
     if repo is not None:
         around = innermost_view(client.connection, map(str, PurePath(repo).parents), project=project)
         if around is not None:

@@ -46,8 +46,8 @@ def database_url(settings: Settings) -> str:
     return embedded_url(settings)
 
 
-def url_parts(url: str) -> dict[str, Any]:
-    """The parameters in a URL or a connection string, as libpq reads it.
+def url_parts(url: str, *, name: str = "PGDEX_DATABASE_URL") -> dict[str, Any]:
+    """The parameters in a URL or a connection string, as libpq reads it; `name` is what errors call it.
 
     Raises DatabaseUnavailable for what can't be read or is nowhere. It quotes nothing, since any part may belong to a
     password: in one with an @, / or : that is not percent-encoded, libpq takes the rest for a host, a port, a database.
@@ -58,7 +58,7 @@ def url_parts(url: str) -> dict[str, Any]:
         parts = None
     if parts is None or not _is_plausible(url, parts):
         raise DatabaseUnavailable(
-            "PGDEX_DATABASE_URL is not a PostgreSQL URL: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and write"
+            f"{name} is not a PostgreSQL URL: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and write"
             " special characters of the password percent-encoded: @ as %40, : as %3A, / as %2F, % as %25"
         )
     return parts

@@ -108,6 +108,13 @@ def test_search_looks_into_the_whole_project_wherever_the_program_stands(
         (lambda px: px.wait(NOBODY), errors.JobNotFound, "there is no job"),
         (lambda px: px.cancel("last"), errors.InvalidRequest, "a job id looks like"),
         (lambda px: px.wait(NOBODY, timeout=-1), errors.InvalidRequest, "timeout must be a number"),
+        (lambda px: px.search("x", limit=True), errors.InvalidRequest, "limit must be an integer from 1 to 100"),
+        (lambda px: px.search("x", kinds=None), errors.InvalidRequest, "kinds must be a text or several, got None"),
+        (lambda px: px.search("x", kinds=["class", 5]), errors.InvalidRequest, "kinds must be a text or several"),
+        (lambda px: px.list_jobs(status=None), errors.InvalidRequest, "status must be a text or several"),
+        (lambda px: px.list_jobs(limit="20"), errors.InvalidRequest, "limit must be an integer from 1 to 1000"),
+        (lambda px: px.repositories(offset=-1), errors.InvalidRequest, "offset must be an integer from 0"),
+        (lambda px: px.start(".", name="a\nb"), errors.InvalidRequest, "a name must have 1 to 200 characters"),
         (lambda px: px.list_jobs(status="done"), errors.InvalidRequest, "unknown status 'done'"),
         (lambda px: px.list_jobs(since="today"), errors.InvalidRequest, "since must be a datetime"),
         (lambda px: px.list_jobs(since=datetime(2026, 1, 1)), errors.InvalidRequest, "with a time zone"),  # noqa: DTZ001 (the one that is refused)
@@ -120,6 +127,13 @@ def test_what_can_t_be_done_is_an_error_that_says_why(
 ) -> None:
     with pytest.raises(error, match=said):
         call(px)
+
+
+def test_a_url_of_another_database_is_refused_by_the_argument_s_name_and_without_its_password() -> None:
+    with pytest.raises(errors.InvalidRequest, match="url is not a PostgreSQL URL") as refused:
+        pgdex.connect("mysql://ada:geheim@db.example.com/code")
+    assert "geheim" not in str(refused.value)
+    assert "PGDEX_DATABASE_URL" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["", 5])

@@ -1,13 +1,14 @@
 """`pgdex db dump` and `pgdex db restore`: the index with its jobs as a file, and back."""
 
 import json
+import shlex
 from pathlib import Path
 
 import click
 
 from pgdex.jobs.cli.arguments import json_option
 from pgdex.jobs.cli.exit_codes import ExitCode
-from pgdex.jobs.cli.render.console import is_confirmed, note, print_json
+from pgdex.jobs.cli.render.console import is_confirmed, note, print_json, say
 
 
 @click.command()
@@ -31,7 +32,8 @@ def dump(*, file: str, as_json: bool) -> None:
         document = {"file": str(written.file), "bytes": written.bytes, "schema_version": written.schema_version}
         print_json(json.dumps(document))
         return
-    click.echo(f"Wrote {written.file} ({size(written.bytes)}). To restore it: pgdex db restore FILE")
+    restoring = f"pgdex db restore {shlex.quote(str(written.file))}"
+    say(f"Wrote {written.file} ({size(written.bytes)}). To restore it: {restoring}")
 
 
 @click.command()
