@@ -72,10 +72,11 @@ def _best_window(costs: Sequence[int], found: Sequence[frozenset[str]], *, room:
 
 
 def _cut_line(lines: Sequence[str], *, place: tuple[int, int], share: float) -> Excerpt:
-    """As much of the first line as there is room for: minified code is one line."""
+    """As much of the first line as there is room for, which may be nothing: minified code is one line."""
     line = lines[0].rstrip("\r\n")
     if share < 1:
-        return Excerpt(f"{line[: int(len(line) * share * 0.8)]}…", (_span(0, len(lines) - 1, place=place),))
+        begins = line[: max(0, int(len(line) * share * 0.8))]
+        return Excerpt(f"{begins}…" if begins else "", (_span(0, len(lines) - 1, place=place),))
     return Excerpt(line, (_span(1, len(lines) - 1, place=place),) if len(lines) > 1 else ())
 
 

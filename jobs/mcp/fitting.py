@@ -150,7 +150,7 @@ class _Making:
         for hit, source, code, share in zip(hits, found, codes, shares, strict=False):
             part = excerpt(code, place=(source.start_line, source.end_line), tokens=share, terms=self.terms)
             room -= cost_of(part.code)
-            made.append(hit.model_copy(update={"code": part.code, "left_out": [*part.left_out]}))
+            made.append(hit.model_copy(update={"code": part.code, "left_out": [*part.left_out]}) if part.code else hit)
         for number, source in enumerate(found[:coded]):
             for place, written in zip(source.more, hits[number].more, strict=True):
                 if not place.content or room < LEAST_CODE_TOKENS:

@@ -148,6 +148,14 @@ def test_a_hit_without_room_for_code_keeps_its_place() -> None:
     assert found.hits_left_out == 30 - len(found.hits)
 
 
+def test_where_no_character_of_the_code_fits_there_is_no_code() -> None:
+    found = answer(hit(symbol="total_of_everything_in_the_basket" * 4), detail="code", max_tokens=100)
+
+    assert (found.hits[0].code, found.hits[0].left_out) == (None, [])
+    assert "…" not in found.text()
+    assert "the code of 1 hit is shortened" in found.notes[0]
+
+
 def test_copies_are_named_up_to_a_few_and_counted() -> None:
     copied = answer(hit(also_in=[f"copy_{number}.py" for number in range(9)]))
 
