@@ -8,7 +8,7 @@ from pgdex.jobs.api.synchronous import Pgdex
 from pgdex.jobs.client.projects import checked_id
 from pgdex.jobs.database.connection import url_parts
 from pgdex.jobs.environment import UnusableValue
-from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, InvalidSetting
+from pgdex.jobs.errors import InvalidRequest, InvalidSetting
 from pgdex.jobs.settings import Settings
 
 
@@ -43,7 +43,7 @@ def _settings(url: str | None, project: str | None) -> Settings:
     if url is not None:
         try:
             url_parts(url, name="url")
-        except DatabaseUnavailable as error:
+        except InvalidSetting as error:
             raise InvalidRequest(str(error)) from None
     require_texts(project=project)
     if project is not None:

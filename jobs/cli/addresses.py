@@ -10,7 +10,7 @@ SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key",
 def without_password(url: str) -> tuple[str, bool]:
     """`url` (or a libpq connection string) as a URL without secrets, and whether it held any.
 
-    Raises DatabaseUnavailable, without the URL, for what libpq can't read.
+    Raises InvalidSetting, without the URL, for what libpq can't read.
     """
     given = {name: str(value) for name, value in url_parts(url).items() if value is not None}
     secrets = [given.pop(name) for name in SECRETS if name in given]

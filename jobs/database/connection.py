@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgdex.jobs.database.libpq_environment import forget_libpq_variables
 from pgdex.jobs.database.sessions import FRONT_END, WORKER, AsyncSession, Limits, Session
-from pgdex.jobs.errors import DatabaseUnavailable
+from pgdex.jobs.errors import DatabaseUnavailable, InvalidSetting
 from pgdex.jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def database_url(settings: Settings) -> str:
 def url_parts(url: str, *, name: str = "PGDEX_DATABASE_URL") -> dict[str, Any]:
     """The parameters in a URL or a connection string, as libpq reads it; `name` is what errors call it.
 
-    Raises DatabaseUnavailable for what can't be read or is nowhere. It quotes nothing, since any part may belong to a
+    Raises InvalidSetting for what can't be read or is nowhere. It quotes nothing, since any part may belong to a
     password: in one with an @, / or : that is not percent-encoded, libpq takes the rest for a host, a port, a database.
     """
     try:
@@ -57,7 +57,7 @@ def url_parts(url: str, *, name: str = "PGDEX_DATABASE_URL") -> dict[str, Any]:
     except psycopg.ProgrammingError:
         parts = None
     if parts is None or not _is_plausible(url, parts):
-        raise DatabaseUnavailable(
+        raise InvalidSetting(
             f"{name} is not a PostgreSQL URL: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and write"
             " special characters of the password percent-encoded: @ as %40, : as %3A, / as %2F, % as %25"
         )
@@ -162,7 +162,7 @@ def describe(settings: Settings) -> str:
         return f"the embedded PostgreSQL under {settings.home}"
     try:
         given = url_parts(settings.database_url.get_secret_value())
-    except DatabaseUnavailable:
+    except InvalidSetting:
         return "the database of PGDEX_DATABASE_URL"
     host = given.get("host") or "localhost"
     return f"the database {given.get('dbname') or given.get('user') or ''} on {host}:{given.get('port') or 5432}"

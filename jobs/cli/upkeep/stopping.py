@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdex.jobs.cli.upkeep.processes import Role, Running, running
-from pgdex.jobs.errors import DatabaseUnavailable
+from pgdex.jobs.errors import DatabaseUnavailable, InvalidSetting
 from pgdex.jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def is_same_database(one: str | None, other: str | None) -> bool:
 
     try:
         places = [{name: url_parts(url).get(name) for name in ("host", "port", "dbname")} for url in (one, other)]
-    except DatabaseUnavailable:
+    except InvalidSetting:
         return False
     return places[0] == places[1]
 
