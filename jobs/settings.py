@@ -46,9 +46,12 @@ def default_home() -> Path:
 
 def _absolute(value: Path) -> Path:
     try:
-        return value.expanduser().absolute()
+        value = value.expanduser()
     except RuntimeError:
         raise ValueError("there is no user of that name, or no home folder: write the path out") from None
+    if not value.is_absolute():
+        raise ValueError("it must be absolute; relative, it would be another database in every folder")
+    return value
 
 
 def _long_enough(value: Secret) -> Secret:
