@@ -15,17 +15,16 @@ def headline(chunk: Candidate, content: str, names: Collection[str]) -> str | No
     """The symbol to show for a chunk with this content, found by a search for the names."""
     if not chunk.defines or chunk.kind in TYPES:  # rightly called by its own name
         return chunk.symbol
-    spelled = {token: token for token in tokens(content)}
-    if chunk.defines is Defines.FOLDED:
-        spelled = {token.lower(): token for token in spelled}
+    folded = str.lower if chunk.defines is Defines.FOLDED else str
     last = last_part(chunk.symbol or "")
-    is_around = chunk.kind == "namespace" and last not in names
+    if folded(last) in map(folded, names):  # another name that is asked for may only be used there
+        return chunk.symbol
+    spelled = {folded(token): token for token in tokens(content)}
     for name in names:
-        key = name.lower() if chunk.defines is Defines.FOLDED else name
-        found = spelled.get(key)
+        found = spelled.get(folded(name))
         if found is None:
             continue
-        if is_around:  # the head of a namespace, and what it begins with
+        if chunk.kind == "namespace":  # the head of a namespace, and what it begins with
             return f"{chunk.symbol}.{found}" if chunk.symbol else found
         around = (chunk.symbol or "").removesuffix(last)
         owner = last_part(around.rstrip(_BETWEEN))

@@ -193,7 +193,7 @@ def check_query(text: str) -> None:
 def check_text(argument: str, text: str | None) -> None:
     """Raise SearchRefused for a text that no database can hold."""
     if text is not None and ("\0" in text or (not text.isascii() and text != text.encode(errors="ignore").decode())):
-        raise SearchRefused(f"{argument}: it has characters that are in no file and in no path (NUL, half a surrogate)")
+        raise SearchRefused(f"{argument}: it is not valid text: it has a NUL character, or bytes that are not UTF-8")
 
 
 def understand(text: str) -> Query:

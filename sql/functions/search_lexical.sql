@@ -18,7 +18,8 @@
 -- p_frequencies, p_total: what term_frequencies says of p_terms, if that is known; else it is asked.
 create or replace function pgdex.search_lexical(
     p_repositories bigint[], p_terms integer[], p_symbol_terms integer[],
-    p_versions bigint[], p_chunks bigint, p_outside bigint[], p_kinds text[], p_limit integer, p_candidates integer default 6000,
+    p_versions bigint[], p_chunks bigint, p_outside bigint[], p_kinds text[], p_limit integer,
+    p_candidates integer default 6000,
     p_frequencies double precision[] default null, p_total double precision default null
 ) returns table (repository_id bigint, version_id bigint, ordinal integer, score double precision)
 language plpgsql stable

@@ -47,3 +47,9 @@ def test_a_shared_chunk_is_called_by_the_function_that_was_asked_for(
 def test_a_function_among_methods_is_not_called_one_of_them(symbol: str, content: str, name: str, shown: str) -> None:
     chunk = Candidate((1, 1, 0), symbol=symbol, kind="method", defines=Defines.EXACTLY)
     assert headline(chunk, content, [name]) == shown
+
+
+@pytest.mark.parametrize(("defines", "names"), [(Defines.EXACTLY, ["KeyError", "first"]), (Defines.FOLDED, ["FIRST"])])
+def test_a_chunk_keeps_its_own_name_where_that_is_asked_for_among_others(defines: Defines, names: list[str]) -> None:
+    chunk = Candidate((1, 1, 0), symbol="Cart.first", kind="method", defines=defines)
+    assert headline(chunk, "    def first(a):\n        raise KeyError(a)\n", names) == "Cart.first"
