@@ -89,10 +89,12 @@ class Following:
         """How the job is: at once for the first time, then when there is news or a second has gone by; None after the
         status that it has ended with.
 
-        Raises JobNotFound, JobTimeout when the time is over, and DatabaseUnavailable where there is no database for a
-        minute.
+        Raises JobNotFound, JobTimeout when the time is over, DatabaseUnavailable where there is no database for a
+        minute, and PgdexError after `close`.
         """
         with self._turn, own_errors():
+            if self._is_closed:  # a cancelled task's last call may come behind it, and would connect for nobody
+                raise PgdexError(f"job {self._job_id} is no longer followed here: call follow() again")
             if self._seen is not None:
                 if self._seen.is_final:
                     return None

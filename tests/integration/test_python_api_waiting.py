@@ -30,6 +30,19 @@ def test_a_timeout_ends_the_waiting_and_not_the_job(database_url: str, tmp_path:
         assert px.wait(job.job_id).status == "cancelled", "wait says how it ended"
 
 
+def test_a_call_that_comes_behind_the_closing_of_its_iterator_leaves_no_connection(
+    database_url: str, tmp_path: Path
+) -> None:
+    python_tree(tmp_path / "tree", count=1)
+    with pgdex.connect(database_url, start_workers=False) as px:
+        following = px.following(px.start(tmp_path / "tree").job_id, timeout=None)
+        assert following.next() is not None
+        following.close()
+        with pytest.raises(errors.PgdexError, match="no longer followed"):
+            following.next()
+        wait_for(lambda: len(backends(database_url)) == 1, what="only the connection for calls")
+
+
 def test_an_error_of_progress_is_raised_and_closes_the_connection(database_url: str, tmp_path: Path) -> None:
     python_tree(tmp_path / "tree", count=1)
 
