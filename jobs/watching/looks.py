@@ -29,8 +29,6 @@ from pgdex.jobs.watching.git_marks import GitMarks, git_marks
 from pgdex.jobs.watching.reports import IS_SUPPORTED, MOST_PATHS, Reports, ReportsRefused
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pgdex.jobs.client.client import Client
     from pgdex.jobs.client.models import IndexedView
     from pgdex.jobs.database.connection import Connection
@@ -44,10 +42,10 @@ REFUSED_SECONDS = 600.0
 """Until a tree that the kernel refused to report is tried again: limits are raised, folders removed."""
 POLL_SECONDS = 0.02
 WRITTEN = """
-    select id, only_paths, pgdex.is_live(status), created_at from pgdex.indexing_jobs
-    where view_id = %s and (created_at > %s or id = any(%s))
+    select id, only_paths, pgdex.is_live(status), queue_number from pgdex.indexing_jobs
+    where view_id = %s and (queue_number > %s or id = any(%s))
 """
-NEWEST = "select id, created_at, pgdex.is_live(status) from pgdex.indexing_jobs where view_id = %s"
+NEWEST = "select id, queue_number, pgdex.is_live(status) from pgdex.indexing_jobs where view_id = %s"
 
 logger = logging.getLogger("pgdex.watch")
 
@@ -314,25 +312,24 @@ class _Walk:
 
 class _Jobs:
     """What the jobs of a view may have written since they were last asked about: those of another machine, which has
-    another folder at the same path."""
+    another folder at the same path. Newer jobs are told by their numbers: a clock may be set back."""
 
     def __init__(self, view_id: int) -> None:
         self._view_id = view_id
-        self._newest: datetime | None = None
+        self._newest = 0
         self._live: list[UUID] = []
 
     def begin(self, connection: "Connection") -> None:
         """From now on."""
         rows = connection.execute(NEWEST, [self._view_id]).fetchall()
-        self._newest = max((created_at for _, created_at, _ in rows), default=None)
+        self._newest = max((number for _, number, _ in rows), default=0)
         self._live = [job_id for job_id, _, is_live in rows if is_live]
 
     def written(self, connection: "Connection") -> frozenset[str] | None:
         """The paths that jobs were limited to which were asked for or ended meanwhile; None where one was of all."""
-        rows = connection.execute(WRITTEN, [self._view_id, self._newest or "-infinity", self._live]).fetchall()
-        if rows:
-            self._newest = max([created_at for *_, created_at in rows] + ([self._newest] if self._newest else []))
-            self._live = [job_id for job_id, _, is_live, _ in rows if is_live]
+        rows = connection.execute(WRITTEN, [self._view_id, self._newest, self._live]).fetchall()
+        self._newest = max([self._newest, *(number for *_, number in rows)])
+        self._live = [job_id for job_id, _, is_live, _ in rows if is_live]
         if any(only is None for _, only, _, _ in rows):
             return None
         return frozenset(path for _, only, _, _ in rows for path in only)

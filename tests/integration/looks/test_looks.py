@@ -153,6 +153,18 @@ def test_what_a_job_of_another_machine_wrote_is_looked_at(
     assert len(walks) == 1
 
 
+def test_a_job_of_another_machine_is_looked_at_after_the_clock_was_set_back(scene: Scene, remembered: Looks) -> None:
+    connection = scene.client.connection
+    with connection.transaction():  # a job that has ended never changes, so its time is set behind the triggers' back
+        connection.execute("set local session_replication_role = replica")
+        connection.execute("update pgdex.indexing_jobs set created_at = created_at + interval '4 hours'")
+    assert scene.look(remembered) == []
+    connection.execute("update pgdex.view_files set mtime_ns = 7 where path <> '.gitignore'")
+    assert scene.look(remembered) == []
+    connection.execute("select pgdex.enqueue_job(%s, paths => '{a/b}')", [str(scene.root)])
+    assert scene.look(remembered) == ["a/b/two.py"]
+
+
 def test_a_tree_that_stands_where_another_one_stood_is_walked(scene: Scene, remembered: Looks) -> None:
     above = scene.root.parent
     assert scene.look(remembered) == []
