@@ -1,7 +1,6 @@
 """What a program's searches look at before they answer: all of a tree once or twice, then what was reported since."""
 
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ class Looking:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._looked_at: set[int] = set()
+        self._made: dict[str, Looks] = {}
 
     def look(self, client: "Client", view: "IndexedView", root: Path, aborted: Callable[[], bool]) -> list[str]:
         """What has changed in a view's folder (a `Look` of client/freshening.py).
@@ -31,15 +31,15 @@ class Looking:
         if not self._settings.watch or view.id not in self._looked_at:
             self._looked_at.add(view.id)
             return whole_look(client, view, root, aborted)
-        return self._looks.look(client, view, root, aborted)
+        return self._looks().look(client, view, root, aborted)
 
     def close(self) -> None:
         """Forget all trees."""
-        if "_looks" in self.__dict__:
-            self._looks.close()
+        for looks in self._made.values():
+            looks.close()
 
-    @cached_property
     def _looks(self) -> "Looks":
         from pgdex.jobs.watching import Looks  # 50 ms, for watchers
 
-        return Looks()
+        # One for all threads, without a lock that a process forked meanwhile would find taken for ever.
+        return self._made.get("looks") or self._made.setdefault("looks", Looks())
