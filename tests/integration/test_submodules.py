@@ -24,6 +24,12 @@ FOUND = (
 )
 
 
+@pytest.fixture
+def configuration(tmp_path: Path) -> dict[str, object]:
+    """A home of its own for mirrors."""
+    return {"home": tmp_path / "home"}
+
+
 def library(folder: Path, name: str, **submodules: Repository) -> Repository:
     """A repository with one file, and with others as submodules below vendor/."""
     made = Repository.make(folder / name)
