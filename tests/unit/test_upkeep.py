@@ -86,6 +86,13 @@ def worker_line(number: int) -> str:
     return json.dumps({"time": f"2026-11-29T10:00:{number:02d}.000+00:00", "level": "info", "message": f"w{number}"})
 
 
+def test_what_procrastinate_says_of_a_start_is_in_no_workers_entry(tmp_path: Path) -> None:
+    (tmp_path / "worker.log").write_text(
+        f"Launching a worker on all queues\n{worker_line(1)}\nLaunching a worker on all queues\n{worker_line(2)}\n"
+    )
+    assert [one.message for one in last_entries(tmp_path, ("workers",), number=10)] == ["w1", "w2"]
+
+
 def test_the_last_entries_are_those_of_all_logs_by_time_with_what_belongs_to_them(tmp_path: Path) -> None:
     (tmp_path / "worker.log.1").write_text(worker_line(1) + "\n")
     (tmp_path / "worker.log").write_text(

@@ -20,6 +20,8 @@ LARGEST_LINE_BYTES = 1 << 20  # of a line that is still being written; a longer 
 SERVER_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (\S+) \[(\d+)\] ([A-Z0-9]+): +(.*)", re.DOTALL)
 LEVELS = {"LOG": "info", "WARNING": "warning", "ERROR": "error", "FATAL": "error", "PANIC": "error"}
 ADDITIONS = ("DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION")
+# procrastinate says so on its own, before a worker logs: with several workers, in the middle of another one's entries.
+ANNOUNCED = "Launching a worker on "
 KNOWN = ("time", "level", "logger", "message", "error")
 
 
@@ -137,7 +139,7 @@ def _parsed(source: Source, lines: list[bytes]) -> Iterator[Entry]:
         line = raw.decode("utf-8", "backslashreplace").rstrip("\r")
         entry = _worker_entry(line) if source == "workers" else _server_entry(line)
         if entry is None:
-            if not line.strip():
+            if not line.strip() or line.startswith(ANNOUNCED):
                 continue
             if held is not None:
                 held = Entry(source, held.time, held.level, f"{held.message}\n{_without_prefix(line)}", held.fields)

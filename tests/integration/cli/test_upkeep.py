@@ -55,6 +55,8 @@ def test_everything_in_the_background_is_stopped_and_then_deleted(home: Path, re
     assert "batch done" in logged.out
     entries = [json.loads(line) for line in embedded("logs", "--json", home=home).out.splitlines()]
     assert {entry["source"] for entry in entries} == {"workers", "server"}
+    assert not [entry for entry in entries if "does not exist" in entry["message"]], "of a schema that is not there yet"
+    assert all(entry["time"] for entry in entries)
 
     stopped = embedded("stop", "--json", home=home)
     assert stopped.code == ExitCode.DONE, stopped.err
