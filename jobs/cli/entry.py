@@ -1,5 +1,6 @@
 """The way in and out of the command line: runs the command, and turns every error into a message and a code."""
 
+import errno
 import gc
 import os
 import sys
@@ -14,6 +15,7 @@ from pgdex.jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
 from pgdex.jobs.cli.lazy import ReaderHasLeft
 from pgdex.jobs.cli.render.wrapping import width_of, wrapped
 from pgdex.jobs.cli.root import Invocation, pgdex
+from pgdex.jobs.cli.session import present_folder
 from pgdex.jobs.client.printable import printable
 from pgdex.jobs.errors import PgdexError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 GARBAGE_THRESHOLDS = (100_000, 20, 50)  # Python's own: 700, 10, 10
 COMPLETION_VARIABLE = "_PGDEX_COMPLETE"
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 LONGEST_MESSAGE = 400  # characters of an error that nobody wrote for users; --debug shows the rest
 
 
@@ -29,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `pgdex` with the process's arguments, or the given ones; returns the exit code."""
     # Importing and answering makes objects that stay: looking through them for cycles took 50 of 450 ms of a search.
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    _open_closed_streams()
     given = None if arguments is None else list(arguments)
     invocation = Invocation()
     if COMPLETION_VARIABLE in os.environ:  # a shell asks what may come next
@@ -79,6 +83,12 @@ def _unforeseen(error: Exception) -> tuple[str, int]:
 
     if isinstance(error, psycopg.Error):
         return _of_database(error), ExitCode.DATABASE
+    if isinstance(error, OSError) and error.filename is None:
+        if present_folder() is None:
+            return "the folder that you are in was removed. Go to one that exists, and try again", ExitCode.USAGE
+        if error.errno in DISK_ERRORS:  # errors of the database and of files are put into words where they come from
+            _print_no_more()
+            return f"the output can't be written: {error.strerror}", ExitCode.FAILED
     return (
         f"unexpected {type(error).__name__}: {_one_line(error)}\nFor the traceback: pgdex --debug COMMAND …",
         ExitCode.FAILED,
@@ -103,9 +113,21 @@ def _complain(message: str) -> None:
     click.echo(wrapped(printable(message, lines=True), width_of(sys.stderr)), err=True)
 
 
+def _open_closed_streams() -> None:
+    """Who starts pgdex may have closed some of its standard streams (`>&-`, a daemon). Python has None for these then,
+    and the next file or connection that is opened would get the number, and what others print to it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # stays open
+
+
 def _reader_has_left() -> int:
-    """Nobody reads our output any more (`| head`): what is still buffered must not complain at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.dup2(nowhere, sys.stderr.fileno())
+    """Nobody reads our output any more (`| head`)."""
+    _print_no_more()
+    os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
     return BROKEN_PIPE
+
+
+def _print_no_more() -> None:
+    """What is still buffered must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from pgdex.jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
 from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, pgdex, started
 from tests.integration.cli.terminal import Terminal
+from tests.support.job_checks import value
 from tests.support.logins import PATIENCE_SECONDS
 from tests.support.sql_worker import enqueue
 
@@ -65,6 +67,68 @@ def test_a_reader_that_has_enough_ends_the_command_silently(environment: Environ
             assert process.wait(PATIENCE_SECONDS) == BROKEN_PIPE
             assert process.stderr is not None
             assert process.stderr.read() == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["status", "last"], ["--help"]])
+def test_output_that_can_not_be_written_is_an_error_that_says_so(
+    environment: Environment, connection: Connection, command: list[str], unbuffered: str
+) -> None:
+    enqueue(connection)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            pgdex(*command),
+            env=environment | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        ExitCode.FAILED,
+        "Error: the output can't be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_streams_were_closed_does_its_work(
+    environment: Environment, connection: Connection, closed: str
+) -> None:
+    job_id = enqueue(connection)
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *pgdex("cancel", str(job_id), "--yes")],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert "unexpected" not in done.stderr
+    assert value(connection, "select status from pgdex.indexing_jobs") == "cancelled"
+
+
+@pytest.mark.parametrize("command", ["index", "skipped", "watch", "hooks status", "related a.py:1", "mcp"])
+def test_a_folder_that_was_removed_under_the_user_is_said(
+    environment: Environment, tmp_path: Path, command: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir "{gone}" && exec "$@"', "sh", *pgdex(*command.split())],
+        cwd=gone,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert "the folder that you are in was removed" in done.stderr
 
 
 def test_json_is_utf_8_whatever_the_locale(environment: Environment, connection: Connection) -> None:
