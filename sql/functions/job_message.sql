@@ -1,11 +1,13 @@
 -- One line that tells people what a job is doing: "Generating embeddings: 9,120/15,000 files · 310 files/s · 19 s
--- left". Every front end shows this line, so that all of them say the same.
+-- left". Every front end shows this line, so that all of them say the same. What a worker that died has in flight is not
+-- in any phase: as long as a job has no living worker, its line says so, instead of time left that does not pass.
 create or replace function pgdex.job_message(job pgdex.indexing_jobs) returns text
 language plpgsql stable
 set search_path = pg_catalog, pgdex, pg_temp
 as $$
 declare
     v_phase text;
+    v_nobody boolean;
     v_rate double precision;
     v_eta integer;
     v_found bigint;
@@ -54,9 +56,18 @@ begin
     end case;
 
     v_phase := pgdex.job_phase(job);
+    -- Only where nothing is in flight does it need to be known exactly: this line is made 20 times a second, and the view
+    -- looks at all locks of the server.
+    v_nobody := case
+        when v_phase is null then not exists (select from worker_status where alive)
+        else not exists (
+            select from workers
+            where greatest(clock_timestamp() - beat_at, beat_at - clock_timestamp()) <= interval '5 seconds'
+        )
+    end;
     if job.scanned_at is null then
         select sum(files_found) into v_found from job_batches where job_id = job.id and state = 'running';
-        if v_phase is null and not exists (select from worker_status where alive) then
+        if v_nobody then
             return 'Waiting for a worker to scan: none is running (start one with: pgdex worker)';
         end if;
         if v_phase = 'fetching' then
@@ -65,10 +76,13 @@ begin
         return format('Scanning: %s files found', pgdex.thousands(coalesce(v_found, 0)));
     end if;
     if job.files_done >= job.files_to_index then
-        return case when v_phase = 'finishing'
-            then 'Finishing: removing deleted files and building indexes' else 'Finishing: waiting for a worker' end;
+        return case
+            when v_nobody then 'Finishing: waiting for a worker, and none is running (start one with: pgdex worker)'
+            when v_phase = 'finishing' then 'Finishing: removing deleted files and building indexes'
+            else 'Finishing: waiting for a worker'
+        end;
     end if;
-    if v_phase is null and not exists (select from worker_status where alive) then
+    if v_nobody then
         return format(
             'Waiting for a worker at %s/%s files: none is running (start one with: pgdex worker)',
             pgdex.thousands(job.files_done), pgdex.thousands(job.files_to_index)

@@ -178,6 +178,35 @@ def test_a_running_job_names_its_phase_and_counts(connection: Connection) -> Non
     assert status(connection, job_id)["phase"] is None
 
 
+def test_what_the_last_worker_had_in_flight_when_it_died_is_no_phase_of_the_job(connection: Connection) -> None:
+    none = "none is running (start one with: pgdex worker)"
+    job_id = enqueue(connection)
+    worker = SqlWorker(connection)
+    worker.report(worker.take(), "scanning", found=5)
+    worker.die()
+    assert message(connection, job_id) == f"Waiting for a worker to scan: {none}"
+
+    worker = SqlWorker(connection)
+    assert message(connection, job_id) == "Scanning: 5 files found", "a peer that has yet to notice"
+    reclaim(connection)
+    scan = worker.take()
+    worker.plan(scan, tree(1_500), batch_files=500)
+    worker.drop(scan.wake_up)
+    worker.complete(worker.take())
+    worker.take()
+    worker.die()
+    assert message(connection, job_id) == f"Waiting for a worker at 500/1,500 files: {none}"
+
+    worker = SqlWorker(connection)
+    reclaim(connection)
+    worker.complete(worker.take())
+    worker.complete(worker.take())
+    worker.take()
+    assert message(connection, job_id) == "Finishing: removing deleted files and building indexes"
+    worker.die()
+    assert message(connection, job_id) == f"Finishing: waiting for a worker, and {none}"
+
+
 def test_a_blocked_job_says_what_it_waits_for_and_when_it_tries_again(connection: Connection) -> None:
     job_id = job_in(connection, "blocked")
     connection.execute(
