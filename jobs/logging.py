@@ -32,10 +32,10 @@ def fields(**values: Any) -> dict[str, dict[str, Any]]:
 
 
 def log_as_json(level: int = logging.INFO) -> None:
-    """Send what `pgdex` and warnings of `procrastinate` log to stderr as JSON lines."""
+    """Send what `pgdex` logs, and warnings of the libraries that log in an outage, to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name, least in (("pgdex", level), ("procrastinate", logging.WARNING)):
+    for name, least in (("pgdex", level), ("procrastinate", logging.WARNING), ("psycopg", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(least)
