@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from pgdex.jobs.database.outages import busy_message
+from pgdex.jobs.database.outages import refusal_message
 from pgdex.jobs.errors import DatabaseUnavailable, EmbedderUnavailable, InvalidRequest, NotAllowed, PgdexError
 
 
@@ -28,7 +28,7 @@ def own_errors() -> Iterator[None]:
 
 def _of_database(error: psycopg.Error) -> PgdexError:
     reason = " ".join(str(error).split()) or "no reason given"
-    if (busy := busy_message(error)) is not None:
+    if (busy := refusal_message(error)) is not None:
         return DatabaseUnavailable(busy)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return NotAllowed(f"the database refused: {reason}")

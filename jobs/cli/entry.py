@@ -98,10 +98,10 @@ def _unforeseen(error: Exception) -> tuple[str, int]:
 def _of_database(error: "psycopg.Error") -> str:
     from psycopg import OperationalError
 
-    from pgdex.jobs.database.outages import busy_message
+    from pgdex.jobs.database.outages import refusal_message
 
     said = "lost the connection to the database" if isinstance(error, OperationalError) else "the database refused"
-    return busy_message(error) or f"{said}: {_one_line(error)}"
+    return refusal_message(error) or f"{said}: {_one_line(error)}"
 
 
 def _one_line(error: Exception) -> str:

@@ -30,6 +30,10 @@ RESOURCES_EXHAUSTED = {
     "53200": "it is out of memory",
     "53400": "one of its limits is reached",
 }
+READ_ONLY = (
+    "the database takes no writes: it is a replica, or was made read-only. Searches work; for everything else let "
+    "PGDEX_DATABASE_URL lead to the primary (with several hosts in it, add target_session_attrs=read-write)"
+)
 TRANSIENT = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
 
 logger = logging.getLogger("pgdex.worker")
@@ -105,8 +109,9 @@ def limit_message(error: psycopg.Error) -> str:
     )
 
 
-def busy_message(error: BaseException) -> str | None:
-    """For whoever waits for an answer: that a limit of `sessions.FRONT_END` was reached; None for other errors."""
+def refusal_message(error: BaseException) -> str | None:
+    """For whoever waits for an answer: that a limit of `sessions.FRONT_END` was reached, or that the database takes no
+    writes; None for other errors."""
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return (
             "the database is busy: another session has locked what this needs and does not let go (a dump, a "
@@ -115,6 +120,8 @@ def busy_message(error: BaseException) -> str | None:
         )
     if isinstance(error, psycopg.errors.QueryCanceled):
         return "the database is busy: it did not answer in time. Nothing was changed: try again later"
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return READ_ONLY
     return None
 
 

@@ -202,6 +202,12 @@ def holds_session(connection: "psycopg.Connection[Any] | psycopg.AsyncConnection
     return getattr(connection, "for_each_transaction", None) is None
 
 
+def takes_writes(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether something can be changed: not on a replica, whatever our settings say."""
+    row = connection.execute("select current_setting('transaction_read_only') = 'off'").fetchone()
+    return row is not None and bool(row[0])
+
+
 def keep_settings(connection: "psycopg.Connection[Any]") -> None:
     """At the beginning of a transaction that a connection without autocommit began itself."""
     settings = getattr(connection, "for_each_transaction", None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from pgdex.jobs.database.connection import Connection, connect, describe
+from pgdex.jobs.database.outages import refusal_message
 from pgdex.jobs.database.sessions import UPGRADE, keep_settings
 from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, SchemaInUse
 from pgdex.jobs.settings import Settings
@@ -101,7 +102,8 @@ def migrate(settings: Settings, control: Connection, change: Callable[[Steps], N
             except (DBAPIError, psycopg.Error, RuntimeError) as error:
                 cause = error.orig if isinstance(error, DBAPIError) else error
                 if getattr(cause, "sqlstate", None) not in LOCK_STATES:
-                    raise DatabaseUnavailable(f"{describe(settings)} could not be changed: {cause}") from error
+                    reason = (refusal_message(cause) if cause else None) or cause
+                    raise DatabaseUnavailable(f"{describe(settings)} could not be changed: {reason}") from error
                 if time.monotonic() - started > watch.patience_seconds:
                     raise SchemaInUse(_held(settings, watch)) from error
             else:

@@ -74,9 +74,9 @@ def _refusal(error: "psycopg.Error") -> tuple[str, str]:
     from psycopg import DataError, OperationalError
     from psycopg.errors import InsufficientPrivilege
 
-    from pgdex.jobs.database.outages import busy_message
+    from pgdex.jobs.database.outages import refusal_message
 
-    if (busy := busy_message(error)) is not None:
+    if (busy := refusal_message(error)) is not None:
         return DATABASE_ERROR, busy
     reason = " ".join(str(error).split()) or "(no message)"
     if isinstance(error, InsufficientPrivilege):

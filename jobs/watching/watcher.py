@@ -11,7 +11,8 @@ import psycopg
 from pgdex.indexer.embedding import EmbedderError
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobStatus, StartedJob
-from pgdex.jobs.database.outages import Backoff, Meaning, meaning_of
+from pgdex.jobs.database.outages import READ_ONLY, Backoff, Meaning, meaning_of
+from pgdex.jobs.database.sessions import takes_writes
 from pgdex.jobs.errors import DatabaseUnavailable, NotAllowed, PgdexError
 from pgdex.jobs.logging import fields
 from pgdex.jobs.settings import Settings
@@ -112,6 +113,8 @@ class Watcher:
         with Client.open(self._settings) as client:
             if not self._take_turn(client):
                 return
+            if not takes_writes(client.connection):  # a replica, or a primary that another one has taken over from
+                raise DatabaseUnavailable(READ_ONLY)
             backoff.reset()
             if self._away:
                 self._away = False

@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 from pgdex.jobs.database.connection import AsyncConnection, Connection, connect, connect_async
-from pgdex.jobs.database.outages import Backoff, Meaning, meaning_of
+from pgdex.jobs.database.outages import Backoff, Meaning, meaning_of, refusal_message
 from pgdex.jobs.database.sessions import WORKER, AsyncSession, Session, holds_session
 from pgdex.jobs.logging import fields
 from pgdex.jobs.settings import settings
@@ -104,7 +104,9 @@ class Connector(PsycopgConnector):
             except ConnectorException as error:
                 if not is_outage(error) or not self.is_patient():
                     raise
-                logger.warning("waiting for the database: %s", str(error).strip(), extra=fields(action="database_away"))
+                cause = error.__cause__ or error  # procrastinate's own message is "Database error."
+                reason = refusal_message(cause) or str(cause).strip()
+                logger.warning("waiting for the database: %s", reason, extra=fields(action="database_away"))
             await asyncio.sleep(backoff.next())
 
 

@@ -22,13 +22,16 @@ CREATE_ROLES = (
 
 def server_check(connection: "Connection", where: str) -> Check:
     """The server's version, and what lies between."""
-    from pgdex.jobs.database.sessions import holds_session
+    from pgdex.jobs.database.outages import READ_ONLY
+    from pgdex.jobs.database.sessions import holds_session, takes_writes
     from pgdex.jobs.worker.peers import LOCK_GRACE_SECONDS, SILENCE_SECONDS
 
     version = connection.info.server_version
     finding = f"{where}: PostgreSQL {version // 10000}.{version % 10000}"
     if version // 10000 < OLDEST_SERVER:
         return failed("database", finding, f"Use PostgreSQL {OLDEST_SERVER} or newer.")
+    if not takes_writes(connection):
+        return failed("database", finding, f"{READ_ONLY[0].upper()}{READ_ONLY[1:]}.")
     if not holds_session(connection):
         advice = (
             "Commands and workers work, but workers poll, and a dead worker is noticed after "

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pgdex.jobs.batches.pools import POOLS
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.connection import connect, connect_async
-from pgdex.jobs.database.outages import busy_message
+from pgdex.jobs.database.outages import refusal_message
 from pgdex.jobs.database.schema import upgrade
 from pgdex.jobs.database.sessions import FRONT_END, SEARCH_PATH, SESSION_SETTINGS, SETTINGS, UPGRADE, WORKER, Limits
 from pgdex.jobs.worker.connector import Connector
@@ -181,10 +181,10 @@ def test_a_front_end_says_that_the_database_is_busy(database_url: str) -> None:
             other.execute("select from pgdex.indexing_jobs where id = %s for update", [job])
             with pytest.raises(psycopg.errors.LockNotAvailable) as locked:
                 one.execute("update pgdex.indexing_jobs set progress_floor = 1 where id = %s", [job])
-        assert "locked" in str(busy_message(locked.value))
+        assert "locked" in str(refusal_message(locked.value))
         with pytest.raises(psycopg.errors.QueryCanceled) as late:
             one.execute("select pg_sleep(5)")
-        assert "busy" in str(busy_message(late.value))
+        assert "busy" in str(refusal_message(late.value))
 
 
 @pytest.mark.usefixtures("later")
