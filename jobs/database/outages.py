@@ -93,6 +93,11 @@ def full_message(error: psycopg.Error) -> str:
     """For people: what the database has run out of, and what to do."""
     what = RESOURCES_EXHAUSTED[error.sqlstate or ""]
     said = " ".join(str(error.diag.message_primary or error).split())
+    if "shared memory segment" in said:  # under the code of a full disk, and more disk would not help
+        return (
+            f"The database can't take more: its shared memory is full ({said}). Give /dev/shm of its machine or "
+            "container more (docker run --shm-size), then index again: what was indexed is kept."
+        )
     return (
         f"The database can't take more: {what} ({said}). Free some space, then index again: what was indexed is kept."
     )

@@ -45,6 +45,13 @@ def test_a_full_disk_is_told_in_words_that_say_what_to_do() -> None:
     assert "\n" not in message
 
 
+def test_full_shared_memory_is_no_full_disk() -> None:
+    said = 'could not resize shared memory segment "/PostgreSQL.7" to 67146080 bytes: No space left on device'
+    message = full_message(errors.DiskFull(said))
+    assert "its disk" not in message
+    assert "--shm-size" in message
+
+
 def test_each_wait_is_twice_as_long_up_to_the_longest_and_short_again_after_a_success() -> None:
     backoff = Backoff(first=0.1, longest=0.5)
     assert [backoff.next() for _ in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.5]

@@ -3,6 +3,7 @@
 from pgdex.jobs.database.embedded.paths import HomePaths
 
 NO_SPACE = "No space left on device"
+SHARED_MEMORY = "shared memory segment"
 
 
 class DoesNotStart(Exception):
@@ -11,6 +12,11 @@ class DoesNotStart(Exception):
 
 def explained(paths: HomePaths, reason: str) -> str:
     """The whole message."""
+    if NO_SPACE in reason and SHARED_MEMORY in reason:
+        return (
+            f"the embedded PostgreSQL under {paths.home} can't start: /dev/shm, which it needs for shared memory, is "
+            "full or too small. Free some of it, or give the container more (docker run --shm-size=256m)"
+        )
     if NO_SPACE in reason:
         return (
             f"the embedded PostgreSQL under {paths.home} can't start, because the disk is full. Free some space: "

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.database.embedded import programs
 from pgdex.jobs.database.embedded.paths import HomePaths
 from pgdex.jobs.database.embedded.server import is_running, start_server, stop_server
@@ -27,7 +28,7 @@ from tests.integration.embedded.homes import (
     url_of,
     user_of,
 )
-from tests.support.logins import CHECKOUT, run_pgdex
+from tests.support.logins import CHECKOUT, PATIENCE_SECONDS, PGDEX, run_pgdex
 from tests.support.waiting import wait_for
 
 NOBODY, UNNAMED = 65534, 54321
@@ -164,6 +165,22 @@ def test_a_full_disk_is_said_and_there_is_a_database_when_there_is_room(small_di
     commit_something(url)
     assert is_there(url)
     stop_server(small_disk)
+
+
+def test_full_shared_memory_is_no_full_disk(home: Path) -> None:
+    tiny = 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"'
+    if not AS_ROOT or subprocess.run(["unshare", "-m", "sh", "-c", tiny, "sh", "true"], check=False).returncode:
+        pytest.skip("only root can mount a file system, and not in every container")
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", tiny, "sh", *PGDEX, "list"],
+        env=os.environ | {"PGDEX_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DATABASE
+    assert "/dev/shm, which it needs for shared memory, is full or too small" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(("options", "said"), [("ro", "Read-only file system"), ("noexec", "noexec")])
