@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 5.0
+OTHER_REASON_SECONDS = 10.0
+"""After that an outage is no restart, and what keeps the connection from being made may be something to be mended."""
 
 
 @contextmanager
@@ -74,7 +76,8 @@ def is_first_start(settings: "Settings") -> bool:
 class Reconnecting:
     """Calls a client, and where its connection breaks, waits for the database and calls again.
 
-    `lost` is called once for each outage, with the reason, and `found` when it is over.
+    `lost` is called for each outage with the reason, again where it lasts and the reason has become another one (the
+    database was dropped, its password changed), and `found` when it is over.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Reconnecting:
         lost: Callable[[str], None],
         found: Callable[[], None],
         sleep: Callable[[float], None] = time.sleep,
+        patience_seconds: float = OTHER_REASON_SECONDS,
     ) -> None:
         from pgdex.jobs.database.outages import Backoff
 
@@ -91,6 +95,7 @@ class Reconnecting:
         self._lost = lost
         self._found = found
         self._sleep = sleep
+        self._patience_seconds = patience_seconds
         self._pauses = Backoff(first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
 
     def call(
@@ -118,10 +123,15 @@ class Reconnecting:
         from pgdex.jobs.errors import DatabaseUnavailable
 
         self._client.close()
+        began = time.monotonic()
+        told = ""
         while True:
             self._sleep(self._pauses.next())
             try:
                 self._client.connection = Client.open(self._client.settings).connection
-            except DatabaseUnavailable:
+            except DatabaseUnavailable as error:
+                if told != str(error) and time.monotonic() - began >= self._patience_seconds:
+                    told = str(error)
+                    self._lost(told)
                 continue
             return

@@ -2,14 +2,18 @@
 
 from uuid import UUID
 
+import psycopg
 import pytest
 from pydantic import TypeAdapter
 
 from pgdex.jobs.cli.exit_codes import ExitCode
+from pgdex.jobs.cli.session import Reconnecting
+from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.models import JobEvent
 from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, ended, started
 from tests.integration.cli.watched_jobs import LISTENERS, listeners, running_job
+from tests.support.databases import settings_for
 from tests.support.waiting import wait_for
 
 
@@ -67,6 +71,29 @@ def test_a_database_that_goes_away_is_waited_for(
     assert done.err.count("The database does not answer") == 2
     assert done.err.count("The database is back.") == 2
     assert "Completed" in done.out or "completed" in done.out
+
+
+def test_an_outage_that_has_become_another_one_is_said_again(database_url: str, server_url: str) -> None:
+    told: list[str] = []
+    name = database_url.partition("?")[0].rpartition("/")[2]
+
+    def let_in(_: float) -> None:
+        if len(told) > 1:
+            admin.execute(f'alter database "{name}" allow_connections true')
+
+    with (
+        psycopg.connect(server_url, autocommit=True) as admin,
+        Client.open(settings_for(database_url)) as client,
+    ):
+        watching = Reconnecting(
+            client, lost=told.append, found=lambda: told.append("found"), sleep=let_in, patience_seconds=0.5
+        )
+        admin.execute(f'alter database "{name}" allow_connections false')
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+        assert watching.call(lambda one: one.connection.execute("select 1").fetchone()) == (1,)
+    assert "terminating connection" in told[0]
+    assert f'database "{name}" is not currently accepting connections' in told[1]
+    assert told[2:] == ["found"], "each reason once"
 
 
 @pytest.mark.parametrize("command", [("status", "--watch"), ("events", "--follow")])
