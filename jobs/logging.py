@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 FIELDS = "fields"
+LIBRARIES = ("asyncio", "procrastinate", "psycopg")
 
 
 class JsonLines(logging.Formatter):
@@ -35,7 +36,7 @@ def log_as_json(level: int = logging.INFO) -> None:
     """Send what `pgdex` logs, and warnings of the libraries that log in an outage, to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name, least in (("pgdex", level), ("procrastinate", logging.WARNING), ("psycopg", logging.WARNING)):
+    for name, least in (("pgdex", level), *((library, logging.WARNING) for library in LIBRARIES)):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(least)
