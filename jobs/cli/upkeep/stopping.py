@@ -14,6 +14,8 @@ from pgdex.jobs.settings import Settings
 if TYPE_CHECKING:
     import psutil
 
+    from pgdex.jobs.database.embedded.paths import HomePaths
+
 # Who starts others comes first: a watcher asks for workers, a supervisor restarts its own.
 ORDER: tuple[Role, ...] = ("watcher", "agent server", "supervisor", "worker")
 WORKERS: tuple[Role, ...] = ("supervisor", "worker")
@@ -22,6 +24,7 @@ KILLED_SECONDS = 5.0
 POLL_SECONDS = 0.05
 OURS = ("pgdex stop", "pgdex uninstall")  # of several at once none has to tell of the others
 ROUNDS = 3  # what was about to start another while it was told to stop
+ENDING_SECONDS = 5.0  # the processes of a server whose first one was killed
 KEEPER_SECONDS = 5.0  # the keeper looks every 2 s at most whether its server is gone
 
 
@@ -154,12 +157,29 @@ def _stop_server(home: Path) -> bool:
         )
     try:
         if postmaster(paths.data) is None:
+            _require_none_elsewhere(paths)
             return False
         stop_server(home)
     finally:
         os.close(lock)
     _wait_for_keeper(paths.keeper)
     return True
+
+
+def _require_none_elsewhere(paths: "HomePaths") -> None:
+    """Raise DatabaseUnavailable where the server runs in another container that shares the home: its processes have no
+    numbers here, but hold its lock. To whoever removes the home next it would not have been running."""
+    from pgdex.jobs.database.embedded.locks import take_lock
+
+    if not paths.server.exists():
+        return
+    lock = take_lock(paths.server, seconds=ENDING_SECONDS)
+    if lock is None:
+        raise DatabaseUnavailable(
+            f"the embedded PostgreSQL of {paths.home} runs where it can't be stopped from here, in another container "
+            "it seems: run pgdex stop there"
+        )
+    os.close(lock)
 
 
 def _wait_for_keeper(path: Path) -> None:

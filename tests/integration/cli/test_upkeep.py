@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.database.connection import Connection
 from tests.integration.cli.commands import Environment, Run, pgdex
-from tests.integration.embedded.homes import end_everything
+from tests.integration.embedded.homes import HOLD, end_everything
 from tests.support.logins import run_pgdex as embedded
 from tests.support.waiting import wait_for
 
@@ -76,6 +77,29 @@ def test_everything_in_the_background_is_stopped_and_then_deleted(home: Path, re
     assert embedded("uninstall", "--purge", "--yes", home=home).code == ExitCode.DONE
     assert [path.name for path in home.iterdir()] == ["mine.txt"]
     assert (repository / "src").exists()
+
+
+def test_a_server_in_another_container_is_neither_stopped_nor_deleted_under_it(home: Path) -> None:
+    container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if shutil.which("unshare") is None or subprocess.run([*container, "true"], check=False).returncode:
+        pytest.skip("needs Linux and root, and a container that lets root make others")
+    other = subprocess.Popen(
+        [*container, sys.executable, "-c", HOLD, str(home), "60"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline().startswith("postgresql://")
+        for command in (["stop"], ["uninstall", "--purge", "--yes"]):
+            done = embedded(*command, home=home)
+            assert done.code == ExitCode.DATABASE, done.err
+            assert "in another container" in done.err
+        assert embedded("list", home=home).code == ExitCode.DONE, "it can be used from here"
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_workers_on_a_database_elsewhere_are_stopped_and_those_of_other_homes_are_not(
