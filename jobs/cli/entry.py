@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pgdex.jobs.cli.exit_codes import BROKEN_PIPE, ExitCode
+from pgdex.jobs.cli.interpreter import restart_if_needed
 from pgdex.jobs.cli.lazy import ReaderHasLeft
 from pgdex.jobs.cli.render.wrapping import width_of, wrapped
 from pgdex.jobs.cli.root import Invocation, pgdex
@@ -30,6 +31,8 @@ LONGEST_MESSAGE = 400  # characters of an error that nobody wrote for users; --d
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `pgdex` with the process's arguments, or the given ones; returns the exit code."""
+    if arguments is None:
+        restart_if_needed()
     # Importing and answering makes objects that stay: looking through them for cycles took 50 of 450 ms of a search.
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     _open_closed_streams()

@@ -81,7 +81,7 @@ def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> sub
     settings = client.settings
     make_home(settings.home)
     with open_worker_log(settings.home) as log:
-        return subprocess.Popen(
+        return _Outliving(
             [*SUPERVISOR_COMMAND, "--only-one", "--exit-when-idle", str(idle_seconds)],
             cwd=settings.home,
             env=_environment(settings),
@@ -90,6 +90,13 @@ def ensure_workers(client: Client, *, idle_seconds: float = IDLE_SECONDS) -> sub
             stderr=log,
             start_new_session=True,
         )
+
+
+class _Outliving(subprocess.Popen[bytes]):
+    """A process that is meant to outlive this one, which is no leak to be warned of (python -W error, pytest)."""
+
+    def __del__(self) -> None:
+        super().__del__(_warn=lambda *_, **__: None)  # type: ignore[call-arg]  # an argument that typeshed does not have
 
 
 def _environment(settings: Settings) -> dict[str, str]:

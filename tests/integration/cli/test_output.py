@@ -14,6 +14,7 @@ from tests.integration.cli.terminal import Terminal
 from tests.support.job_checks import value
 from tests.support.logins import PATIENCE_SECONDS
 from tests.support.sql_worker import enqueue
+from tests.support.trees import write_tree
 
 COLOUR = re.compile(rb"\x1b\[[0-9;]*3[0-7]m")
 
@@ -160,3 +161,49 @@ def test_a_locale_without_unicode_is_no_reason_to_fail(
     )
 
     assert done.returncode == ExitCode.DONE, done.stderr
+
+
+def test_a_locale_of_another_encoding_takes_no_name_for_another(
+    environment: Environment, connection: Connection, worker: None, tmp_path: Path
+) -> None:
+    odd = environment | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    odd.pop("PYTHONIOENCODING", None)
+    write_tree(tmp_path / "größe", {"straße.py": "def umlaut(): pass\n"})
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            pgdex(*arguments), env=odd, capture_output=True, timeout=PATIENCE_SECONDS, check=False, cwd=tmp_path
+        )
+        assert done.returncode == ExitCode.DONE, done.stderr
+        return done.stdout.decode(errors="replace")
+
+    run("index", str(tmp_path / "größe"))
+    assert "stra" in run("search", "umlaut", "--all")
+    assert value(connection, "select path from pgdex.files") == "straße.py"
+
+
+@pytest.mark.parametrize("level", ["1", "2", "3"])
+def test_no_level_of_optimizing_takes_the_texts_away(environment: Environment, level: str) -> None:
+    shown = subprocess.run(
+        pgdex("search", "--help"),
+        env=environment | {"PYTHONOPTIMIZE": level},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    assert "Search the indexed code" in shown.stdout or "Examples:" in shown.stdout
+
+
+def test_workers_that_are_started_are_no_leak(environment: Environment, connection: Connection, tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", {"a.py": "def a(): pass\n"})
+    done = subprocess.run(
+        pgdex("index", "--detach", str(tmp_path / "tree")),
+        env=environment | {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert "ResourceWarning" not in done.stderr
