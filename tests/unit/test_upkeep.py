@@ -93,6 +93,14 @@ def test_what_procrastinate_says_of_a_start_is_in_no_workers_entry(tmp_path: Pat
     assert [one.message for one in last_entries(tmp_path, ("workers",), number=10)] == ["w1", "w2"]
 
 
+def test_what_waiting_for_a_start_is_answered_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "server.log").write_text(
+        "2026-11-29 10:00:03.000 UTC [7] FATAL:  the database system is starting up\n"
+        "2026-11-29 10:00:04.000 UTC [7] FATAL:  the database system is in a bad mood\n"
+    )
+    assert [one.level for one in last_entries(tmp_path, ("server",), number=10)] == ["info", "error"]
+
+
 def test_the_last_entries_are_those_of_all_logs_by_time_with_what_belongs_to_them(tmp_path: Path) -> None:
     (tmp_path / "worker.log.1").write_text(worker_line(1) + "\n")
     (tmp_path / "worker.log").write_text(

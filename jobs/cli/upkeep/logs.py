@@ -19,6 +19,7 @@ LARGEST_LINE_BYTES = 1 << 20  # of a line that is still being written; a longer 
 # PostgreSQL's own prefix (log_line_prefix = '%m [%p] '), as the embedded server has it.
 SERVER_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (\S+) \[(\d+)\] ([A-Z0-9]+): +(.*)", re.DOTALL)
 LEVELS = {"LOG": "info", "WARNING": "warning", "ERROR": "error", "FATAL": "error", "PANIC": "error"}
+NOT_YET = ("the database system is starting up", "the database system is shutting down")
 ADDITIONS = ("DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION")
 # procrastinate says so on its own, before a worker logs: with several workers, in the middle of another one's entries.
 ANNOUNCED = "Launching a worker on "
@@ -183,4 +184,6 @@ def _server_entry(line: str) -> Entry | None:
     except (ValueError, OSError, OverflowError):
         return None
     shown = message if level in LEVELS else f"{level}: {message}"
-    return Entry("server", stamp.astimezone(UTC), LEVELS.get(level, "info"), shown, {"pid": int(pid)})
+    # What commands are answered that wait for a start, which is nothing to be mended.
+    severity = "info" if message in NOT_YET else LEVELS.get(level, "info")
+    return Entry("server", stamp.astimezone(UTC), severity, shown, {"pid": int(pid)})
