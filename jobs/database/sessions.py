@@ -52,6 +52,8 @@ SESSION_SETTINGS = {
     "default_transaction_deferrable": "off",
     "idle_session_timeout": "0",
 }
+# Where no transaction can be begun as one that writes, even if it only reads.
+IS_REPLICA = "select pg_catalog.pg_is_in_recovery()"
 TRANSACTION_TIMEOUT_SINCE = 170_000
 # These can't stand in a transaction, and so have none made for them. They name schemas themselves.
 ALONE = re.compile(rb"^\s*(vacuum|(create|drop|reindex|alter)\b.*\bconcurrently\b)", re.IGNORECASE | re.DOTALL)
@@ -116,9 +118,11 @@ class Session(psycopg.Connection[Row_co]):
         if self.execute(_statement(limits, version, of_backend=self.info.backend_pid)).fetchone() is not None:
             return
         if is_shared(self):  # a pooler lies between
+            is_replica = self.execute(IS_REPLICA).fetchone() == (True,)
             self.for_each_transaction = _statement(limits, version, for_transaction=True)
             self.prepare_threshold = None
-            self.isolation_level, self.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
+            self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            self.read_only = None if is_replica else False
         else:
             self.execute(_statement(limits, version))
 
@@ -171,10 +175,11 @@ class AsyncSession(psycopg.AsyncConnection[Row_co]):
         if await cursor.fetchone() is not None:
             return
         if await is_shared_async(self):
+            is_replica = await (await self.execute(IS_REPLICA)).fetchone() == (True,)
             self.for_each_transaction = _statement(limits, version, for_transaction=True)
             self.prepare_threshold = None
             await self.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
-            await self.set_read_only(False)
+            await self.set_read_only(None if is_replica else False)
         else:
             await self.execute(_statement(limits, version))
 

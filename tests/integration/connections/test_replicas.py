@@ -21,6 +21,7 @@ from pgdex.jobs.settings import Settings
 from pgdex.jobs.watching import Watcher
 from tests.integration.cli.commands import Run
 from tests.support.databases import settings_for
+from tests.support.pgbouncer import PROGRAM, pgbouncer
 from tests.support.replicas import replica_in
 from tests.support.trees import python_tree
 from tests.support.waiting import wait_for, wait_for_end
@@ -89,6 +90,18 @@ def test_a_command_that_changes_something_says_what_the_matter_is(
     assert done.code == ExitCode.DATABASE, done.err
     assert "takes no writes" in done.err
     assert "CONTEXT" not in done.err
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed")
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_a_pooler_between_changes_nothing(run_pgdex: Run, database_url: str, folder: Path, mode: str) -> None:
+    with pgbouncer(database_url, mode, ignore_startup_parameters="extra_float_digits,options") as url:
+        found = run_pgdex("search", "load thing", cwd=folder, env={"PGDEX_DATABASE_URL": url})
+        refused = run_pgdex("index", ".", cwd=folder, env={"PGDEX_DATABASE_URL": url})
+    assert found.code == ExitCode.DONE, found.err
+    assert "load_" in found.out
+    assert refused.code == ExitCode.DATABASE
+    assert "takes no writes" in refused.err
 
 
 def test_the_doctor_finds_it(run_pgdex: Run) -> None:
