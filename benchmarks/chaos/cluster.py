@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
 from typing import TypeVar
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from pgdex.jobs.database.schema import upgrade
 from pgdex.jobs.settings import Settings
 from tests.support.databases import settings_for
 from tests.support.embedding_server import EmbeddingServerProcess
+from tests.support.preloaded import Process
 from tests.support.workers import Workers
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class Cluster:
         assert isinstance(count, int)
         return count
 
-    def batch_in_flight(self, process: "Popen[bytes]", job_id: UUID) -> Batch:
+    def batch_in_flight(self, process: Process, job_id: UUID) -> Batch:
         """Wait until the process took a batch of the job between 0.1 and 1 s ago."""
         row = self.until(
             lambda: self.row(IN_PROGRESS, process.pid, job_id), what=f"a batch in the hand of {process.pid}"
@@ -160,11 +160,11 @@ class Cluster:
         assert isinstance(job, UUID)
         return Batch(job, int(str(seq)), int(str(attempt)), int(str(worker)))
 
-    def running_processes(self) -> "list[Popen[bytes]]":
+    def running_processes(self) -> list[Process]:
         """The worker processes that have not ended, oldest first."""
         return [process for process in self.workers.processes if process.poll() is None]
 
-    def fill_up(self, count: int) -> "list[Popen[bytes]]":
+    def fill_up(self, count: int) -> list[Process]:
         """Start what is missing to that many living workers, wait until all are at work, and return them."""
         self.workers.start(max(0, count - len(self.running_processes())))
         running = self.running_processes()
@@ -189,6 +189,7 @@ def cluster(*, embedder: str = MODEL, batch_files: int = 4, **environment: str) 
                 "PGDEX_BATCH_FILES": str(batch_files),
                 **environment,
             },
+            fresh=True,
         )
         made = Cluster(server, service, settings, folder, workers)
         try:

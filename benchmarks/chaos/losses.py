@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from subprocess import Popen
 
 import psutil
 
 from benchmarks.chaos.cluster import Batch, Cluster, NothingHappened, cluster
 from benchmarks.chaos.latency import Measure, Trials
+from tests.support.preloaded import Process
 from tests.support.trees import python_tree
 
 BATCH_NOW = "select state, attempt, worker_id from pgdex.job_batches where job_id = %s and seq = %s"
@@ -85,7 +85,7 @@ def until_reclaimed(here: Cluster, batch: Batch, strike: Callable[[], object]) -
     return seconds
 
 
-def stop_where_it_stands(here: Cluster, victim: "Popen[bytes]", batch: Batch) -> None:
+def stop_where_it_stands(here: Cluster, victim: Process, batch: Batch) -> None:
     """SIGSTOP, and a look whether the lock is really still held: else this would measure the lock once more."""
     here.workers.pause(victim)
     time.sleep(0.05)

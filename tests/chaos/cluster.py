@@ -260,7 +260,7 @@ def _workers(database_url: str, folder: Path, service: EmbeddingServer) -> Itera
         "PGDEX_VERSION_RETENTION_DAYS": "0",  # each worker collects when it starts
         "PGDEX_HOME": str(folder),
     }
-    workers = Workers(database_url, logs, environment)
+    workers = Workers(database_url, logs, environment, fresh=True)
     try:
         yield workers
     finally:

@@ -9,7 +9,7 @@ import pytest
 
 from pgdex.jobs.cli.lazy import ADVICE
 from pgdex.jobs.cli.root import pgdex
-from tests.contract.commands import run_pgdex
+from tests.support.logins import run_pgdex
 
 TEXTS = (click.STRING.__class__, click.Path)
 

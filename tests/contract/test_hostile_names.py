@@ -10,9 +10,9 @@ from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.printable import UNSAFE, UNSAFE_IN_CODE
 from pgdex.jobs.mcp.quoted import ABOUT
 from tests.contract.agents import Agent
-from tests.contract.commands import run_pgdex
 from tests.contract.test_tools import tools_of
 from tests.support.databases import settings_for
+from tests.support.logins import run_pgdex
 from tests.support.trees import write_tree
 from tests.support.waiting import wait_for_end
 from tests.support.workers import workers_on

@@ -15,8 +15,8 @@ import httpx2
 import pytest
 
 from tests.contract.agents import PGDEX_MCP, bearer, environment, http_server
-from tests.contract.commands import run_pgdex
 from tests.contract.test_http import HEADERS, INITIALIZE, post, refused_start
+from tests.support.logins import run_pgdex
 from tests.support.waiting import wait_for
 
 NOBODY = 65534

@@ -10,10 +10,9 @@ import pytest
 
 from pgdex.jobs.cli.exit_codes import ExitCode
 from tests.contract.agents import Agent, environment
-from tests.contract.commands import run_pgdex
 from tests.contract.test_jobs import project
 from tests.contract.test_projects_of_requests import with_project
-from tests.support.logins import PGDEX, Finished
+from tests.support.logins import PGDEX, Finished, run_pgdex
 
 
 @pytest.fixture

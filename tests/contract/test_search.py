@@ -13,10 +13,10 @@ from pgdex.jobs.database.connection import Connection
 from pgdex.jobs.mcp.quoted import ABOUT
 from pgdex.jobs.mcp.tokens import estimated_tokens
 from tests.contract.agents import Agent, Agents
-from tests.contract.commands import run_pgdex
 from tests.contract.conftest import PROJECT
 from tests.contract.test_jobs import half_done, project, start
 from tests.support.databases import settings_for
+from tests.support.logins import run_pgdex
 from tests.support.trees import python_tree, write_tree
 from tests.support.waiting import wait_for_end
 from tests.support.workers import workers_on

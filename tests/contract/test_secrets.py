@@ -19,11 +19,10 @@ import pytest
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.database.connection import connect
-from tests.contract.commands import run_pgdex
 from tests.support.databases import embedded_server, new_database, settings_for, upgraded_template, url_of
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.job_checks import value
-from tests.support.logins import CHECKOUT, PGDEX, Finished, as_user, new_login
+from tests.support.logins import CHECKOUT, PGDEX, Finished, as_user, new_login, run_pgdex
 from tests.support.sql_worker import enqueue
 from tests.support.trees import python_tree
 from tests.support.waiting import wait_for, wait_for_end

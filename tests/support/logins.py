@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,11 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from tests.support import preloaded
+
 PGDEX = (sys.executable, "-P", "-m", "pgdex.jobs.cli")
-CHECKOUT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60
+CHECKOUT = preloaded.CHECKOUT
+PATIENCE_SECONDS = preloaded.PATIENCE_SECONDS
 
 _number = count(1)
 
@@ -57,16 +58,12 @@ class Finished:
     err: str
 
 
-def run_pgdex(*arguments: str, home: Path, **environment: str) -> Finished:
-    """`pgdex` with these PGDEX_ variables and no other, without a terminal."""
+def run_pgdex(*arguments: str, home: Path, folder: Path | str = CHECKOUT, **environment: str) -> Finished:
+    """`pgdex` from `folder` with these PGDEX_ variables and no other, without a terminal."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PGDEX_")}
-    done = subprocess.run(
+    done = preloaded.run(
         [*PGDEX, *arguments],
-        env=kept | {"PGDEX_HOME": str(home), "PYTHONPATH": str(CHECKOUT)} | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
+        folder=folder,
+        environment=kept | {"PGDEX_HOME": str(home), "PYTHONPATH": str(CHECKOUT)} | environment,
     )
     return Finished(done.returncode, done.stdout, done.stderr)

@@ -14,7 +14,9 @@ import psutil
 
 from pgdex.jobs.client.client import Client
 from pgdex.jobs.client.workers import living_workers
+from tests.support import preloaded
 from tests.support.databases import settings_for
+from tests.support.preloaded import Process
 
 COMMAND = (sys.executable, "-P", "-m", "procrastinate", "--app=pgdex.app", "worker")
 DEADLINE_SECONDS = 60.0
@@ -30,20 +32,21 @@ class Workers:
     environment: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = COMMAND
     concurrency: int = 1
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    fresh: bool = False
+    """Whether each is an interpreter of its own, with a hash seed of its own."""
+    processes: list[Process] = field(default_factory=list)
 
-    def start(self, count: int = 1, *, concurrency: int | None = None) -> list[subprocess.Popen[bytes]]:
+    def start(self, count: int = 1, *, concurrency: int | None = None) -> list[Process]:
         """Start `count` processes with `concurrency` slots each and return them; they take a second to be at work."""
         started = []
         for _ in range(count):
             with self._log_of(len(self.processes)).open("wb") as log:
-                process = subprocess.Popen(
+                process = (preloaded.start_fresh if self.fresh else preloaded.start)(
                     [*self.command, "--concurrency", str(concurrency or self.concurrency)],
-                    cwd=self.folder,
-                    env=_clean_environment() | {"PGDEX_DATABASE_URL": self.database_url} | self.environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
+                    folder=self.folder,
+                    environment=_clean_environment() | {"PGDEX_DATABASE_URL": self.database_url} | self.environment,
+                    output=log.fileno(),
+                    errors=log.fileno(),
                 )
             self.processes.append(process)
             started.append(process)
@@ -57,16 +60,16 @@ class Workers:
                 assert time.monotonic() < end, f"no {count} workers within {deadline} s{self.logs()}"
                 time.sleep(0.05)
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: Process) -> None:
         """kill -9, as a crash does it."""
         process.kill()
         process.wait()
 
-    def pause(self, process: subprocess.Popen[bytes]) -> None:
+    def pause(self, process: Process) -> None:
         """Stop it where it stands: it keeps its connections and its locks, but its heart does not beat."""
         process.send_signal(signal.SIGSTOP)
 
-    def wake(self, process: subprocess.Popen[bytes]) -> None:
+    def wake(self, process: Process) -> None:
         """Let a paused process go on."""
         process.send_signal(signal.SIGCONT)
 

@@ -15,7 +15,7 @@ from pgdex.jobs.cli.arguments import repository_filter
 from pgdex.jobs.cli.entry import explained
 from pgdex.jobs.cli.exit_codes import ExitCode
 from pgdex.jobs.cli.lazy import LazyGroup
-from pgdex.jobs.cli.root import pgdex
+from pgdex.jobs.cli.root import SECTIONS, pgdex
 from pgdex.jobs.errors import DatabaseUnavailable, InvalidRequest, JobIsFinal, JobNotFound, PgdexError
 from pgdex.jobs.settings import settings
 
@@ -121,6 +121,26 @@ def test_the_help_and_the_list_of_commands_load_nothing_heavy() -> None:
     finished = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
 
     assert finished.stderr.strip() == ""
+
+
+def test_each_command_can_be_the_first_that_is_loaded() -> None:
+    # Most tests of commands fork them from a process that has loaded all. Libraries first: they are not the question.
+    probe = """
+import importlib, os, sys
+import click, psycopg, psycopg.rows, psycopg.sql
+for module in sys.argv[1:]:
+    if (child := os.fork()) == 0:
+        importlib.import_module(module)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print(module, file=sys.stderr)
+"""
+    modules = [lazy.target.partition(":")[0] for section in SECTIONS.values() for lazy in section.values()]
+
+    finished = subprocess.run([sys.executable, "-c", probe, *modules], capture_output=True, text=True, check=False)
+
+    assert len(modules) > 20
+    assert finished.stderr == ""
 
 
 def test_the_client_loads_nothing_heavy() -> None:

@@ -1,18 +1,14 @@
 """What every test of the command line starts from."""
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pgdex.jobs.client.client import Client
-from pgdex.jobs.client.workers import living_workers
 from tests.integration.cli.commands import Environment, Finished, Run, pgdex
-from tests.support.databases import settings_for
-from tests.support.logins import PATIENCE_SECONDS
-from tests.support.waiting import wait_for
+from tests.support import preloaded
+from tests.support.workers import Workers
 
 
 @pytest.fixture
@@ -20,16 +16,7 @@ def run_pgdex(environment: Environment) -> Run:
     """Runs a command to its end, without a terminal."""
 
     def run(*arguments: str, env: Environment | None = None, cwd: Path | None = None) -> Finished:
-        done = subprocess.run(
-            pgdex(*arguments),
-            env=environment | (env or {}),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
+        done = preloaded.run(pgdex(*arguments), folder=cwd or Path.cwd(), environment=environment | (env or {}))
         assert "Traceback" not in done.stderr, done.stderr
         return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -46,19 +33,14 @@ def heeds_ctrl_c() -> Iterator[None]:
 
 
 @pytest.fixture
-def worker(environment: Environment, database_url: str) -> Iterator[None]:
-    """One worker process under `pgdex worker`."""
-    process = subprocess.Popen(
-        pgdex("worker", "--processes", "1"), env=environment, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    )
-    try:
-        with Client.open(settings_for(database_url)) as client:
-            wait_for(lambda: living_workers(client.connection), what="a living worker")
-        yield
-    finally:
-        process.terminate()
-        code = process.wait(PATIENCE_SECONDS)
-    assert code == 0
+def worker(workers: Workers, environment: Environment) -> Iterator[None]:
+    """A worker process that heeds the same variables as the commands."""
+    workers.environment = environment
+    [process] = workers.start()
+    workers.wait_until_alive(1)
+    yield
+    workers.stop()
+    assert process.returncode == 0, workers.logs()
 
 
 @pytest.fixture
