@@ -41,7 +41,7 @@ def test_a_watch_returns_when_the_job_has_ended_with_rising_progress(agent: Agen
     job_id = half_done(admin, mine)
 
     def work() -> None:
-        wait_for(lambda: listeners(admin), what="the watch", seconds=10)
+        wait_for(lambda: listeners(admin), what="the watch")
         time.sleep(0.6)
         worker = SqlWorker(admin)
         worker.complete(worker.take())
@@ -89,7 +89,7 @@ def test_other_calls_are_answered_while_a_watch_is_open(agent: Agent, admin: Con
     answers: list[str] = []
 
     def ask() -> None:
-        wait_for(lambda: listeners(admin), what="the watch", seconds=10)
+        wait_for(lambda: listeners(admin), what="the watch")
         answers.extend(agent.call("get_indexing_status", **job).data["status"] for _ in range(3))
         agent.call("cancel_indexing_background", **job, confirmed=True)
 
@@ -117,7 +117,7 @@ def test_a_watch_whose_request_is_cancelled_stops_and_the_job_goes_on(
 
     with meanwhile(lambda: agent.portal.call(watch)):
         try:
-            wait_for(lambda: listeners(admin) == 1, what="the watch", seconds=10)
+            wait_for(lambda: listeners(admin) == 1, what="the watch")
         finally:
             agent.portal.call(scopes[0].cancel)
 
@@ -130,7 +130,7 @@ def test_a_watch_goes_on_through_an_outage_of_its_connections(agent: Agent, admi
     job = {"job_id": half_done(admin, mine), "project_id": mine}
 
     def cut_and_end() -> None:
-        wait_for(lambda: listeners(admin), what="the watch", seconds=10)
+        wait_for(lambda: listeners(admin), what="the watch")
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and application_name like 'pgdex mcp%'"
