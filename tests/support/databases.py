@@ -25,7 +25,10 @@ SERVER_VARIABLE = "PGDEX_TEST_DATABASE_URL"
 MEMORY = "/dev/shm"
 LEAST_MEMORY_BYTES = 6 << 30  # a server takes up to 1 GB, and there are some of them
 
+Administrator = psycopg.Connection[tuple[object, ...]]
+
 _number = count(1)
+_idle: dict[str, Administrator] = {}
 
 
 def settings_for(database_url: str, **values: object) -> Settings:
@@ -90,17 +93,39 @@ def new_database(server_url: str, *, template: str | None = None, label: str = "
     # Written as files and not through the log, which costs twice the time.
     source = sql.SQL(" template {} strategy file_copy").format(sql.Identifier(template or "template0"))
     encoding = sql.SQL("" if template else " encoding 'UTF8'")
-    with psycopg.connect(server_url, autocommit=True) as connection:
+    with _administrator(server_url) as connection:
         connection.execute(sql.SQL("create database {}{}{}").format(sql.Identifier(name), source, encoding))
     try:
         yield name
     finally:
-        with suppress(psycopg.OperationalError), psycopg.connect(server_url, autocommit=True) as connection:
+        with suppress(psycopg.OperationalError), _administrator(server_url) as connection:
             _wait_until_left(connection, name)
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
-def _wait_until_left(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
+@contextmanager
+def _administrator(server_url: str) -> Iterator[Administrator]:
+    """A connection for what makes databases and drops them. It is kept for the next test: two for each took a quarter
+    of that work's 35 ms of processor time."""
+    connection = _idle.pop(server_url, None)
+    try:
+        if connection is not None:
+            connection.execute("select")
+    except psycopg.OperationalError:  # the server was started again
+        connection = None
+    if connection is None:
+        connection = psycopg.connect(server_url, autocommit=True)
+        atexit.register(connection.close)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    if _idle.setdefault(server_url, connection) is not connection:
+        connection.close()
+
+
+def _wait_until_left(connection: Administrator, database: str) -> None:
     """A closed connection's process is there for some milliseconds, and DROP DATABASE waits for it 100 ms a time."""
     for _ in range(100):
         if not connection.execute("select from pg_stat_activity where datname = %s", [database]).fetchone():
