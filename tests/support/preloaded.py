@@ -162,7 +162,7 @@ def _texts(descriptors: Sequence[int]) -> list[str]:
                     texts[key.fd] += more
                 else:
                     selector.unregister(key.fd)
-    return [text.decode().replace("\r\n", "\n") for text in texts.values()]
+    return [text.decode().replace("\r\n", "\n").replace("\r", "\n") for text in texts.values()]
 
 
 def _is_preloaded(command: Sequence[str]) -> bool:
