@@ -2,8 +2,8 @@
 
 A command takes a seventh of the processor time (0.04 s for 0.3), a worker that does one small job a third (0.26 s for
 0.7). All else is as where `subprocess` starts them: a process of its own, with its exit code and its signals. Only
-/proc shows the server's command line and environment, and all share one hash seed. What is about that, or about
-starting, starts an interpreter of its own.
+/proc shows the server's command line and environment, and all that one server forks share a hash seed. What is about
+that, or about starting, starts an interpreter of its own.
 """
 
 import atexit
@@ -93,10 +93,16 @@ Process = Forked | subprocess.Popen[bytes]
 
 
 def start(
-    command: Sequence[str], *, folder: Path | str, environment: Mapping[str, str], output: int, errors: int
+    command: Sequence[str],
+    *,
+    folder: Path | str,
+    environment: Mapping[str, str],
+    output: int,
+    errors: int,
+    seed: int = 0,
 ) -> Process:
     """Start `python -P -m MODULE …` without input, with these descriptors for its output: a forked process where the
-    server can make it."""
+    server can make it. Those with different `seed`s go through sets in different orders."""
     if not _is_preloaded(command) or not _can_have(environment):
         return start_fresh(command, folder=folder, environment=environment, output=output, errors=errors)
     _executable, _safe_path, _option, module, *arguments = command
@@ -108,7 +114,7 @@ def start(
         "heeds_interrupts": signal.getsignal(signal.SIGINT) is not signal.SIG_IGN,
     }
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(_server()))
+    connection.connect(str(_server(seed)))
     text = json.dumps(request).encode() + b"\n"
     with Path(os.devnull).open() as nothing:
         sent = socket.send_fds(connection, [text], [nothing.fileno(), output, errors])
@@ -184,8 +190,8 @@ def _server_environment() -> dict[str, str]:
 
 
 @cache
-def _server() -> Path:
-    """The socket of a server that ends with this process."""
+def _server(_seed: int) -> Path:
+    """The socket of a server that ends with this process. Each has a hash seed of its own, as every interpreter."""
     folder = Path(tempfile.mkdtemp(prefix="pgdex-forks-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     address = folder / "socket"

@@ -41,16 +41,19 @@ class Workers:
         started = []
         for _ in range(count):
             with self._log_of(len(self.processes)).open("wb") as log:
-                process = (preloaded.start_fresh if self.fresh else preloaded.start)(
-                    [*self.command, "--concurrency", str(concurrency or self.concurrency)],
-                    folder=self.folder,
-                    environment=_clean_environment() | {"PGDEX_DATABASE_URL": self.database_url} | self.environment,
-                    output=log.fileno(),
-                    errors=log.fileno(),
-                )
+                command = [*self.command, "--concurrency", str(concurrency or self.concurrency)]
+                environment = _clean_environment() | {"PGDEX_DATABASE_URL": self.database_url} | self.environment
+                process = self._start(command, environment, log.fileno())
             self.processes.append(process)
             started.append(process)
         return started
+
+    def _start(self, command: list[str], environment: dict[str, str], log: int) -> Process:
+        if self.fresh:
+            return preloaded.start_fresh(command, folder=self.folder, environment=environment, output=log, errors=log)
+        # Two beside each other may lock in different orders: that has to be seen.
+        seed = len(self.processes) % 2
+        return preloaded.start(command, folder=self.folder, environment=environment, output=log, errors=log, seed=seed)
 
     def wait_until_alive(self, count: int, *, deadline: float = DEADLINE_SECONDS) -> None:
         """Wait until that many workers are at work in the database's eyes."""

@@ -114,6 +114,23 @@ def test_a_folder_that_is_not_there_is_an_error(environment: dict[str, str], tmp
         preloaded.run([*PGDEX, "--version"], folder=tmp_path / "nowhere", environment=environment)
 
 
+def test_processes_of_two_seeds_go_through_sets_in_different_orders(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], tmp_path: Path, log: Path
+) -> None:
+    monkeypatch.setattr(preloaded, "MODULES", {"timeit"})
+    show = (sys.executable, "-P", "-m", "timeit", "-n", "1", "-r", "1", "-s", "print(hash('pgdex'))")
+    for seed in (0, 0, 1, 1):
+        with log.open("ab") as output:
+            file = output.fileno()
+            process = preloaded.start(
+                show, folder=tmp_path, environment=environment, output=file, errors=file, seed=seed
+            )
+            assert process.wait(30) == 0
+    first, again, second, second_again = [line for line in log.read_text().splitlines() if "loop" not in line]
+    assert (first, second) == (again, second_again)
+    assert first != second
+
+
 @pytest.mark.parametrize("name", ["PYTHONHASHSEED", "LC_ALL", "LD_PRELOAD", "COVERAGE_PROCESS_START", "TZ"])
 def test_what_counts_when_an_interpreter_starts_takes_an_interpreter(
     environment: dict[str, str], tmp_path: Path, name: str
@@ -136,5 +153,5 @@ def test_what_is_measured_by_coverage_is_an_interpreter_of_its_own(
 ) -> None:
     measured = environment | {"COVERAGE_PROCESS_CONFIG": ""}
     monkeypatch.setattr(preloaded, "_server_environment", lambda: measured)
-    monkeypatch.setattr(preloaded, "_server", lambda: pytest.fail("asked for a fork"))
+    monkeypatch.setattr(preloaded, "_server", lambda _: pytest.fail("asked for a fork"))
     assert preloaded.run([*PGDEX, "--version"], folder=tmp_path, environment=measured).returncode == 0
