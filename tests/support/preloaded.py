@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -69,7 +69,8 @@ class Forked:
     def send_signal(self, sig: int) -> None:
         """Unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with suppress(ProcessLookupError):  # it has, and the server is about to say so
+                os.kill(self.pid, sig)
 
     def terminate(self) -> None:
         """SIGTERM."""

@@ -70,6 +70,16 @@ def test_a_signal_that_ends_it_is_its_exit_code(process: Process, number: int) -
     process.send_signal(number)  # no one else gets it, who may have its number by now
 
 
+def test_a_signal_that_comes_too_late_is_no_error(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    process.kill()
+    if isinstance(process, Forked):
+        wait_for(lambda: not psutil.pid_exists(process.pid), what="its end")
+    monkeypatch.setattr(process, "poll", lambda: None)  # as where its end was not told yet
+    process.send_signal(signal.SIGTERM)
+    monkeypatch.undo()
+    assert process.wait(30) == -signal.SIGKILL
+
+
 def test_one_that_is_stopped_goes_on_when_it_is_told_to(process: Process) -> None:
     process.send_signal(signal.SIGSTOP)
     seen = psutil.Process(process.pid)
