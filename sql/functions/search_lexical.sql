@@ -42,6 +42,11 @@ declare
     v_found text;
     v_narrowed text;
     v_count bigint;
+    -- An index finds the chunks of up to 5,000 versions (version_condition). Of more, each chunk that has the terms is
+    -- read to see whose it is, 2 microseconds each. With this limit, words take 41 ms instead of 81 where 67,000 of a
+    -- million chunks are meant, of 23,000 versions; 85 % of the first 200 are those of looking at everything instead of
+    -- 87, and as many of the first ten, 92.
+    v_most_read double precision := case when cardinality(p_versions) > 5000 then 30000 else 1e12 end;
     v_others integer := least(p_candidates, 4000);
     v_spread double precision;
     v_sample text;
@@ -63,7 +68,8 @@ begin
         order by t.frequency, t.term
     loop
         if v_total is null and p_versions is not null then
-            v_left := v_left * greatest(1, v_term.total / greatest(p_chunks, 1));  -- most of what is found is not meant
+            -- Most of what is found is not meant.
+            v_left := least(v_left * greatest(1, v_term.total / greatest(p_chunks, 1)), greatest(v_left, v_most_read));
         end if;
         v_total := v_term.total;
         v_query := concat_ws(

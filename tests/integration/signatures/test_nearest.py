@@ -131,15 +131,15 @@ def scans_of_signatures(scene: Scene) -> int:
     return scans
 
 
-def test_what_the_vector_index_misses_is_found_where_two_chunks_that_words_found_prove_it(indexed: Scene) -> None:
+def test_what_the_vector_index_misses_is_found_where_a_chunk_that_words_found_proves_it(indexed: Scene) -> None:
     proven, found, least = 0, 0, []
     for query in indexed.far_queries:
         by_index, exact = few_nearest(indexed, query, []), exactly_nearest(indexed, query)
         missed = [one for one in exact if one not in by_index]
-        if len(missed) < 2:
+        if not missed:
             continue
         before = scans_of_signatures(indexed)
-        mended = few_nearest(indexed, query, [*missed[-2:], by_index[0]])
+        mended = few_nearest(indexed, query, [missed[-1], by_index[0]])
         assert scans_of_signatures(indexed) > before
         proven += 1
         found += len(set(mended) & set(exact))
@@ -148,23 +148,6 @@ def test_what_the_vector_index_misses_is_found_where_two_chunks_that_words_found
     assert proven >= 5
     assert all(least)
     assert found / (NEAREST * proven) >= 0.98
-
-
-def test_one_chunk_that_the_vector_index_misses_and_words_found_is_found_without_signatures(indexed: Scene) -> None:
-    found_at_once = 0
-    for query in indexed.far_queries:
-        by_index, exact = few_nearest(indexed, query, []), exactly_nearest(indexed, query)
-        missed = [one for one in exact if one not in by_index]
-        if not missed:
-            continue
-        before = scans_of_signatures(indexed)
-        mended = few_nearest(indexed, query, [missed[0], by_index[0]])
-        assert scans_of_signatures(indexed) == before
-        assert missed[0] in mended
-        assert set(mended) < {*by_index, missed[0]}
-        found_at_once += 1
-
-    assert found_at_once >= 5
 
 
 def test_signatures_are_left_alone_where_words_found_nothing_nearer_than_the_index_did(indexed: Scene) -> None:
