@@ -86,8 +86,8 @@ def find_vectors(
 ) -> None:
     """The chunks whose vectors are nearest to one, which is given as PostgreSQL writes it.
 
-    Those that words have found already tell whether the vector index misses a part: if two of them are nearer than
-    what it finds.
+    Those that words have found already tell whether the vector index misses a part: if one of them is nearer than
+    the tenth that it finds.
     """
     repositories = set(table.repository_ids)
     known = [one.key for one in candidates.found.values() if one.lexical and one.key[0] in repositories]

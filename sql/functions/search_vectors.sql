@@ -13,8 +13,8 @@
 -- They are compared as well (4 microseconds each) and found with the others; and if one of them is nearer than the tenth
 -- that the index found and not among what it found, it has missed a part: then signatures are compared, too. Of the ten
 -- nearest of 300,000 chunks of Node.js and 210,000 of ansible the index finds 94.1 and 93.6 %, with the known ones 96.3
--- and 96.4 %, with signatures after such a miss 98.5 and 98.8 %, for 10 and 14 % of the queries; after two such misses it
--- would be 98.1 and 97.7 %, for 5 and 6 %.
+-- and 96.4 %, with signatures after such a miss 98.2 and 98.6 %, for 10 and 14 % of the queries; after two such misses it
+-- would be 97.9 and 97.7 %, for 5 and 6 %.
 --
 -- p_repositories: their chunks are in one table (see chunk_table). p_ef_search: how many candidates HNSW keeps; null for
 -- a thousandth of the chunks, between 500 and 1,000 (the most that pgvector takes).
