@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Final, TypedDict, cast
 
 from pgdex.jobs.client.models import STATUSES, Status
 from pgdex.jobs.errors import InvalidRequest
 from pgdex.jobs.repository_path import real_path
+
+MOST_LISTED: Final = 1000
+
+
+class Page(TypedDict):
+    """A part of a list: at most so many entries, after so many others."""
+
+    limit: int
+    offset: int
 
 
 def text_of(name: str, value: object) -> str:
@@ -78,6 +87,11 @@ def number_from(least: int, most: int | None, **given: object) -> int:
         return value
     to = "" if most is None else f" to {most}"
     raise InvalidRequest(f"{name} must be an integer from {least}{to}, got {value!r}")
+
+
+def page_of(*, limit: object, offset: object) -> Page:
+    """Which part of a list is asked for. Raises InvalidRequest."""
+    return Page(limit=number_from(1, MOST_LISTED, limit=limit), offset=number_from(0, None, offset=offset))
 
 
 def statuses(given: Status | Sequence[Status]) -> tuple[Status, ...]:

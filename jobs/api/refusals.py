@@ -28,8 +28,8 @@ def own_errors() -> Iterator[None]:
 
 def _of_database(error: psycopg.Error) -> PgdexError:
     reason = " ".join(str(error).split()) or "no reason given"
-    if (busy := refusal_message(error)) is not None:
-        return DatabaseUnavailable(busy)
+    if (refusal := refusal_message(error)) is not None:
+        return DatabaseUnavailable(refusal)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return NotAllowed(f"the database refused: {reason}")
     if isinstance(error, psycopg.DataError):

@@ -13,6 +13,7 @@ from pgdex.jobs.api.answers import WORDS, Removal
 from pgdex.jobs.api.arguments import (
     number_from,
     one_ref,
+    page_of,
     repository_filter,
     require_texts,
     require_times,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 Tests = Literal["in", "out", "only"]
 Progress = Callable[[JobStatus], object]
 MOST_HITS: Final = 100
-MOST_LISTED: Final = 1000
 
 logger = logging.getLogger("pgdex.api")
 
@@ -245,16 +245,10 @@ class Pgdex:
         require_texts(project=project)
         require_times(since=since, until=until)
         wanted = statuses(status)
-        page = {"limit": number_from(1, MOST_LISTED, limit=limit), "offset": number_from(0, None, offset=offset)}
+        page = page_of(limit=limit, offset=offset)
         with self._client() as client:
-            return client.list_jobs(
-                status=wanted,
-                repo=None if repo is None else repository_filter(repo),
-                project=project,
-                since=since,
-                until=until,
-                **page,
-            )
+            named = None if repo is None else repository_filter(repo)
+            return client.list_jobs(status=wanted, repo=named, project=project, since=since, until=until, **page)
 
     def repositories(
         self, *, repo: str | Path | None = None, project: str | None = None, limit: int = 50, offset: int = 0
@@ -263,7 +257,7 @@ class Pgdex:
         1 to 1000."""
         from pgdex.jobs.client.repositories import repository_page
 
-        page = {"limit": number_from(1, MOST_LISTED, limit=limit), "offset": number_from(0, None, offset=offset)}
+        page = page_of(limit=limit, offset=offset)
         with self._client() as client:
             named = None if repo is None else repository_filter(repo)
             return repository_page(client, project=self._project(project), repo=named, **page)

@@ -76,8 +76,8 @@ def _refusal(error: "psycopg.Error") -> tuple[str, str]:
 
     from pgdex.jobs.database.outages import refusal_message
 
-    if (busy := refusal_message(error)) is not None:
-        return DATABASE_ERROR, busy
+    if (refusal := refusal_message(error)) is not None:
+        return DATABASE_ERROR, refusal
     reason = " ".join(str(error).split()) or "(no message)"
     if isinstance(error, InsufficientPrivilege):
         return NOT_ALLOWED, f"the database refused: {reason}"

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -93,13 +94,13 @@ def test_output_that_can_not_be_written_is_an_error_that_says_so(
     )
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_command_whose_streams_were_closed_does_its_work(
-    environment: Environment, connection: Connection, closed: str
-) -> None:
-    job_id = enqueue(connection)
-    done = subprocess.run(
-        ["sh", "-c", f'"$@" {closed}', "sh", *pgdex("cancel", str(job_id), "--yes")],
+def in_shell(
+    script: str, command: Sequence[str], environment: Environment, *, folder: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """`command` as "$@" of a shell's script."""
+    return subprocess.run(
+        ["sh", "-c", script, "sh", *command],
+        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -107,6 +108,14 @@ def test_a_command_whose_streams_were_closed_does_its_work(
         timeout=PATIENCE_SECONDS,
         check=False,
     )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_streams_were_closed_does_its_work(
+    environment: Environment, connection: Connection, closed: str
+) -> None:
+    job_id = enqueue(connection)
+    done = in_shell(f'"$@" {closed}', pgdex("cancel", str(job_id), "--yes"), environment)
     assert done.returncode == ExitCode.DONE, done.stderr
     assert "unexpected" not in done.stderr
     assert value(connection, "select status from pgdex.indexing_jobs") == "cancelled"
@@ -118,16 +127,7 @@ def test_a_folder_that_was_removed_under_the_user_is_said(
 ) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
-    done = subprocess.run(
-        ["sh", "-c", f'rmdir "{gone}" && exec "$@"', "sh", *pgdex(*command.split())],
-        cwd=gone,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    done = in_shell(f'rmdir "{gone}" && exec "$@"', pgdex(*command.split()), environment, folder=gone)
     assert done.returncode == ExitCode.USAGE, done.stderr
     assert "the folder that you are in was removed" in done.stderr
 
